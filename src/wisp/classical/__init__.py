@@ -1,0 +1,1 @@
+"""Matting without a network, one paper a file."""

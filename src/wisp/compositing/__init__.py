@@ -1,0 +1,1 @@
+"""Putting a matte on another background."""

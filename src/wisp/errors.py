@@ -1,0 +1,35 @@
+"""The errors wisp raises on purpose; the command line prints them as one line without a traceback."""
+
+from __future__ import annotations
+
+
+class WispError(Exception):
+    """Base of every error that wisp raises on purpose. Its text is one line fit to show to a user."""
+
+
+class InputError(WispError, ValueError):
+    """Input that wisp cannot use.
+
+    Args:
+        name: the file or argument at fault, as the user wrote it.
+        problem: what is wrong with it, with the value received.
+        accepted: what would be accepted instead; empty when there is no alternative.
+    """
+
+    def __init__(self, name: object, problem: str, accepted: str = "") -> None:
+        self.name = str(name)
+        self.problem = problem
+        self.accepted = accepted
+        super().__init__(f"{self.name}: {problem}" + (f"; {accepted}" if accepted else ""))
+
+
+class MissingExtraError(WispError, ImportError):
+    """A feature whose packages are an optional extra was asked for without them.
+
+    Args:
+        feature: what was asked for, e.g. ``"reading HEIC"``.
+        extra: the extra that brings it, e.g. ``"heic"``.
+    """
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(f"{feature} needs the '{extra}' extra; pip install 'wisp-matting[{extra}]'")

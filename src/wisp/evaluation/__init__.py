@@ -1,0 +1,1 @@
+"""Scoring predictions; never imports a model."""

@@ -1,0 +1,1 @@
+"""Encoders with torchvision's parameter names."""

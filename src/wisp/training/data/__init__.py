@@ -1,0 +1,1 @@
+"""Data sets, synthesis and augmentation."""

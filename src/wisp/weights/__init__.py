@@ -1,0 +1,1 @@
+"""The shipped networks, each with its card."""
