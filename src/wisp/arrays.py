@@ -133,7 +133,8 @@ def from_float(values: Float, bits: Bits = 8) -> npt.NDArray[np.uint8] | npt.NDA
 
 def srgb_to_linear(encoded: Float) -> Float:
     """SRGB-encoded to linear light, both float32 [0, 1], any shape (IEC 61966-2-1)."""
-    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    linear = ((encoded + 0.055) / 1.055) ** 2.4
+    return np.where(encoded <= 0.04045, encoded / 12.92, linear).astype(np.float32)
 
 
 def linear_to_srgb(linear: Float) -> Float:
