@@ -1,0 +1,185 @@
+"""Readers: folders on disk → lists of entries that load one labelled photo each.
+
+Three layouts, and photos without people beside them:
+
+- `rgba_folder`: cut-outs, one file each; their alpha channel is the label.
+- `image_alpha_folder`: ``image/NAME.*`` and ``alpha/NAME.*`` of the same size.
+- `corpus`: ``photo/``, ``alpha/``, ``weight/`` and ``manifest.csv`` with split, source and licence.
+- `backgrounds`: any folder of photos.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from wisp.errors import InputError
+from wisp.training.data import vips
+
+Bytes: TypeAlias = npt.NDArray[np.uint8]
+
+SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".avif"})
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A photo with its alpha, as stored.
+
+    Attributes:
+        image: uint8 (H, W, 3), sRGB; straight colours.
+        alpha: uint8 (H, W), 0–255.
+        weight: uint8 (H, W), how far the label can be trusted at each pixel, 255 fully.
+    """
+
+    image: Bytes
+    alpha: Bytes
+    weight: Bytes
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One labelled photo on disk.
+
+    Attributes:
+        name: unique in its list; also what splits and hold-outs name.
+        photo: the image file; its own alpha channel is the label when `alpha` is None.
+        alpha: grey file of the photo's size, or None.
+        weight: grey file of the photo's size or smaller, or None for full trust.
+        licence: as the manifest says, empty where there is none.
+        cut_out: the colours are pure foreground (an RGBA cut-out), nothing of an old background is left.
+    """
+
+    name: str
+    photo: Path
+    alpha: Path | None = None
+    weight: Path | None = None
+    licence: str = ""
+    cut_out: bool = False
+
+    def load(self) -> Labelled:
+        """Read the files.
+
+        Raises:
+            InputError: a file cannot be read, or sizes differ.
+        """
+        if self.alpha is None:
+            image, alpha = vips.read_rgba(self.photo)
+        else:
+            image, alpha = vips.read_rgb(self.photo), vips.read_grey(self.alpha)
+        if alpha.shape != image.shape[:2]:
+            (h, w), (ah, aw) = image.shape[:2], alpha.shape
+            raise InputError(self.alpha, f"is {aw}×{ah}", f"its photo's size, {w}×{h}, is accepted")
+        if self.weight is None:
+            weight = np.full(alpha.shape, 255, np.uint8)
+        else:
+            weight = vips.resize(vips.read_grey(self.weight), alpha.shape)
+        return Labelled(image, alpha, weight)
+
+
+def rgba_folder(folder: Path) -> list[Entry]:
+    """Cut-outs with an alpha channel, found recursively, sorted by name.
+
+    Raises:
+        InputError: no image there.
+    """
+    return [
+        Entry(_name(path, folder), path, cut_out=True)
+        for path in _images(folder, "image files with an alpha channel are accepted")
+    ]
+
+
+def image_alpha_folder(folder: Path) -> list[Entry]:
+    """Photos in ``image/`` with their alphas in ``alpha/``, paired by relative path and stem.
+
+    Raises:
+        InputError: a folder is missing or empty, or a photo has no alpha.
+    """
+    accepted = "a folder with image/ and alpha/ is accepted"
+    photos = _images(folder / "image", accepted)
+    alphas = {_name(path, folder / "alpha"): path for path in _images(folder / "alpha", accepted)}
+    entries = []
+    for photo in photos:
+        name = _name(photo, folder / "image")
+        if name not in alphas:
+            raise InputError(photo, "has no alpha", f"{folder / 'alpha' / name}.png is accepted")
+        entries.append(Entry(name, photo, alphas[name]))
+    return entries
+
+
+def corpus(folder: Path, split: str, licences: Sequence[str] = ()) -> list[Entry]:
+    """A corpus with a manifest: ``manifest.csv`` (name, split, licence, …), ``photo/`` and ``weight/``.
+
+    Labels lie in ``alpha/NAME.png``, or in the alpha channel of ``photo/NAME.webp`` (the small edition).
+
+    Args:
+        folder: the corpus's ``people`` folder.
+        split: ``train`` or ``val``.
+        licences: keep the rows whose licence contains one of these texts, whatever its case; all when empty.
+
+    Raises:
+        InputError: no manifest, a row without its photo, or nothing left.
+    """
+    manifest = folder / "manifest.csv"
+    if not manifest.is_file():
+        raise InputError(folder, "has no manifest.csv", "a corpus with photo/, weight/ and a manifest is accepted")
+    with manifest.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    entries = []
+    for row in rows:
+        licence = row.get("licence") or ""
+        if row["split"] != split or not _allowed(licence, licences):
+            continue
+        name = row["name"]
+        photo = next((folder / "photo" / f"{name}{s}" for s in (".jpg", ".webp", ".png")
+                      if (folder / "photo" / f"{name}{s}").is_file()), None)  # fmt: skip
+        if photo is None:
+            raise InputError(manifest, f"names {name}, which has no photo", f"photo/{name}.jpg is accepted")
+        alpha = folder / "alpha" / f"{name}.png"
+        weight = folder / "weight" / f"{name}.png"
+        entries.append(
+            Entry(
+                name,
+                photo,
+                alpha if alpha.is_file() else None,
+                weight if weight.is_file() else None,
+                licence,
+            )
+        )
+    if not entries:
+        wanted = f" with a licence that contains {' or '.join(licences)}" if licences else ""
+        known = ", ".join(sorted({row.get("licence") or "none" for row in rows}))
+        raise InputError(manifest, f"has no '{split}' rows{wanted}", f"its licences are: {known}")
+    return entries
+
+
+def backgrounds(folder: Path) -> list[Path]:
+    """Photos without people, found recursively, sorted.
+
+    Raises:
+        InputError: no image there.
+    """
+    return _images(folder, "a folder of photos without people is accepted")
+
+
+def _allowed(licence: str, licences: Iterable[str]) -> bool:
+    wanted = [text.lower() for text in licences]
+    return not wanted or any(text in licence.lower() for text in wanted)
+
+
+def _images(folder: Path, accepted: str) -> list[Path]:
+    if not folder.is_dir():
+        raise InputError(folder, "is no folder", accepted)
+    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    if not found:
+        raise InputError(folder, "holds no images", accepted)
+    return found
+
+
+def _name(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).with_suffix("").as_posix()
