@@ -1,0 +1,129 @@
+"""The networks that wisp knows, as rows of data, and how a name or a file becomes a verified ONNX file."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+from wisp.errors import InputError
+
+
+@dataclass(frozen=True)
+class Model:
+    """One network.
+
+    Attributes:
+        name: what ``--model`` and ``wisp models`` call it.
+        family: what it does, hence which inputs and outputs it has: a ``segmenter`` maps ``image``, float32
+            (N, 3, H, W), sRGB-encoded RGB in [0, 1], to ``mask``, float32 (N, 1, H, W) in [0, 1].
+        file: the ONNX file: a name inside ``wisp/weights``, or the path of the user's own file.
+        url: where the file comes from; empty for the user's own.
+        size: of the file, in bytes; 0 for the user's own.
+        sha256: of the file, checked before its first use; empty for the user's own.
+        licence: of the weights.
+        training_data: what it was trained on, in short; its card tells the rest.
+        input_size: the length in pixels of the long side of the picture that it sees.
+        multiple: both sides of its input are multiples of this.
+    """
+
+    name: str
+    family: str
+    file: str
+    url: str
+    size: int
+    sha256: str
+    licence: str
+    training_data: str
+    input_size: int = 512
+    multiple: int = 32
+
+    @property
+    def shipped(self) -> bool:
+        """Whether the file comes with wisp."""
+        return bool(self.sha256)
+
+    @property
+    def path(self) -> Path:
+        """Where the file lies."""
+        if self.shipped:
+            return Path(str(resources.files("wisp.weights") / self.file))
+        return Path(self.file)
+
+    @property
+    def card(self) -> Path | None:
+        """Where the model card lies, beside the file; None where there is none."""
+        card = self.path.with_suffix(".md")
+        return card if card.is_file() else None
+
+
+MODELS: Final[dict[str, Model]] = {
+    model.name: model
+    for model in (
+        Model(
+            name="segmenter-mobile",
+            family="segmenter",
+            file="segmenter-mobile.onnx",
+            url="https://github.com/wisp-matting/wisp",
+            size=0,
+            sha256="0" * 64,
+            licence="MIT; see the card for the licences of the photos",
+            training_data="photos of people and composites of them over photos without people",
+        ),
+    )
+}
+
+DEFAULTS: Final[dict[str, str]] = {"segmenter": "segmenter-mobile"}
+"""The network that is used for each family unless another is asked for."""
+
+
+def find_model(name_or_file: str | Path | None, family: str = "segmenter") -> Model:
+    """The row of a network.
+
+    Args:
+        name_or_file: a name in `MODELS`, or the path of an ONNX file; None for the family's default.
+        family: what the network must do.
+
+    Raises:
+        InputError: neither a known name nor a file, or a network of another family.
+    """
+    if name_or_file is None:
+        return MODELS[DEFAULTS[family]]
+    known = MODELS.get(str(name_or_file))
+    if known is None:
+        path = Path(name_or_file)
+        if not path.is_file():
+            names = ", ".join(MODELS)
+            raise InputError(
+                name_or_file, "is no known network and no file", f"{names} or an ONNX file is accepted"
+            )
+        return Model(path.stem, family, str(path), "", 0, "", "unknown", "unknown")
+    if known.family != family:
+        names = ", ".join(model.name for model in MODELS.values() if model.family == family)
+        raise InputError(name_or_file, f"is a {known.family}", f"a {family} is accepted: {names}")
+    return known
+
+
+def verified_file(model: Model) -> Path:
+    """Where the network's file lies, after comparing it with its row, once in a process.
+
+    Raises:
+        InputError: the file is missing, or is not the one that the row describes.
+    """
+    return _verified(model.path, model.sha256)
+
+
+@cache
+def _verified(path: Path, sha256: str) -> Path:
+    if not path.is_file():
+        raise InputError(path, "is missing", "install wisp again")
+    if sha256:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != sha256:
+            problem = f"is damaged: its sha256 is {found[:12]}…, not {sha256[:12]}…"
+            raise InputError(path, problem, "install wisp again")
+    return path

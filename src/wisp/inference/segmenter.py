@@ -1,0 +1,91 @@
+"""Where the subject is, roughly: a soft mask from the segmentation network."""
+
+from __future__ import annotations
+
+import math
+import threading
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from wisp.arrays import Float, Image, Mask, check_image
+from wisp.errors import InputError
+from wisp.inference.models import Model, find_model, verified_file
+from wisp.inference.resampling import resize
+from wisp.inference.sessions import Device, Precision, Session, open_session
+
+
+def segment(
+    image: Image,
+    *,
+    model: str | Path | None = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
+) -> Mask:
+    """A soft mask of the subject.
+
+    The network sees the whole photo, its long side resized to the network's input size and its proportions
+    kept; the mask is resized to the photo's size. Its values are the network's own, never stretched.
+
+    Args:
+        image: float32 (H, W, 3), sRGB-encoded, [0, 1], of any size.
+        model: the name of a network (`wisp.inference.models.MODELS`) or an ONNX file; None for the default.
+        device: where to run it: ``auto``, ``cpu`` or ``gpu``.
+        precision: ``auto``, ``fp32``, ``bf16`` or ``int8``.
+
+    Returns:
+        float32 (H, W), [0, 1].
+
+    Raises:
+        InputError: no such network, device or precision, or a file that is no segmentation network.
+    """
+    check_image(image)
+    row = find_model(model)
+    session = session_of(row, device=device, precision=precision)
+    height, width = image.shape[:2]
+    scale = row.input_size / max(height, width)
+    seen_height, seen_width = max(1, round(height * scale)), max(1, round(width * scale))
+    seen = _pad(resize(image, seen_height, seen_width), row.multiple)
+    mask = _run(session, row, np.ascontiguousarray(seen.transpose(2, 0, 1)[None]))
+    return resize(mask[:seen_height, :seen_width], height, width).clip(0, 1)
+
+
+def session_of(model: Model, *, device: Device = "auto", precision: Precision = "auto") -> Session:
+    """The loaded network; loaded and compared with its row once in a process."""
+    with _loading:
+        return _cached_session(verified_file(model), device, precision)
+
+
+_loading: Final = threading.Lock()
+
+
+@cache
+def _cached_session(file: Path, device: Device, precision: Precision) -> Session:
+    return open_session(file, device=device, precision=precision)
+
+
+def _run(session: Session, model: Model, batch: Float) -> Mask:
+    """(1, 3, H, W) → (H, W)."""
+    wrong = InputError(
+        model.file,
+        "is no segmentation network",
+        "an ONNX file with the input image (N, 3, H, W) and the output mask (N, 1, H, W) is accepted",
+    )
+    try:
+        mask = session.run({"image": batch})["mask"]
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:
+        raise wrong from error
+    if mask.shape != (1, 1, *batch.shape[2:]):
+        raise wrong
+    first: Mask = mask[0, 0]
+    return first
+
+
+def _pad(image: Image, multiple: int) -> Image:
+    """Repeat the last row and column until both sides are multiples of `multiple`."""
+    height, width = image.shape[:2]
+    below = math.ceil(height / multiple) * multiple - height
+    right = math.ceil(width / multiple) * multiple - width
+    return np.pad(image, ((0, below), (0, right), (0, 0)), mode="edge")

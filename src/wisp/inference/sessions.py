@@ -1,0 +1,207 @@
+"""Running ONNX files: OpenVINO on CPUs and Intel GPUs, ONNX Runtime (an extra) on other GPUs.
+
+A `Session` maps named arrays to named arrays and can be called from several threads at once. `describe` says
+what the runtime really does, read back from it, which may differ from what was asked for.
+
+Nothing is kept on disk: compiling a network of 2.7 M parameters takes OpenVINO about a tenth of a CPU second,
+and a cache of compiled networks would save most of that at the price of files that processes fight over.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, Protocol, TypeAlias
+
+import numpy as np
+
+from wisp.arrays import Float
+from wisp.errors import InputError, MissingExtraError
+
+Device: TypeAlias = Literal["auto", "cpu", "gpu"]
+Precision: TypeAlias = Literal["auto", "fp32", "bf16", "int8"]
+
+DEVICES: Final = ("auto", "cpu", "gpu")
+PRECISIONS: Final = ("auto", "fp32", "bf16", "int8")
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a session really got.
+
+    Attributes:
+        runtime: its name and version.
+        device: the kind of device and its name.
+        precision: what the layers compute in: ``fp32``, ``fp16``, ``bf16`` or ``int8``.
+        threads: of the CPU; 0 on other devices.
+    """
+
+    runtime: str
+    device: str
+    precision: str
+    threads: int
+
+
+class Session(Protocol):
+    """A loaded network."""
+
+    def run(self, inputs: Mapping[str, Float]) -> dict[str, Float]:
+        """Map input names to float32 arrays, to output names to float32 arrays. Safe to call from threads."""
+
+    def describe(self) -> Description:
+        """What runtime, device, precision and number of threads this session uses."""
+
+
+def open_session(
+    file: Path, *, device: Device = "auto", precision: Precision = "auto", threads: int | None = None
+) -> Session:
+    """Load an ONNX file.
+
+    ``auto`` is the CPU: loading a small network onto a GPU takes longer than running it here. The CPU is
+    driven by OpenVINO, or by ONNX Runtime where OpenVINO is not installed; ``gpu`` is an Intel GPU driven by
+    OpenVINO, or CUDA, CoreML or DirectML driven by ONNX Runtime.
+
+    Args:
+        file: the ONNX file.
+        device: where to run: ``auto``, ``cpu`` or ``gpu``.
+        precision: ``auto`` is bf16 on a CPU that computes it natively, fp32 on others, and the runtime's own
+            choice on a GPU; ``int8`` needs a quantised network.
+        threads: of the CPU; None for as many as there are cores.
+
+    Raises:
+        InputError: the file is no network that the runtime can load, or this machine has no such device or
+            precision.
+        MissingExtraError: no runtime is installed for that device.
+    """
+    if device not in DEVICES:
+        raise InputError("device", f"is {device!r}", f"{', '.join(DEVICES)} are accepted")
+    if precision not in PRECISIONS:
+        raise InputError("precision", f"is {precision!r}", f"{', '.join(PRECISIONS)} are accepted")
+    threads = cores() if threads is None else threads
+    try:
+        openvino = importlib.import_module("openvino")
+    except ImportError:
+        return _OnnxRuntimeSession(file, device, precision, threads)
+    core = openvino.Core()
+    if device == "gpu" and "GPU" not in core.available_devices:
+        return _OnnxRuntimeSession(file, device, precision, threads)
+    return _OpenVinoSession(
+        core,
+        file,
+        version=openvino.__version__.split("-")[0],
+        device="GPU" if device == "gpu" else "CPU",
+        precision=precision,
+        threads=threads,
+    )
+
+
+def cores() -> int:
+    """How many CPU cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class _OpenVinoSession:
+    """OpenVINO, tuned for the time of a single picture."""
+
+    def __init__(
+        self, core: Any, file: Path, *, version: str, device: str, precision: Precision, threads: int
+    ) -> None:
+        try:
+            network = core.read_model(file)
+        except RuntimeError as error:
+            raise InputError(file, "is no network OpenVINO can read", "an ONNX file is accepted") from error
+        self._quantised = any(op.get_type_name() in _QUANTISED_OPERATORS for op in network.get_ops())
+        settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
+        settings |= self._precision_setting(core, file, device, precision)
+        if device == "CPU":
+            settings["INFERENCE_NUM_THREADS"] = threads
+        try:
+            self._network = core.compile_model(network, device, settings)
+        except RuntimeError as error:
+            raise InputError(file, f"cannot be compiled for the {device} ({_first_line(error)})") from error
+        self._outputs = [output.get_any_name() for output in self._network.outputs]
+        self._runtime = f"OpenVINO {version}"
+        self._device = f"{device} ({core.get_property(device, 'FULL_DEVICE_NAME').strip()})"
+        self._is_cpu = device == "CPU"
+
+    def _precision_setting(self, core: Any, file: Path, device: str, precision: Precision) -> dict[str, str]:
+        if precision == "int8" and not self._quantised:
+            raise InputError(file, "is not quantised for int8", "auto, fp32 and bf16 are accepted")
+        if precision == "fp32":
+            return {"INFERENCE_PRECISION_HINT": "f32"}
+        native = "BF16" in core.get_property(device, "OPTIMIZATION_CAPABILITIES")
+        if precision == "bf16" and not native:
+            raise InputError("precision", f"bf16: this {device} lacks it", "auto and fp32 are accepted")
+        if device == "CPU":
+            return {"INFERENCE_PRECISION_HINT": "bf16" if native else "f32"}
+        return {"INFERENCE_PRECISION_HINT": "bf16"} if precision == "bf16" else {}
+
+    def run(self, inputs: Mapping[str, Float]) -> dict[str, Float]:
+        request = self._network.create_infer_request()
+        results = request.infer(dict(inputs), share_inputs=True)
+        return {name: np.array(results[name], np.float32) for name in self._outputs}
+
+    def describe(self) -> Description:
+        hint = self._network.get_property("INFERENCE_PRECISION_HINT").to_string()
+        precision = "int8" if self._quantised else {"f32": "fp32", "f16": "fp16"}.get(hint, hint)
+        threads = int(self._network.get_property("INFERENCE_NUM_THREADS")) if self._is_cpu else 0
+        return Description(self._runtime, self._device, precision, threads)
+
+
+class _OnnxRuntimeSession:
+    """ONNX Runtime, in the precision that the file is in."""
+
+    def __init__(self, file: Path, device: Device, precision: Precision, threads: int) -> None:
+        try:
+            onnxruntime = importlib.import_module("onnxruntime")
+        except ImportError as error:
+            where = "on this GPU" if device == "gpu" else "without OpenVINO"
+            raise MissingExtraError(f"running networks {where}", "onnxruntime") from error
+        if precision not in ("auto", "fp32"):
+            raise InputError("precision", f"{precision} is not available here", "auto and fp32 are accepted")
+        available = onnxruntime.get_available_providers()
+        gpus = [name for name in _GPU_PROVIDERS if name in available]
+        if device == "gpu" and not gpus:
+            raise InputError("device", "gpu: this machine has none that works", "auto and cpu are accepted")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 4
+        providers = [gpus[0], "CPUExecutionProvider"] if device == "gpu" else ["CPUExecutionProvider"]
+        try:
+            self._session = onnxruntime.InferenceSession(str(file), options, providers)
+        except Exception as error:  # ONNX Runtime's exceptions share no base of their own
+            raise InputError(
+                file, "is no network ONNX Runtime can read", "an ONNX file is accepted"
+            ) from error
+        self._runtime = f"ONNX Runtime {onnxruntime.__version__}"
+        self._threads = threads
+
+    def run(self, inputs: Mapping[str, Float]) -> dict[str, Float]:
+        names = [output.name for output in self._session.get_outputs()]
+        try:
+            results = self._session.run(names, dict(inputs))
+        except Exception as error:  # as above
+            raise RuntimeError(_first_line(error)) from error
+        return {name: np.asarray(result, np.float32) for name, result in zip(names, results, strict=True)}
+
+    def describe(self) -> Description:
+        provider = self._session.get_providers()[0].removesuffix("ExecutionProvider")
+        return Description(self._runtime, provider, "fp32", self._threads if provider == "CPU" else 0)
+
+
+_QUANTISED_OPERATORS: Final = frozenset({"FakeQuantize"})
+_GPU_PROVIDERS: Final = (
+    "CUDAExecutionProvider",
+    "ROCMExecutionProvider",
+    "CoreMLExecutionProvider",
+    "DmlExecutionProvider",
+)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

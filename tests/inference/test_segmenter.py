@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+
+from tiny_networks import bright_disc, write_segmenter
+from wisp.errors import InputError
+from wisp.inference.segmenter import segment
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    return write_segmenter(tmp_path_factory.mktemp("networks") / "tiny.onnx")
+
+
+@pytest.mark.parametrize(("height", "width"), [(300, 400), (401, 233), (90, 120), (1200, 800)])
+def test_the_mask_lies_where_the_subject_is(network, height, width):
+    image, alpha = bright_disc(height, width)
+    mask = segment(image, model=network, precision="fp32")
+    assert mask.shape == (height, width)
+    assert mask.dtype == np.float32
+    assert np.abs(mask - alpha).mean() < 0.01
+    rows, columns = np.indices(mask.shape)
+    for axis in (rows, columns):
+        assert np.average(axis, weights=mask) == pytest.approx(np.average(axis, weights=alpha), abs=0.3)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 700), (700, 1), (3, 5), (33, 31)])
+def test_odd_sizes(network, size):
+    bright = np.full((*size, 3), 0.9, np.float32)
+    mask = segment(bright, model=network)
+    assert mask.shape == size
+    assert mask.min() > 0.99
+    assert segment(1 - bright, model=network).max() < 0.01
+
+
+def test_values_are_the_networks_own(network):
+    """Nothing is stretched: a photo that the network is unsure about keeps its low mask."""
+    unsure = np.full((64, 48, 3), 0.47, np.float32)
+    mask = segment(unsure, model=network, precision="fp32")
+    np.testing.assert_allclose(mask, 1 / (1 + np.exp(40 * 0.03)), atol=1e-3)
+
+
+def test_onnx_runtime_gives_the_same_mask(network, monkeypatch):
+    from wisp.inference import segmenter, sessions
+
+    image, _ = bright_disc(120, 160)
+    by_openvino = segment(image, model=network, precision="fp32")
+    other = sessions._OnnxRuntimeSession(network, "cpu", "fp32", 1)
+    monkeypatch.setattr(segmenter, "session_of", lambda *args, **kwargs: other)
+    np.testing.assert_allclose(segment(image, model=network), by_openvino, atol=1e-4)
+
+
+@pytest.mark.parametrize("fault", [{"channels": 4}, {"output": "alpha"}, {"stride": 2}])
+@pytest.mark.parametrize("runtime", ["openvino", "onnxruntime"])
+def test_networks_of_another_kind_are_refused(tmp_path, monkeypatch, fault, runtime):
+    from wisp.inference import segmenter, sessions
+
+    other = write_segmenter(tmp_path / "other.onnx", **fault)
+    if runtime == "onnxruntime":
+        session = sessions._OnnxRuntimeSession(other, "cpu", "fp32", 1)
+        monkeypatch.setattr(segmenter, "session_of", lambda *args, **kwargs: session)
+    image, _ = bright_disc(40, 40)
+    with pytest.raises(InputError, match=r"other\.onnx: is no segmentation network; an ONNX"):
+        segment(image, model=other)
+
+
+def test_other_arrays_are_refused(network):
+    with pytest.raises(InputError, match="image: is uint8"):
+        segment(np.zeros((4, 4, 3), np.uint8), model=network)

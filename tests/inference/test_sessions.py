@@ -1,0 +1,164 @@
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import openvino
+import pytest
+
+from tiny_networks import GAIN, write_segmenter
+from wisp.errors import InputError, MissingExtraError
+from wisp.inference import sessions
+from wisp.inference.sessions import cores, open_session
+
+NATIVE_BF16 = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+HAS_INTEL_GPU = "GPU" in openvino.Core().available_devices
+
+
+@pytest.fixture
+def network(tmp_path):
+    return write_segmenter(tmp_path / "tiny.onnx")
+
+
+@pytest.fixture
+def without(monkeypatch):
+    """Make named packages fail to import."""
+
+    def hide(*names):
+        for name in names:
+            monkeypatch.setitem(sys.modules, name, None)
+
+    return hide
+
+
+def expected(batch):
+    return 1 / (1 + np.exp(-GAIN * (batch.mean(1, keepdims=True) - 0.5)))
+
+
+def batch_of(*shape):
+    return np.random.default_rng(0).random(shape, np.float32) * 0.2 + 0.4
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 32, 32), (1, 3, 32, 96), (2, 3, 64, 32)])
+def test_openvino_computes_the_network_at_any_size(network, shape):
+    batch = batch_of(*shape)
+    result = open_session(network, precision="fp32").run({"image": batch})
+    assert result.keys() == {"mask"}
+    assert result["mask"].dtype == np.float32
+    np.testing.assert_allclose(result["mask"], expected(batch), atol=1e-4)
+
+
+def test_onnx_runtime_computes_the_same(network, without):
+    without("openvino")
+    batch = batch_of(1, 3, 32, 64)
+    session = open_session(network)
+    assert session.describe().runtime.startswith("ONNX Runtime")
+    assert session.describe().precision == "fp32"
+    assert session.describe().threads == cores()
+    np.testing.assert_allclose(session.run({"image": batch})["mask"], expected(batch), atol=1e-4)
+
+
+def test_the_description_is_read_back_from_the_runtime(network):
+    description = open_session(network, precision="fp32", threads=1).describe()
+    assert description.runtime == f"OpenVINO {openvino.__version__.split('-')[0]}"
+    assert description.device.startswith("CPU (")
+    assert (description.precision, description.threads) == ("fp32", 1)
+
+
+def test_auto_takes_bf16_where_it_is_native(network):
+    assert open_session(network).describe().precision == ("bf16" if NATIVE_BF16 else "fp32")
+
+
+@pytest.mark.skipif(not NATIVE_BF16, reason="this CPU has no bfloat16")
+def test_bf16_is_near_fp32(network):
+    batch = batch_of(1, 3, 32, 32)
+    session = open_session(network, precision="bf16")
+    assert session.describe().precision == "bf16"
+    np.testing.assert_allclose(session.run({"image": batch})["mask"], expected(batch), atol=0.05)
+
+
+def test_bf16_is_refused_where_it_is_not_native(network, monkeypatch):
+    class OlderCpu:
+        available_devices = ("CPU",)
+
+        def __init__(self):
+            self._core = openvino_core()
+
+        def read_model(self, file):
+            return self._core.read_model(file)
+
+        def get_property(self, device, name):
+            if name == "OPTIMIZATION_CAPABILITIES":
+                return ["FP32", "INT8"]
+            return self._core.get_property(device, name)
+
+        def compile_model(self, *args):
+            return self._core.compile_model(*args)
+
+    openvino_core = openvino.Core
+    monkeypatch.setattr(openvino, "Core", OlderCpu)
+    assert open_session(network).describe().precision == "fp32"
+    with pytest.raises(InputError, match="bf16: this CPU lacks it; auto and fp32"):
+        open_session(network, precision="bf16")
+
+
+def test_int8_needs_a_quantised_network(network, tmp_path):
+    with pytest.raises(InputError, match="is not quantised for int8"):
+        open_session(network, precision="int8")
+    quantised = open_session(write_segmenter(tmp_path / "q.onnx", quantised=True), precision="int8")
+    batch = batch_of(1, 3, 32, 32)
+    assert quantised.describe().precision == "int8"
+    np.testing.assert_allclose(quantised.run({"image": batch})["mask"], expected(batch), atol=0.05)
+
+
+def test_one_session_serves_several_threads(network):
+    session = open_session(network, precision="fp32")
+    batches = [batch_of(1, 3, 32, 32 * (1 + index % 3)) * (0.8 + 0.02 * index) for index in range(12)]
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda batch: session.run({"image": batch})["mask"], batches))
+    for batch, result in zip(batches, results, strict=True):
+        np.testing.assert_allclose(result, expected(batch), atol=1e-4)
+
+
+@pytest.mark.parametrize("hidden", [(), ("openvino",)])
+def test_a_file_that_is_no_network_is_refused(tmp_path, without, hidden):
+    file = tmp_path / "photo.onnx"
+    file.write_bytes(b"\xff\xd8 not a network")
+    without(*hidden)
+    with pytest.raises(InputError, match=r"photo\.onnx: is no network .* can read; an ONNX"):
+        open_session(file)
+
+
+@pytest.mark.skipif(HAS_INTEL_GPU, reason="this machine has a GPU")
+def test_a_gpu_that_is_not_there_is_refused(network, monkeypatch):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    with pytest.raises(InputError, match="device: gpu: this machine has none that works; auto and cpu"):
+        open_session(network, device="gpu")
+
+
+@pytest.mark.skipif(HAS_INTEL_GPU, reason="this machine has a GPU")
+def test_a_missing_runtime_is_named_with_its_extra(network, without):
+    without("onnxruntime")
+    with pytest.raises(MissingExtraError, match=r"pip install 'wisp-matting\[onnxruntime\]'"):
+        open_session(network, device="gpu")
+    without("openvino", "onnxruntime")
+    with pytest.raises(MissingExtraError, match="without OpenVINO needs the 'onnxruntime' extra"):
+        open_session(network)
+
+
+def test_unknown_words_are_refused(network):
+    with pytest.raises(InputError, match="device: is 'tpu'; auto, cpu, gpu are accepted"):
+        open_session(network, device="tpu")
+    with pytest.raises(InputError, match="precision: is 'fp8'; auto, fp32, bf16, int8 are accepted"):
+        open_session(network, precision="fp8")
+
+
+def test_onnx_runtime_has_no_other_precision(network, without):
+    without("openvino")
+    with pytest.raises(InputError, match="precision: bf16 is not available here; auto and fp32 are accepted"):
+        open_session(network, precision="bf16")
+
+
+def test_cores_are_those_the_process_may_use(monkeypatch):
+    monkeypatch.setattr(sessions.os, "sched_getaffinity", lambda pid: {0, 3, 5}, raising=False)
+    assert cores() == 3

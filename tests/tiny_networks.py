@@ -1,0 +1,54 @@
+"""ONNX files of a few hundred bytes that stand in for networks, and the photo that they are made for."""
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+GAIN = 40.0
+
+
+def write_segmenter(path, *, channels=3, output="mask", quantised=False, stride=1, bias=0.0):
+    """mask = sigmoid(GAIN · (mean of the channels − 0.5) + bias): what is bright is the subject."""
+    weights = np.full((1, channels, 1, 1), GAIN / channels, np.float32)
+    initialisers = [
+        numpy_helper.from_array(weights, "weights"),
+        numpy_helper.from_array(np.full(1, bias - GAIN / 2, np.float32), "bias"),
+    ]
+    nodes = []
+    seen = "image"
+    if quantised:
+        initialisers += [
+            numpy_helper.from_array(np.float32(1 / 255), "scale"),
+            numpy_helper.from_array(np.uint8(0), "zero"),
+        ]
+        nodes += [
+            helper.make_node("QuantizeLinear", ["image", "scale", "zero"], ["stored"]),
+            helper.make_node("DequantizeLinear", ["stored", "scale", "zero"], ["restored"]),
+        ]
+        seen = "restored"
+    nodes += [
+        helper.make_node("Conv", [seen, "weights", "bias"], ["logits"], strides=[stride, stride]),
+        helper.make_node("Sigmoid", ["logits"], [output]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "bright",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", channels, "h", "w"])],
+        [helper.make_tensor_value_info(output, TensorProto.FLOAT, ["n", 1, "mask_h", "mask_w"])],
+        initialisers,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.checker.check_model(model)
+    onnx.save(model, str(path))
+    return path
+
+
+def bright_disc(height, width, *, radius=0.3, softness=2.0):
+    """A bright disc on a dark ground: the image float32 (H, W, 3) and its true alpha float32 (H, W)."""
+    rows, columns = np.mgrid[:height, :width].astype(np.float32)
+    distance = np.hypot(rows - (height - 1) / 2, columns - (width - 1) / 2)
+    alpha = np.clip((radius * min(height, width) - distance) / softness + 0.5, 0, 1).astype(np.float32)
+    subject = np.array([0.95, 0.8, 0.7], np.float32)
+    ground = np.dstack([0.1 + 0.1 * columns / width, 0.1 + 0.1 * rows / height, np.full_like(rows, 0.15)])
+    image = alpha[..., None] * subject + (1 - alpha[..., None]) * ground
+    return image.astype(np.float32), alpha
