@@ -94,7 +94,8 @@ def recolour(image: Float, rng: np.random.Generator, look: Appearance) -> Float:
     out = np.clip((image - pivot) * np.float32(contrast) + pivot, 0, 1)
     out = np.clip(out ** np.float32(gamma) * gains.astype(np.float32), 0, 1)
     grey = out @ np.array([0.299, 0.587, 0.114], np.float32)
-    return np.clip(grey[..., None] + (out - grey[..., None]) * np.float32(saturation), 0, 1)
+    tinted: Float = grey[..., None] + (out - grey[..., None]) * np.float32(saturation)
+    return np.clip(tinted, 0, 1)
 
 
 def soften(image: Float, rng: np.random.Generator, look: Appearance) -> Float:
@@ -115,10 +116,16 @@ def degrade(image: Float, rng: np.random.Generator, look: Appearance) -> Bytes:
         if rng.random() < 0.5:
             noise = ndimage.uniform_filter(noise, (2, 2, 0)) * np.float32(2)
         image = image + noise * np.float32(deviation)
-    stored = (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
+    stored = to_bytes(image)
     chance, lowest = look.jpeg
     if rng.random() < chance:
-        stored = vips.jpeg(stored, int(rng.integers(lowest, 96)))
+        return vips.jpeg(stored, int(rng.integers(lowest, 96)))
+    return stored
+
+
+def to_bytes(values: Float) -> Bytes:
+    """Working floats in [0, 1] → uint8, rounded."""
+    stored: Bytes = (np.clip(values, 0, 1) * 255 + 0.5).astype(np.uint8)
     return stored
 
 

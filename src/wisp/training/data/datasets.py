@@ -14,7 +14,7 @@ import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ from wisp.errors import InputError
 from wisp.training.data import vips
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
+T = TypeVar("T")
 
 SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".avif"})
 
@@ -127,7 +128,9 @@ def corpus(folder: Path, split: str, licences: Sequence[str] = ()) -> list[Entry
     """
     manifest = folder / "manifest.csv"
     if not manifest.is_file():
-        raise InputError(folder, "has no manifest.csv", "a corpus with photo/, weight/ and a manifest is accepted")
+        raise InputError(
+            folder, "has no manifest.csv", "a corpus with photo/, weight/ and a manifest is accepted"
+        )
     with manifest.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     entries = []
@@ -183,3 +186,25 @@ def _images(folder: Path, accepted: str) -> list[Path]:
 
 def _name(path: Path, folder: Path) -> str:
     return path.relative_to(folder).with_suffix("").as_posix()
+
+
+def hold_out(items: Sequence[T], share: float = 0.1, seed: int = 0) -> tuple[list[T], list[T]]:
+    """Split a list in two, at random but the same for the same list and seed.
+
+    Args:
+        items: what to split, at least two.
+        share: how much is held out; at least one item is, and one is kept.
+        seed: of the choice.
+
+    Returns:
+        The items to train on and the items held out, in their order.
+
+    Raises:
+        InputError: fewer than two items.
+    """
+    if len(items) < 2:
+        raise InputError("data", f"has {len(items)} item(s)", "at least two are accepted: one is held out")
+    count = min(len(items) - 1, max(1, round(share * len(items))))
+    chosen = set(np.random.default_rng(seed).permutation(len(items))[:count].tolist())
+    kept = [item for index, item in enumerate(items) if index not in chosen]
+    return kept, [item for index, item in enumerate(items) if index in chosen]

@@ -73,6 +73,11 @@ def warp(pixels: Bytes, matrix: npt.NDArray[np.float64], size: int, *, border: s
         image = image.resize(scale)
         linear[:, 0] *= pixels.shape[1] / image.width
         linear[:, 1] *= pixels.shape[0] / image.height
+    if border != "background":  # affine itself leaves the outside black
+        margin = int(np.ceil(2 * size / max(scale, 1)))
+        box = (image.width + 2 * margin, image.height + 2 * margin)
+        image = image.embed(margin, margin, *box, extend=border)
+        offset = offset - linear @ np.array([margin, margin])
     # libvips maps pixel centres at integers; shift corners to centres on both sides.
     offset = offset + linear @ np.array([0.5, 0.5]) - 0.5
     warped = image.affine(
@@ -81,7 +86,6 @@ def warp(pixels: Bytes, matrix: npt.NDArray[np.float64], size: int, *, border: s
         odx=float(offset[0]),
         ody=float(offset[1]),
         oarea=[0, 0, size, size],
-        extend=border,
     )
     return np.asarray(warped.numpy())
 

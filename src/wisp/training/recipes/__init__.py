@@ -1,1 +1,54 @@
-"""One frozen dataclass a recipe."""
+"""One frozen dataclass a recipe, and what an export must know of each network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Family:
+    """How a checkpoint of one network becomes the module that is shipped.
+
+    Attributes:
+        build: the recipe as its checkpoint keeps it → the bare network.
+        wrap: bare network → module with its post-processing inside.
+        example: inputs by name to trace and check it with.
+        outputs: names of its outputs.
+    """
+
+    build: Callable[[Mapping[str, Any]], nn.Module]
+    wrap: Callable[[nn.Module], nn.Module]
+    example: Callable[[], dict[str, Tensor]]
+    outputs: Sequence[str]
+
+
+def _segmenter(recipe: Mapping[str, Any]) -> nn.Module:
+    from wisp.networks.deeplab import DeepLabV3Plus
+    from wisp.networks.encoders.mobilenetv2 import MobileNetV2
+
+    return DeepLabV3Plus(MobileNetV2(output_stride=16), recipe["width"])
+
+
+class _Mask(nn.Module):
+    """Image (N, 3, H, W) → soft mask (N, 1, H, W), the sigmoid inside."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> Tensor:
+        return torch.sigmoid(self.network(image))
+
+
+def _image() -> dict[str, Tensor]:
+    return {"image": torch.rand(1, 3, 128, 160, generator=torch.Generator().manual_seed(0))}
+
+
+NETWORKS: Final[Mapping[str, Family]] = {
+    "segmenter": Family(_segmenter, _Mask, _image, ("mask",)),
+}

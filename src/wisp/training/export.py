@@ -1,0 +1,163 @@
+"""Checkpoint → the ONNX file that `wisp.inference` runs.
+
+Weights are stored as fp16 and cast back to fp32 in the graph: half the file, and every runtime folds the
+casts away when it loads it, so no operator runs in a precision that the runtime did not choose.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from wisp.errors import InputError
+from wisp.io.atomic import atomic_paths
+from wisp.training.recipes import NETWORKS
+
+OPSET: Final = 17
+TOLERANCE: Final = 1e-3
+SMALLEST: Final = 128  # initialisers with fewer values stay fp32: they weigh nothing
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export did.
+
+    Attributes:
+        path: the file.
+        size: bytes.
+        parameters: how many numbers the network has learned.
+        difference: largest difference between the file's outputs and those of the network it came from.
+    """
+
+    path: Path
+    size: int
+    parameters: int
+    difference: float
+
+
+def export_checkpoint(checkpoint: Path, out: Path, *, overwrite: bool = False) -> Exported:
+    """Export ``best.pt`` (or ``checkpoint.pt``) of a run.
+
+    Args:
+        checkpoint: a file that `wisp.training.loop.fit` wrote.
+        out: the ONNX file.
+        overwrite: replace an existing file.
+
+    Raises:
+        InputError: no such checkpoint, or not one of ours, or the exported file differs from the network by
+            more than `TOLERANCE` (nothing is written then).
+    """
+    accepted = "best.pt of a training run is accepted"
+    try:
+        state: Mapping[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise InputError(checkpoint, "does not exist", accepted) from error
+    except Exception as error:  # torch raises whatever the bytes lead it to
+        raise InputError(checkpoint, "is no checkpoint", accepted) from error
+    if "recipe" not in state:
+        raise InputError(checkpoint, "is no checkpoint of a wisp run", accepted)
+    recipe = json.loads(state["recipe"])
+    family = NETWORKS[recipe["network"]]
+    network = family.build(recipe)
+    if "network" in state:
+        network.load_state_dict(state["network"])
+    else:
+        network.load_state_dict(state["averaged"])
+    return export(family.wrap(network), family.example(), family.outputs, out, overwrite=overwrite)
+
+
+def export(
+    network: nn.Module,
+    example: Mapping[str, Tensor],
+    outputs: Sequence[str],
+    out: Path,
+    *,
+    overwrite: bool = False,
+) -> Exported:
+    """Write a network as ONNX with dynamic batch, height and width, and check the file against it.
+
+    Args:
+        network: as it is to be run, its post-processing inside.
+        example: inputs by name, (N, C, H, W); what the check runs.
+        outputs: names of the outputs, (N, C, H, W).
+        out: the ONNX file.
+        overwrite: replace an existing file.
+    """
+    import onnx
+
+    network.eval()
+    names = list(example)
+    axes = {name: {0: "n", 2: "h", 3: "w"} for name in [*names, *outputs]}
+    with atomic_paths([out], overwrite=overwrite) as (temporary,):
+        with warnings.catch_warnings(), torch.inference_mode():
+            warnings.simplefilter("ignore")  # the tracing exporter announces its successor
+            torch.onnx.export(
+                network,
+                tuple(example.values()),
+                str(temporary),
+                dynamo=False,
+                opset_version=OPSET,
+                input_names=names,
+                output_names=list(outputs),
+                dynamic_axes=axes,
+            )
+        model = onnx.load(str(temporary))
+        halve_weights(model)
+        onnx.checker.check_model(model)
+        onnx.save(model, str(temporary))
+        difference = parity(network, example, temporary)
+        if difference > TOLERANCE:
+            raise InputError(
+                out, f"differs from its network by {difference:.2g}", f"at most {TOLERANCE:g} is accepted"
+            )
+        size = temporary.stat().st_size
+    parameters = sum(p.numel() for p in network.parameters())
+    return Exported(out, size, parameters, difference)
+
+
+def halve_weights(model: Any) -> None:
+    """Store the large fp32 initialisers of an ONNX model as fp16, each followed by a cast to fp32."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    graph = model.graph
+    casts = []
+    for initialiser in graph.initializer:
+        values = numpy_helper.to_array(initialiser)
+        if initialiser.data_type != TensorProto.FLOAT or values.size < SMALLEST:
+            continue
+        name = initialiser.name
+        stored = f"{name}.fp16"
+        casts.append(helper.make_node("Cast", [stored], [name], name=f"{name}.cast", to=TensorProto.FLOAT))
+        initialiser.CopyFrom(numpy_helper.from_array(values.astype(np.float16), stored))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def parity(network: nn.Module, example: Mapping[str, Tensor], path: Path) -> float:
+    """Largest difference between the outputs of a torch module and of an ONNX file, at two sizes."""
+    import openvino
+
+    core = openvino.Core()
+    compiled = core.compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    worst = 0.0
+    for factor in (1, 2):
+        inputs = {name: x.repeat(1, 1, 1, factor) for name, x in example.items()}
+        with torch.inference_mode():
+            result = network(*inputs.values())
+        expected = [result] if isinstance(result, Tensor) else list(result)
+        found: list[npt.NDArray[np.float32]] = list(
+            compiled({name: x.numpy() for name, x in inputs.items()}).values()
+        )
+        for a, b in zip(expected, found, strict=True):
+            worst = max(worst, float(np.abs(a.numpy() - b).max()))
+    return worst

@@ -1,0 +1,64 @@
+"""Freezing parts of a network so that it lasts: parameters, and batch norms through `train()` calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import cast
+
+from torch import nn
+
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
+
+class _Frozen:
+    """Mixed into the class of a frozen module: `train()` leaves it in evaluation mode."""
+
+    def train(self, mode: bool = True) -> _Frozen:
+        """Stay in evaluation mode, whatever `mode` says; so do the children."""
+        nn.Module.train(cast(nn.Module, self), False)
+        return self
+
+
+def freeze(module: nn.Module) -> None:
+    """Freeze a module: no gradients, batch-norm statistics kept, dropout off; `train()` does not undo it."""
+    for parameter in module.parameters():
+        parameter.requires_grad_(False)
+    for child in module.modules():
+        _stay_in_eval(child)
+
+
+def unfreeze(module: nn.Module) -> None:
+    """Undo `freeze` and `freeze_batch_norm` for a module and everything in it."""
+    for parameter in module.parameters():
+        parameter.requires_grad_(True)
+    for child in module.modules():
+        if isinstance(child, _Frozen):
+            child.__class__ = type(child).__mro__[2]
+    module.train()
+
+
+def freeze_batch_norm(module: nn.Module) -> None:
+    """Keep the statistics of every batch norm in `module`; its affine still learns.
+
+    What folded batch norms need (`MobileNetV2.load_modnet`), and what small batches are better off with.
+    """
+    for child in module.modules():
+        if isinstance(child, NORMS):
+            _stay_in_eval(child)
+
+
+def frozen(module: nn.Module) -> bool:
+    """Whether `module` stays in evaluation mode."""
+    return isinstance(module, _Frozen)
+
+
+def trainable(modules: nn.Module) -> Iterable[nn.Parameter]:
+    """The parameters that still learn."""
+    return (p for p in modules.parameters() if p.requires_grad)
+
+
+def _stay_in_eval(module: nn.Module) -> None:
+    if not isinstance(module, _Frozen):
+        kind = type(module)
+        module.__class__ = type(kind.__name__, (_Frozen, kind), {"__module__": kind.__module__})
+    module.eval()

@@ -1,0 +1,320 @@
+"""The training loop every network shares: precision, devices, checkpoints, resuming, curves and sheets.
+
+A recipe brings a `Task` (networks, losses, validation); `fit` does the rest:
+
+- Accelerate places everything on the device, spreads batches over processes and casts to bf16;
+- a step's samples, its learning rate and its random numbers depend on the seed and the step's number
+  alone, so a run that was stopped and resumed ends with the weights of one that was not;
+- `OUT/` receives ``checkpoint.pt`` (everything to resume), ``best.pt`` (averaged weights of the best
+  validation so far), ``history.json``, ``curves.png`` and ``sheet-STEP.png``.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from wisp.errors import InputError
+from wisp.training import pictures
+from wisp.training.data.loader import Batch, Source, loader, to_batch
+
+Terms: TypeAlias = dict[str, Tensor]
+"""Named terms of a loss, already weighted: their sum is what is minimised."""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What a validation found.
+
+    Attributes:
+        scores: by name.
+        sheet: uint8 (H, W, 3), results as a picture.
+    """
+
+    scores: Mapping[str, float]
+    sheet: np.ndarray[Any, np.dtype[np.uint8]]
+
+
+class Task(Protocol):
+    """What a recipe trains."""
+
+    recipe: Any
+    """The recipe, a frozen dataclass; kept in the checkpoint, and a resumed run must bring the same."""
+    score: str
+    """The score that decides which weights are best; lower is better."""
+    networks: Mapping[str, nn.Module]
+    """By name; the first is the one that is averaged, validated and exported."""
+    source: Source
+    """The training samples."""
+
+    def optimisers(self, networks: Mapping[str, nn.Module]) -> Mapping[str, Optimizer]:
+        """Optimisers by the name of the phase that they step in."""
+        ...
+
+    def phases(self, step: int) -> Sequence[str]:
+        """Which optimisers step in this step, in order."""
+        ...
+
+    def losses(self, phase: str, networks: Mapping[str, nn.Module], batch: Batch) -> Terms:
+        """The terms that `phase` minimises."""
+        ...
+
+    def validate(self, network: nn.Module, device: torch.device) -> Validation:
+        """Score the averaged network and draw a sheet."""
+        ...
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast.
+
+    Attributes:
+        steps: optimiser steps in all.
+        batch: samples a step and process.
+        warm_up: steps over which the learning rate rises linearly.
+        final: the learning rate's last value as a share of its first, reached along a cosine.
+        clip: largest norm of the gradient.
+        average: decay of the exponential moving average of the weights.
+        validate_every: steps between validations; the last step is always one.
+        checkpoint_every: steps between checkpoints.
+        seed: of samples, weights and dropout.
+    """
+
+    steps: int
+    batch: int = 8
+    warm_up: int = 100
+    final: float = 0.02
+    clip: float = 1.0
+    average: float = 0.998
+    validate_every: int = 200
+    checkpoint_every: int = 100
+    seed: int = 0
+
+    def rate(self, step: int) -> float:
+        """The learning rate at `step` as a share of its first value."""
+        if step < self.warm_up:
+            return (step + 1) / self.warm_up
+        progress = (step - self.warm_up) / max(1, self.steps - self.warm_up)
+        return self.final + (1 - self.final) * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def fit(
+    task: Task,
+    schedule: Schedule,
+    out: Path,
+    *,
+    resume: bool = False,
+    precision: str = "auto",
+    workers: int = 1,
+    report: Callable[[str], None] = lambda _: None,
+) -> Path:
+    """Train a task.
+
+    Args:
+        task: networks, samples and losses.
+        schedule: how long and how fast.
+        out: folder for everything that a run writes; made when missing.
+        resume: go on from ``out/checkpoint.pt``.
+        precision: ``auto`` (bf16), ``bf16`` or ``fp32``.
+        workers: processes that make samples; 0 makes them in between the steps.
+        report: receives one line now and then.
+
+    Returns:
+        ``out/best.pt``.
+
+    Raises:
+        InputError: `out` has a checkpoint and `resume` is False, or the other way round, or the checkpoint
+            belongs to another recipe.
+        FloatingPointError: the loss is no longer a number; the last checkpoint is intact.
+    """
+    checkpoint = out / "checkpoint.pt"
+    _check_start(checkpoint, resume)
+    out.mkdir(parents=True, exist_ok=True)
+    accelerator = Accelerator(mixed_precision="no" if precision == "fp32" else "bf16")
+    set_seed(schedule.seed)
+    run = _Run(task, schedule, accelerator)
+    history = run.load(checkpoint) if resume else []
+    first = run.step
+    feed = loader(
+        task.source,
+        batch=schedule.batch * accelerator.num_processes,
+        first=first,
+        count=schedule.steps - first,
+        workers=workers,
+    )
+    started = time.monotonic()
+    totals: dict[str, float] = {}
+    since = 0
+    for tensors in feed:
+        batch = to_batch(_share(tensors, accelerator), accelerator.device)
+        for name, value in run.take_step(batch).items():
+            totals[name] = totals.get(name, 0.0) + value
+        since += 1
+        if run.step % 20 == 0 or run.step == schedule.steps:
+            terms = {name: value / since for name, value in totals.items()}
+            pace = (run.step - first) / (time.monotonic() - started)
+            left = (schedule.steps - run.step) / pace / 60
+            listed = " ".join(f"{name} {value:.4f}" for name, value in terms.items())
+            report(f"step {run.step}/{schedule.steps}  {listed}  {pace:.2f} steps/s  {left:.0f} min left")
+            history.append({"step": run.step, **{f"loss/{name}": value for name, value in terms.items()}})
+            totals, since = {}, 0
+        last = run.step == schedule.steps
+        if run.step % schedule.validate_every == 0 or last:
+            result = task.validate(run.averaged, accelerator.device)
+            scores = {f"score/{name}": value for name, value in result.scores.items()}
+            report(f"step {run.step}  " + " ".join(f"{n} {v:.5f}" for n, v in result.scores.items()))
+            history.append({"step": run.step, **scores})
+            if accelerator.is_main_process:
+                pictures.write_png(out / f"sheet-{run.step:07d}.png", result.sheet)
+                pictures.write_curves(out / "curves.png", history)
+                if run.beats(result.scores[task.score]):
+                    run.save_best(out / "best.pt")
+        if (run.step % schedule.checkpoint_every == 0 or last) and accelerator.is_main_process:
+            run.save(checkpoint, history)
+            _replace(out / "history.json", json.dumps(history, indent=1).encode())
+    accelerator.end_training()
+    return out / "best.pt"
+
+
+class _Run:
+    """Everything that changes while training."""
+
+    def __init__(self, task: Task, schedule: Schedule, accelerator: Accelerator) -> None:
+        self.task, self.schedule, self.accelerator = task, schedule, accelerator
+        self.networks: dict[str, nn.Module] = {
+            name: accelerator.prepare(network.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+            for name, network in task.networks.items()
+        }
+        self.bare = {name: accelerator.unwrap_model(n) for name, n in self.networks.items()}
+        self.main = next(iter(self.networks))
+        self.optimisers = {
+            name: accelerator.prepare(optimiser) for name, optimiser in task.optimisers(self.networks).items()
+        }
+        self.base_rates = {
+            name: [group["lr"] for group in optimiser.param_groups]
+            for name, optimiser in self.optimisers.items()
+        }
+        self.averaged = copy.deepcopy(self.bare[self.main]).eval().requires_grad_(False)
+        self.step = 0
+        self.best = math.inf
+
+    def take_step(self, batch: Batch) -> dict[str, float]:
+        """One step of every phase that is due; returns the terms as numbers."""
+        torch.manual_seed(self.schedule.seed * 1_000_003 + self.step)
+        values: dict[str, float] = {}
+        share = self.schedule.rate(self.step)
+        for network in self.networks.values():
+            network.train()
+        for phase in self.task.phases(self.step):
+            optimiser = self.optimisers[phase]
+            for group, base in zip(optimiser.param_groups, self.base_rates[phase], strict=True):
+                group["lr"] = base * share
+            with self.accelerator.autocast():
+                terms = self.task.losses(phase, self.networks, batch)
+            total = torch.stack([term.float() for term in terms.values()]).sum()
+            if not torch.isfinite(total):
+                listed = ", ".join(f"{name} {float(term):g}" for name, term in terms.items())
+                raise FloatingPointError(f"the loss is not finite at step {self.step} ({listed})")
+            self.accelerator.backward(total)
+            parameters = [p for group in optimiser.param_groups for p in group["params"]]
+            self.accelerator.clip_grad_norm_(parameters, self.schedule.clip)
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+            values |= {name: float(term.detach()) for name, term in terms.items()}
+        self._average()
+        self.step += 1
+        return values
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Move the averaged weights towards the present ones; faster at first, when they are far off."""
+        decay = min(self.schedule.average, (1 + self.step) / (10 + self.step))
+        present = self.bare[self.main].state_dict()
+        for name, average in self.averaged.state_dict().items():
+            if average.is_floating_point():
+                average.lerp_(present[name], 1 - decay)
+            else:
+                average.copy_(present[name])
+
+    def beats(self, score: float) -> bool:
+        """Whether `score` is the lowest so far; remembers it if so."""
+        if score >= self.best:
+            return False
+        self.best = score
+        return True
+
+    def save_best(self, path: Path) -> None:
+        """The averaged weights, alone."""
+        state = self.averaged.state_dict()
+        _save({"recipe": _recipe(self.task), "step": self.step, "network": state}, path)
+
+    def save(self, path: Path, history: list[dict[str, float]]) -> None:
+        """Everything that `load` needs."""
+        _save(
+            {
+                "recipe": _recipe(self.task),
+                "step": self.step,
+                "best": self.best,
+                "networks": {name: network.state_dict() for name, network in self.bare.items()},
+                "averaged": self.averaged.state_dict(),
+                "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
+                "history": history,
+            },
+            path,
+        )
+
+    def load(self, path: Path) -> list[dict[str, float]]:
+        """Restore what `save` wrote; returns the history."""
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        if state["recipe"] != _recipe(self.task):
+            raise InputError(path, "belongs to another recipe", f"{state['recipe']} is accepted")
+        for name, network in self.bare.items():
+            network.load_state_dict(state["networks"][name])
+        self.averaged.load_state_dict(state["averaged"])
+        for name, optimiser in self.optimisers.items():
+            optimiser.load_state_dict(state["optimisers"][name])
+        self.step, self.best = int(state["step"]), float(state["best"])
+        history: list[dict[str, float]] = state["history"]
+        return history
+
+
+def _check_start(checkpoint: Path, resume: bool) -> None:
+    if resume and not checkpoint.is_file():
+        raise InputError(checkpoint, "does not exist", "start without --resume")
+    if checkpoint.exists() and not resume:
+        raise InputError(checkpoint, "exists already", "--resume or another folder is accepted")
+
+
+def _share(tensors: tuple[Tensor, ...], accelerator: Accelerator) -> tuple[Tensor, ...]:
+    """The part of a batch that every process reads whole."""
+    count, mine = accelerator.num_processes, accelerator.process_index
+    return tuple(t[mine::count] for t in tensors)
+
+
+def _recipe(task: Task) -> str:
+    return json.dumps(asdict(task.recipe), sort_keys=True)
+
+
+def _save(state: Mapping[str, Any], path: Path) -> None:
+    temporary = path.with_name(f".{path.name}.tmp")
+    torch.save(dict(state), temporary)
+    temporary.replace(path)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_bytes(content)
+    temporary.replace(path)

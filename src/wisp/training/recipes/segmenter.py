@@ -1,0 +1,144 @@
+"""The recipe of the person segmenter, DeepLabV3+ on MobileNetV2.
+
+    wisp train segmenter --data corpus --encoder-weights modnet.onnx -o runs/segmenter
+    wisp export runs/segmenter/best.pt -o segmenter-mobile.onnx
+
+Half of the samples are composites, every batch holds photos without people, and labels count as far as they
+are trusted. The encoder's batch norms stay frozen: folded ones have no statistics, and others learned theirs
+from more photos than there are here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.optim import AdamW, Optimizer
+
+from wisp.errors import InputError
+from wisp.networks.deeplab import DeepLabV3Plus
+from wisp.networks.encoders.mobilenetv2 import MobileNetV2
+from wisp.training import losses, validation
+from wisp.training.data import datasets
+from wisp.training.data.loader import Batch
+from wisp.training.data.synthesis import Samples, Synthesis
+from wisp.training.freezing import freeze_batch_norm
+from wisp.training.loop import Schedule, Terms, Validation
+
+
+@dataclass(frozen=True)
+class SegmenterRecipe:
+    """Everything that decides the weights, but for the data.
+
+    Attributes:
+        network: which network this is, for its export.
+        width: channels of the pyramid and the decoder.
+        rate: AdamW's learning rate of the new layers.
+        encoder_rate: that of the encoder.
+        decay: AdamW's weight decay.
+        l1: weight of the L1 term beside the cross-entropy's 1.
+        synthesis: how samples are made.
+        schedule: how long and how fast.
+    """
+
+    network: str = "segmenter"
+    width: int = 256
+    rate: float = 1e-3
+    encoder_rate: float = 1e-4
+    decay: float = 1e-2
+    l1: float = 0.5
+    synthesis: Synthesis = field(default_factory=Synthesis)
+    schedule: Schedule = field(default_factory=lambda: Schedule(steps=1600, batch=8))
+
+
+def network(recipe: SegmenterRecipe, encoder_weights: Path | None = None) -> DeepLabV3Plus:
+    """The network at its start.
+
+    Args:
+        recipe: its width.
+        encoder_weights: torchvision's MobileNetV2 checkpoint (``.pth``) or MODNet's ONNX file; random
+            without.
+
+    Raises:
+        InputError: the file is neither.
+    """
+    encoder = MobileNetV2(output_stride=16)
+    if encoder_weights is not None:
+        if not encoder_weights.is_file():
+            raise InputError(
+                encoder_weights, "does not exist", "MobileNetV2 weights (.pth, .onnx) are accepted"
+            )
+        load = encoder.load_modnet if encoder_weights.suffix == ".onnx" else encoder.load_torchvision
+        load(encoder_weights)
+    built = DeepLabV3Plus(encoder, recipe.width)
+    if encoder_weights is not None:
+        freeze_batch_norm(built.encoder)
+    return built
+
+
+class SegmenterTask:
+    """What `wisp.training.loop.fit` needs to train the segmenter.
+
+    Args:
+        recipe: the recipe.
+        people: training photos.
+        scenes: training photos without people.
+        held_out: photos to validate on.
+        held_out_scenes: photos without people to validate on.
+        encoder_weights: as in `network`.
+    """
+
+    score = "mae"
+
+    def __init__(
+        self,
+        recipe: SegmenterRecipe,
+        people: Sequence[datasets.Entry],
+        scenes: Sequence[Path],
+        held_out: Sequence[datasets.Entry],
+        held_out_scenes: Sequence[Path],
+        encoder_weights: Path | None = None,
+    ) -> None:
+        self.recipe = recipe
+        self.source = Samples(people, scenes, recipe.synthesis, recipe.schedule.seed)
+        self._held_out, self._held_out_scenes = held_out, held_out_scenes
+        torch.manual_seed(recipe.schedule.seed)
+        self.networks: Mapping[str, nn.Module] = {"segmenter": network(recipe, encoder_weights)}
+
+    def optimisers(self, networks: Mapping[str, nn.Module]) -> Mapping[str, Optimizer]:
+        """One AdamW; the encoder learns more slowly."""
+        encoder = [p for name, p in networks["segmenter"].named_parameters() if "encoder." in name]
+        rest = [p for name, p in networks["segmenter"].named_parameters() if "encoder." not in name]
+        groups = [
+            {"params": rest, "lr": self.recipe.rate},
+            {"params": encoder, "lr": self.recipe.encoder_rate},
+        ]
+        return {"segmenter": AdamW(groups, weight_decay=self.recipe.decay)}
+
+    def phases(self, step: int) -> Sequence[str]:
+        """The one network, every step."""
+        return ("segmenter",)
+
+    def losses(self, phase: str, networks: Mapping[str, nn.Module], batch: Batch) -> Terms:
+        """Cross-entropy and L1 between mask and alpha, where the label is trusted."""
+        logits = networks[phase](batch.image).float()
+        return {
+            "bce": losses.binary_cross_entropy(logits, batch.alpha, batch.weight),
+            "l1": self.recipe.l1 * losses.l1(logits.sigmoid(), batch.alpha, batch.weight),
+        }
+
+    @cached_property
+    def _examples(self) -> list[Batch]:
+        return validation.fixed_examples(self._held_out, self._held_out_scenes, self.recipe.synthesis)
+
+    def validate(self, network: nn.Module, device: torch.device) -> Validation:
+        """Trust-weighted MAE, cross-entropy and accuracy on held-out photos, composites and empty scenes."""
+
+        def mask(image: Tensor) -> Tensor:
+            return torch.sigmoid(network(image).float())
+
+        return validation.validate_alpha(mask, network, self._examples, device)
