@@ -53,9 +53,8 @@ def paired_bootstrap(
         resamples: how often to draw.
 
     Raises:
-        InputError: lengths that differ, scores that are not finite, fewer than two groups, or an option that
-        is
-            out of range.
+        InputError: lengths that differ, scores that are not finite, fewer than two groups, or an option out
+            of range.
     """
     labels: Sequence[Hashable] = range(len(a)) if groups is None else groups
     for name, values in (("b", b), ("groups", labels)):
