@@ -1,0 +1,207 @@
+"""The picture formats wisp reads and writes: how each is recognised and what it can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from io import SEEK_CUR
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from wisp.arrays import Bits
+from wisp.errors import InputError
+
+
+@dataclass(frozen=True)
+class Format:
+    """What one output format can hold.
+
+    Attributes:
+        name: as ``--format`` takes it.
+        suffixes: file suffixes that choose it, the usual one first.
+        alpha: whether it holds an alpha channel.
+        bits: the depths wisp writes it at. AVIF stops at 12 bits a channel and WebP at 8, so neither can
+            keep 16.
+        exif: whether libvips can store EXIF in it.
+        max_side: the longest width or height in pixels.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    alpha: bool
+    bits: tuple[Bits, ...]
+    exif: bool
+    max_side: int
+
+    @property
+    def suffix(self) -> str:
+        """The usual suffix, with its dot."""
+        return self.suffixes[0]
+
+
+FORMATS: Final[dict[str, Format]] = {
+    "png": Format("png", (".png",), True, (8, 16), True, 2**31 - 1),
+    "tiff": Format("tiff", (".tif", ".tiff"), True, (8, 16), False, 2**31 - 1),
+    "webp": Format("webp", (".webp",), True, (8,), True, 16383),
+    "avif": Format("avif", (".avif",), True, (8,), True, 16384),
+    "jpeg": Format("jpeg", (".jpg", ".jpeg"), False, (8,), True, 65500),
+}
+"""What can be written, by the name that ``--format`` takes."""
+
+READABLE: Final = "JPEG, PNG, TIFF, WebP, AVIF and HEIC are accepted"
+READABLE_SUFFIXES: Final = frozenset(
+    {suffix for row in FORMATS.values() for suffix in row.suffixes} | {".jpe", ".jfif", ".heic", ".heif"}
+)
+"""Suffixes that picture files carry; what a file really is, its content decides."""
+
+SNIFF_BYTES: Final = 512
+
+_MAGIC: Final = (
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"II*\x00", "tiff"),
+    (b"MM\x00*", "tiff"),
+    (b"II+\x00", "tiff"),
+    (b"MM\x00+", "tiff"),
+)
+_OTHER_MAGIC: Final = (
+    (b"GIF8", "a GIF"),
+    (b"BM", "a BMP"),
+    (b"%PDF", "a PDF"),
+    (b"8BPS", "a Photoshop document"),
+    (b"\xff\x0a", "a JPEG XL"),
+    (b"\x00\x00\x00\x0cJXL ", "a JPEG XL"),
+    (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000"),
+    (b"<svg", "an SVG"),
+    (b"\x1aE\xdf\xa3", "a Matroska or WebM video"),
+)
+_AVIF_BRANDS: Final = {b"avif", b"avis"}
+_HEIC_BRANDS: Final = {
+    b"heic",
+    b"heix",
+    b"heim",
+    b"heis",
+    b"hevc",
+    b"hevx",
+    b"hevm",
+    b"hevs",
+    b"mif1",
+    b"msf1",
+}
+_SEQUENCE_BRANDS: Final = {b"avis", b"hevc", b"hevx", b"hevm", b"hevs", b"msf1"}
+
+
+def sniff(head: bytes) -> str | None:
+    """The format a file's first `SNIFF_BYTES` bytes announce, or None when wisp does not read it.
+
+    Returns:
+        ``"jpeg"``, ``"png"``, ``"tiff"``, ``"webp"``, ``"avif"``, ``"heic"`` or None.
+    """
+    for magic, name in _MAGIC:
+        if head.startswith(magic):
+            return name
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "webp"
+    brands = _brands(head)
+    if brands & _AVIF_BRANDS:
+        return "avif"
+    if brands & _HEIC_BRANDS:
+        return "heic"
+    return None
+
+
+def is_sequence(head: bytes) -> bool:
+    """Whether an AVIF or HEIC file announces itself as an animation (its major brand is a sequence's)."""
+    return bool(_brands(head)) and head[8:12] in _SEQUENCE_BRANDS
+
+
+def is_animated_png(stream: BinaryIO) -> bool:
+    """Whether a PNG has an animation control chunk, which must stand before its pixels. Moves `stream`."""
+    stream.seek(8)
+    while len(head := stream.read(8)) == 8 and head[4:] != b"IDAT":
+        if head[4:] == b"acTL":
+            return True
+        stream.seek(int.from_bytes(head[:4], "big") + 4, SEEK_CUR)
+    return False
+
+
+def describe_unreadable(head: bytes) -> str:
+    """What a file that `sniff` does not know seems to be, as the end of a sentence."""
+    if not head:
+        return "is empty"
+    for magic, text in _OTHER_MAGIC:
+        if head.startswith(magic):
+            return f"is {text}"
+    if _brands(head):
+        return "is a video or an unknown kind of HEIF picture"
+    return "is not a picture that wisp can read"
+
+
+def _brands(head: bytes) -> set[bytes]:
+    """The brands of an ISO base media file's first box, empty for any other file."""
+    if head[4:8] != b"ftyp":
+        return set()
+    end = min(int.from_bytes(head[:4], "big"), len(head))
+    return {head[8:12]} | {head[i : i + 4] for i in range(16, end - 3, 4)}
+
+
+def format_of(path: Path | str, format: str | None = None) -> Format:
+    """The output format of `path`: the one named, else the one its suffix chooses, PNG for ``-``.
+
+    Args:
+        path: where the picture will be written; ``-`` is standard output.
+        format: a key of `FORMATS`, or None to go by the suffix.
+
+    Raises:
+        InputError: an unknown format or suffix, or a suffix that says another format than `format`.
+    """
+    chosen = None
+    if format is not None:
+        chosen = FORMATS.get(format)
+        if chosen is None:
+            raise InputError(path, f"format {format!r} is unknown", f"{_listed(FORMATS)} are accepted")
+    if str(path) == "-":
+        return chosen or FORMATS["png"]
+    suffix = Path(path).suffix.lower()
+    by_suffix = next((row for row in FORMATS.values() if suffix in row.suffixes), None)
+    if by_suffix is None and chosen is None:
+        known = _listed(s for row in FORMATS.values() for s in row.suffixes)
+        problem = f"has the suffix {suffix!r}" if suffix else "has no suffix to choose the format by"
+        raise InputError(path, problem, f"{known} are accepted")
+    if by_suffix is not None and chosen is not None and by_suffix is not chosen:
+        raise InputError(path, f"has the suffix of {by_suffix.name}, the format asked for is {chosen.name}")
+    return chosen or by_suffix  # type: ignore[return-value]
+
+
+def check_holds(path: Path | str, row: Format, *, alpha: bool, bits: Bits, width: int, height: int) -> None:
+    """Raise `InputError` unless `row` can hold such a picture, naming the formats that can.
+
+    Args:
+        path: the output, for the message.
+        row: the format it is to be written in.
+        alpha: whether it has an alpha channel.
+        bits: bits a channel.
+        width: in pixels.
+        height: in pixels.
+    """
+    side = max(width, height)
+    able = [
+        r.name for r in FORMATS.values() if (r.alpha or not alpha) and bits in r.bits and side <= r.max_side
+    ]
+    accepted = f"{_listed(able)} can"
+    if alpha and not row.alpha:
+        raise InputError(path, f"{row.name} cannot hold alpha", accepted)
+    if bits not in row.bits:
+        raise InputError(path, f"{row.name} cannot hold {bits} bits a channel", accepted)
+    if side > row.max_side:
+        raise InputError(path, f"{row.name} cannot hold {width}×{height} pixels", accepted)
+
+
+def best_bits(row: Format, wanted: Bits) -> Bits:
+    """`wanted` where the format holds it, else the most it holds."""
+    return wanted if wanted in row.bits else max(row.bits)
+
+
+def _listed(words: Iterable[str]) -> str:
+    names = list(words)
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

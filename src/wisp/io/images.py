@@ -1,0 +1,573 @@
+"""Picture files to arrays and back, through libvips.
+
+What a file is, its content decides, never its suffix. Only the formats of `formats.READABLE` are ever
+decoded, the pixel limit is checked on the header before any pixel is, and a file that is damaged or cut
+short is an error rather than a half-grey picture. What is read comes upright, in sRGB and straight (not
+premultiplied); ``-`` is standard input or output.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Final, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from wisp.arrays import Alpha, Bits, Float, Image, Trimap, check_trimap, from_float, to_float
+from wisp.errors import InputError, MissingExtraError
+from wisp.io import profiles, tiff
+from wisp.io.atomic import STDIO, check_output, reason, write_files
+from wisp.io.formats import (
+    READABLE,
+    SNIFF_BYTES,
+    Format,
+    best_bits,
+    check_holds,
+    describe_unreadable,
+    format_of,
+    is_animated_png,
+    is_sequence,
+    sniff,
+)
+from wisp.io.profiles import Stored
+from wisp.io.vips import libvips
+
+MAX_PIXELS: Final = 200_000_000
+_MIN_STREAM_BYTES: Final = 2**26
+_EXIF_HEADER: Final = b"Exif\x00\x00"
+
+SAVE_OPTIONS: Final[dict[str, dict[str, Any]]] = {
+    "png": {"compression": 3, "filter": "all"},
+    "tiff": {"compression": "deflate", "predictor": "horizontal"},
+    "webp": {"lossless": True, "exact": True, "effort": 0},
+    "avif": {"compression": "av1", "Q": 90, "effort": 2, "subsample_mode": "off"},
+    "jpeg": {"Q": 95, "subsample_mode": "off", "optimize_coding": True},
+}
+"""What each format is written with: lossless but for AVIF and JPEG, and never slow (docs/decisions/002)."""
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A picture that was read, and what of its file a result carries over.
+
+    Attributes:
+        image: float32 (H, W, 3), sRGB-encoded, [0, 1], upright.
+        alpha: float32 (H, W), [0, 1], of a file that has an alpha channel, else None.
+        bits: 8, or 16 when the file holds more than 8 bits a channel.
+        icc_profile: the file's ICC profile, unchanged.
+        resolution: pixels per millimetre, (x, y) of the upright picture; None when the file says none.
+        exif: the file's EXIF block from its ``Exif`` header on, unchanged.
+    """
+
+    image: Image
+    alpha: Alpha | None
+    bits: Bits
+    icc_profile: bytes | None
+    resolution: tuple[float, float] | None
+    exif: bytes | None
+
+
+@dataclass(frozen=True)
+class Output:
+    """One picture to write; see `write_images`.
+
+    Attributes:
+        path: where to; ``-`` is standard output.
+        pixels: float32 (H, W, 3) image, (H, W, 4) straight cut-out, or (H, W) grey, all [0, 1].
+        bits: bits a channel; None takes what the photo had, or the most the format holds below it.
+        format: a key of `FORMATS`; None goes by the suffix.
+    """
+
+    path: Path | str
+    pixels: Float
+    bits: Bits | None = None
+    format: str | None = None
+
+
+def read_photo(source: Path | str, *, page: int | None = None, max_pixels: int = MAX_PIXELS) -> Photo:
+    """Read a picture: JPEG, PNG, TIFF, WebP, AVIF, or HEIC (with the ``heic`` extra).
+
+    The orientation tag is applied, an embedded ICC profile (grey, RGB or CMYK) is converted to sRGB, grey
+    becomes three equal channels, and alpha is returned beside the image.
+
+    Args:
+        source: a path, or ``-`` for standard input.
+        page: which page or frame, counted from 1; needed where there are several.
+        max_pixels: the largest width × height that is decoded.
+
+    Raises:
+        InputError: no such file, not one of these formats, damaged or cut short, too many pixels, an
+            animation or several pages without `page`, or a `page` that is not there.
+        MissingExtraError: a HEIC file without the ``heic`` extra.
+    """
+    decoded = _read(source, page, max_pixels)
+    stored = _upright(decoded.stored, decoded.orientation)
+    colours = stored.shape[2] - decoded.has_alpha
+    alpha = to_float(stored[..., colours]) if decoded.has_alpha else None
+    colour = stored[..., :colours]
+    if alpha is not None and decoded.premultiplied:
+        colour = _straight(colour, alpha)
+    resolution = decoded.resolution
+    if resolution is not None and decoded.orientation >= 5:
+        resolution = resolution[::-1]
+    return Photo(
+        image=profiles.to_srgb(colour, decoded.icc_profile, str(source)),
+        alpha=alpha,
+        bits=8 if stored.dtype == np.uint8 else 16,
+        icc_profile=decoded.icc_profile,
+        resolution=resolution,
+        exif=decoded.exif,
+    )
+
+
+def read_grey(source: Path | str, *, page: int | None = None, max_pixels: int = MAX_PIXELS) -> Float:
+    """Read guidance, an alpha or a mask: values rather than colours.
+
+    Of a picture with an alpha channel it is that channel, unless the channel is opaque throughout and the
+    colours are grey; of any other it is the grey value. The values are taken as stored: no profile is
+    applied, and no orientation, since guidance is upright already.
+
+    Args:
+        source: see `read_photo`.
+        page: see `read_photo`.
+        max_pixels: see `read_photo`.
+
+    Returns:
+        float32 (H, W), [0, 1].
+
+    Raises:
+        InputError: see `read_photo`; or the picture has colours and no alpha channel.
+    """
+    decoded = _read(source, page, max_pixels)
+    stored = decoded.stored
+    grey = _grey(decoded)
+    if decoded.has_alpha:
+        alpha = stored[..., -1]
+        if grey is None or bool((alpha != np.iinfo(alpha.dtype).max).any()):
+            return to_float(alpha)
+    if grey is None:
+        raise InputError(source, "has colours", "a grey picture, or one with an alpha channel, is accepted")
+    return to_float(grey)
+
+
+def read_trimap(source: Path | str, *, page: int | None = None, max_pixels: int = MAX_PIXELS) -> Trimap:
+    """Read a trimap: 8-bit grey, or RGB with equal channels, of the values 0, 128 (127–129) and 255.
+
+    Args:
+        source: see `read_photo`.
+        page: see `read_photo`.
+        max_pixels: see `read_photo`.
+
+    Returns:
+        uint8 (H, W), 0 / 128 / 255. As stored: no profile and no orientation is applied.
+
+    Raises:
+        InputError: see `read_photo`; or 16 bits, colours, transparency, or another value (the first).
+    """
+    decoded = _read(source, page, max_pixels)
+    accepted = "an 8-bit grey picture of 0, 128 and 255 is accepted"
+    if decoded.stored.dtype != np.uint8:
+        raise InputError(source, "has 16 bits a channel", accepted)
+    if decoded.has_alpha and bool((decoded.stored[..., -1] != 255).any()):
+        raise InputError(source, "has transparent pixels", accepted)
+    grey = _grey(decoded)
+    if grey is None:
+        raise InputError(source, "has colours", accepted)
+    return check_trimap(np.ascontiguousarray(grey, np.uint8), str(source))
+
+
+def write_image(
+    path: Path | str,
+    pixels: Float,
+    *,
+    bits: Bits | None = None,
+    format: str | None = None,
+    like: Photo | None = None,
+    keep_metadata: bool = False,
+    overwrite: bool = False,
+) -> None:
+    """Write one picture; it appears whole or not at all.
+
+    Args:
+        path: where to; ``-`` is standard output.
+        pixels: float32 (H, W, 3) image, (H, W, 4) straight cut-out, or (H, W) grey, all [0, 1]. Colours
+            are sRGB; those under zero alpha are kept.
+        bits: bits a channel; None takes what `like` had, or the most the format holds below it.
+        format: a key of `FORMATS`; None goes by the suffix.
+        like: the photo whose ICC profile and resolution are carried over; see `encode_image`.
+        keep_metadata: whether its EXIF is too.
+        overwrite: whether a file already there may be replaced.
+
+    Raises:
+        InputError: the format cannot hold the picture or the EXIF, or `path` cannot be written.
+    """
+    write_images(
+        [Output(path, pixels, bits, format)], like=like, keep_metadata=keep_metadata, overwrite=overwrite
+    )
+
+
+def write_images(
+    outputs: Sequence[Output],
+    *,
+    like: Photo | None = None,
+    keep_metadata: bool = False,
+    overwrite: bool = False,
+) -> None:
+    """Write a result and its companions; they appear together or not at all.
+
+    Args:
+        outputs: the pictures, each with a path of its own.
+        like: see `write_image`.
+        keep_metadata: see `write_image`; grey outputs never carry EXIF.
+        overwrite: see `write_image`.
+
+    Raises:
+        InputError: see `write_image`.
+    """
+    contents: dict[str, bytes] = {}
+    for output in outputs:
+        check_output(output.path, overwrite=overwrite)
+        if str(output.path) in contents:
+            raise InputError(
+                output.path, "is named for two outputs", "a path of its own for each is accepted"
+            )
+        row = format_of(output.path, output.format)
+        contents[str(output.path)] = encode_image(
+            output.pixels, row, bits=output.bits, like=like, keep_metadata=keep_metadata, name=output.path
+        )
+    write_files(contents, overwrite=overwrite)
+
+
+def encode_image(
+    pixels: Float,
+    row: Format,
+    *,
+    bits: Bits | None = None,
+    like: Photo | None = None,
+    keep_metadata: bool = False,
+    name: Path | str = "image",
+) -> bytes:
+    """A picture as the bytes of a file.
+
+    The pixels are converted back into the profile of `like`, which is embedded unchanged, when it is an RGB
+    profile, or a grey one and the three channels are equal. A photo with any other profile gives sRGB with
+    an sRGB profile, one without a profile gives none. Grey (H, W) pixels are values, not colours: they get
+    no profile and no EXIF. Outputs are upright and carry no orientation but 1.
+
+    Args:
+        pixels: see `write_image`.
+        row: one of `FORMATS`.
+        bits: see `write_image`.
+        like: see `write_image`.
+        keep_metadata: see `write_image`.
+        name: what errors call the picture.
+
+    Raises:
+        InputError: the format cannot hold it.
+    """
+    if pixels.dtype != np.float32 or pixels.ndim not in (2, 3) or pixels.shape[2:] not in ((), (3,), (4,)):
+        raise InputError(
+            name, f"pixels are {pixels.dtype} {pixels.shape}", "float32 (H, W), (H, W, 3 or 4) are accepted"
+        )
+    depth = bits or best_bits(row, like.bits if like else 8)
+    check_holds(
+        name, row, alpha=pixels.shape[2:] == (4,), bits=depth, width=pixels.shape[1], height=pixels.shape[0]
+    )
+    exif = like.exif if like is not None and keep_metadata and pixels.ndim == 3 else None
+    if exif is not None and not row.exif:
+        raise InputError(name, f"{row.name} cannot hold EXIF", "png, webp, avif and jpeg can")
+    stored, profile = _stored(pixels, depth, like.icc_profile if like else None)
+    pyvips = libvips()
+    picture = profiles.as_vips(stored)
+    keep = []
+    if like is not None and like.resolution is not None:
+        picture = picture.copy(xres=like.resolution[0], yres=like.resolution[1])
+        if row.name in ("webp", "avif"):  # they have no other place for it than EXIF
+            keep.append("exif")
+    if profile is not None:
+        picture.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
+        keep.append("icc")
+    if exif is not None:
+        picture.set_type(pyvips.GValue.blob_type, "exif-data", exif)
+        picture.set_type(pyvips.GValue.gint_type, "orientation", 1)
+        keep.append("exif")
+    saver = {"avif": "heifsave_buffer"}.get(row.name, f"{row.name}save_buffer")
+    try:
+        return bytes(
+            getattr(picture, saver)(keep=":".join(dict.fromkeys(keep)) or "none", **SAVE_OPTIONS[row.name])
+        )
+    except pyvips.Error as error:
+        raise InputError(name, f"cannot be written as {row.name} ({_one_line(error)})") from error
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    """What a decoder gives: stored values as in the file, and what the file says about them."""
+
+    stored: Stored  # (H, W, C), alpha last
+    has_alpha: bool
+    premultiplied: bool
+    orientation: int  # EXIF, 1 to 8
+    icc_profile: bytes | None
+    resolution: tuple[float, float] | None
+    exif: bytes | None
+
+
+class _Input:
+    """A picture's bytes: a regular file that libvips reads by itself, or bytes in memory."""
+
+    def __init__(self, name: str, stream: BinaryIO, *, in_memory: bool) -> None:
+        self.name = name
+        self.stream = stream
+        self._in_memory = in_memory
+        self.head = stream.read(SNIFF_BYTES)
+
+    def data(self) -> bytes:
+        """All of it."""
+        self.stream.seek(0)
+        return self.stream.read()
+
+    def vips_source(self) -> Any:
+        """A new libvips source at the start of it."""
+        self.stream.seek(0)
+        if self._in_memory:
+            return libvips().Source.new_from_memory(self.data())
+        return libvips().Source.new_from_descriptor(self.stream.fileno())
+
+
+@contextmanager
+def _open(source: Path | str, max_pixels: int) -> Iterator[_Input]:
+    """Open a path or standard input; a pipe is read into memory, as far as such a picture can go."""
+    name = str(source)
+    most = max(_MIN_STREAM_BYTES, 8 * max_pixels)  # a 16-bit RGBA picture, uncompressed
+    try:
+        if name == STDIO:
+            if sys.stdin.isatty():
+                raise InputError(
+                    name, "standard input is a terminal", "a picture from a file or pipe is accepted"
+                )
+            yield _Input(name, _slurp(sys.stdin.buffer, name, most), in_memory=True)
+            return
+        with Path(source).open("rb") as file:
+            regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            stream: BinaryIO = file if regular else _slurp(file, name, most)
+            yield _Input(name, stream, in_memory=not regular)
+    except FileNotFoundError as error:
+        raise InputError(name, "does not exist") from error
+    except IsADirectoryError as error:
+        raise InputError(name, "is a folder", "the path of a picture is accepted") from error
+    except OSError as error:
+        raise InputError(name, f"cannot be read: {reason(error)}") from error
+
+
+def _slurp(stream: BinaryIO, name: str, most: int) -> BinaryIO:
+    data = stream.read(most + 1)
+    if len(data) > most:
+        raise InputError(name, f"is longer than {most // 2**20} MiB", "--max-pixels sets how much is read")
+    return io.BytesIO(data)
+
+
+def _read(source: Path | str, page: int | None, max_pixels: int) -> _Decoded:
+    with _open(source, max_pixels) as opened:
+        kind = sniff(opened.head)
+        if kind is None:
+            raise InputError(source, describe_unreadable(opened.head), READABLE)
+        if kind == "heic":
+            return _decode_heic(opened, page, max_pixels)
+        return _decode_vips(opened, kind, page, max_pixels)
+
+
+def _decode_vips(opened: _Input, kind: str, page: int | None, max_pixels: int) -> _Decoded:
+    pyvips = libvips()
+    loader = getattr(
+        pyvips.Image, {"avif": "heifload_source", "heic": "heifload_source"}.get(kind, f"{kind}load_source")
+    )
+    options: dict[str, Any] = {"access": "sequential", "fail_on": "error"}
+    try:
+        picture = loader(opened.vips_source(), **options)
+        pages = _get(picture, "n-pages", 1)
+        animated = is_sequence(opened.head) or (kind == "png" and is_animated_png(opened.stream))
+        _check_page(opened.name, page, pages, animated=animated)
+        index = 0 if page is None else page - 1
+        if index:
+            picture = loader(opened.vips_source(), page=index, **options)
+        _check_pixels(opened.name, picture.width, picture.height, max_pixels)
+        tags = tiff.first_values(opened.stream, index) if kind == "tiff" else {}
+        if tiff.DNG_VERSION in tags or int(tags.get(tiff.NEW_SUBFILE_TYPE, 0)) & 1:
+            raise InputError(opened.name, "is a camera raw file or only a thumbnail", READABLE)
+        opened.stream.seek(0)
+        picture, colours = _plain(picture, opened.name)
+        stored = profiles.from_vips(picture)
+    except pyvips.Error as error:
+        raise InputError(
+            opened.name, f"is damaged or cut short ({_one_line(error)})", f"whole {READABLE}"
+        ) from error
+    depth = _get(picture, "bits-per-sample", 8)
+    if kind == "avif":
+        stored = _widened(stored, depth)
+    exif = _get(picture, "exif-data", None)
+    return _Decoded(
+        stored=stored[..., : colours + 1],
+        has_alpha=stored.shape[2] > colours,
+        premultiplied=tags.get(tiff.EXTRA_SAMPLES) == 1,
+        orientation=1 if kind == "avif" else _get(picture, "orientation", 1),
+        icc_profile=_get(picture, "icc-profile-data", None),
+        resolution=_resolution((picture.xres, picture.yres), exif),
+        exif=_with_header(exif),
+    )
+
+
+def _decode_heic(opened: _Input, page: int | None, max_pixels: int) -> _Decoded:
+    """HEIC by pi-heif, whose libheif has the HEVC decoder that libvips's wheel lacks.
+
+    libheif turns the picture upright by the container's own properties; the EXIF orientation beside them is
+    a copy for information and is not applied again.
+    """
+    try:
+        import pi_heif
+    except ImportError as error:
+        raise MissingExtraError(f"{opened.name}: reading HEIC", "heic") from error
+    try:
+        container = pi_heif.open_heif(opened.data(), convert_hdr_to_8bit=False)
+        _check_page(opened.name, page, len(container), animated=is_sequence(opened.head))
+        picture = container[0 if page is None else page - 1]
+        width, height = picture.size
+        _check_pixels(opened.name, width, height, max_pixels)
+        stored = np.asarray(picture)
+    except InputError:
+        raise
+    except (ValueError, EOFError, SyntaxError, RuntimeError, OSError) as error:
+        raise InputError(opened.name, f"is damaged or cut short ({error})", f"whole {READABLE}") from error
+    stored = stored.reshape(*stored.shape[:2], -1)[:, :width]
+    stored = _widened(stored, picture.info["bit_depth"])
+    exif = picture.info.get("exif")
+    return _Decoded(
+        stored=stored,
+        has_alpha=picture.has_alpha,
+        premultiplied=picture.premultiplied_alpha,
+        orientation=1,
+        icc_profile=picture.info.get("icc_profile") or None,
+        resolution=_resolution((1.0, 1.0), exif),
+        exif=_with_header(exif),
+    )
+
+
+def _plain(picture: Any, name: str) -> tuple[Any, int]:
+    """A decoded libvips image as 8- or 16-bit grey, RGB or CMYK, and how many of its bands are colours."""
+    if picture.interpretation in ("lab", "labs", "labq"):
+        picture = picture.colourspace("rgb16")
+    if picture.format not in ("uchar", "ushort"):
+        raise InputError(name, f"has {picture.format} samples", "8- and 16-bit whole numbers are accepted")
+    colours = {"b-w": 1, "grey16": 1, "srgb": 3, "rgb": 3, "rgb16": 3, "cmyk": 4}.get(picture.interpretation)
+    if colours is None or not colours <= picture.bands:
+        raise InputError(
+            name,
+            f"has {picture.bands} channels of kind {picture.interpretation}",
+            "grey, RGB and CMYK, with or without alpha, are accepted",
+        )
+    return picture, colours
+
+
+def _check_page(name: str, page: int | None, pages: int, *, animated: bool) -> None:
+    what = "is an animation" if animated else f"has {pages} pages or frames"
+    accepted = f"--page 1 to {pages} chooses one" if pages > 1 else "--page 1 takes its first picture"
+    if page is None and (pages > 1 or animated):
+        raise InputError(name, what, accepted)
+    if page is not None and not 1 <= page <= pages:
+        raise InputError(name, f"has no page {page}", accepted)
+
+
+def _check_pixels(name: str, width: int, height: int, max_pixels: int) -> None:
+    if width * height > max_pixels:
+        raise InputError(
+            name,
+            f"is {width}×{height}, {width * height:,} pixels".replace(",", " "),
+            f"at most {max_pixels:,} are accepted (--max-pixels)".replace(",", " "),
+        )
+
+
+def _get(picture: Any, field: str, default: Any) -> Any:
+    """A metadata field of a libvips image."""
+    return picture.get(field) if picture.get_typeof(field) else default
+
+
+def _with_header(exif: bytes | None) -> bytes | None:
+    if not exif:
+        return None
+    return exif if exif.startswith(_EXIF_HEADER) else _EXIF_HEADER + exif
+
+
+def _resolution(stored: tuple[float, float], exif: bytes | None) -> tuple[float, float] | None:
+    """Pixels per millimetre from the file, else from its EXIF; 1 is what libvips says for none."""
+    if stored != (1.0, 1.0):
+        return stored
+    if not exif:
+        return None
+    tags = tiff.first_values(io.BytesIO(exif.removeprefix(_EXIF_HEADER)))
+    scale = {2: 1 / 25.4, 3: 1 / 10}.get(int(tags.get(tiff.RESOLUTION_UNIT, 0)))
+    x, y = tags.get(tiff.X_RESOLUTION, 0), tags.get(tiff.Y_RESOLUTION, 0)
+    return (x * scale, y * scale) if scale and x > 0 and y > 0 else None
+
+
+def _upright(stored: Stored, orientation: int) -> Stored:
+    """Undo an EXIF orientation (1 to 8) of (H, W, C)."""
+    if orientation in (2, 3, 7, 8):
+        stored = stored[:, ::-1]
+    if orientation in (3, 4, 6, 7):
+        stored = stored[::-1]
+    return stored.swapaxes(0, 1) if orientation >= 5 else stored
+
+
+def _widened(stored: Stored, depth: int) -> Stored:
+    """Samples of `depth` bits in the upper bits of uint16, stretched so that the largest is 65535."""
+    if stored.dtype == np.uint8 or not 8 <= depth < 16:
+        return stored
+    return cast(npt.NDArray[np.uint16], stored | (stored >> np.uint16(depth)))
+
+
+def _straight(colour: Stored, alpha: Alpha) -> Stored:
+    """Divide premultiplied stored colours by their alpha; what lies under zero alpha stays."""
+    divided = to_float(colour)
+    divided /= np.where(alpha > 0, alpha, 1)[..., None]
+    return from_float(divided, 16)
+
+
+def _grey(decoded: _Decoded) -> Stored | None:
+    """The one channel of grey or of three equal ones, (H, W); None for colours."""
+    colour = decoded.stored[..., : decoded.stored.shape[2] - decoded.has_alpha]
+    first = colour[..., 0]
+    grey = colour.shape[2] == 1 or (colour.shape[2] == 3 and bool((colour == first[..., None]).all()))
+    return first if grey else None
+
+
+def _stored(pixels: Float, bits: Bits, profile: bytes | None) -> tuple[Stored, bytes | None]:
+    """Working pixels as stored values (H, W, C), in `profile` where it can be, and the profile to embed."""
+    if pixels.ndim == 2:
+        return from_float(pixels, bits)[..., None], None
+    channels = profiles.channels_of(profile)
+    if profile is None or (channels == 3 and profiles.is_srgb(profile)):
+        return from_float(pixels, bits), profile
+    colour = pixels[..., :3]
+    fits = channels == 3 or (channels == 1 and bool((colour == colour[..., :1]).all()))
+    if not fits:
+        return from_float(pixels, bits), profiles.srgb_profile()
+    try:
+        converted = profiles.from_srgb(colour, profile, bits)
+    except libvips().Error:  # damaged: reading ignored it too
+        return from_float(pixels, bits), None
+    alpha = from_float(pixels[..., 3:], bits)
+    return cast(Stored, np.dstack([converted, alpha])), profile
+
+
+def _one_line(error: Exception) -> str:
+    """What libvips said, on one line without the call that failed."""
+    detail = str(getattr(error, "detail", "") or error)
+    return "; ".join(dict.fromkeys(line.strip() for line in detail.splitlines() if line.strip()))

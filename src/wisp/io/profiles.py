@@ -1,0 +1,143 @@
+"""ICC profiles: stored colours to the working sRGB and back, through libvips and Little CMS at 16 bits.
+
+docs/decisions/002-colour-profiles.md says why, and what a round trip costs.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Final, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from wisp.arrays import Bits, Image, from_float, to_float
+from wisp.io.vips import libvips
+
+Stored = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+
+_SPACES: Final = {b"GRAY": 1, b"RGB ": 3, b"CMYK": 4}
+_PROBE_STEPS: Final = 9
+_SAME: Final = 0.5 / 255
+"""A profile that moves no colour of the probe further than this is taken to be sRGB itself."""
+
+
+def channels_of(profile: bytes | None) -> int | None:
+    """How many channels the colours of an ICC profile have: 1 grey, 3 RGB, 4 CMYK, None for others."""
+    return _SPACES.get(profile[16:20]) if profile else None
+
+
+def to_srgb(colour: Stored, profile: bytes | None, name: str = "image") -> Image:
+    """Stored colours to working sRGB.
+
+    Grey becomes three equal channels, CMYK without a profile is read as coated paper (libvips's built-in
+    profile), and everything else without a profile is taken as sRGB. Relative colorimetric intent with
+    black point compensation; colours outside sRGB are clipped.
+
+    Args:
+        colour: uint8 or uint16 (H, W, 1 | 3 | 4): grey, RGB or CMYK, without alpha.
+        profile: ICC profile; one that fits neither the channels nor the standard is ignored with a warning.
+        name: the file, for that warning.
+
+    Returns:
+        float32 (H, W, 3), [0, 1].
+    """
+    channels = colour.shape[2]
+    if channels == 1 and channels_of(profile) == 3:
+        colour, channels = cast(Stored, np.repeat(colour, 3, axis=2)), 3
+    if profile is not None and channels_of(profile) != channels:
+        warnings.warn(f"{name}: its ICC profile is for other channels and is ignored", stacklevel=2)
+        profile = None
+    if channels == 3 and (profile is None or is_srgb(profile)):
+        return to_float(colour)
+    if profile is not None:
+        try:
+            return to_float(_transform(colour, profile))
+        except libvips().Error:
+            warnings.warn(f"{name}: its ICC profile is damaged and is ignored", stacklevel=2)
+    if channels == 4:
+        return to_float(_transform(colour, None))
+    return np.repeat(to_float(colour), 3, axis=2) if channels == 1 else to_float(colour)
+
+
+def from_srgb(image: Image, profile: bytes, bits: Bits) -> Stored:
+    """Working sRGB to the colours of a grey or RGB profile: the inverse of `to_srgb` inside sRGB's gamut.
+
+    Args:
+        image: float32 (H, W, 3), [0, 1].
+        profile: a profile whose `channels_of` is 1 or 3.
+        bits: 8 or 16.
+
+    Returns:
+        uint8 or uint16 (H, W, 1 | 3).
+
+    Raises:
+        pyvips.Error: a damaged profile.
+    """
+    if channels_of(profile) == 3 and is_srgb(profile):
+        return from_float(image, bits)
+    pyvips = libvips()
+    connection = as_vips(from_float(image, 16)).icc_import(
+        input_profile="srgb", embedded=False, intent="relative"
+    )
+    connection = connection.copy()
+    connection.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
+    return from_vips(connection.icc_export(intent="relative", black_point_compensation=True, depth=bits))
+
+
+def srgb_profile() -> bytes:
+    """The bytes of an sRGB ICC profile."""
+    return bytes(libvips().Operation.call("profile_load", "srgb"))
+
+
+def is_srgb(profile: bytes) -> bool:
+    """Whether an RGB profile shows every colour as sRGB does, within half a step of 8 bits.
+
+    Found by sending a coarse grid of all colours through it. Such a profile needs no conversion, which
+    saves time and keeps the stored values exact.
+    """
+    levels = np.linspace(0, 1, _PROBE_STEPS, dtype=np.float32)
+    grid = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(1, -1, 3)
+    try:
+        moved = to_float(_transform(from_float(grid, 16), profile))
+    except libvips().Error:
+        return False
+    return bool(np.abs(moved - grid).max() <= _SAME)
+
+
+def _transform(colour: Stored, profile: bytes | None) -> npt.NDArray[np.uint16]:
+    """Colours of `profile` (None: libvips's CMYK) to sRGB, as uint16 (H, W, 3)."""
+    pyvips = libvips()
+    picture = as_vips(colour)
+    if profile is None:
+        options: dict[str, Any] = {"input_profile": "cmyk", "embedded": False}
+    else:
+        picture.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
+        options = {"embedded": True}
+    moved = picture.icc_transform(
+        "srgb", intent="relative", black_point_compensation=True, depth=16, **options
+    )
+    return from_vips(moved)  # type: ignore[return-value]
+
+
+def as_vips(stored: Stored) -> Any:
+    """A libvips image over uint8 or uint16 (H, W, C), its colour space guessed from the channels."""
+    height, width, channels = stored.shape
+    names = {1: ("b-w", "grey16"), 2: ("b-w", "grey16"), 3: ("srgb", "rgb16")}.get(
+        channels, ("srgb", "rgb16")
+    )
+    picture = libvips().Image.new_from_memory(
+        np.ascontiguousarray(stored).data,
+        width,
+        height,
+        channels,
+        "uchar" if stored.dtype == np.uint8 else "ushort",
+    )
+    return picture.copy(interpretation=names[stored.dtype == np.uint16])
+
+
+def from_vips(picture: Any) -> Stored:
+    """The pixels of an 8- or 16-bit libvips image: uint8 or uint16 (H, W, C)."""
+    dtype = {"uchar": np.uint8, "ushort": np.uint16}[picture.format]
+    data = np.frombuffer(picture.write_to_memory(), dtype)
+    return data.reshape(picture.height, picture.width, picture.bands)
