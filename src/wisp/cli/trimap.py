@@ -1,0 +1,90 @@
+"""``wisp trimap``: a trimap to start matting from, or to touch up by hand first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from wisp.cli import options as o
+from wisp.cli.console import UsageError, complain, usage_errors
+
+if TYPE_CHECKING:
+    from wisp.arrays import Float, Image
+
+_LOSSLESS: Final = ("png", "tiff")
+
+
+def trimap_command(
+    source: Annotated[
+        str, typer.Argument(metavar="INPUT", help="The photo; - is standard input.", show_default=False)
+    ],
+    out: Annotated[
+        str,
+        typer.Option("--out", "-o", metavar="OUT", help="The trimap, PNG or TIFF; - is standard output."),
+    ],
+    mask: Annotated[
+        str | None,
+        typer.Option("--mask", metavar="F", help="Soft or hard mask to start from instead of the network's."),
+    ] = None,
+    alpha: Annotated[
+        str | None,
+        typer.Option("--alpha", metavar="F", help="Alpha to start from: every mixed pixel becomes unknown."),
+    ] = None,
+    width: Annotated[
+        float | None,
+        typer.Option(
+            "--width",
+            metavar="FRACTION",
+            min=0,
+            max=1,
+            help="Width of the unknown band over the square root of the subject's area.",
+        ),
+    ] = None,
+    device: o.DeviceOption = "auto",
+    precision: o.PrecisionOption = "auto",
+    page: o.PageOption = None,
+    max_pixels: o.MaxPixelsOption = o.MAX_PIXELS,
+    overwrite: o.OverwriteOption = False,
+    quiet: o.QuietOption = False,
+) -> None:
+    """Make a trimap: 0 background, 128 unknown, 255 foreground.
+
+    It comes from the network's soft mask, or from a mask or an alpha of your own.
+    """
+    from wisp.arrays import BACKGROUND, to_float
+    from wisp.io.atomic import check_output
+    from wisp.io.formats import format_of
+    from wisp.io.images import read_photo, write_image
+    from wisp.trimap import WIDTH, trimap_from_alpha, trimap_from_mask
+
+    if mask is not None and alpha is not None:
+        raise UsageError("--mask and --alpha are both given; one of them is accepted")
+    with usage_errors():
+        row = format_of(out)
+        check_output(out, overwrite=overwrite, inputs=[name for name in (source, mask, alpha) if name])
+    if row.name not in _LOSSLESS:
+        raise UsageError(f"{out}: {row.name} may change values; {' and '.join(_LOSSLESS)} are accepted")
+
+    width = WIDTH if width is None else width
+    image = read_photo(source, page=page, max_pixels=max_pixels).image
+    if alpha is not None:
+        trimap = trimap_from_alpha(_guidance(alpha, image, source, max_pixels), width=width)
+    elif mask is not None:
+        trimap = trimap_from_mask(_guidance(mask, image, source, max_pixels), width=width)
+    else:
+        from wisp.inference.segmenter import segment
+
+        trimap = trimap_from_mask(segment(image, device=device, precision=precision), width=width)
+    if not quiet and bool((trimap == BACKGROUND).all()):
+        complain(f"{source}: no subject was found; the trimap is all background")
+    write_image(out, to_float(trimap), bits=8, overwrite=overwrite)
+
+
+def _guidance(path: str, image: Image, photo: str, max_pixels: int) -> Float:
+    from wisp.arrays import check_same_size
+    from wisp.io.images import read_grey
+
+    values = read_grey(path, max_pixels=max_pixels)
+    check_same_size(path, values, f"photo {photo}", image)
+    return values

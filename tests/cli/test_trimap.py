@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from wisp.cli.console import UsageError
+from wisp.cli.trimap import trimap_command
+from wisp.errors import InputError
+from wisp.inference import segmenter
+from wisp.io.images import read_trimap, write_image
+from wisp.trimap import trimap_from_alpha, trimap_from_mask
+
+app = typer.Typer()
+app.command()(trimap_command)
+
+
+def run(*words):
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def soft_disc(size=(60, 80)):
+    y, x = np.mgrid[: size[0], : size[1]]
+    soft = np.clip((20 - np.hypot(y - size[0] / 2, x - size[1] / 2)) / 6, 0, 1)
+    return (np.round(soft * 255) / 255).astype(np.float32)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write_image(tmp_path / "photo.jpg", np.full((60, 80, 3), 0.4, np.float32), bits=8)
+    write_image(tmp_path / "matte.png", soft_disc(), bits=8)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("option", "function"), [("--mask", trimap_from_mask), ("--alpha", trimap_from_alpha)]
+)
+    ("option", "function"), [("--mask", trimap_from_mask), ("--alpha", trimap_from_alpha)]
+)
+@pytest.mark.parametrize("width", [None, 0.3])
+def test_from_guidance(folder, option, function, width):
+    extra = [] if width is None else ["--width", width]
+    result = run(folder / "photo.jpg", "-o", folder / "out.png", option, folder / "matte.png", *extra)
+    assert result.exit_code == 0, result.exception
+    assert not result.stdout
+    expected = function(soft_disc()) if width is None else function(soft_disc(), width=width)
+    np.testing.assert_array_equal(read_trimap(folder / "out.png"), expected)
+
+
+def test_from_the_network(folder, monkeypatch):
+    monkeypatch.setattr(segmenter, "segment", lambda image, **_: soft_disc(image.shape[:2]))
+    result = run(folder / "photo.jpg", "-o", folder / "out.tif")
+    assert result.exit_code == 0, result.exception
+    np.testing.assert_array_equal(read_trimap(folder / "out.tif"), trimap_from_mask(soft_disc()))
+
+
+def test_no_subject_is_said(folder, monkeypatch):
+    monkeypatch.setattr(segmenter, "segment", lambda image, **_: np.zeros(image.shape[:2], np.float32))
+    result = run(folder / "photo.jpg", "-o", folder / "out.png")
+    assert result.exit_code == 0
+    assert "no subject" in result.stderr
+    assert (read_trimap(folder / "out.png") == 0).all()
+    assert not run(folder / "photo.jpg", "-o", folder / "out.png", "--overwrite", "--quiet").stderr
+
+
+def test_guidance_of_another_size(folder):
+    write_image(folder / "small.png", soft_disc((30, 40)), bits=8)
+    result = run(folder / "photo.jpg", "-o", folder / "out.png", "--mask", folder / "small.png")
+    assert type(result.exception) is InputError
+    assert "40×30" in str(result.exception)
+    assert not (folder / "out.png").exists()
+
+
+def test_wrong_usage_is_found_before_anything_is_written(folder):
+    (folder / "there.png").write_bytes(b"mine")
+    photo, matte = folder / "photo.jpg", folder / "matte.png"
+    for words in (
+        (photo, "-o", folder / "out.png", "--mask", matte, "--alpha", matte),
+        (photo, "-o", folder / "out.jpg", "--mask", matte),
+        (photo, "-o", folder / "out.webp", "--mask", matte),
+        (photo, "-o", folder / "out.xyz", "--mask", matte),
+        (photo, "-o", folder / "no/where.png", "--mask", matte),
+        (photo, "-o", folder / "there.png", "--mask", matte),
+        (photo, "-o", matte, "--mask", matte, "--overwrite"),
+    ):
+        assert type(run(*words).exception) is UsageError, words
+    assert run(photo, "-o", folder / "out.png", "--mask", matte, "--width", "1.5").exit_code == 2
+    assert (folder / "there.png").read_bytes() == b"mine"
+    assert sorted(path.name for path in folder.iterdir()) == ["matte.png", "photo.jpg", "there.png"]
