@@ -1,0 +1,353 @@
+"""Which inputs become which outputs: everything about paths that can go wrong is found before any work starts.
+
+One file becomes one file. Several, or a folder, become a folder of the same shape: ``trip/day 1/a.jpg`` given
+as ``trip`` becomes ``OUT/day 1/a.png``.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wisp.errors import InputError
+from wisp.io.atomic import STDIO, check_output
+from wisp.io.formats import READABLE_SUFFIXES, SNIFF_BYTES, check_holds, format_of, sniff
+
+
+@dataclass(frozen=True)
+class Job:
+    """One photo and everything that is read and written for it. A path ``-`` is standard input or output.
+
+    Attributes:
+        input: the photo.
+        output: the result.
+        alpha_out: where its alpha goes too, if asked for.
+        foreground_out: where its foreground goes too, if asked for.
+        trimap: guidance, if given.
+        mask: guidance, if given.
+        alpha: guidance, if given.
+    """
+
+    input: Path
+    output: Path
+    alpha_out: Path | None = None
+    foreground_out: Path | None = None
+    trimap: Path | None = None
+    mask: Path | None = None
+    alpha: Path | None = None
+
+    @property
+    def outputs(self) -> tuple[Path, ...]:
+        """Every path that is written."""
+        return tuple(p for p in (self.output, self.alpha_out, self.foreground_out) if p is not None)
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """Every path that is read."""
+        return tuple(p for p in (self.input, self.trimap, self.mask, self.alpha) if p is not None)
+
+    def make_folders(self) -> None:
+        """Create the folders of the outputs; for jobs of a folder, right before they are written.
+
+        Raises:
+            InputError: one cannot be created.
+        """
+        for path in self.outputs:
+            if str(path) != STDIO:
+                try:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                except OSError as error:
+                    problem = f"the folder cannot be created: {error.strerror}"
+                    raise InputError(path.parent, problem) from error
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `plan` found.
+
+    Attributes:
+        jobs: what can be done, in a stable order.
+        errors: inputs that cannot (not there, no partner, no name of their own), one each.
+        skipped: files in the folders that are no images.
+        folder: whether OUT is a folder, that is, whether the jobs' folders are still to be made.
+    """
+
+    jobs: tuple[Job, ...]
+    errors: tuple[InputError, ...]
+    skipped: int
+    folder: bool
+
+
+def plan(
+    inputs: Sequence[Path | str],
+    out: Path | str,
+    *,
+    format: str | None = None,
+    opaque: bool = False,
+    save_alpha: Path | str | None = None,
+    save_foreground: Path | str | None = None,
+    trimap: Path | str | None = None,
+    mask: Path | str | None = None,
+    alpha: Path | str | None = None,
+    others: Sequence[Path | str] = (),
+    overwrite: bool = False,
+) -> Plan:
+    """Pair inputs with outputs, companions and guidance. Reads names and first bytes only, writes nothing.
+
+    With one input that is no folder, `out` and every other path is a file, and the parent folders must exist.
+    Otherwise all of them are folders:
+
+    - Folders are read recursively, through links but into no folder twice, and not into the output,
+      companion or guidance folders where these lie inside. Hidden files and folders are passed over; files
+      that are no images are skipped and counted. An input named twice is done once.
+    - The output is ``out/<relative folder>/<stem>.<suffix of format>``, and companions have the same name in
+      their own folders. Where inputs would share a name (letter case aside), each keeps its own suffix
+      before the new one.
+    - Guidance is paired by relative folder and stem, first by the whole file name (``a.jpg`` with
+      ``a.jpg.png``), then by the stem (``a.jpg`` with ``a.png``).
+
+    Args:
+        inputs: photos and folders; ``-`` is standard input, alone.
+        out: the output file or folder; ``-`` is standard output, for one input.
+        format: a key of `FORMATS`; None goes by the suffix of a file and is PNG in a folder.
+        opaque: whether the result needs no alpha channel.
+        save_alpha: file or folder for the alphas.
+        save_foreground: file or folder for the foregrounds.
+        trimap: guidance, a file or folder.
+        mask: guidance, a file or folder.
+        alpha: guidance, a file or folder.
+        others: further files that will be read (a background) and so must not be written.
+        overwrite: whether outputs may exist already. Inputs are never overwritten.
+
+    Raises:
+        InputError: what stops the whole: no inputs, a file where a folder is needed or the reverse, a format
+            that cannot hold the result, a missing parent, an output that exists or is an input.
+    """
+    if not inputs:
+        raise InputError("INPUT", "is missing", "one or more photos or folders are accepted")
+    companions = {"alpha_out": _path(save_alpha), "foreground_out": _path(save_foreground)}
+    guidance = {"trimap": _path(trimap), "mask": _path(mask), "alpha": _path(alpha)}
+    sources = [Path(item) for item in inputs]
+    target = Path(out)
+    if len(sources) == 1 and not sources[0].is_dir():
+        found = _plan_file(sources[0], target, format, opaque, companions, guidance)
+    else:
+        found = _plan_folder(sources, target, format, opaque, companions, guidance)
+    _check_outputs(found, others, overwrite=overwrite)
+    return found
+
+
+def _plan_file(
+    source: Path,
+    target: Path,
+    format: str | None,
+    opaque: bool,
+    companions: dict[str, Path | None],
+    guidance: dict[str, Path | None],
+) -> Plan:
+    _check_format(target, format, opaque=opaque)
+    for companion in companions.values():
+        if companion is not None:
+            _check_format(companion, None, opaque=True)
+    read = [source, *(path for path in guidance.values() if path is not None)]
+    if [str(path) for path in read].count(STDIO) > 1:
+        raise InputError(STDIO, "standard input is asked for twice", "one input from it is accepted")
+    for path in read[1:]:
+        if path.is_dir():
+            raise InputError(path, "is a folder", "a file is accepted with one input")
+    errors = [
+        InputError(path, "does not exist")
+        for path in read
+        if str(path) != STDIO and not os.path.lexists(path)
+    ]
+    jobs = () if errors else (Job(source, target, **companions, **guidance),)
+    return Plan(jobs, tuple(errors[:1]), 0, folder=False)
+
+
+def _plan_folder(
+    sources: Sequence[Path],
+    target: Path,
+    format: str | None,
+    opaque: bool,
+    companions: dict[str, Path | None],
+    guidance: dict[str, Path | None],
+) -> Plan:
+    for path in [*sources, target, *companions.values(), *guidance.values()]:
+        if path is not None and str(path) == STDIO:
+            raise InputError(STDIO, "standard input and output are for one input alone", "a path is accepted")
+    for path in (target, *companions.values()):
+        if path is not None and path.exists() and not path.is_dir():
+            raise InputError(path, "is a file", "a folder is accepted with several inputs or a folder")
+    partners: dict[str, dict[tuple[Path, str], list[Path]]] = {}
+    for kind, folder in guidance.items():
+        if folder is not None:
+            if not folder.is_dir():
+                problem = "is a file" if folder.exists() else "does not exist"
+                raise InputError(folder, problem, "a folder is accepted with several inputs or a folder")
+            partners[kind] = _by_stem(folder)
+    suffix = _check_format(target, format or "png", opaque=opaque)
+
+    own = [path for path in (target, *companions.values(), *guidance.values()) if path is not None]
+    photos, errors, skipped = _gather(sources, own)
+    names = _names([relative for _, relative in photos], suffix)
+    taken = Counter(names)
+    jobs = []
+    for (photo, relative), name in zip(photos, names, strict=True):
+        try:
+            if taken[name] > 1:
+                raise InputError(photo, f"and another input would both be written to {target / name}")
+            paired = {kind: _partner(photo, relative, index, kind) for kind, index in partners.items()}
+        except InputError as error:
+            errors.append(error)
+            continue
+        beside = {kind: folder / name for kind, folder in companions.items() if folder is not None}
+        jobs.append(Job(photo, target / name, **beside, **paired))
+    return Plan(tuple(jobs), tuple(errors), skipped, folder=True)
+
+
+def _gather(
+    sources: Sequence[Path], own: Sequence[Path]
+) -> tuple[list[tuple[Path, Path]], list[InputError], int]:
+    """The photos of `sources`, each once, with their relative paths; errors; how many files were skipped."""
+    photos: dict[str, tuple[Path, Path]] = {}
+    errors: list[InputError] = []
+    skipped = 0
+    for source in sources:
+        if source.is_dir():
+            for path in _walk(source, {identity for folder in own if (identity := _identity(folder))}):
+                if _is_photo(path):
+                    photos.setdefault(os.path.realpath(path), (path, path.relative_to(source)))
+                else:
+                    skipped += 1
+        elif source.exists():
+            photos.setdefault(os.path.realpath(source), (source, Path(source.name)))
+        else:
+            errors.append(InputError(source, "does not exist"))
+    return list(photos.values()), errors, skipped
+
+
+def _walk(top: Path, barred: set[tuple[int, int]]) -> Iterator[Path]:
+    """Files below `top` in a stable order; folders through links, none twice and none of `barred`."""
+    seen = set(barred)
+    for folder, subfolders, files in os.walk(top, followlinks=True):
+        entered = []
+        for name in sorted(subfolders):
+            identity = _identity(Path(folder, name))
+            if not name.startswith(".") and identity is not None and identity not in seen:
+                seen.add(identity)
+                entered.append(name)
+        subfolders[:] = entered
+        for name in sorted(files):
+            if not name.startswith("."):
+                yield Path(folder, name)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file from every other, None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _is_photo(path: Path) -> bool:
+    """Whether a file of a folder is meant: by its suffix, else by its content.
+
+    A picture suffix is taken at its word, so that a damaged photo is reported rather than skipped. TIFF
+    content under another suffix is a camera's raw file.
+    """
+    if path.suffix.lower() in READABLE_SUFFIXES:
+        return True
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return sniff(file.read(SNIFF_BYTES)) not in (None, "tiff")
+    except OSError:
+        return False
+
+
+def _names(relatives: Sequence[Path], suffix: str) -> list[Path]:
+    """Output names for relative paths: the new suffix for the old one, or after it where two would share."""
+    kept = [False] * len(relatives)
+    while True:
+        names = [
+            relative.with_name((relative.name if keep else relative.stem) + suffix)
+            for relative, keep in zip(relatives, kept, strict=True)
+        ]
+        shared = Counter(_folded(name) for name in names)
+        wanted = [keep or shared[_folded(name)] > 1 for name, keep in zip(names, kept, strict=True)]
+        if wanted == kept:
+            return names
+        kept = wanted
+
+
+def _folded(name: Path) -> str:
+    """A name as file systems that ignore letter case or Unicode form compare it."""
+    return unicodedata.normalize("NFC", str(name)).casefold()
+
+
+def _by_stem(folder: Path) -> dict[tuple[Path, str], list[Path]]:
+    """The pictures below a guidance folder by (relative folder, stem)."""
+    found: dict[tuple[Path, str], list[Path]] = defaultdict(list)
+    for path in _walk(folder, set()):
+        if _is_photo(path):
+            found[path.relative_to(folder).parent, path.stem].append(path)
+    return found
+
+
+def _partner(photo: Path, relative: Path, index: dict[tuple[Path, str], list[Path]], kind: str) -> Path:
+    """The one guidance file of a photo."""
+    folder = relative.parent
+    found = index.get((folder, relative.name)) or index.get((folder, relative.stem)) or []
+    exact = [path for path in found if path.name == relative.name]
+    found = exact or found
+    if not found:
+        raise InputError(photo, f"has no {kind}", f"a file {folder / relative.stem}.* is accepted")
+    if len(found) > 1:
+        raise InputError(photo, f"has several files for its {kind}: {', '.join(path.name for path in found)}")
+    return found[0]
+
+
+def _check_format(path: Path, format: str | None, *, opaque: bool) -> str:
+    """Raise `InputError` unless the format of `path` holds the result; return its usual suffix."""
+    row = format_of(path, format)
+    check_holds(path, row, alpha=not opaque, bits=row.bits[0], width=1, height=1)
+    return row.suffix
+
+
+def _check_outputs(found: Plan, others: Sequence[Path | str], *, overwrite: bool) -> None:
+    """Raise `InputError` for outputs that share a path, are an input, exist, or cannot be written."""
+    read = [path for job in found.jobs for path in job.inputs] + [Path(path) for path in others]
+    identities = {_identity(path) for path in read if str(path) != STDIO} - {None}
+    written = [path for job in found.jobs for path in job.outputs]
+    shared = Counter(os.path.realpath(path) if str(path) != STDIO else STDIO for path in written)
+    existing = []
+    for path in written:
+        real = os.path.realpath(path)
+        if shared[STDIO if str(path) == STDIO else real] > 1:
+            raise InputError(path, "is named for two outputs", "a path of its own for each is accepted")
+        if str(path) == STDIO:
+            continue
+        if _identity(path) in identities:
+            raise InputError(
+                path, "is an input, and inputs are never overwritten", "another path is accepted"
+            )
+        if not found.folder:
+            check_output(path, overwrite=True)
+        elif path.is_dir():
+            raise InputError(path, "is a folder where a file is to be written")
+        if not overwrite and (Path(real).is_file() or Path(real).is_dir()):
+            existing.append(path)
+    if existing:
+        more = f", and {len(existing) - 1} more outputs do" if len(existing) > 1 else ""
+        raise InputError(existing[0], f"exists already{more}", "--overwrite replaces")
+
+
+def _path(path: Path | str | None) -> Path | None:
+    return None if path is None else Path(path)
