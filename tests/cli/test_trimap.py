@@ -34,8 +34,6 @@ def folder(tmp_path):
 @pytest.mark.parametrize(
     ("option", "function"), [("--mask", trimap_from_mask), ("--alpha", trimap_from_alpha)]
 )
-    ("option", "function"), [("--mask", trimap_from_mask), ("--alpha", trimap_from_alpha)]
-)
 @pytest.mark.parametrize("width", [None, 0.3])
 def test_from_guidance(folder, option, function, width):
     extra = [] if width is None else ["--width", width]
