@@ -25,9 +25,9 @@ from wisp.errors import InputError
 def over(foreground: Foreground, alpha: Alpha, background: Background, *, linear: bool = False) -> Image:
     """The subject on a background: αF + (1 − α)B at every pixel.
 
-    Mattes are estimated from sRGB-encoded photos, so that α and F explain the photo in encoded values; blending
-    encoded values is therefore the default, and putting a subject back on its own background gives its photo.
-    Linear light is what a lens does, and keeps the brightness of blurred edges, when α is a true coverage.
+    Mattes are estimated from sRGB-encoded photos, so that α and F explain encoded values; blending
+    encoded values is therefore the default, and a subject put back on its background gives the photo. Linear
+    light is what a lens does, and keeps the brightness of blurred edges, when α is a true coverage.
 
     Args:
         foreground: float32 (H, W, 3), straight colours, sRGB-encoded, [0, 1].
@@ -55,14 +55,14 @@ def over(foreground: Foreground, alpha: Alpha, background: Background, *, linear
 
 
 def copy_paste(image: Image, alpha: Alpha, background: Background, *, hard: bool = False) -> Image:
-    """The photo's own pixels on a background: the naive paste to compare with, which takes the old background along.
+    """The photo's own pixels on a background: the naive paste, which takes the old background along.
 
     Args:
         image: float32 (H, W, 3), the photo itself (no foreground estimation).
         alpha: float32 (H, W), [0, 1].
         background: float32 (H, W, 3), or float32 (3,), one colour everywhere.
-        hard: take each pixel whole, from the photo where α ≥ 0.5 and from the background elsewhere; otherwise mix
-            them by α, which leaves a rim of the old background.
+        hard: take each pixel whole, from the photo where α ≥ 0.5 and from the background elsewhere; otherwise
+            mix them by α, which leaves a rim of the old background.
 
     Returns:
         float32 (H, W, 3), [0, 1].
