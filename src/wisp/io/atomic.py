@@ -111,9 +111,7 @@ def check_output(path: Path | str, *, overwrite: bool = False, inputs: Sequence[
         raise InputError(path, f"the folder {Path(path).parent} does not exist")
     for other in inputs:
         if str(other) != STDIO and same_file(path, other):
-            raise InputError(
-                path, "is an input, and inputs are never overwritten", "another path is accepted"
-            )
+            raise InputError(path, "is an input; inputs are never overwritten")
     if final.exists() and not overwrite:
         raise InputError(path, "exists already", "--overwrite replaces it")
     if not os.access(final.parent, os.W_OK | os.X_OK):

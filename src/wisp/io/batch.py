@@ -1,4 +1,4 @@
-"""Which inputs become which outputs: everything about paths that can go wrong is found before any work starts.
+"""Which inputs become which outputs: what can go wrong with paths is found before any work starts.
 
 One file becomes one file. Several, or a folder, become a folder of the same shape: ``trip/day 1/a.jpg`` given
 as ``trip`` becomes ``OUT/day 1/a.png``.
@@ -159,11 +159,7 @@ def _plan_file(
     for path in read[1:]:
         if path.is_dir():
             raise InputError(path, "is a folder", "a file is accepted with one input")
-    errors = [
-        InputError(path, "does not exist")
-        for path in read
-        if str(path) != STDIO and not os.path.lexists(path)
-    ]
+    errors = [InputError(path, "does not exist") for path in read if str(path) != STDIO and not path.exists()]
     jobs = () if errors else (Job(source, target, **companions, **guidance),)
     return Plan(jobs, tuple(errors[:1]), 0, folder=False)
 
@@ -182,6 +178,8 @@ def _plan_folder(
     for path in (target, *companions.values()):
         if path is not None and path.exists() and not path.is_dir():
             raise InputError(path, "is a file", "a folder is accepted with several inputs or a folder")
+        if path is not None:
+            _check_writable(path)
     partners: dict[str, dict[tuple[Path, str], list[Path]]] = {}
     for kind, folder in guidance.items():
         if folder is not None:
@@ -189,7 +187,7 @@ def _plan_folder(
                 problem = "is a file" if folder.exists() else "does not exist"
                 raise InputError(folder, problem, "a folder is accepted with several inputs or a folder")
             partners[kind] = _by_stem(folder)
-    suffix = _check_format(target, format or "png", opaque=opaque)
+    suffix = _check_format(target / "*", format or "png", opaque=opaque)
 
     own = [path for path in (target, *companions.values(), *guidance.values()) if path is not None]
     photos, errors, skipped = _gather(sources, own)
@@ -218,7 +216,7 @@ def _gather(
     skipped = 0
     for source in sources:
         if source.is_dir():
-            for path in _walk(source, {identity for folder in own if (identity := _identity(folder))}):
+            for path in _walk(source, {_identity(folder) for folder in own}):
                 if _is_photo(path):
                     photos.setdefault(os.path.realpath(path), (path, path.relative_to(source)))
                 else:
@@ -230,9 +228,9 @@ def _gather(
     return list(photos.values()), errors, skipped
 
 
-def _walk(top: Path, barred: set[tuple[int, int]]) -> Iterator[Path]:
+def _walk(top: Path, barred: set[tuple[int, int] | None]) -> Iterator[Path]:
     """Files below `top` in a stable order; folders through links, none twice and none of `barred`."""
-    seen = set(barred)
+    seen = barred | {_identity(top)}
     for folder, subfolders, files in os.walk(top, followlinks=True):
         entered = []
         for name in sorted(subfolders):
@@ -335,9 +333,7 @@ def _check_outputs(found: Plan, others: Sequence[Path | str], *, overwrite: bool
         if str(path) == STDIO:
             continue
         if _identity(path) in identities:
-            raise InputError(
-                path, "is an input, and inputs are never overwritten", "another path is accepted"
-            )
+            raise InputError(path, "is an input; inputs are never overwritten")
         if not found.folder:
             check_output(path, overwrite=True)
         elif path.is_dir():
@@ -347,6 +343,15 @@ def _check_outputs(found: Plan, others: Sequence[Path | str], *, overwrite: bool
     if existing:
         more = f", and {len(existing) - 1} more outputs do" if len(existing) > 1 else ""
         raise InputError(existing[0], f"exists already{more}", "--overwrite replaces")
+
+
+def _check_writable(folder: Path) -> None:
+    """Raise `InputError` unless files can be made in `folder`, or it in the nearest folder that exists."""
+    existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    if not existing.is_dir():
+        raise InputError(folder, f"cannot be created: {existing} is no folder")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise InputError(folder, f"the folder {existing} cannot be written to")
 
 
 def _path(path: Path | str | None) -> Path | None:

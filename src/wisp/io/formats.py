@@ -18,7 +18,7 @@ class Format:
 
     Attributes:
         name: as ``--format`` takes it.
-        suffixes: file suffixes that choose it, the usual one first.
+        suffixes: file suffixes that choose it, first the one that folders of results get.
         alpha: whether it holds an alpha channel.
         bits: the depths wisp writes it at. AVIF stops at 12 bits a channel and WebP at 8, so neither can
             keep 16.
@@ -35,16 +35,16 @@ class Format:
 
     @property
     def suffix(self) -> str:
-        """The usual suffix, with its dot."""
+        """The suffix that files in a folder of results get, with its dot."""
         return self.suffixes[0]
 
 
 FORMATS: Final[dict[str, Format]] = {
     "png": Format("png", (".png",), True, (8, 16), True, 2**31 - 1),
-    "tiff": Format("tiff", (".tif", ".tiff"), True, (8, 16), False, 2**31 - 1),
+    "tiff": Format("tiff", (".tiff", ".tif"), True, (8, 16), False, 2**31 - 1),
     "webp": Format("webp", (".webp",), True, (8,), True, 16383),
     "avif": Format("avif", (".avif",), True, (8,), True, 16384),
-    "jpeg": Format("jpeg", (".jpg", ".jpeg"), False, (8,), True, 65500),
+    "jpeg": Format("jpeg", (".jpeg", ".jpg"), False, (8,), True, 65500),
 }
 """What can be written, by the name that ``--format`` takes."""
 

@@ -445,7 +445,9 @@ def _decode_heic(opened: _Input, page: int | None, max_pixels: int) -> _Decoded:
     except InputError:
         raise
     except (ValueError, EOFError, SyntaxError, RuntimeError, OSError) as error:
-        raise InputError(opened.name, f"is damaged or cut short ({error})", f"whole {READABLE}") from error
+        raise InputError(
+            opened.name, f"is damaged or cut short ({_one_line(error)})", f"whole {READABLE}"
+        ) from error
     stored = stored.reshape(*stored.shape[:2], -1)[:, :width]
     stored = _widened(stored, picture.info["bit_depth"])
     exif = picture.info.get("exif")
