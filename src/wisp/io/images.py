@@ -305,7 +305,7 @@ def encode_image(
             getattr(picture, saver)(keep=":".join(dict.fromkeys(keep)) or "none", **SAVE_OPTIONS[row.name])
         )
     except pyvips.Error as error:
-        raise InputError(name, f"cannot be written as {row.name} ({_one_line(error)})") from error
+        raise InputError(name, f"cannot be written as {row.name} ({error.detail.strip()})") from error
 
 
 @dataclass(frozen=True)
@@ -407,9 +407,7 @@ def _decode_vips(opened: _Input, kind: str, page: int | None, max_pixels: int) -
         picture, colours = _plain(picture, opened.name)
         stored = profiles.from_vips(picture)
     except pyvips.Error as error:
-        raise InputError(
-            opened.name, f"is damaged or cut short ({_one_line(error)})", f"whole {READABLE}"
-        ) from error
+        raise _damaged(opened.name, error) from error
     depth = _get(picture, "bits-per-sample", 8)
     if kind == "avif":
         stored = _widened(stored, depth)
@@ -441,13 +439,11 @@ def _decode_heic(opened: _Input, page: int | None, max_pixels: int) -> _Decoded:
         picture = container[0 if page is None else page - 1]
         width, height = picture.size
         _check_pixels(opened.name, width, height, max_pixels)
-        stored = np.asarray(picture)
+        stored = np.array(picture)  # a copy: the pixels belong to the container
     except InputError:
         raise
     except (ValueError, EOFError, SyntaxError, RuntimeError, OSError) as error:
-        raise InputError(
-            opened.name, f"is damaged or cut short ({_one_line(error)})", f"whole {READABLE}"
-        ) from error
+        raise _damaged(opened.name, error) from error
     stored = stored.reshape(*stored.shape[:2], -1)[:, :width]
     stored = _widened(stored, picture.info["bit_depth"])
     exif = picture.info.get("exif")
@@ -569,7 +565,9 @@ def _stored(pixels: Float, bits: Bits, profile: bytes | None) -> tuple[Stored, b
     return cast(Stored, np.dstack([converted, alpha])), profile
 
 
-def _one_line(error: Exception) -> str:
-    """What libvips said, on one line without the call that failed."""
-    detail = str(getattr(error, "detail", "") or error)
-    return "; ".join(dict.fromkeys(line.strip() for line in detail.splitlines() if line.strip()))
+def _damaged(name: str, error: Exception) -> InputError:
+    """The error for a file that a decoder gave up on, with the last thing that the decoder said."""
+    lines = str(getattr(error, "detail", error)).strip().splitlines()
+    return InputError(
+        name, "is damaged or cut short" + (f" ({lines[-1].strip()})" if lines else ""), f"whole {READABLE}"
+    )
