@@ -1,1 +1,64 @@
-"""Wisp cuts people and things out of photos and video, with soft hair and true edge colours."""
+"""Wisp cuts people and things out of photos and video, with soft hair and true edge colours.
+
+    >>> import wisp
+    >>> matte = wisp.cutout("portrait.jpg")  # doctest: +SKIP
+    >>> matte.alpha.shape, matte.foreground.shape  # doctest: +SKIP
+    ((1024, 768), (1024, 768, 3))
+
+Every name in ``__all__`` is loaded at its first use, so that importing wisp costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from wisp.arrays import Matte
+    from wisp.compositing.poisson import poisson_blend
+    from wisp.errors import InputError, MissingExtraError, WispError
+    from wisp.evaluation.protocols import evaluate
+    from wisp.foreground import estimate_foreground
+    from wisp.pipeline import composite, cutout, estimate_alpha
+
+__version__: Final = "0.1.0"
+
+__all__ = [
+    "InputError",
+    "Matte",
+    "MissingExtraError",
+    "WispError",
+    "__version__",
+    "composite",
+    "cutout",
+    "estimate_alpha",
+    "estimate_foreground",
+    "evaluate",
+    "poisson_blend",
+]
+
+_HOMES: Final = {
+    "InputError": "wisp.errors",
+    "Matte": "wisp.arrays",
+    "MissingExtraError": "wisp.errors",
+    "WispError": "wisp.errors",
+    "composite": "wisp.pipeline",
+    "cutout": "wisp.pipeline",
+    "estimate_alpha": "wisp.pipeline",
+    "estimate_foreground": "wisp.foreground",
+    "evaluate": "wisp.evaluation.protocols",
+    "poisson_blend": "wisp.compositing.poisson",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,69 @@
+"""``wisp cutout``: photos to files with alpha."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wisp.cli import options as o
+
+if TYPE_CHECKING:
+    from wisp.arrays import Float
+    from wisp.io.images import Photo
+    from wisp.pipeline import Result
+
+
+def cutout_command(
+    inputs: o.InputsArgument,
+    out: o.OutOption,
+    save_alpha: o.SaveAlphaOption = None,
+    save_foreground: o.SaveForegroundOption = None,
+    method: o.MethodOption = "auto",
+    model: o.ModelOption = None,
+    trimap: o.TrimapOption = None,
+    mask: o.MaskOption = None,
+    alpha: o.AlphaOption = None,
+    refine: o.RefineOption = "none",
+    bits: o.BitsOption = None,
+    format: o.FormatOption = None,
+    device: o.DeviceOption = "auto",
+    precision: o.PrecisionOption = "auto",
+    jobs: o.JobsOption = 0,
+    page: o.PageOption = None,
+    max_pixels: o.MaxPixelsOption = o.MAX_PIXELS,
+    overwrite: o.OverwriteOption = False,
+    keep_metadata: o.KeepMetadataOption = False,
+    quiet: o.QuietOption = False,
+) -> None:
+    """Cut the subject out: a file with alpha and the subject's own colours."""
+    from wisp.cli.photos import Options, process
+
+    process(
+        inputs,
+        Options(
+            out=out,
+            save_alpha=save_alpha,
+            save_foreground=save_foreground,
+            method=method,
+            model=model,
+            trimap=trimap,
+            mask=mask,
+            alpha=alpha,
+            refine=refine,
+            bits=o.as_bits(bits),
+            format=format,
+            device=device,
+            precision=precision,
+            jobs=jobs,
+            page=page,
+            max_pixels=max_pixels,
+            overwrite=overwrite,
+            keep_metadata=keep_metadata,
+            quiet=quiet,
+        ),
+        _rgba,
+        opaque=False,
+    )
+
+
+def _rgba(photo: Photo, result: Result) -> Float:
+    return result.matte.rgba()

@@ -1,0 +1,118 @@
+"""``wisp doctor``: what this machine has, and what each network really runs on here."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from wisp.cli.options import Device, DeviceOption, Precision, PrecisionOption
+
+
+def doctor_command(
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    json_file: Annotated[
+        str | None, typer.Option("--json", metavar="FILE", help="Write the report as JSON; - is stdout.")
+    ] = None,
+) -> None:
+    """Show versions, devices, and which runtime and precision each network really gets."""
+    report = _report(device, precision)
+    if json_file is None:
+        _print(report)
+    elif json_file == "-":
+        typer.echo(json.dumps(report, indent=2))
+    else:
+        Path(json_file).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    if any("problem" in network for network in report["networks"]):
+        raise typer.Exit(1)
+
+
+def _report(device: Device, precision: Precision) -> dict[str, Any]:
+    from wisp.inference.sessions import cores
+
+    return {
+        "versions": _versions(),
+        "machine": {"system": platform.platform(), "processor": platform.machine(), "cores": cores()},
+        "devices": _devices(),
+        "networks": _networks(device, precision),
+    }
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    from wisp import __version__
+    from wisp.io.vips import libvips
+
+    versions = {"wisp": __version__, "python": sys.version.split()[0]}
+    vips = libvips()
+    versions["libvips"] = ".".join(str(vips.version(part)) for part in range(3))
+    for package in ("numpy", "scipy", "pyvips", "openvino", "onnxruntime", "torch", "pi-heif", "av"):
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = "not installed"
+    return versions
+
+
+def _devices() -> dict[str, list[str]]:
+    """What each installed runtime could run on."""
+    import importlib
+
+    devices: dict[str, list[str]] = {}
+    try:
+        core = importlib.import_module("openvino").Core()
+        devices["OpenVINO"] = [
+            f"{name} ({core.get_property(name, 'FULL_DEVICE_NAME').strip()})"
+            for name in core.available_devices
+        ]
+    except ImportError:
+        pass
+    try:
+        providers = importlib.import_module("onnxruntime").get_available_providers()
+        devices["ONNX Runtime"] = [name.removesuffix("ExecutionProvider") for name in providers]
+    except ImportError:
+        pass
+    return devices
+
+
+def _networks(device: Device, precision: Precision) -> list[dict[str, Any]]:
+    from dataclasses import asdict
+
+    from wisp.errors import WispError
+    from wisp.inference.models import MODELS
+    from wisp.inference.segmenter import session_of
+
+    networks: list[dict[str, Any]] = []
+    for model in MODELS.values():
+        try:
+            description = session_of(model, device=device, precision=precision).describe()
+            networks.append({"name": model.name, **asdict(description)})
+        except WispError as error:
+            networks.append({"name": model.name, "problem": str(error)})
+    return networks
+
+
+def _print(report: dict[str, Any]) -> None:
+    for section in ("versions", "machine"):
+        typer.echo(section)
+        for name, value in report[section].items():
+            typer.echo(f"  {name:<12} {value}")
+    typer.echo("devices")
+    for runtime, names in report["devices"].items():
+        typer.echo(f"  {runtime:<12} {', '.join(names)}")
+    typer.echo("networks")
+    for network in report["networks"]:
+        if "problem" in network:
+            typer.echo(f"  {network['name']}: {network['problem']}")
+        else:
+            threads = f", {network['threads']} threads" if network["threads"] else ""
+            typer.echo(
+                f"  {network['name']}: {network['runtime']} on {network['device']}, "
+                f"{network['precision']}{threads}"
+            )

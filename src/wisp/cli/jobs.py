@@ -1,0 +1,112 @@
+"""Several photos at a time, in threads: NumPy, SciPy, libvips and the runtimes all let go of the GIL."""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final, TypeVar
+
+from wisp.cli.console import complain
+
+T = TypeVar("T")
+
+MEMORY_PER_JOB: Final = 3 * 2**30
+"""What a large photo may need at its peak, in bytes."""
+
+
+class Gate:
+    """Lets workers write until it closes, and says when the last of them has finished writing."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._writers = 0
+        self._closed = False
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the gate open while files are written. Never returns once the gate is closed."""
+        with self._condition:
+            while self._closed:  # the process is about to end: leave nothing behind that it could not remove
+                self._condition.wait()
+            self._writers += 1
+        try:
+            yield
+        finally:
+            with self._condition:
+                self._writers -= 1
+                self._condition.notify_all()
+
+    def close(self) -> None:
+        """Let nobody else begin to write, and wait for those who are at it."""
+        with self._condition:
+            self._closed = True
+            self._condition.wait_for(lambda: self._writers == 0)
+
+
+def job_count(asked: int, files: int) -> int:
+    """How many photos to work on at a time: at most one a file; for 0 what cores and memory allow."""
+    if asked:
+        return min(asked, files)
+    from wisp.inference.sessions import cores
+
+    return max(1, min(cores(), files, _memory() // MEMORY_PER_JOB))
+
+
+def run_jobs(
+    items: Sequence[T], work: Callable[[T, Gate], None], done: Callable[[], None], jobs: int
+) -> None:
+    """Call `work` for every item, `jobs` at a time, and `done` after each; both must not raise.
+
+    One job runs in the calling thread. With more, an interruption waits for the files that are being written
+    and then ends the process at once, since threads that compute cannot be stopped.
+    """
+    gate = Gate()
+    if jobs == 1:
+        for item in items:
+            work(item, gate)
+            done()
+        return
+    waiting: queue.SimpleQueue[T] = queue.SimpleQueue()
+    finished: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+    for item in items:
+        waiting.put(item)
+
+    def worker() -> None:
+        while True:
+            try:
+                item = waiting.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                work(item, gate)
+            except BaseException as error:
+                finished.put(error)
+            else:
+                finished.put(None)
+
+    for _ in range(jobs):
+        threading.Thread(target=worker, daemon=True).start()
+    try:
+        for _ in items:
+            error = finished.get()
+            if error is not None:
+                raise error
+            done()
+    except KeyboardInterrupt:
+        gate.close()
+        complain("interrupted")
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(130)
+
+
+def _memory() -> int:
+    """Physical memory in bytes; 8 GB where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 8 * 2**30

@@ -1,0 +1,132 @@
+"""The options that several verbs share, word for word."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal, TypeAlias
+
+import typer
+
+Device: TypeAlias = Literal["auto", "cpu", "gpu"]
+Precision: TypeAlias = Literal["auto", "fp32", "bf16", "int8"]
+Method: TypeAlias = Literal["auto", "portrait", "dim", "dlmn", "closed-form", "knn", "random-walk"]
+Refinement: TypeAlias = Literal["none", "guided-filter"]
+FormatName: TypeAlias = Literal["png", "tiff", "webp", "avif", "jpeg"]
+
+MAX_PIXELS: Final = 200_000_000
+"""The default of ``--max-pixels``: beyond it a file is taken for a decompression bomb."""
+
+_GUIDANCE, _RESULT, _RUNNING = "Guidance", "Result", "Running"
+
+
+def _option(*names: str, metavar: str | None = None, panel: str, help: str) -> object:
+    return typer.Option(*names, metavar=metavar, rich_help_panel=panel, help=help)
+
+
+InputsArgument: TypeAlias = Annotated[
+    list[str], typer.Argument(metavar="INPUT", help="Photos or folders of photos; - is standard input.")
+]
+OutOption: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="OUT",
+        help="A file for one photo (- is standard output), a folder for several.",
+    ),
+]
+SaveAlphaOption: TypeAlias = Annotated[
+    str | None,
+    _option("--save-alpha", metavar="F", panel=_RESULT, help="Write the alpha too, as one grey channel."),
+]
+SaveForegroundOption: TypeAlias = Annotated[
+    str | None,
+    _option("--save-foreground", metavar="F", panel=_RESULT, help="Write the foreground colours too."),
+]
+MethodOption: TypeAlias = Annotated[
+    Method, _option("--method", panel=_RUNNING, help="How alpha is estimated.")
+]
+ModelOption: TypeAlias = Annotated[
+    str | None,
+    _option(
+        "--model", metavar="NAME_OR_FILE", panel=_RUNNING, help="A network other than the method's default."
+    ),
+]
+TrimapOption: TypeAlias = Annotated[
+    str | None,
+    _option(
+        "--trimap",
+        metavar="F",
+        panel=_GUIDANCE,
+        help="Trimap: 0 background, 128 unknown, 255 foreground. A folder for several photos.",
+    ),
+]
+MaskOption: TypeAlias = Annotated[
+    str | None,
+    _option(
+        "--mask",
+        metavar="F",
+        panel=_GUIDANCE,
+        help="Soft or hard mask to start from instead of the network's.",
+    ),
+]
+AlphaOption: TypeAlias = Annotated[
+    str | None,
+    _option(
+        "--alpha",
+        metavar="F",
+        panel=_GUIDANCE,
+        help="Finished alpha: only foreground and compositing are left.",
+    ),
+]
+RefineOption: TypeAlias = Annotated[
+    Refinement, _option("--refine", panel=_RUNNING, help="Post-process of the alpha.")
+]
+BitsOption: TypeAlias = Annotated[
+    Literal["8", "16"] | None,
+    _option("--bits", panel=_RESULT, help="Bits a channel; as many as the photo has, where the format can."),
+]
+FormatOption: TypeAlias = Annotated[
+    FormatName | None, _option("--format", panel=_RESULT, help="File format; the suffix of OUT, or png.")
+]
+DeviceOption: TypeAlias = Annotated[Device, _option("--device", panel=_RUNNING, help="What networks run on.")]
+PrecisionOption: TypeAlias = Annotated[
+    Precision, _option("--precision", panel=_RUNNING, help="What networks compute in.")
+]
+JobsOption: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        "--jobs", min=0, metavar="N", rich_help_panel=_RUNNING, help="Photos at a time; 0 suits the machine."
+    ),
+]
+PageOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--page",
+        min=1,
+        metavar="N",
+        rich_help_panel=_RUNNING,
+        help="Which page of animations and multi-page files, from 1.",
+    ),
+]
+MaxPixelsOption: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        "--max-pixels",
+        min=1,
+        metavar="N",
+        rich_help_panel=_RUNNING,
+        help="Refuse photos with more pixels than this.",
+    ),
+]
+OverwriteOption: TypeAlias = Annotated[
+    bool, _option("--overwrite", panel=_RESULT, help="Replace outputs that exist.")
+]
+KeepMetadataOption: TypeAlias = Annotated[
+    bool, _option("--keep-metadata", panel=_RESULT, help="Carry EXIF over (camera, GPS).")
+]
+QuietOption: TypeAlias = Annotated[bool, _option("--quiet", "-q", panel=_RUNNING, help="Print errors only.")]
+
+
+def as_bits(word: Literal["8", "16"] | None) -> Literal[8, 16] | None:
+    """The number that ``--bits`` names."""
+    return None if word is None else 8 if word == "8" else 16

@@ -1,0 +1,179 @@
+"""What ``cutout`` and ``replace`` share: files are planned before any work, then photos become results."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from wisp.cli.console import complain, complain_of_bug, progress, usage_errors
+from wisp.cli.jobs import Gate, job_count, run_jobs
+from wisp.cli.options import Device, FormatName, Method, Precision, Refinement
+from wisp.errors import InputError, WispError
+
+if TYPE_CHECKING:
+    from wisp.arrays import Bits, Float
+    from wisp.io.batch import Job, Plan
+    from wisp.io.images import Photo
+    from wisp.pipeline import Result
+
+    Finish = Callable[[Photo, Result], Float]
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of ``cutout`` and ``replace``, as `wisp.cli.options` describes them."""
+
+    out: str
+    save_alpha: str | None
+    save_foreground: str | None
+    method: Method
+    model: str | None
+    trimap: str | None
+    mask: str | None
+    alpha: str | None
+    refine: Refinement
+    bits: Bits | None
+    format: FormatName | None
+    device: Device
+    precision: Precision
+    jobs: int
+    page: int | None
+    max_pixels: int
+    overwrite: bool
+    keep_metadata: bool
+    quiet: bool
+
+
+def process(
+    inputs: Sequence[str], options: Options, finish: Finish, *, opaque: bool, others: Sequence[str] = ()
+) -> None:
+    """Turn photos into results and raise `typer.Exit` with code 1 if any of them failed.
+
+    Args:
+        inputs: files, folders, or ``-``.
+        options: what the user asked for.
+        finish: makes the pixels to write of a photo and its matte.
+        opaque: whether those have no alpha channel.
+        others: further files that are read, and so must not be overwritten.
+
+    Raises:
+        UsageError: nothing to do, or what is bound to fail whatever the files hold.
+    """
+    with usage_errors():
+        todo = _plan(inputs, options, opaque=opaque, others=others)
+    for error in todo.errors:
+        complain(error)
+    failed: list[object] = list(todo.errors)
+
+    def work(job: Job, gate: Gate) -> None:
+        try:
+            notes = _process_one(job, options, finish, gate, folder=todo.folder)
+        except (WispError, MemoryError) as error:
+            failed.append(job.input)
+            complain(_naming(job, error))
+        except Exception as error:  # a bug must not take the other photos along
+            failed.append(job.input)
+            complain_of_bug(error, job.input)
+        else:
+            for note in () if options.quiet else notes:
+                complain(f"{job.input}: {note}")
+
+    with progress(len(todo.jobs), quiet=options.quiet) as advance, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a result carries what there is to say as notes
+        run_jobs(todo.jobs, work, advance, job_count(options.jobs, len(todo.jobs)))
+    if todo.skipped and not options.quiet:
+        complain(f"{todo.skipped} {'file' if todo.skipped == 1 else 'files'} skipped: no pictures")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _plan(inputs: Sequence[str], options: Options, *, opaque: bool, others: Sequence[str]) -> Plan:
+    from wisp.inference.models import find_model
+    from wisp.io.batch import plan
+    from wisp.io.formats import FORMATS, READABLE, check_holds, format_of
+    from wisp.pipeline import check_method
+
+    guidance = {"--trimap": options.trimap, "--mask": options.mask, "--alpha": options.alpha}
+    given = [name for name, path in guidance.items() if path is not None]
+    if len(given) > 1:
+        raise InputError(" and ".join(given), "are both given", "at most one guidance is accepted")
+    check_method(options.method)
+    find_model(options.model)
+    todo = plan(
+        inputs,
+        options.out,
+        format=options.format,
+        opaque=opaque,
+        save_alpha=options.save_alpha,
+        save_foreground=options.save_foreground,
+        trimap=options.trimap,
+        mask=options.mask,
+        alpha=options.alpha,
+        others=others,
+        overwrite=options.overwrite,
+    )
+    if options.bits is not None:
+        row = FORMATS[options.format or "png"] if todo.folder else format_of(options.out, options.format)
+        check_holds(options.out, row, alpha=not opaque, bits=options.bits, width=1, height=1)
+    if not todo.jobs and not todo.errors:
+        raise InputError(", ".join(map(str, inputs)), "holds no pictures", READABLE)
+    return todo
+
+
+def _process_one(job: Job, options: Options, finish: Finish, gate: Gate, *, folder: bool) -> tuple[str, ...]:
+    """One photo to its files; what there is to tell the user."""
+    from wisp.arrays import check_same_size
+    from wisp.io.atomic import write_files
+    from wisp.io.formats import format_of
+    from wisp.io.images import encode_image, read_grey, read_photo, read_trimap
+    from wisp.pipeline import run
+
+    photo = read_photo(job.input, page=options.page, max_pixels=options.max_pixels)
+    guidance: dict[str, Any] = {}
+    for kind, file in (("trimap", job.trimap), ("mask", job.mask), ("alpha", job.alpha)):
+        if file is not None:
+            read = read_trimap if kind == "trimap" else read_grey
+            guidance[kind] = read(file, max_pixels=options.max_pixels)
+            check_same_size(str(file), guidance[kind], "upright photo", photo.image)
+    result = run(
+        photo.image,
+        method=options.method,
+        refine=options.refine,
+        model=options.model,
+        device=options.device,
+        precision=options.precision,
+        opacity=photo.alpha,
+        **guidance,
+    )
+    pictures = {job.output: finish(photo, result)}
+    if job.alpha_out is not None:
+        pictures[job.alpha_out] = result.matte.alpha
+    if job.foreground_out is not None:
+        pictures[job.foreground_out] = result.matte.foreground
+    contents = {
+        str(path): encode_image(
+            pixels,
+            format_of(path, options.format if path == job.output else None),
+            bits=options.bits,
+            like=photo,
+            keep_metadata=options.keep_metadata,
+            name=path,
+        )
+        for path, pixels in pictures.items()
+    }
+    with gate.writing():
+        if folder:
+            job.make_folders()
+        write_files(contents, overwrite=options.overwrite)
+    return result.notes
+
+
+def _naming(job: Job, error: Exception) -> str:
+    """The error's text, beginning with a file of this photo."""
+    text = str(error) or "there is not enough memory"
+    named = isinstance(error, InputError) and error.name in map(str, (*job.inputs, *job.outputs))
+    return text if named else f"{job.input}: {text}"

@@ -1,0 +1,170 @@
+"""``wisp replace``: photos to the same subject on another background."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+
+import typer
+
+from wisp.cli import options as o
+
+if TYPE_CHECKING:
+    from wisp.arrays import Float, Image
+    from wisp.io.images import Photo
+    from wisp.pipeline import Result
+
+    Scene = Callable[[Photo, Result], Image]
+
+Blend: TypeAlias = Literal["over", "poisson", "poisson-mixed", "copy"]
+Fit: TypeAlias = Literal["cover", "contain", "stretch"]
+Anchor: TypeAlias = Literal[
+    "centre",
+    "top",
+    "bottom",
+    "left",
+    "right",
+    "top-left",
+    "top-right",
+    "bottom-left",
+    "bottom-right",
+]
+
+_PANEL = "Background"
+
+
+def replace_command(
+    inputs: o.InputsArgument,
+    background: Annotated[
+        str,
+        typer.Option(
+            "--background",
+            metavar="FILE|COLOUR|blur[:SIGMA]",
+            rich_help_panel=_PANEL,
+            help="A picture, a colour (name or #rrggbb), or the photo's own background blurred.",
+        ),
+    ],
+    out: o.OutOption,
+    blend: Annotated[
+        Blend, typer.Option("--blend", rich_help_panel=_PANEL, help="How the subject is set on it.")
+    ] = "over",
+    fit: Annotated[
+        Fit,
+        typer.Option("--fit", rich_help_panel=_PANEL, help="How a picture of another size is made to fit."),
+    ] = "cover",
+    anchor: Annotated[
+        Anchor,
+        typer.Option(
+            "--anchor", rich_help_panel=_PANEL, help="What of the picture stays when it is cropped."
+        ),
+    ] = "centre",
+    save_alpha: o.SaveAlphaOption = None,
+    save_foreground: o.SaveForegroundOption = None,
+    method: o.MethodOption = "auto",
+    model: o.ModelOption = None,
+    trimap: o.TrimapOption = None,
+    mask: o.MaskOption = None,
+    alpha: o.AlphaOption = None,
+    refine: o.RefineOption = "none",
+    bits: o.BitsOption = None,
+    format: o.FormatOption = None,
+    device: o.DeviceOption = "auto",
+    precision: o.PrecisionOption = "auto",
+    jobs: o.JobsOption = 0,
+    page: o.PageOption = None,
+    max_pixels: o.MaxPixelsOption = o.MAX_PIXELS,
+    overwrite: o.OverwriteOption = False,
+    keep_metadata: o.KeepMetadataOption = False,
+    quiet: o.QuietOption = False,
+) -> None:
+    """Set the subject on another background: a picture, a colour, or its own background blurred."""
+    from wisp.cli.console import usage_errors
+    from wisp.cli.photos import Options, process
+
+    with usage_errors():
+        scene = _scene(background, fit, anchor, max_pixels)
+
+    def finish(photo: Photo, result: Result) -> Float:
+        return _set(blend, photo, result, scene(photo, result))
+
+    process(
+        inputs,
+        Options(
+            out=out,
+            save_alpha=save_alpha,
+            save_foreground=save_foreground,
+            method=method,
+            model=model,
+            trimap=trimap,
+            mask=mask,
+            alpha=alpha,
+            refine=refine,
+            bits=o.as_bits(bits),
+            format=format,
+            device=device,
+            precision=precision,
+            jobs=jobs,
+            page=page,
+            max_pixels=max_pixels,
+            overwrite=overwrite,
+            keep_metadata=keep_metadata,
+            quiet=quiet,
+        ),
+        finish,
+        opaque=True,
+        others=[background],
+    )
+
+
+def _scene(text: str, fit: Fit, anchor: Anchor, max_pixels: int) -> Scene:
+    """What ``--background`` names, as a function of the photo that it goes behind."""
+    import numpy as np
+
+    from wisp.compositing import backgrounds
+    from wisp.errors import InputError
+    from wisp.io.images import read_photo
+
+    if text == "blur" or text.startswith("blur:"):
+        sigma = _sigma(text)
+        return lambda photo, result: backgrounds.blurred(photo.image, result.matte.alpha, sigma)
+    try:
+        colour = np.array(backgrounds.colour(text), np.float32)
+    except InputError:
+        if not Path(text).exists():
+            accepted = "a picture, a colour (a name or #rrggbb) or blur[:SIGMA] is accepted"
+            raise InputError(text, "is no file and no colour", accepted) from None
+    else:
+        return lambda photo, result: np.full_like(photo.image, colour)
+    picture = read_photo(text, max_pixels=max_pixels).image
+    return lambda photo, result: backgrounds.fit(picture, photo.image.shape[:2], fit, anchor)
+
+
+def _sigma(text: str) -> float | None:
+    """The number after ``blur:``; None for ``blur`` alone."""
+    from wisp.errors import InputError
+
+    if text == "blur":
+        return None
+    try:
+        sigma = float(text.removeprefix("blur:"))
+    except ValueError:
+        sigma = -1.0
+    if not 0 < sigma < float("inf"):
+        accepted = "blur, or blur: and a number of pixels above 0, is accepted"
+        raise InputError(text, "does not say how much to blur", accepted)
+    return sigma
+
+
+def _set(blend: Blend, photo: Photo, result: Result, scene: Image) -> Image:
+    """The subject on the new background."""
+    from wisp.compositing.over import copy_paste, over
+    from wisp.compositing.poisson import poisson_blend
+
+    matte = result.matte
+    if blend == "over":
+        return over(matte.foreground, matte.alpha, scene)
+    if blend == "copy":
+        return copy_paste(photo.image, matte.alpha, scene)
+    gradients: Literal["seamless", "mixed"] = "seamless" if blend == "poisson" else "mixed"
+    return poisson_blend(photo.image, matte.alpha, scene, gradients=gradients)

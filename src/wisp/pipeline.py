@@ -1,0 +1,238 @@
+"""One photo to one matte: photo → soft mask → trimap → alpha → foreground.
+
+Each step can be replaced by the user's guidance: a mask, a trimap, or a finished alpha.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, TypeAlias, get_args
+
+import numpy as np
+
+from wisp.arrays import (
+    UNKNOWN,
+    Alpha,
+    Background,
+    Image,
+    Mask,
+    Matte,
+    Trimap,
+    check_alpha,
+    check_image,
+    check_same_size,
+    check_trimap,
+)
+from wisp.classical import METHODS, Solution, guided_filter
+from wisp.compositing.backgrounds import Anchor, Fit, colour
+from wisp.compositing.backgrounds import fit as fit_background
+from wisp.compositing.over import over
+from wisp.errors import InputError
+from wisp.foreground import estimate_foreground
+from wisp.inference.segmenter import segment
+from wisp.inference.sessions import Device, Precision
+from wisp.io.images import read_grey, read_photo, read_trimap
+from wisp.trimap import trimap_from_mask
+
+Method: TypeAlias = Literal["auto", "portrait", "dim", "dlmn", "closed-form", "knn", "random-walk"]
+Refinement: TypeAlias = Literal["none", "guided-filter"]
+
+DEFAULT_METHOD: Final = "closed-form"
+BAND_WIDTH: Final = 0.02
+"""How wide the unknown band around a soft mask is, as a fraction of the subject's size (`wisp.trimap`)."""
+
+NO_SUBJECT: Final = "no subject was found; the alpha is empty"
+
+
+@dataclass(frozen=True)
+class Result:
+    """A matte and how it came about.
+
+    Attributes:
+        matte: alpha and foreground, of the photo's size.
+        mask: the soft mask that was used, given or found; None when a trimap or an alpha was given.
+        trimap: the trimap that was used, given or made; None when an alpha was given.
+        solution: what the solver did; None when there was nothing to solve.
+        notes: what the user should know, each a short sentence without a full stop.
+    """
+
+    matte: Matte
+    mask: Mask | None = None
+    trimap: Trimap | None = None
+    solution: Solution | None = None
+    notes: tuple[str, ...] = ()
+
+
+def run(
+    image: Image,
+    *,
+    method: Method = "auto",
+    trimap: Trimap | None = None,
+    mask: Mask | None = None,
+    alpha: Alpha | None = None,
+    refine: Refinement = "none",
+    model: str | Path | None = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    opacity: Alpha | None = None,
+) -> Result:
+    """Everything that `cutout` does, with what came of each step.
+
+    Args and errors are those of `cutout`, but that `image` and the guidance are arrays here, and for
+    `opacity`: the alpha channel that the photo's own file had, float32 (H, W). What is transparent there stays
+    so, unless a finished alpha is given.
+    """
+    check_image(image)
+    check_method(method)
+    _check_one_guidance(trimap=trimap, mask=mask, alpha=alpha)
+    if alpha is not None:
+        check_same_size("alpha", check_alpha(alpha), "image", image)
+        return Result(Matte(alpha, estimate_foreground(image, alpha)))
+    if trimap is None:
+        if mask is None:
+            mask = segment(image, model=model, device=device, precision=precision)
+        check_same_size("mask", check_alpha(mask, "mask"), "image", image)
+        trimap = trimap_from_mask(mask, width=BAND_WIDTH)
+    trimap = check_trimap(trimap)
+    check_same_size("trimap", trimap, "image", image)
+    if mask is not None and not trimap.any():
+        return Result(Matte(np.zeros(trimap.shape, np.float32), image), mask, trimap, notes=(NO_SUBJECT,))
+    solution = _solve(image, trimap, method)
+    alpha = solution.alpha
+    if refine == "guided-filter":
+        alpha = np.where(trimap == UNKNOWN, guided_filter(image, alpha), alpha)
+    if opacity is not None:
+        check_same_size("opacity", check_alpha(opacity, "opacity"), "image", image)
+        alpha = np.minimum(alpha, opacity)
+    return Result(Matte(alpha, estimate_foreground(image, alpha)), mask, trimap, solution, _notes(solution))
+
+
+def cutout(
+    image: Image | str | Path,
+    *,
+    method: Method = "auto",
+    trimap: Trimap | str | Path | None = None,
+    mask: Mask | str | Path | None = None,
+    alpha: Alpha | str | Path | None = None,
+    refine: Refinement = "none",
+    model: str | Path | None = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
+) -> Matte:
+    """Cut the subject out of a photo.
+
+    Without guidance a network finds where people are. At most one of `trimap`, `mask` and `alpha` replaces
+    the steps before it; all have the size of the upright photo. Nothing is stretched to fill [0, 1]: a photo
+    without a subject gives an empty alpha.
+
+    Args:
+        image: float32 (H, W, 3), sRGB-encoded, [0, 1]; or the path of a photo.
+        method: how alpha is estimated where the trimap is unknown: ``closed-form`` (``auto`` is this one),
+            ``knn`` or ``random-walk``.
+        trimap: uint8 (H, W), 0 background, 128 unknown, 255 foreground; or the path of one.
+        mask: soft or hard segmentation, float32 (H, W), [0, 1]; or the path of one.
+        alpha: finished alpha, float32 (H, W), [0, 1], or the path of one: only the foreground is estimated.
+        refine: ``guided-filter`` smooths alpha along the photo's edges; known pixels of a trimap keep their
+            value.
+        model: a segmentation network other than the default: its name or an ONNX file.
+        device: what the network runs on: ``auto``, ``cpu`` or ``gpu``.
+        precision: what the network computes in: ``auto``, ``fp32``, ``bf16`` or ``int8``.
+
+    Returns:
+        Alpha and the subject's own colours, both of the photo's size.
+
+    Raises:
+        InputError: an array of the wrong kind or size, a file that cannot be read, an unknown word.
+        MissingExtraError: a file or device whose package is not installed.
+    """
+    opacity = None
+    if isinstance(image, str | Path):
+        photo = read_photo(image)
+        image, opacity = photo.image, photo.alpha
+    return run(
+        image,
+        method=method,
+        trimap=read_trimap(trimap) if isinstance(trimap, str | Path) else trimap,
+        mask=read_grey(mask) if isinstance(mask, str | Path) else mask,
+        alpha=read_grey(alpha) if isinstance(alpha, str | Path) else alpha,
+        refine=refine,
+        model=model,
+        device=device,
+        precision=precision,
+        opacity=opacity,
+    ).matte
+
+
+def estimate_alpha(image: Image, trimap: Trimap, *, method: Method = "auto") -> Alpha:
+    """Alpha from an image and a trimap.
+
+    Args:
+        image: float32 (H, W, 3), sRGB-encoded, [0, 1].
+        trimap: uint8 (H, W), 0 background, 128 unknown, 255 foreground.
+        method: ``closed-form`` (Levin, Lischinski, Weiss 2008; ``auto`` is this one), ``knn`` (Chen, Li, Tang
+            2013) or ``random-walk`` (Grady et al. 2005).
+
+    Returns:
+        float32 (H, W), [0, 1]; exactly 0 and 1 where the trimap is known.
+
+    Raises:
+        InputError: arrays of the wrong kind or of different sizes, or a method that does not exist.
+    """
+    check_same_size("trimap", check_trimap(trimap), "image", check_image(image))
+    check_method(method)
+    return _solve(image, trimap, method).alpha
+
+
+def composite(
+    matte: Matte, background: Background | str | Path, *, fit: Fit = "cover", anchor: Anchor = "centre"
+) -> Image:
+    """Set a matte on another background, with the subject's own colours.
+
+    Args:
+        matte: alpha (H, W) and foreground (H, W, 3), as `cutout` gives them.
+        background: float32 (h, w, 3), sRGB-encoded, [0, 1], of any size; a colour, by name or as ``#rrggbb``;
+            or the path of a picture.
+        fit: how a background of another size is made to fit: ``cover``, ``contain`` or ``stretch``.
+        anchor: which part of it stays when it is cropped: ``centre``, ``top``, ``bottom-left`` ….
+
+    Returns:
+        float32 (H, W, 3), [0, 1].
+
+    Raises:
+        InputError: an array of the wrong kind, a file that cannot be read, an unknown word.
+    """
+    size = matte.alpha.shape
+    if isinstance(background, str):
+        try:
+            return over(matte.foreground, matte.alpha, np.array(colour(background), np.float32))
+        except InputError:
+            if not Path(background).exists():
+                accepted = "an array, a colour (a name or #rrggbb) or the path of a picture is accepted"
+                raise InputError(background, "is no file and no colour", accepted) from None
+    picture = read_photo(background).image if isinstance(background, str | Path) else background
+    return over(matte.foreground, matte.alpha, fit_background(picture, size, fit, anchor))
+
+
+def check_method(method: str) -> None:
+    """Raise `InputError` unless `method` is one that this version has."""
+    if method != "auto" and method not in METHODS:
+        known = method in get_args(Method)
+        problem = f"{method} is not available in this version" if known else f"is {method!r}"
+        raise InputError("method", problem, f"auto, {', '.join(METHODS)} are accepted")
+
+
+def _check_one_guidance(**guidance: object) -> None:
+    given = [name for name, array in guidance.items() if array is not None]
+    if len(given) > 1:
+        raise InputError(" and ".join(given), "are both given", "at most one guidance is accepted")
+
+
+def _solve(image: Image, trimap: Trimap, method: Method) -> Solution:
+    return METHODS[DEFAULT_METHOD if method == "auto" else method](image, trimap)
+
+
+def _notes(solution: Solution | None) -> tuple[str, ...]:
+    if solution is None or solution.converged:
+        return ()
+    return (f"{solution.method} did not converge (residual {solution.residual:.1g}); its best alpha is kept",)

@@ -1,0 +1,205 @@
+import numpy as np
+import pytest
+
+from tiny_networks import bright_disc, write_segmenter
+from wisp.arrays import Matte
+from wisp.classical import guided_filter
+from wisp.errors import InputError
+from wisp.io.images import write_image
+from wisp.pipeline import NO_SUBJECT, composite, cutout, estimate_alpha, run
+from wisp.trimap import trimap_from_alpha
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    return write_segmenter(tmp_path_factory.mktemp("networks") / "tiny.onnx")
+
+
+@pytest.fixture(scope="module")
+def scene():
+    """A photo with a soft-edged subject, its true alpha, and a trimap."""
+    image, alpha = bright_disc(90, 121, softness=6)
+    return image, alpha, trimap_from_alpha(alpha, width=0.05)
+
+
+def error(estimate, truth):
+    return float(np.abs(estimate - truth).mean())
+
+
+class TestSteps:
+    def test_a_network_finds_the_subject_where_there_is_no_guidance(self, network, scene):
+        image, alpha, _ = scene
+        result = run(image, model=network)
+        assert error(result.matte.alpha, alpha) < 0.01
+        assert result.mask is not None
+        assert result.trimap is not None
+        assert result.solution.method == "closed-form"
+        assert result.notes == ()
+
+    def test_a_mask_replaces_the_network(self, scene, tmp_path):
+        image, alpha, _ = scene
+        rough = (alpha > 0.5).astype(np.float32)
+        result = run(image, mask=rough, model=tmp_path / "not looked at.onnx")
+        assert result.mask is rough
+        assert error(result.matte.alpha, alpha) < error(rough, alpha)
+
+    @pytest.mark.parametrize("method", ["auto", "closed-form", "knn", "random-walk"])
+    def test_a_trimap_replaces_network_and_mask(self, scene, method):
+        image, alpha, trimap = scene
+        result = run(image, trimap=trimap, method=method)
+        assert result.mask is None
+        assert result.solution.method == ("closed-form" if method == "auto" else method)
+        assert error(result.matte.alpha, alpha) < 0.03
+        np.testing.assert_array_equal(result.matte.alpha[trimap == 255], 1)
+        np.testing.assert_array_equal(result.matte.alpha[trimap == 0], 0)
+
+    def test_an_alpha_leaves_the_foreground_alone_to_do(self, scene):
+        image, alpha, _ = scene
+        result = run(image, alpha=alpha, refine="guided-filter")
+        assert result.matte.alpha is alpha
+        assert (result.mask, result.trimap, result.solution) == (None, None, None)
+        soft = (alpha > 0.2) & (alpha < 0.8)
+        subject = np.array([0.95, 0.8, 0.7], np.float32)
+        assert error(result.matte.foreground[soft], subject) < 0.5 * error(image[soft], subject)
+
+    def test_the_guided_filter_leaves_known_pixels_alone(self, scene):
+        image, _, trimap = scene
+        plain = run(image, trimap=trimap).matte.alpha
+        refined = run(image, trimap=trimap, refine="guided-filter").matte.alpha
+        unknown = trimap == 128
+        np.testing.assert_array_equal(refined[~unknown], plain[~unknown])
+        np.testing.assert_array_equal(refined[unknown], guided_filter(image, plain)[unknown])
+        assert not np.array_equal(refined, plain)
+
+    def test_what_is_transparent_in_the_file_stays_so(self, scene):
+        image, alpha, trimap = scene
+        opacity = np.ones_like(alpha)
+        opacity[:, :60] = 0.25
+        plain = run(image, trimap=trimap).matte.alpha
+        limited = run(image, trimap=trimap, opacity=opacity).matte.alpha
+        np.testing.assert_array_equal(limited, np.minimum(plain, opacity))
+
+
+class TestNoSubject:
+    def test_an_empty_alpha_and_a_note(self, network):
+        image = np.random.default_rng(0).random((50, 70, 3), np.float32) * np.float32(0.2)
+        result = run(image, model=network)
+        assert result.matte.empty
+        assert result.matte.alpha.shape == (50, 70)
+        assert result.notes == (NO_SUBJECT,)
+
+    def test_a_faint_mask_is_not_stretched(self, scene):
+        image, alpha, _ = scene
+        assert run(image, mask=alpha * np.float32(0.4)).matte.empty
+
+    @pytest.mark.parametrize(("value", "expected"), [(0, 0), (255, 1)])
+    def test_trimaps_of_one_value(self, scene, value, expected):
+        image, _, trimap = scene
+        result = run(image, trimap=np.full_like(trimap, value))
+        np.testing.assert_array_equal(result.matte.alpha, expected)
+        assert result.notes == ()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (40, 1), (3, 2)])
+def test_small_photos(network, size):
+    bright = np.full((*size, 3), 0.9, np.float32)
+    matte = run(bright, model=network).matte
+    np.testing.assert_array_equal(matte.alpha, np.ones(size))
+    np.testing.assert_allclose(matte.foreground, bright, atol=1e-6)
+    assert run(1 - bright, model=network).matte.empty
+
+
+def test_a_solve_that_did_not_converge_is_noted(scene, monkeypatch):
+    from wisp import pipeline
+    from wisp.classical import Solution
+
+    image, alpha, trimap = scene
+    stuck = Solution(alpha, "knn", 2000, 0.02, False)
+    monkeypatch.setattr(pipeline, "METHODS", {"knn": lambda image, trimap: stuck})
+    notes = run(image, trimap=trimap, method="knn").notes
+    assert notes == ("knn did not converge (residual 0.02); its best alpha is kept",)
+
+
+class TestFunctions:
+    def test_cutout_of_an_array_is_the_matte_of_run(self, scene):
+        image, _, trimap = scene
+        matte = cutout(image, trimap=trimap)
+        assert isinstance(matte, Matte)
+        np.testing.assert_array_equal(matte.alpha, run(image, trimap=trimap).matte.alpha)
+
+    def test_cutout_of_files(self, scene, tmp_path):
+        image, alpha, trimap = scene
+        write_image(tmp_path / "photo.png", image, bits=16)
+        write_image(tmp_path / "trimap.png", trimap.astype(np.float32) / np.float32(255), bits=8)
+        write_image(tmp_path / "alpha.png", alpha, bits=16)
+        by_trimap = cutout(tmp_path / "photo.png", trimap=str(tmp_path / "trimap.png"))
+        assert error(by_trimap.alpha, cutout(image, trimap=trimap).alpha) < 1e-3
+        by_alpha = cutout(str(tmp_path / "photo.png"), alpha=tmp_path / "alpha.png")
+        np.testing.assert_allclose(by_alpha.alpha, alpha, atol=1 / 65535)
+        by_mask = cutout(tmp_path / "photo.png", mask=tmp_path / "alpha.png")
+        assert error(by_mask.alpha, cutout(image, mask=alpha).alpha) < 1e-2
+
+    def test_estimate_alpha(self, scene):
+        image, _, trimap = scene
+        for method in ("auto", "random-walk"):
+            expected = run(image, trimap=trimap, method=method).matte.alpha
+            np.testing.assert_array_equal(estimate_alpha(image, trimap, method=method), expected)
+
+    def test_composite_uses_the_mattes_own_colours(self, scene):
+        image, alpha, _ = scene
+        matte = cutout(image, alpha=alpha)
+        green = np.zeros((30, 30, 3), np.float32)
+        green[..., 1] = 0.5
+        expected = alpha[..., None] * matte.foreground + (1 - alpha[..., None]) * [0, 0.5, 0]
+        np.testing.assert_allclose(composite(matte, green), expected, atol=1e-5)
+        by_name = composite(matte, "#008000")
+        np.testing.assert_allclose(by_name, expected, atol=0.003)
+
+    def test_composite_with_a_file(self, scene, tmp_path):
+        image, alpha, _ = scene
+        matte = cutout(image, alpha=alpha)
+        write_image(tmp_path / "wall.png", np.full((20, 20, 3), 0.2, np.float32))
+        expected = composite(matte, np.full((90, 121, 3), 0.2, np.float32))
+        np.testing.assert_allclose(composite(matte, tmp_path / "wall.png"), expected, atol=1e-6)
+
+
+class TestBadInput:
+    def test_methods_of_later_versions_say_so(self, scene):
+        image, _, trimap = scene
+        expected = (
+            "method: portrait is not available in this version; auto, closed-form, knn, random-walk are"
+        )
+        with pytest.raises(InputError, match=expected):
+            run(image, trimap=trimap, method="portrait")
+
+    def test_unknown_methods(self, scene):
+        image, _, trimap = scene
+        with pytest.raises(InputError, match="method: is 'magic'; auto, closed-form, knn, random-walk are"):
+            estimate_alpha(image, trimap, method="magic")
+
+    def test_two_kinds_of_guidance(self, scene):
+        image, alpha, trimap = scene
+        with pytest.raises(InputError, match="trimap and alpha: are both given; at most one guidance"):
+            run(image, trimap=trimap, alpha=alpha)
+
+    @pytest.mark.parametrize("kind", ["trimap", "mask", "alpha", "opacity"])
+    def test_guidance_of_another_size(self, scene, kind):
+        image, alpha, trimap = scene
+        guidance = {kind: (trimap if kind == "trimap" else alpha)[:-1]}
+        if kind == "opacity":
+            guidance["trimap"] = trimap
+        with pytest.raises(
+            InputError, match=f"{kind}: is 121×89; the size of the image, 121×90, is accepted"
+        ):
+            run(image, **guidance)
+
+    def test_other_arrays(self, scene):
+        image, alpha, trimap = scene
+        with pytest.raises(InputError, match="image: is uint8"):
+            run((image * 255).astype(np.uint8))
+        with pytest.raises(InputError, match="trimap: has the value 7 at row 0, column 0"):
+            run(image, trimap=np.full_like(trimap, 7))
+        with pytest.raises(InputError, match="mask: is float64"):
+            run(image, mask=alpha.astype(np.float64))
+        with pytest.raises(InputError, match="alpha: is float64"):
+            run(image, alpha=alpha.astype(np.float64))
