@@ -290,13 +290,13 @@ def encode_image(
     keep = []
     if like is not None and like.resolution is not None:
         picture = picture.copy(xres=like.resolution[0], yres=like.resolution[1])
-        if row.name in ("webp", "avif"):  # they have no other place for it than EXIF
+        if row.name not in ("png", "tiff"):  # the others have no place for it but EXIF
             keep.append("exif")
     if profile is not None:
         picture.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
         keep.append("icc")
     if exif is not None:
-        picture.set_type(pyvips.GValue.blob_type, "exif-data", exif)
+        picture.set_type(pyvips.GValue.blob_type, "exif-data", _without_thumbnail(exif))
         picture.set_type(pyvips.GValue.gint_type, "orientation", 1)
         keep.append("exif")
     saver = {"avif": "heifsave_buffer"}.get(row.name, f"{row.name}save_buffer")
@@ -513,6 +513,10 @@ def _resolution(stored: tuple[float, float], exif: bytes | None) -> tuple[float,
     scale = {2: 1 / 25.4, 3: 1 / 10}.get(int(tags.get(tiff.RESOLUTION_UNIT, 0)))
     x, y = tags.get(tiff.X_RESOLUTION, 0), tags.get(tiff.Y_RESOLUTION, 0)
     return (x * scale, y * scale) if scale and x > 0 and y > 0 else None
+
+
+def _without_thumbnail(exif: bytes) -> bytes:
+    return _EXIF_HEADER + tiff.without_next(exif.removeprefix(_EXIF_HEADER))
 
 
 def _upright(stored: Stored, orientation: int) -> Stored:

@@ -32,6 +32,18 @@ def first_values(stream: BinaryIO, directory: int = 0) -> dict[int, float]:
         return {}
 
 
+def without_next(block: bytes) -> bytes:
+    """An EXIF block (from its TIFF header on) whose first directory is the last: the thumbnail goes."""
+    order = "<" if block[:2] == b"II" else ">"
+    try:
+        (offset,) = struct.unpack_from(order + "I", block, 4)
+        (count,) = struct.unpack_from(order + "H", block, offset)
+    except struct.error:
+        return block
+    end = offset + 2 + 12 * count
+    return block[:end] + bytes(4) + block[end + 4 :] if end + 4 <= len(block) else block
+
+
 def _read(stream: BinaryIO, directory: int) -> dict[int, float]:
     stream.seek(0)
     head = stream.read(16)
