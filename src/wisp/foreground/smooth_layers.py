@@ -56,8 +56,8 @@ class SmoothLayers:
     def at(self, rows: Indices, columns: Indices, layer: int) -> Float:
         """Layer 0 (F) or 1 (B) where `rows` and `columns` cross: float32 (len(rows), len(columns), 3)."""
         _, ny, nx, _ = self.nodes.shape
-        down = _hats((rows - self.origin[0]) / self.spacing[0], ny).astype(np.float32)
-        across = _hats((columns - self.origin[1]) / self.spacing[1], nx).astype(np.float32)
+        down = interpolation_matrix((rows - self.origin[0]) / self.spacing[0], ny).astype(np.float32)
+        across = interpolation_matrix((columns - self.origin[1]) / self.spacing[1], nx).astype(np.float32)
         wide = across @ self.nodes[layer].transpose(1, 0, 2).reshape(nx, ny * 3)
         wide = wide.reshape(columns.size, ny, 3).transpose(1, 0, 2).reshape(ny, columns.size * 3)
         dense: Float = (down @ wide).reshape(rows.size, columns.size, 3)
@@ -79,8 +79,8 @@ def fit_smooth_layers(image: Image, alpha: Alpha, box: tuple[slice, slice]) -> S
     stride = max(1, int(np.sqrt(h * w / SAMPLES)))
     a = alpha[box][::stride, ::stride].astype(np.float64)
     colours = image[box][::stride, ::stride].astype(np.float64)
-    down = _hats(np.arange(0, h, stride) / spacing[0], ny)
-    across = _hats(np.arange(0, w, stride) / spacing[1], nx)
+    down = interpolation_matrix(np.arange(0, h, stride) / spacing[0], ny)
+    across = interpolation_matrix(np.arange(0, w, stride) / spacing[1], nx)
 
     weight = ny * nx / a.size
     ff, fb, bb = (_gram(weight * m, down, across) for m in (a * a, a * (1 - a), (1 - a) ** 2))
@@ -113,8 +113,13 @@ def _solve(system: sparse.coo_array, right_hand: Double, ny: int, nx: int) -> Do
     return solution
 
 
-def _hats(places: Double, n: int) -> Sparse:
-    """Linear interpolation between n nodes as a matrix (len(places), n); constant beyond the ends."""
+def interpolation_matrix(places: Double, n: int) -> Sparse:
+    """Linear interpolation between n nodes as a matrix (len(places), n); constant beyond the ends.
+
+    Args:
+        places: float64 (m,), where to interpolate, in nodes.
+        n: how many nodes, at least 1.
+    """
     place = np.clip(places, 0, n - 1)
     first = np.minimum(place.astype(np.intp), max(n - 2, 0))
     second = np.minimum(first + 1, n - 1)

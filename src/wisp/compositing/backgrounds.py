@@ -1,0 +1,239 @@
+"""New backgrounds: a colour by name, a picture made to fit, or the photo's own background blurred.
+
+The blur is a normalised convolution (Knutsson, Westin 1993, "Normalized and differential convolution"): what
+is averaged is the background alone, each pixel counting as much as it shows of it, so that the subject cannot
+bleed into it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Final, Literal, TypeAlias, get_args
+
+import numpy as np
+from scipy import ndimage, sparse
+
+from wisp.arrays import (
+    Alpha,
+    Background,
+    Float,
+    Foreground,
+    Image,
+    check_alpha,
+    check_image,
+    check_same_size,
+)
+from wisp.compositing.css_colours import CSS_COLOURS
+from wisp.errors import InputError
+from wisp.foreground import estimate_foreground
+from wisp.foreground.smooth_layers import Sparse, interpolation_matrix
+
+Fit: TypeAlias = Literal["cover", "contain", "stretch"]
+Anchor: TypeAlias = Literal[
+    "centre", "top", "bottom", "left", "right", "top-left", "top-right", "bottom-left", "bottom-right"
+]
+
+SIGMA: Final = 0.025
+"""Default blur, as a part of the image's shorter side."""
+
+_FINE: Final = 3.0  # the blur works on pixels no finer than σ / 3
+_TRUST: Final = np.float32(1e-3)  # below this weight a wider blur takes over
+
+_COLOURS_ACCEPTED = "a CSS name, '#rgb', '#rrggbb' or 'rgb(r, g, b)' with 0–255 or percentages is accepted"
+_RGB = re.compile(r"rgb\(\s*([^\s,]+)(?:\s*,\s*|\s+)([^\s,]+)(?:\s*,\s*|\s+)([^\s,]+)\s*\)")
+_CHANNEL = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(%?)")
+
+
+def colour(text: str) -> tuple[float, float, float]:
+    """An opaque colour from its text.
+
+    Args:
+        text: ``"#fff"``, ``"#ffffff"``, ``"rgb(255, 255, 255)"``, ``"rgb(100%, 100%, 100%)"`` or a CSS name;
+            capitals and outer blanks do not matter.
+
+    Returns:
+        Red, green and blue, sRGB-encoded, [0, 1].
+
+    Raises:
+        InputError: anything else.
+    """
+    plain = text.strip().lower()
+    digits = CSS_COLOURS.get(plain) or plain.removeprefix("#")
+    if plain in CSS_COLOURS or re.fullmatch(r"#([0-9a-f]{3}|[0-9a-f]{6})", plain):
+        if len(digits) == 3:
+            digits = "".join(2 * digit for digit in digits)
+        red, green, blue = (int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4))
+        return red, green, blue
+    if match := _RGB.fullmatch(plain):
+        red, green, blue = (_channel(part, text) for part in match.groups())
+        return red, green, blue
+    raise InputError(text, "is no colour", _COLOURS_ACCEPTED)
+
+
+def _channel(part: str, text: str) -> float:
+    match = _CHANNEL.fullmatch(part)
+    value = float(match[1]) / (100 if match[2] else 255) if match else math.inf
+    if not match or value > 1:
+        raise InputError(text, f"has the channel {part!r}", _COLOURS_ACCEPTED)
+    return value
+
+
+def fit(
+    image: Image,
+    size: tuple[int, int],
+    fit: Fit = "cover",
+    anchor: Anchor = "centre",
+    *,
+    fill: tuple[float, float, float] = (0.0, 0.0, 0.0),
+) -> Background:
+    """A picture at another size, as a background.
+
+    Args:
+        image: float32 (h, w, 3), [0, 1].
+        size: height and width wanted.
+        fit: ``"cover"`` keeps the proportions and crops what is too much; ``"contain"`` keeps them and shows
+            all of the picture, with bars of `fill`; ``"stretch"`` changes the proportions.
+        anchor: which part stays when cropped, or where the picture lies between bars.
+        fill: colour of the bars, [0, 1].
+
+    Returns:
+        float32 (H, W, 3), [0, 1], resampled with a Lanczos kernel.
+
+    Raises:
+        InputError: an image of another type, a size below 1×1, or an unknown fit or anchor.
+    """
+    check_image(image, "background")
+    height, width = size
+    if height < 1 or width < 1:
+        raise InputError("size", f"is {width}×{height}", "at least 1×1 is accepted")
+    for name, value, names in (("fit", fit, get_args(Fit)), ("anchor", anchor, get_args(Anchor))):
+        if value not in names:
+            raise InputError(name, f"is {value!r}", f"{', '.join(names)} are accepted")
+    h, w = image.shape[:2]
+    if fit == "stretch":
+        return _resize(image, height, width)
+    choose = max if fit == "cover" else min
+    scale = choose(height / h, width / w)
+    limit_h, limit_w = (max, max) if fit == "cover" else (min, min)
+    scaled_h, scaled_w = limit_h(height, round(h * scale)), limit_w(width, round(w * scale))
+    resized = _resize(image, max(1, scaled_h), max(1, scaled_w))
+    top = _offset(height - resized.shape[0], "top" in anchor, "bottom" in anchor)
+    left = _offset(width - resized.shape[1], "left" in anchor, "right" in anchor)
+    if fit == "cover":
+        return np.ascontiguousarray(resized[-top : height - top, -left : width - left])
+    canvas = np.empty((height, width, 3), np.float32)
+    canvas[:] = fill
+    canvas[top : top + resized.shape[0], left : left + resized.shape[1]] = resized
+    return canvas
+
+
+def _offset(room: int, at_start: bool, at_end: bool) -> int:
+    """Where something starts that leaves `room` pixels free (or is `-room` too large)."""
+    if at_start:
+        return 0
+    return room if at_end else -(-room // 2) if room < 0 else room // 2
+
+
+def _resize(image: Image, height: int, width: int) -> Image:
+    h, w = image.shape[:2]
+    if (h, w) == (height, width):
+        return image.copy()
+    from wisp.io.vips import libvips
+
+    source = libvips().Image.new_from_array(np.ascontiguousarray(image))
+    pixels = np.asarray(source.resize(width / w, vscale=height / h, kernel="lanczos3").numpy(), np.float32)
+    return np.clip(pixels.reshape(height, width, 3), 0, 1)
+
+
+def blurred(
+    image: Image, alpha: Alpha, sigma: float | None = None, *, foreground: Foreground | None = None
+) -> Background:
+    """The photo's own background, blurred, with nothing of the subject in it.
+
+    Where the subject hides the background over more than the blur reaches, wider and wider blurs fill in.
+
+    Args:
+        image: float32 (H, W, 3), [0, 1].
+        alpha: float32 (H, W), [0, 1], the subject's.
+        sigma: standard deviation of the Gaussian in pixels; 0 only fills in behind the subject; None is
+            `SIGMA` times the shorter side.
+        foreground: float32 (H, W, 3), the subject's colours if they are known already; else estimated.
+
+    Returns:
+        float32 (H, W, 3), [0, 1]. With α = 1 everywhere there is no background: the image's mean colour.
+
+    Raises:
+        InputError: an array of another type or size, or a sigma that is negative or not finite.
+    """
+    check_image(image)
+    check_alpha(alpha)
+    check_same_size("alpha", alpha, "image", image)
+    if sigma is None:
+        sigma = SIGMA * min(alpha.shape)
+    if not 0 <= sigma < math.inf:
+        raise InputError("sigma", f"is {sigma}", "a number of pixels from 0 on is accepted")
+    if foreground is None:
+        foreground = estimate_foreground(image, alpha)
+    check_same_size("foreground", foreground, "image", image)
+    # (1 − α)B, and once more (1 − α): pixels that hardly show the background say little about its colour.
+    show = (1 - alpha)[..., None]
+    shown = np.clip(image - alpha[..., None] * foreground, 0, show)
+    pixels = np.concatenate([shown * show, show * show], axis=2)
+    factor = max(1, int(sigma / _FINE))
+    small = _shrink(pixels, factor)
+    fallback = image.mean((0, 1), dtype=np.float64).astype(np.float32)
+    smooth = _normalised_blur(small, sigma / factor, fallback)
+    result = _enlarge(smooth, factor, alpha.shape)
+    return np.clip(result, 0, 1, out=result)
+
+
+def _normalised_blur(pixels: Float, sigma: float, fallback: Float) -> Float:
+    """Weighted colours and weights (h, w, 4) blurred and divided; wider blurs where little weight is near."""
+    sums = (
+        ndimage.gaussian_filter(pixels, (sigma, sigma, 0), mode="constant", truncate=3.5) if sigma else pixels
+    )
+    weight = sums[..., 3:]
+    if float(weight.min()) >= _TRUST or max(pixels.shape[:2]) == 1:
+        known = weight > 1e-9
+        quotient: Float = sums[..., :3] / np.where(known, weight, np.float32(1))
+        return np.where(known, quotient, fallback)
+    half = _shrink(pixels, 2)
+    wider = _enlarge(_normalised_blur(half, max(sigma, 1.0), fallback), 2, weight.shape[:2])
+    # All of the wider blur at no weight, none of it from the trusted weight on.
+    share = np.maximum(_TRUST - weight, 0)
+    mixed: Float = (sums[..., :3] + share * wider) / (weight + share)
+    return mixed
+
+
+def _shrink(pixels: Float, factor: int) -> Float:
+    """Means over factor × factor pixels; blocks that reach over the edge count what is missing as zero."""
+    if factor == 1:
+        return pixels
+    matrices = []
+    for n in pixels.shape[:2]:
+        starts = np.minimum(np.arange(0, n + factor, factor), n)
+        values = np.full(n, 1 / factor, np.float32)
+        matrices.append(sparse.csr_array((values, np.arange(n), starts), shape=(starts.size - 1, n)))
+    return _along_rows(matrices[1], _down_columns(matrices[0], pixels))
+
+
+def _enlarge(pixels: Float, factor: int, shape: tuple[int, ...]) -> Float:
+    """The reverse of `_shrink` for smooth pictures: bilinear between the blocks' centres."""
+    if factor == 1:
+        return pixels
+    places = [(np.arange(n) + 0.5) / factor - 0.5 for n in shape[:2]]
+    down, across = (
+        sparse.csr_array(interpolation_matrix(place, n), dtype=np.float32)
+        for place, n in zip(places, pixels.shape[:2], strict=True)
+    )
+    return _down_columns(down, _along_rows(across, pixels))
+
+
+def _down_columns(matrix: Sparse, pixels: Float) -> Float:
+    h, w, channels = pixels.shape
+    return np.asarray(matrix @ pixels.reshape(h, w * channels)).reshape(-1, w, channels)
+
+
+def _along_rows(matrix: Sparse, pixels: Float) -> Float:
+    return np.ascontiguousarray(_down_columns(matrix, pixels.transpose(1, 0, 2)).transpose(1, 0, 2))
