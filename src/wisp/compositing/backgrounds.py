@@ -223,16 +223,15 @@ def _enlarge(pixels: Float, factor: int, shape: tuple[int, ...]) -> Float:
     if factor == 1:
         return pixels
     places = [(np.arange(n) + 0.5) / factor - 0.5 for n in shape[:2]]
-    down, across = (
-        sparse.csr_array(interpolation_matrix(place, n), dtype=np.float32)
-        for place, n in zip(places, pixels.shape[:2], strict=True)
-    )
+    down = interpolation_matrix(places[0], pixels.shape[0], np.float32)
+    across = interpolation_matrix(places[1], pixels.shape[1], np.float32)
     return _down_columns(down, _along_rows(across, pixels))
 
 
 def _down_columns(matrix: Sparse, pixels: Float) -> Float:
     h, w, channels = pixels.shape
-    return np.asarray(matrix @ pixels.reshape(h, w * channels)).reshape(-1, w, channels)
+    product: Float = np.asarray(matrix @ pixels.reshape(h, w * channels)).reshape(-1, w, channels)
+    return product
 
 
 def _along_rows(matrix: Sparse, pixels: Float) -> Float:

@@ -17,7 +17,7 @@ factorisation solves for all three channels exactly, in about 0.1 s.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +36,7 @@ SAMPLES: Final = 1 << 20  # pixels looked at, at most
 
 Double: TypeAlias = npt.NDArray[np.float64]
 Indices: TypeAlias = npt.NDArray[np.intp]
-Sparse: TypeAlias = "sparse.csr_array[np.float64, tuple[int, int]]"
+Sparse: TypeAlias = "sparse.csr_array[Any, tuple[int, int]]"
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ class SmoothLayers:
     def at(self, rows: Indices, columns: Indices, layer: int) -> Float:
         """Layer 0 (F) or 1 (B) where `rows` and `columns` cross: float32 (len(rows), len(columns), 3)."""
         _, ny, nx, _ = self.nodes.shape
-        down = interpolation_matrix((rows - self.origin[0]) / self.spacing[0], ny).astype(np.float32)
-        across = interpolation_matrix((columns - self.origin[1]) / self.spacing[1], nx).astype(np.float32)
+        down = interpolation_matrix((rows - self.origin[0]) / self.spacing[0], ny, np.float32)
+        across = interpolation_matrix((columns - self.origin[1]) / self.spacing[1], nx, np.float32)
         wide = across @ self.nodes[layer].transpose(1, 0, 2).reshape(nx, ny * 3)
         wide = wide.reshape(columns.size, ny, 3).transpose(1, 0, 2).reshape(ny, columns.size * 3)
         dense: Float = (down @ wide).reshape(rows.size, columns.size, 3)
@@ -113,17 +113,18 @@ def _solve(system: sparse.coo_array, right_hand: Double, ny: int, nx: int) -> Do
     return solution
 
 
-def interpolation_matrix(places: Double, n: int) -> Sparse:
+def interpolation_matrix(places: Double, n: int, dtype: type[np.floating[Any]] = np.float64) -> Sparse:
     """Linear interpolation between n nodes as a matrix (len(places), n); constant beyond the ends.
 
     Args:
         places: float64 (m,), where to interpolate, in nodes.
         n: how many nodes, at least 1.
+        dtype: of the matrix.
     """
     place = np.clip(places, 0, n - 1)
     first = np.minimum(place.astype(np.intp), max(n - 2, 0))
     second = np.minimum(first + 1, n - 1)
-    part = place - first
+    part = (place - first).astype(dtype)
     rows = np.tile(np.arange(place.size), 2)
     entries = (np.concatenate([1 - part, part]), (rows, np.concatenate([first, second])))
     return sparse.csr_array(entries, shape=(place.size, n))
