@@ -26,6 +26,7 @@ def export_command(
     if not quiet:
         typer.echo(
             f"{done.path}: {done.size / 1e6:.2f} MB, {done.parameters / 1e6:.2f} M parameters, "
-            f"largest difference from the network {done.difference:.1e}",
+            f"largest difference from the network {done.difference:.1e}, "
+            f"{done.rounding:.1e} with fp16 weights",
             err=True,
         )

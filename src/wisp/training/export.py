@@ -24,6 +24,7 @@ from wisp.training.recipes import NETWORKS
 
 OPSET: Final = 17
 TOLERANCE: Final = 1e-3
+ROUNDING: Final = 1 / 255
 SMALLEST: Final = 128  # initialisers with fewer values stay fp32: they weigh nothing
 
 
@@ -35,13 +36,15 @@ class Exported:
         path: the file.
         size: bytes.
         parameters: how many numbers the network has learned.
-        difference: largest difference between the file's outputs and those of the network it came from.
+        difference: largest difference between the network's outputs and those of the file with fp32 weights.
+        rounding: the same with the fp16 weights that the file keeps.
     """
 
     path: Path
     size: int
     parameters: int
     difference: float
+    rounding: float
 
 
 def export_checkpoint(checkpoint: Path, out: Path, *, overwrite: bool = False) -> Exported:
@@ -53,8 +56,7 @@ def export_checkpoint(checkpoint: Path, out: Path, *, overwrite: bool = False) -
         overwrite: replace an existing file.
 
     Raises:
-        InputError: no such checkpoint, or not one of ours, or the exported file differs from the network by
-            more than `TOLERANCE` (nothing is written then).
+        InputError: no such checkpoint, or not one of ours, or what `export` raises.
     """
     accepted = "best.pt of a training run is accepted"
     try:
@@ -91,6 +93,10 @@ def export(
         outputs: names of the outputs, (N, C, H, W).
         out: the ONNX file.
         overwrite: replace an existing file.
+
+    Raises:
+        InputError: the graph differs from the network by more than `TOLERANCE`, or by more than `ROUNDING`
+            once its weights are fp16; nothing is written then.
     """
     import onnx
 
@@ -110,18 +116,24 @@ def export(
                 output_names=list(outputs),
                 dynamic_axes=axes,
             )
+        difference = parity(network, example, temporary)
+        _check(out, difference, TOLERANCE)
         model = onnx.load(str(temporary))
         halve_weights(model)
         onnx.checker.check_model(model)
         onnx.save(model, str(temporary))
-        difference = parity(network, example, temporary)
-        if difference > TOLERANCE:
-            raise InputError(
-                out, f"differs from its network by {difference:.2g}", f"at most {TOLERANCE:g} is accepted"
-            )
+        rounding = parity(network, example, temporary)
+        _check(out, rounding, ROUNDING)
         size = temporary.stat().st_size
     parameters = sum(p.numel() for p in network.parameters())
-    return Exported(out, size, parameters, difference)
+    return Exported(out, size, parameters, difference, rounding)
+
+
+def _check(out: Path, difference: float, tolerance: float) -> None:
+    if difference > tolerance:
+        raise InputError(
+            out, f"differs from its network by {difference:.2g}", f"at most {tolerance:.2g} is accepted"
+        )
 
 
 def halve_weights(model: Any) -> None:

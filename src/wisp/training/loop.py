@@ -23,6 +23,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -143,6 +144,7 @@ def fit(
     checkpoint = out / "checkpoint.pt"
     _check_start(checkpoint, resume)
     out.mkdir(parents=True, exist_ok=True)
+    AcceleratorState._reset_state()  # it is global, and an earlier run may have asked for another precision
     accelerator = Accelerator(mixed_precision="no" if precision == "fp32" else "bf16")
     set_seed(schedule.seed)
     run = _Run(task, schedule, accelerator)
@@ -226,7 +228,7 @@ class _Run:
                 terms = self.task.losses(phase, self.networks, batch)
             total = torch.stack([term.float() for term in terms.values()]).sum()
             if not torch.isfinite(total):
-                listed = ", ".join(f"{name} {float(term):g}" for name, term in terms.items())
+                listed = ", ".join(f"{name} {float(term.detach()):g}" for name, term in terms.items())
                 raise FloatingPointError(f"the loss is not finite at step {self.step} ({listed})")
             self.accelerator.backward(total)
             parameters = [p for group in optimiser.param_groups for p in group["params"]]

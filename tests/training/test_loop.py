@@ -1,0 +1,153 @@
+"""The loop: learning, the same result for the same seed, resuming, files, and refusals."""
+
+import json
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from wisp.errors import InputError
+from wisp.training import losses
+from wisp.training.data.synthesis import Example
+from wisp.training.loop import Schedule, Validation, fit
+
+SCHEDULE = Schedule(steps=6, batch=2, warm_up=2, validate_every=3, checkpoint_every=3, seed=5)
+
+
+@dataclass(frozen=True)
+class ToyRecipe:
+    network: str = "toy"
+    width: int = 4
+
+
+class Squares:
+    """A bright square on dark; alpha is the square."""
+
+    def __getitem__(self, index):
+        rng = np.random.default_rng(index)
+        alpha = np.zeros((1, 16, 16), np.uint8)
+        y, x = rng.integers(0, 8, 2)
+        alpha[:, y : y + 8, x : x + 8] = 255
+        image = np.repeat(alpha, 3, 0) // 2 + rng.integers(0, 40, (3, 16, 16)).astype(np.uint8)
+        return Example(image, alpha, np.full_like(alpha, 255), image, image, np.array([1], np.uint8))
+
+
+class ToyTask:
+    score = "mae"
+
+    def __init__(self, recipe=None, rate=0.05):
+        self.recipe, self.rate, self.source = recipe or ToyRecipe(), rate, Squares()
+        torch.manual_seed(0)
+        width = self.recipe.width
+        layers = nn.Conv2d(3, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU(), nn.Dropout(0.1)
+        self.networks = {"toy": nn.Sequential(*layers, nn.Conv2d(width, 1, 1))}
+
+    def optimisers(self, networks):
+        return {"toy": torch.optim.Adam(networks["toy"].parameters(), self.rate)}
+
+    def phases(self, step):
+        return ("toy",)
+
+    def losses(self, phase, networks, batch):
+        prediction = networks[phase](batch.image).float().sigmoid()
+        return {"l1": losses.l1(prediction, batch.alpha, batch.weight)}
+
+    def validate(self, network, device):
+        examples = [Squares()[i] for i in range(100, 104)]
+        with torch.inference_mode():
+            prediction = network(torch.stack([torch.from_numpy(e.image) for e in examples]) / 255.0).sigmoid()
+        truth = torch.stack([torch.from_numpy(e.alpha) for e in examples]) / 255
+        sheet = (prediction[0, 0] * 255).byte().numpy()
+        return Validation(
+            {"mae": float((prediction - truth).abs().mean())}, np.repeat(sheet[..., None], 3, 2)
+        )
+
+
+def weights(path):
+    return torch.load(path, weights_only=True)["network"]
+
+
+def run(folder, schedule=SCHEDULE, task=None, **options):
+    return fit(task or ToyTask(), schedule, folder, workers=0, precision="fp32", **options)
+
+
+def test_learns_and_leaves_curves_sheets_and_history(tmp_path):
+    lines = []
+    run(tmp_path / "run", replace(SCHEDULE, steps=60, batch=8, validate_every=20), report=lines.append)
+    history = json.loads((tmp_path / "run/history.json").read_text())
+    scores = [row["score/mae"] for row in history if "score/mae" in row]
+    assert len(scores) == 3
+    assert scores[-1] < 0.6 * scores[0]
+    assert any("min left" in line for line in lines)
+    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == [
+        "best.pt",
+        "checkpoint.pt",
+        "curves.png",
+        "history.json",
+        "sheet-0000020.png",
+        "sheet-0000040.png",
+        "sheet-0000060.png",
+    ]
+
+
+def test_same_seed_same_weights_other_seed_others(tmp_path):
+    a, b = weights(run(tmp_path / "a")), weights(run(tmp_path / "b"))
+    for name in a:
+        torch.testing.assert_close(a[name], b[name], rtol=0, atol=0)
+    c = weights(run(tmp_path / "c", replace(SCHEDULE, seed=6)))
+    assert any((a[name] != c[name]).any() for name in a)
+
+
+def test_a_resumed_run_ends_where_an_uninterrupted_one_does(tmp_path):
+    class StopError(Exception):
+        pass
+
+    def stop(line):
+        if line.startswith("step 3 "):
+            raise StopError
+
+    whole = run(tmp_path / "whole", replace(SCHEDULE, validate_every=2))
+    with pytest.raises(StopError):  # after the checkpoint of step 2, before that of step 4
+        run(
+            tmp_path / "halves",
+            replace(SCHEDULE, validate_every=3, checkpoint_every=2),
+            report=stop,
+        )
+    run(tmp_path / "halves", replace(SCHEDULE, validate_every=2), resume=True)
+    last = [torch.load(p.parent / "checkpoint.pt", weights_only=True) for p in (whole, tmp_path / "halves/x")]
+    for part in ("networks", "averaged"):
+        a, b = (state[part]["toy"] if part == "networks" else state[part] for state in last)
+        for name in a:
+            torch.testing.assert_close(a[name], b[name], rtol=0, atol=0)
+
+
+def test_refuses_to_overwrite_a_run_or_to_resume_nothing_or_another(tmp_path):
+    run(tmp_path / "run")
+    with pytest.raises(InputError, match="exists already"):
+        run(tmp_path / "run")
+    with pytest.raises(InputError, match="does not exist"):
+        run(tmp_path / "other", resume=True)
+    with pytest.raises(InputError, match="belongs to another recipe"):
+        run(tmp_path / "run", task=ToyTask(ToyRecipe(width=8)), resume=True)
+
+
+def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
+    with pytest.raises(FloatingPointError, match="not finite"):
+        run(
+            tmp_path / "run",
+            replace(SCHEDULE, warm_up=1, clip=1e30, steps=20),
+            task=ToyTask(rate=float("inf")),
+        )
+    assert not (tmp_path / "run/best.pt").exists()
+
+
+def test_rate_rises_then_falls_along_a_cosine():
+    schedule = Schedule(steps=110, warm_up=10, final=0.1)
+    rates = [schedule.rate(step) for step in range(110)]
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[9] == rates[10] == pytest.approx(1)
+    assert rates[60] == pytest.approx(0.55)
+    assert rates[109] == pytest.approx(0.1, abs=1e-3)
+    assert rates[10:] == sorted(rates[10:], reverse=True)
