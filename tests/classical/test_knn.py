@@ -40,7 +40,7 @@ def textbook(
 @pytest.mark.parametrize("kernel", ["binary", "soft"])
 def test_equals_a_direct_solve_over_all_pairs(size, kind, kernel):
     image, trimap = scene(size, kind)
-    solution = knn(image, trimap, kernel=kernel, tolerance=1e-12)
+    solution = knn(image, trimap, kernel=kernel, approximation=0, tolerance=1e-12)
     assert solution.converged
     np.testing.assert_allclose(solution.alpha, textbook(image, trimap, kernel=kernel), atol=1e-5)
 
@@ -48,7 +48,7 @@ def test_equals_a_direct_solve_over_all_pairs(size, kind, kernel):
 def test_parameters():
     image, trimap = scene((12, 15), "band")
     arguments = {"neighbours": [5, 4, 3], "distance_weights": [1.0, 0.5, 0.0], "known_weight": 1.5}
-    solution = knn(image, trimap, **arguments, tolerance=1e-12)
+    solution = knn(image, trimap, **arguments, approximation=0, tolerance=1e-12)
     np.testing.assert_allclose(solution.alpha, textbook(image, trimap, **arguments), atol=1e-5)
 
 
@@ -84,6 +84,7 @@ def test_joins_parts_of_a_photo_that_do_not_touch():
         ({"distance_weights": [1.0, -1.0]}, "distance_weights"),
         ({"kernel": "gaussian"}, "kernel"),
         ({"known_weight": 0.0}, "known_weight"),
+        ({"approximation": -0.1}, "approximation"),
     ],
 )
 def test_bad_parameters(arguments, name):

@@ -13,6 +13,7 @@ The band of a trimap is long and thin, so strips are short and the factor is sma
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
@@ -25,8 +26,10 @@ from scipy.sparse import csr_array
 Indices = npt.NDArray[np.signedinteger[Any]]
 Vector = npt.NDArray[Any]
 
-LEAF: Final = 120
+LEAF: Final = 80
 """Parts of at most this many pixels are not cut further: dense algebra is quicker there."""
+SLAB: Final = 1 << 22
+"""Numbers in a slab of memory; the many small blocks of the factor would leave holes if allocated singly."""
 BALANCE: Final = 0.35
 """A cut leaves at least this share of the pixels on each side where any cut does."""
 MANY_RUNS: Final = 12
@@ -149,6 +152,7 @@ def _factorise(upper: csr_array, ordering: Ordering, dtype: np.dtype[Any]) -> li
     potrf: Any = lapack.get_lapack_funcs("potrf", dtype=dtype)
     trsm, syrk = blas.get_blas_funcs(("trsm", "syrk"), dtype=dtype)
     indptr, indices, data = upper.indptr, upper.indices, upper.data
+    lasting = _allocator(dtype)
     place = np.empty(upper.shape[0], np.intp)  # where in the front a pixel sits: own 0…p−1, border p…p+q−1
     updates: dict[int, tuple[Indices, Vector]] = {}
     fronts = []
@@ -163,7 +167,7 @@ def _factorise(upper: csr_array, ordering: Ordering, dtype: np.dtype[Any]) -> li
         place[border] = np.arange(p, p + q)
 
         # Upper triangles in C order, whose transposes LAPACK reads as lower triangles in Fortran order.
-        F11, F12, F22 = np.zeros((p, p), dtype), np.zeros((p, q), dtype), np.zeros((q, q), dtype)
+        F11, F12, F22 = lasting(p, p), lasting(p, q), np.zeros((q, q), dtype)
         row = np.repeat(np.arange(p), np.diff(indptr[begin : end + 1]))
         own = columns < end
         F11[row[own], columns[own] - begin] = data[entries][own]
@@ -181,6 +185,21 @@ def _factorise(upper: csr_array, ordering: Ordering, dtype: np.dtype[Any]) -> li
             updates[part] = (border, S.T)
         fronts.append(_Front(begin, end, border, L11, L21))
     return fronts
+
+
+def _allocator(dtype: np.dtype[Any]) -> Callable[[int, int], Vector]:
+    """A function like `numpy.zeros` for matrices that all live as long as the last of them."""
+    slab, used = np.zeros(0, dtype), 0
+
+    def zeros(rows: int, columns: int) -> Vector:
+        nonlocal slab, used
+        size = rows * columns
+        if used + size > len(slab):
+            slab, used = np.zeros(max(SLAB, size), dtype), 0
+        used += size
+        return slab[used - size : used].reshape(rows, columns)
+
+    return zeros
 
 
 def _union(sets: list[Indices]) -> Indices:

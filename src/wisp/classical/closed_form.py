@@ -139,15 +139,20 @@ def _laplacian(
         for a, unknown in enumerate(unknowns):
             rhs[unknown] += np.einsum("cw,cw->w", G[a], explained)
 
-    start, end, entries = [], [], []
-    for (y, x), value in zip(offsets, values, strict=True):
-        other = number[rows + (y + reach), columns + (x + reach)]
-        i = np.flatnonzero(other < count)
-        start.append(np.minimum(i, other[i]).astype(np.int32))
-        end.append(np.maximum(i, other[i]).astype(np.int32))
-        entries.append(value[i])
-    triplets = np.concatenate(entries), (np.concatenate(start), np.concatenate(end))
-    return coo_array(triplets, shape=(count, count)).tocsr(), rhs[:count]
+    def partners(y: int, x: int) -> npt.NDArray[np.int32]:
+        return number[rows + (y + reach), columns + (x + reach)]
+
+    total = sum(int((partners(*offset) < count).sum()) for offset in offsets)
+    ends, entries, filled = np.empty((2, total), np.int32), np.empty(total), 0
+    for offset, value in zip(offsets, values, strict=True):
+        other = partners(*offset)
+        i = np.flatnonzero(other < count).astype(np.int32)
+        span = slice(filled, filled + len(i))
+        np.minimum(i, other[i], out=ends[0, span])
+        np.maximum(i, other[i], out=ends[1, span])
+        entries[span] = value[i]
+        filled += len(i)
+    return coo_array((entries, ends), shape=(count, count)).tocsr(), rhs[:count]
 
 
 def _windows(unknown: npt.NDArray[np.bool_], side: int) -> Iterator[tuple[Indices, Indices]]:

@@ -22,10 +22,9 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from wisp.arrays import FOREGROUND, UNKNOWN, Image, Trimap
-from wisp.classical.system import Solution, System, jacobi, solve
+from wisp.classical.system import Solution, System, by_rows, graph, solve
 from wisp.errors import InputError
 
 METHOD: Final = "random-walk"
@@ -102,14 +101,6 @@ def _system(image: Image, trimap: Trimap, beta: float, radius: int, regularizati
         degree += weight
         rhs += weight * (trimap[y, x] == FOREGROUND)
         others[:, k] = number[rows + (dy + radius), columns + (dx + radius)]
-        weights[:, k] = -weight
-    # A = (1 + regularization) D − W, both with the stays
-    weights[:, len(around) // 2] += (1 + regularization) * degree
-    return jacobi(_rows(weights, others), rhs, rows * width + columns)
-
-
-def _rows(values: np.ndarray, columns: np.ndarray) -> csr_array:
-    """A matrix from the values and columns of its rows, both (n, k); columns below zero are left out."""
-    kept = columns >= 0
-    starts = np.concatenate([[0], np.cumsum(kept.sum(axis=1))]).astype(np.int32)
-    return csr_array((values[kept], columns[kept], starts), shape=(len(values), len(values)))
+        weights[:, k] = weight
+    degree *= 1 + regularization
+    return graph(degree, by_rows(weights, others), rhs, rows * width + columns)

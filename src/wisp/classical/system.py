@@ -15,11 +15,13 @@ import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from wisp.arrays import (
     BACKGROUND,
@@ -78,11 +80,25 @@ class System:
     pixels: npt.NDArray[np.intp]
 
 
-def jacobi(A: csr_array, rhs: Vector, pixels: npt.NDArray[np.intp]) -> System:
-    """A system given by its matrix, preconditioned by the diagonal; a row of zeros leaves its pixel at 0."""
-    diagonal = A.diagonal()
+def by_rows(values: npt.NDArray[Any], columns: npt.NDArray[np.int32]) -> csr_array:
+    """A square matrix of the values and columns of its rows, both (n, k); columns below zero are left out."""
+    kept = columns >= 0
+    starts = np.concatenate([[0], np.cumsum(kept.sum(axis=1))]).astype(np.int32)
+    return csr_array((values[kept], columns[kept], starts), shape=(len(values), len(values)))
+
+
+def graph(degree: Vector, W: csr_array, rhs: Vector, pixels: npt.NDArray[np.intp]) -> System:
+    """The system (D − W) x = b of a weighted graph, preconditioned by its diagonal.
+
+    Args:
+        degree: the diagonal of D, float64 (n,).
+        W: weights, sparse (n, n) and symmetric. The diagonal may hold weights, which D then counts as well.
+        rhs: b, float64 (n,).
+        pixels: int (n,), flat index of each unknown's pixel. One without any weight is left at 0.
+    """
+    diagonal = degree - W.diagonal()
     inverse = 1 / np.where(diagonal > 0, diagonal, 1)
-    return System(lambda x: A @ x, rhs, lambda r: inverse * r, pixels)
+    return System(lambda x: degree * x - W @ x, rhs, lambda r: inverse * r, pixels)
 
 
 def solve(
@@ -188,5 +204,10 @@ def conjugate_gradients(
 
 def _one_blas_thread() -> AbstractContextManager[object]:
     """Hold BLAS to one thread: on matrices this small its threads wait for each other and burn CPU time."""
-    limit: AbstractContextManager[object] = threadpool_limits(limits=1, user_api="blas")
+    limit: AbstractContextManager[object] = _libraries().limit(limits=1, user_api="blas")
     return limit
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    return ThreadpoolController()
