@@ -45,10 +45,10 @@ _MIN_STREAM_BYTES: Final = 2**26
 _EXIF_HEADER: Final = b"Exif\x00\x00"
 
 SAVE_OPTIONS: Final[dict[str, dict[str, Any]]] = {
-    "png": {"compression": 3, "filter": "all"},
+    "png": {"compression": 4, "filter": "paeth"},
     "tiff": {"compression": "deflate", "predictor": "horizontal"},
     "webp": {"lossless": True, "exact": True, "effort": 0},
-    "avif": {"compression": "av1", "Q": 90, "effort": 2, "subsample_mode": "off"},
+    "avif": {"compression": "av1", "Q": 90, "effort": 0, "subsample_mode": "off"},
     "jpeg": {"Q": 95, "subsample_mode": "off", "optimize_coding": True},
 }
 """What each format is written with: lossless but for AVIF and JPEG, and never slow (docs/decisions/002)."""
@@ -113,8 +113,6 @@ def read_photo(source: Path | str, *, page: int | None = None, max_pixels: int =
     colours = stored.shape[2] - decoded.has_alpha
     alpha = to_float(stored[..., colours]) if decoded.has_alpha else None
     colour = stored[..., :colours]
-    if alpha is not None and decoded.premultiplied:
-        colour = _straight(colour, alpha)
     resolution = decoded.resolution
     if resolution is not None and decoded.orientation >= 5:
         resolution = resolution[::-1]
@@ -273,7 +271,12 @@ def encode_image(
     Raises:
         InputError: the format cannot hold it.
     """
-    if pixels.dtype != np.float32 or pixels.ndim not in (2, 3) or pixels.shape[2:] not in ((), (3,), (4,)):
+    if (
+        pixels.dtype != np.float32
+        or pixels.ndim not in (2, 3)
+        or pixels.shape[2:] not in ((), (3,), (4,))
+        or not pixels.size
+    ):
         raise InputError(
             name, f"pixels are {pixels.dtype} {pixels.shape}", "float32 (H, W), (H, W, 3 or 4) are accepted"
         )
@@ -314,7 +317,6 @@ class _Decoded:
 
     stored: Stored  # (H, W, C), alpha last
     has_alpha: bool
-    premultiplied: bool
     orientation: int  # EXIF, 1 to 8
     icc_profile: bytes | None
     resolution: tuple[float, float] | None
@@ -415,7 +417,6 @@ def _decode_vips(opened: _Input, kind: str, page: int | None, max_pixels: int) -
     return _Decoded(
         stored=stored[..., : colours + 1],
         has_alpha=stored.shape[2] > colours,
-        premultiplied=tags.get(tiff.EXTRA_SAMPLES) == 1,
         orientation=1 if kind == "avif" else _get(picture, "orientation", 1),
         icc_profile=_get(picture, "icc-profile-data", None),
         resolution=_resolution((picture.xres, picture.yres), exif),
@@ -450,7 +451,6 @@ def _decode_heic(opened: _Input, page: int | None, max_pixels: int) -> _Decoded:
     return _Decoded(
         stored=stored,
         has_alpha=picture.has_alpha,
-        premultiplied=picture.premultiplied_alpha,
         orientation=1,
         icc_profile=picture.info.get("icc_profile") or None,
         resolution=_resolution((1.0, 1.0), exif),
@@ -533,13 +533,6 @@ def _widened(stored: Stored, depth: int) -> Stored:
     if stored.dtype == np.uint8 or not 8 <= depth < 16:
         return stored
     return cast(npt.NDArray[np.uint16], stored | (stored >> np.uint16(depth)))
-
-
-def _straight(colour: Stored, alpha: Alpha) -> Stored:
-    """Divide premultiplied stored colours by their alpha; what lies under zero alpha stays."""
-    divided = to_float(colour)
-    divided /= np.where(alpha > 0, alpha, 1)[..., None]
-    return from_float(divided, 16)
 
 
 def _grey(decoded: _Decoded) -> Stored | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 from typing import BinaryIO, Final
 
-EXTRA_SAMPLES: Final = 338
 NEW_SUBFILE_TYPE: Final = 254
 X_RESOLUTION: Final = 282
 Y_RESOLUTION: Final = 283
