@@ -190,14 +190,14 @@ def blurred(
 
 def _normalised_blur(pixels: Float, sigma: float, fallback: Float) -> Float:
     """Weighted colours and weights (h, w, 4) blurred and divided; wider blurs where little weight is near."""
-    sums = (
-        ndimage.gaussian_filter(pixels, (sigma, sigma, 0), mode="constant", truncate=3.5) if sigma else pixels
-    )
+    sums = pixels
+    if sigma > 0:
+        sums = np.asarray(ndimage.gaussian_filter(pixels, (sigma, sigma, 0), mode="constant", truncate=3.5))
     weight = sums[..., 3:]
     if float(weight.min()) >= _TRUST or max(pixels.shape[:2]) == 1:
         known = weight > 1e-9
-        quotient: Float = sums[..., :3] / np.where(known, weight, np.float32(1))
-        return np.where(known, quotient, fallback)
+        quotient = sums[..., :3] / np.maximum(weight, np.float32(1e-9))
+        return np.asarray(np.where(known, quotient, fallback), np.float32)
     half = _shrink(pixels, 2)
     wider = _enlarge(_normalised_blur(half, max(sigma, 1.0), fallback), 2, weight.shape[:2])
     # All of the wider blur at no weight, none of it from the trusted weight on.

@@ -171,7 +171,8 @@ def _tension(ny: int, nx: int) -> Sparse:
 
 def _energy(down: Sparse, across: Sparse) -> Sparse:
     matrix = sparse.kron(down, across, format="csr")
-    return (matrix.T @ matrix).tocsr()
+    energy: Sparse = (matrix.T @ matrix).tocsr()
+    return energy
 
 
 def _difference(n: int, order: int) -> Sparse:
