@@ -80,8 +80,8 @@ def run(
     """Everything that `cutout` does, with what came of each step.
 
     Args and errors are those of `cutout`, but that `image` and the guidance are arrays here, and for
-    `opacity`: the alpha channel that the photo's own file had, float32 (H, W). What is transparent there stays
-    so, unless a finished alpha is given.
+    `opacity`: the alpha channel that the photo's own file had, float32 (H, W). What is transparent there
+    stays so, unless a finished alpha is given.
     """
     check_image(image)
     check_method(method)
@@ -191,8 +191,8 @@ def composite(
 
     Args:
         matte: alpha (H, W) and foreground (H, W, 3), as `cutout` gives them.
-        background: float32 (h, w, 3), sRGB-encoded, [0, 1], of any size; a colour, by name or as ``#rrggbb``;
-            or the path of a picture.
+        background: float32 (h, w, 3), sRGB-encoded, [0, 1], of any size; a colour, by CSS name or as
+            ``#rrggbb``; or the path of a picture.
         fit: how a background of another size is made to fit: ``cover``, ``contain`` or ``stretch``.
         anchor: which part of it stays when it is cropped: ``centre``, ``top``, ``bottom-left`` ….
 
@@ -208,7 +208,7 @@ def composite(
             return over(matte.foreground, matte.alpha, np.array(colour(background), np.float32))
         except InputError:
             if not Path(background).exists():
-                accepted = "an array, a colour (a name or #rrggbb) or the path of a picture is accepted"
+                accepted = "an array, a colour (a CSS name or #rrggbb) or the path of a picture is accepted"
                 raise InputError(background, "is no file and no colour", accepted) from None
     picture = read_photo(background).image if isinstance(background, str | Path) else background
     return over(matte.foreground, matte.alpha, fit_background(picture, size, fit, anchor))

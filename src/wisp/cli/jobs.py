@@ -7,10 +7,8 @@ import queue
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Final, TypeVar
-
-from wisp.cli.console import complain
+from contextlib import contextmanager, suppress
+from typing import Final, NoReturn, TypeVar
 
 T = TypeVar("T")
 
@@ -59,49 +57,57 @@ def job_count(asked: int, files: int) -> int:
 def run_jobs(
     items: Sequence[T], work: Callable[[T, Gate], None], done: Callable[[], None], jobs: int
 ) -> None:
-    """Call `work` for every item, `jobs` at a time, and `done` after each; both must not raise.
+    """Call `work` for every item, `jobs` at a time, and `done` after each.
 
-    One job runs in the calling thread. With more, an interruption waits for the files that are being written
-    and then ends the process at once, since threads that compute cannot be stopped.
+    Even a single job runs in a thread of its own. The calling one only waits, so that an interruption reaches
+    it at once, and not inside some library's callback, where it would be lost.
+
+    Raises:
+        KeyboardInterrupt: interrupted. Files that were being written are whole by then, and no others will be
+            begun; threads that compute cannot be stopped, so `end_process` is what should follow.
     """
     gate = Gate()
-    if jobs == 1:
-        for item in items:
-            work(item, gate)
-            done()
-        return
     waiting: queue.SimpleQueue[T] = queue.SimpleQueue()
     finished: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
     for item in items:
         waiting.put(item)
 
     def worker() -> None:
-        while True:
-            try:
+        with suppress(queue.Empty):
+            while True:
                 item = waiting.get_nowait()
-            except queue.Empty:
-                return
-            try:
-                work(item, gate)
-            except BaseException as error:
-                finished.put(error)
-            else:
-                finished.put(None)
+                try:
+                    work(item, gate)
+                except BaseException as error:  # handed to the thread that waits
+                    finished.put(error)
+                else:
+                    finished.put(None)
 
     for _ in range(jobs):
         threading.Thread(target=worker, daemon=True).start()
     try:
         for _ in items:
-            error = finished.get()
+            error = _next(finished)
             if error is not None:
                 raise error
             done()
     except KeyboardInterrupt:
         gate.close()
-        complain("interrupted")
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(130)
+        raise
+
+
+def end_process(code: int) -> NoReturn:
+    """End the process although threads are still at work."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _next(finished: queue.SimpleQueue[T]) -> T:
+    """Wait for the next item, and wake up now and then: on Windows an interruption cannot end a wait."""
+    while True:
+        with suppress(queue.Empty):
+            return finished.get(timeout=0.5)
 
 
 def _memory() -> int:

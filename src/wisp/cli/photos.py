@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from wisp.cli.console import complain, complain_of_bug, progress, usage_errors
-from wisp.cli.jobs import Gate, job_count, run_jobs
+from wisp.cli.jobs import Gate, end_process, job_count, run_jobs
 from wisp.cli.options import Device, FormatName, Method, Precision, Refinement
 from wisp.errors import InputError, WispError
 
@@ -82,9 +82,13 @@ def process(
             for note in () if options.quiet else notes:
                 complain(f"{job.input}: {note}")
 
-    with progress(len(todo.jobs), quiet=options.quiet) as advance, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a result carries what there is to say as notes
-        run_jobs(todo.jobs, work, advance, job_count(options.jobs, len(todo.jobs)))
+    try:
+        with progress(len(todo.jobs), quiet=options.quiet) as advance, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a result carries what there is to say as notes
+            run_jobs(todo.jobs, work, advance, job_count(options.jobs, len(todo.jobs)))
+    except KeyboardInterrupt:
+        complain("interrupted")
+        end_process(130)
     if todo.skipped and not options.quiet:
         complain(f"{todo.skipped} {'file' if todo.skipped == 1 else 'files'} skipped: no pictures")
     if failed:

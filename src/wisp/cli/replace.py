@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 import typer
 
 from wisp.cli import options as o
+from wisp.cli.console import UsageError
 
 if TYPE_CHECKING:
     from wisp.arrays import Float, Image
@@ -49,6 +50,16 @@ def replace_command(
     blend: Annotated[
         Blend, typer.Option("--blend", rich_help_panel=_PANEL, help="How the subject is set on it.")
     ] = "over",
+    keep_colours: Annotated[
+        float,
+        typer.Option(
+            "--keep-colours",
+            min=0,
+            metavar="RATE",
+            rich_help_panel=_PANEL,
+            help="How soon the tint that poisson gives the subject fades away from its edge; 10 is fast.",
+        ),
+    ] = 0.0,
     fit: Annotated[
         Fit,
         typer.Option("--fit", rich_help_panel=_PANEL, help="How a picture of another size is made to fit."),
@@ -79,14 +90,12 @@ def replace_command(
     quiet: o.QuietOption = False,
 ) -> None:
     """Set the subject on another background: a picture, a colour, or its own background blurred."""
-    from wisp.cli.console import usage_errors
     from wisp.cli.photos import Options, process
 
-    with usage_errors():
-        scene = _scene(background, fit, anchor, max_pixels)
+    scene = _scene(background, fit, anchor, max_pixels)
 
     def finish(photo: Photo, result: Result) -> Float:
-        return _set(blend, photo, result, scene(photo, result))
+        return _set(blend, keep_colours, photo, result, scene(photo, result))
 
     process(
         inputs,
@@ -127,13 +136,15 @@ def _scene(text: str, fit: Fit, anchor: Anchor, max_pixels: int) -> Scene:
 
     if text == "blur" or text.startswith("blur:"):
         sigma = _sigma(text)
-        return lambda photo, result: backgrounds.blurred(photo.image, result.matte.alpha, sigma)
+        return lambda photo, result: backgrounds.blurred(
+            photo.image, result.matte.alpha, sigma, foreground=result.matte.foreground
+        )
     try:
         colour = np.array(backgrounds.colour(text), np.float32)
     except InputError:
         if not Path(text).exists():
-            accepted = "a picture, a colour (a name or #rrggbb) or blur[:SIGMA] is accepted"
-            raise InputError(text, "is no file and no colour", accepted) from None
+            accepted = "a picture, a colour (a CSS name or #rrggbb) or blur[:SIGMA] is accepted"
+            raise UsageError(f"{text}: is no file and no colour; {accepted}") from None
     else:
         return lambda photo, result: np.full_like(photo.image, colour)
     picture = read_photo(text, max_pixels=max_pixels).image
@@ -142,21 +153,19 @@ def _scene(text: str, fit: Fit, anchor: Anchor, max_pixels: int) -> Scene:
 
 def _sigma(text: str) -> float | None:
     """The number after ``blur:``; None for ``blur`` alone."""
-    from wisp.errors import InputError
-
     if text == "blur":
         return None
     try:
         sigma = float(text.removeprefix("blur:"))
     except ValueError:
         sigma = -1.0
-    if not 0 < sigma < float("inf"):
-        accepted = "blur, or blur: and a number of pixels above 0, is accepted"
-        raise InputError(text, "does not say how much to blur", accepted)
+    if not 0 <= sigma < float("inf"):
+        accepted = "blur, or blur: and a number of pixels from 0 up, is accepted"
+        raise UsageError(f"{text}: does not say how much to blur; {accepted}")
     return sigma
 
 
-def _set(blend: Blend, photo: Photo, result: Result, scene: Image) -> Image:
+def _set(blend: Blend, keep_colours: float, photo: Photo, result: Result, scene: Image) -> Image:
     """The subject on the new background."""
     from wisp.compositing.over import copy_paste, over
     from wisp.compositing.poisson import poisson_blend
@@ -167,4 +176,4 @@ def _set(blend: Blend, photo: Photo, result: Result, scene: Image) -> Image:
     if blend == "copy":
         return copy_paste(photo.image, matte.alpha, scene)
     gradients: Literal["seamless", "mixed"] = "seamless" if blend == "poisson" else "mixed"
-    return poisson_blend(photo.image, matte.alpha, scene, gradients=gradients)
+    return poisson_blend(matte.foreground, matte.alpha, scene, gradients=gradients, keep_colours=keep_colours)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pyvips
 
 from wisp.arrays import Float
+from wisp.io.vips import libvips
 
 
 def resize(values: Float, height: int, width: int) -> Float:
@@ -26,6 +26,7 @@ def resize(values: Float, height: int, width: int) -> Float:
     if (old_height, old_width) == (height, width):
         return values
     bands = 1 if values.ndim == 2 else values.shape[2]
+    pyvips = libvips()
     stored = np.ascontiguousarray(values, np.float32)
     image = pyvips.Image.new_from_memory(stored.data, old_width, old_height, bands, "float")
     smaller_height, smaller_width = min(height, old_height), min(width, old_width)

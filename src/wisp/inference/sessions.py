@@ -111,10 +111,7 @@ class _OpenVinoSession:
     def __init__(
         self, core: Any, file: Path, *, version: str, device: str, precision: Precision, threads: int
     ) -> None:
-        try:
-            network = core.read_model(file)
-        except RuntimeError as error:
-            raise InputError(file, "is no network OpenVINO can read", "an ONNX file is accepted") from error
+        network = _read_onnx(file)
         self._quantised = any(op.get_type_name() in _QUANTISED_OPERATORS for op in network.get_ops())
         settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
         settings |= self._precision_setting(core, file, device, precision)
@@ -151,6 +148,22 @@ class _OpenVinoSession:
         precision = "int8" if self._quantised else {"f32": "fp32", "f16": "fp16"}.get(hint, hint)
         threads = int(self._network.get_property("INFERENCE_NUM_THREADS")) if self._is_cpu else 0
         return Description(self._runtime, self._device, precision, threads)
+
+
+def _read_onnx(file: Path) -> Any:
+    """The network in a file, read as ONNX only.
+
+    Left to itself, OpenVINO tries what is no ONNX as other formats, whose readers complain on stderr.
+    """
+    front_end = importlib.import_module("openvino.frontend").FrontEndManager().load_by_framework("onnx")
+    wrong = InputError(file, "is no network OpenVINO can read", "an ONNX file is accepted")
+    try:
+        network = front_end.convert(front_end.load(str(file)))
+    except Exception as error:  # the front end's exceptions share no base of their own
+        raise wrong from error
+    if not network.inputs:  # what it makes of an empty file
+        raise wrong
+    return network
 
 
 class _OnnxRuntimeSession:

@@ -1,0 +1,307 @@
+"""What can be wrong with a file or a command, each through the real command line.
+
+Whatever it is: the right exit code, one line on stderr that names the file, no traceback, nothing
+half-written, no input touched.
+"""
+
+import errno
+import os
+import signal
+import struct
+import subprocess
+import sys
+import time
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wisp.io import atomic, images
+from wisp.io.images import read_photo, write_image
+
+SCRIPT = Path(sys.executable).parent / "wisp"
+
+
+@pytest.fixture
+def fails(wisp, tmp_path, untouched):
+    """Run a command that must fail with one line, and check what must hold whatever went wrong."""
+
+    def run(code, culprit, *words):
+        before = sorted(tmp_path.rglob("*"))
+        untouched(tmp_path)
+        ran = wisp(*words)
+        assert ran.code == code, ran
+        assert len(ran.errors) == 1, ran
+        assert ran.errors[0].startswith("wisp: ")
+        assert str(culprit) in ran.errors[0]
+        assert ran.stdout == ""
+        assert sorted(tmp_path.rglob("*")) == before
+        return ran.errors[0]
+
+    return run
+
+
+def one_bit_png(path, side):
+    """A black one-bit PNG of `side` × `side` pixels: a few kilobytes, whatever it unpacks to."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = zlib.compress(bytes(side * (1 + (side + 7) // 8)), 9)
+    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    )
+
+
+class TestFiles:
+    def test_a_missing_file(self, fails, tmp_path):
+        photo = tmp_path / "gone.jpg"
+        line = fails(1, photo, "cutout", photo, "-o", tmp_path / "o.png")
+        assert "does not exist" in line
+
+    @pytest.mark.parametrize("kept", [0.3, 0.9, 0.999])
+    def test_a_truncated_jpeg(self, fails, files, network, tmp_path, kept):
+        whole = (files / "photo.jpg").read_bytes()
+        photo = tmp_path / "cut.jpg"
+        photo.write_bytes(whole[: int(len(whole) * kept)])
+        fails(1, photo, "cutout", photo, "-o", tmp_path / "o.png", "--model", network)
+
+    def test_text_named_png(self, fails, tmp_path, network):
+        photo = tmp_path / "text.png"
+        photo.write_text("This is not a picture.\n" * 50)
+        line = fails(1, photo, "cutout", photo, "-o", tmp_path / "o.png", "--model", network)
+        assert "JPEG, PNG, TIFF, WebP, AVIF and HEIC are accepted" in line
+
+    def test_zero_bytes(self, fails, tmp_path, network):
+        photo = tmp_path / "empty.jpg"
+        photo.touch()
+        line = fails(1, photo, "cutout", photo, "-o", tmp_path / "o.png", "--model", network)
+        assert "is empty" in line
+
+    def test_one_pixel_is_a_photo_too(self, wisp, tmp_path, network):
+        write_image(tmp_path / "dot.png", np.full((1, 1, 3), 0.9, np.float32))
+        ran = wisp("cutout", tmp_path / "dot.png", "-o", tmp_path / "o.png", "--model", network)
+        assert (ran.code, ran.errors) == (0, [])
+        assert read_photo(tmp_path / "o.png").alpha.shape == (1, 1)
+
+    def test_a_decompression_bomb(self, fails, tmp_path):
+        photo = tmp_path / "bomb.png"
+        one_bit_png(photo, 12_000)
+        line = fails(1, photo, "cutout", photo, "-o", tmp_path / "o.png", "--max-pixels", "100000000")
+        assert "12000" in line
+        assert "100000000" in line.replace(",", "").replace("\u202f", "").replace(" ", "") or "100" in line
+
+
+class TestGuidance:
+    def test_a_trimap_of_another_size(self, fails, files, tmp_path):
+        trimap = tmp_path / "trimap.png"
+        write_image(trimap, np.zeros((60, 80), np.float32))
+        words = ["cutout", files / "photo.png", "-o", tmp_path / "o.png", "--trimap", trimap]
+        line = fails(1, trimap, *words)
+        assert "is 80×60; the size of the upright photo, 81×60, is accepted" in line
+
+    def test_a_trimap_with_other_values(self, fails, files, tmp_path):
+        trimap = tmp_path / "trimap.png"
+        values = np.zeros((60, 81), np.float32)
+        values[4, 5] = 200 / 255
+        write_image(trimap, values)
+        line = fails(1, trimap, "cutout", files / "photo.png", "-o", tmp_path / "o.png", "--trimap", trimap)
+        assert "has the value 200 at row 4, column 5" in line
+
+    def test_a_missing_trimap(self, fails, files, tmp_path):
+        trimap = tmp_path / "gone.png"
+        fails(1, trimap, "cutout", files / "photo.png", "-o", tmp_path / "o.png", "--trimap", trimap)
+
+    def test_two_kinds_of_guidance(self, fails, files, tmp_path):
+        words = ["--trimap", files / "trimap.png", "--alpha", files / "alpha.png"]
+        fails(2, "--trimap and --alpha", "cutout", files / "photo.png", "-o", tmp_path / "o.png", *words)
+
+
+class TestCommands:
+    @pytest.mark.parametrize("method", ["portrait", "dim", "dlmn"])
+    def test_a_method_of_a_later_version(self, fails, files, tmp_path, method):
+        line = fails(2, method, "cutout", files / "photo.png", "-o", tmp_path / "o.png", "--method", method)
+        assert "closed-form, knn, random-walk are accepted" in line
+
+    def test_an_unknown_method(self, fails, files, tmp_path):
+        words = ["--method", "magic"]
+        line = fails(2, "magic", "cutout", files / "photo.png", "-o", tmp_path / "o.png", *words)
+        assert "closed-form" in line
+
+    def test_an_unknown_network(self, fails, files, tmp_path):
+        words = ["--model", "nosuch"]
+        fails(2, "nosuch", "cutout", files / "photo.png", "-o", tmp_path / "o.png", *words)
+
+    def test_a_file_that_is_no_network(self, fails, files, tmp_path):
+        words = ["--model", files / "photo.jpg"]
+        line = fails(1, files / "photo.jpg", "cutout", files / "photo.png", "-o", tmp_path / "o.png", *words)
+        assert str(files / "photo.png") in line
+
+    def test_an_output_that_exists(self, fails, files, tmp_path):
+        out = tmp_path / "o.png"
+        out.write_bytes(b"precious")
+        line = fails(2, out, "cutout", files / "photo.png", "-o", out, "--trimap", files / "trimap.png")
+        assert "--overwrite" in line
+
+    def test_an_output_that_exists_stops_a_folder_before_any_work(self, fails, files, tmp_path, network):
+        out = tmp_path / "out"
+        out.mkdir()
+        (out / "wall.png").write_bytes(b"precious")
+        fails(2, out / "wall.png", "cutout", files, "-o", out, "--model", network)
+
+    @pytest.mark.parametrize("overwrite", [[], ["--overwrite"]])
+    def test_an_output_that_is_the_input(self, fails, files, overwrite):
+        photo = files / "photo.png"
+        fails(2, photo, "cutout", photo, "-o", photo, "--trimap", files / "trimap.png", *overwrite)
+
+    def test_an_output_that_is_the_guidance(self, fails, files, tmp_path):
+        trimap = files / "trimap.png"
+        words = ["--trimap", trimap, "--save-alpha", trimap, "--overwrite"]
+        fails(2, trimap, "cutout", files / "photo.png", "-o", tmp_path / "o.png", *words)
+
+    def test_an_output_that_is_the_background(self, fails, files):
+        wall = files / "wall.png"
+        words = ["--background", wall, "-o", wall, "--trimap", files / "trimap.png", "--overwrite"]
+        fails(2, wall, "replace", files / "photo.png", *words)
+
+    def test_one_output_named_twice(self, fails, files, tmp_path):
+        out = tmp_path / "o.png"
+        words = ["--trimap", files / "trimap.png", "--save-alpha", out]
+        fails(2, out, "cutout", files / "photo.png", "-o", out, *words)
+
+    def test_a_missing_folder(self, fails, files, tmp_path):
+        out = tmp_path / "missing" / "o.png"
+        line = fails(2, out, "cutout", files / "photo.png", "-o", out, "--trimap", files / "trimap.png")
+        assert "does not exist" in line
+
+    @pytest.mark.parametrize("suffix", [".jpg", ".jpeg"])
+    def test_a_format_that_holds_no_alpha(self, fails, files, tmp_path, suffix):
+        out = tmp_path / f"o{suffix}"
+        line = fails(2, out, "cutout", files / "photo.png", "-o", out, "--trimap", files / "trimap.png")
+        for able in ("png", "tiff", "webp", "avif"):
+            assert able in line
+
+    def test_a_format_that_holds_no_16_bits(self, fails, files, tmp_path):
+        out = tmp_path / "o.webp"
+        words = ["--trimap", files / "trimap.png", "--bits", "16"]
+        line = fails(2, out, "cutout", files / "photo.png", "-o", out, *words)
+        assert "png and tiff can" in line
+
+    def test_an_unknown_suffix(self, fails, files, tmp_path):
+        out = tmp_path / "o.bmp"
+        fails(2, out, "cutout", files / "photo.png", "-o", out, "--trimap", files / "trimap.png")
+
+
+class TestWriting:
+    """The system's refusals, simulated: the tests may run as root, whom nothing is refused."""
+
+    @pytest.fixture
+    def words(self, files, tmp_path):
+        out, companion = tmp_path / "o.png", tmp_path / "a.png"
+        guidance = ["--trimap", files / "trimap.png", "--save-alpha", companion]
+        return ["cutout", files / "photo.png", "-o", out, *guidance]
+
+    def test_a_folder_that_cannot_be_written_to(self, fails, words, tmp_path, monkeypatch):
+        monkeypatch.setattr(atomic.os, "access", lambda path, mode: False)
+        line = fails(2, tmp_path / "o.png", *words)
+        assert "cannot be written to" in line
+
+    @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EIO])
+    @pytest.mark.parametrize("nth", [1, 2])
+    def test_a_disk_that_refuses(self, fails, words, tmp_path, monkeypatch, code, nth):
+        original = Path.open
+        opened = []
+
+        class Refusing:
+            def __init__(self, file):
+                self.file = file
+
+            def __enter__(self):
+                return self
+
+            def __exit__(self, *error):
+                self.file.close()
+
+            def write(self, data):
+                self.file.write(data[: len(data) // 2])
+                self.file.flush()
+                raise OSError(code, os.strerror(code))
+
+        def refusing(path, mode="r", *args, **kwargs):
+            file = original(path, mode, *args, **kwargs)
+            if "w" not in mode:
+                return file
+            opened.append(path)
+            return Refusing(file) if len(opened) == nth else file
+
+        monkeypatch.setattr(Path, "open", refusing)
+        line = fails(1, tmp_path / ("o.png" if nth == 1 else "a.png"), *words)
+        assert os.strerror(code) in line
+
+    @pytest.mark.parametrize("nth", [1, 2])
+    def test_a_rename_that_fails(self, fails, words, tmp_path, monkeypatch, nth):
+        original = Path.replace
+        renamed = []
+
+        def failing(path, target):
+            renamed.append(path)
+            if len(renamed) == nth:
+                raise OSError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            return original(path, target)
+
+        monkeypatch.setattr(Path, "replace", failing)
+        line = fails(1, tmp_path, *words)
+        assert os.strerror(errno.EACCES) in line
+
+    def test_memory_that_runs_out(self, fails, words, files, monkeypatch):
+        def hungry(*args, **kwargs):
+            raise MemoryError
+
+        monkeypatch.setattr(images, "encode_image", hungry)
+        line = fails(1, files / "photo.png", *words)
+        assert "not enough memory" in line
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+class TestInterruption:
+    @pytest.fixture
+    def album(self, tmp_path):
+        """More photos than can be done in the time that the test gives."""
+        rng = np.random.default_rng(0)
+        rows, columns = np.mgrid[:300, :400]
+        inside = np.hypot(rows - 150, columns - 200) < 90
+        album, trimaps = tmp_path / "album", tmp_path / "trimaps"
+        album.mkdir()
+        trimaps.mkdir()
+        trimap = np.where(np.hypot(rows - 150, columns - 200) < 140, np.where(inside, 255, 128), 0)
+        photo = np.where(inside[..., None], 0.8, 0.3) + rng.normal(0, 0.05, (300, 400, 3))
+        write_image(album / "000.png", photo.astype(np.float32))
+        write_image(trimaps / "000.png", (trimap / 255).astype(np.float32))
+        for number in range(1, 200):
+            os.link(album / "000.png", album / f"{number:03}.png")
+            os.link(trimaps / "000.png", trimaps / f"{number:03}.png")
+        return album
+
+    @pytest.mark.parametrize(("jobs", "number"), [("1", signal.SIGINT), ("2", signal.SIGTERM)])
+    def test_nothing_half_written_is_left(self, album, tmp_path, untouched, jobs, number):
+        untouched(album)
+        out, alphas = tmp_path / "out", tmp_path / "alphas"
+        words = ["cutout", album, "-o", out, "--trimap", tmp_path / "trimaps", "--save-alpha", alphas]
+        process = subprocess.Popen([SCRIPT, *words, "--jobs", jobs], stderr=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + 120
+        while len(list(out.glob("*.png"))) < 3:
+            assert process.poll() is None, process.stderr.read()
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert errors.splitlines() == ["wisp: interrupted"]
+        results = sorted(path.name for path in out.iterdir())
+        assert 3 <= len(results) < 200
+        assert results == sorted(path.name for path in alphas.iterdir())
+        assert not [name for name in results if not name[:3].isdecimal()]
+        for name in results:
+            assert read_photo(out / name).alpha is not None

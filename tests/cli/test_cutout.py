@@ -1,0 +1,227 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wisp.io.images import read_grey, read_photo, write_image
+
+SCRIPT = Path(sys.executable).parent / "wisp"
+
+
+def names_in(folder):
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+
+
+class TestOneFile:
+    def test_a_network_finds_the_subject(self, wisp, files, network, subject, tmp_path, untouched):
+        untouched(files)
+        ran = wisp("cutout", files / "photo.png", "-o", tmp_path / "out.png", "--model", network)
+        assert (ran.code, ran.errors, ran.stdout) == (0, [], "")
+        image, alpha, _ = subject
+        result = read_photo(tmp_path / "out.png")
+        assert np.abs(result.alpha - alpha).mean() < 0.01
+        np.testing.assert_allclose(result.image[alpha == 1], image[alpha == 1], atol=1 / 255)
+
+    @pytest.mark.parametrize("kind", ["trimap", "mask", "alpha"])
+    def test_guidance_takes_the_networks_place(self, wisp, files, subject, tmp_path, kind):
+        guidance = files / ("trimap.png" if kind == "trimap" else "alpha.png")
+        ran = wisp("cutout", files / "photo.png", "-o", tmp_path / "out.png", f"--{kind}", guidance)
+        assert (ran.code, ran.errors) == (0, [])
+        found = read_photo(tmp_path / "out.png").alpha
+        assert np.abs(found - subject[1]).mean() < (1e-3 if kind == "alpha" else 0.02)
+
+    def test_the_colours_are_the_subjects_own(self, wisp, files, subject, tmp_path):
+        wisp("cutout", files / "photo16.png", "-o", tmp_path / "out.png", "--alpha", files / "alpha.png")
+        image, alpha, _ = subject
+        soft = (alpha > 0.2) & (alpha < 0.8)
+        own = np.array([0.95, 0.8, 0.7])
+        found = read_photo(tmp_path / "out.png").image
+        assert np.abs(found - own)[soft].mean() < 0.5 * np.abs(image - own)[soft].mean()
+
+    def test_companions(self, wisp, files, tmp_path):
+        ran = wisp(
+            "cutout", files / "photo.png", "-o", tmp_path / "o.png", "--trimap", files / "trimap.png",
+            "--save-alpha", tmp_path / "a.tif", "--save-foreground", tmp_path / "f.webp",
+        )  # fmt: skip
+        assert (ran.code, ran.errors) == (0, [])
+        result = read_photo(tmp_path / "o.png")
+        np.testing.assert_allclose(read_grey(tmp_path / "a.tif"), result.alpha, atol=1e-6)
+        foreground = read_photo(tmp_path / "f.webp")
+        assert foreground.alpha is None
+        np.testing.assert_allclose(foreground.image, result.image, atol=1 / 255)
+
+    @pytest.mark.parametrize(
+        ("photo", "words", "bits"),
+        [
+            ("photo.png", [], 8),
+            ("photo16.png", [], 16),
+            ("photo.png", ["--bits", "16"], 16),
+            ("photo16.png", ["--bits", "8"], 8),
+        ],
+    )
+    def test_bits_are_those_of_the_photo_unless_asked(self, wisp, files, tmp_path, photo, words, bits):
+        out, alpha_out = tmp_path / "o.png", tmp_path / "a.png"
+        guidance = ["--trimap", files / "trimap.png", "--save-alpha", alpha_out]
+        assert wisp("cutout", files / photo, "-o", out, *guidance, *words).code == 0
+        assert read_photo(out).bits == bits
+        assert read_photo(alpha_out).bits == bits
+
+    @pytest.mark.parametrize("suffix", [".tiff", ".webp", ".avif", ".PNG"])
+    def test_the_suffix_chooses_the_format(self, wisp, files, tmp_path, suffix):
+        out = tmp_path / f"o{suffix}"
+        ran = wisp("cutout", files / "photo16.png", "-o", out, "--trimap", files / "trimap.png")
+        assert (ran.code, ran.errors) == (0, [])
+        assert read_photo(out).alpha is not None
+
+    def test_standard_input_and_output(self, files):
+        command = [SCRIPT, "cutout", "-", "-o", "-", "--trimap", files / "trimap.png", "--format", "tiff"]
+        with (files / "photo.png").open("rb") as photo:
+            ran = subprocess.run(command, stdin=photo, capture_output=True, check=False)
+        assert (ran.returncode, ran.stderr) == (0, b"")
+        assert ran.stdout[:2] in (b"II", b"MM")
+
+    def test_refine_changes_alpha(self, wisp, files, tmp_path):
+        for words in ([], ["--refine", "guided-filter"]):
+            out = tmp_path / f"{len(words)}.png"
+            assert (
+                wisp("cutout", files / "photo.png", "-o", out, "--trimap", files / "trimap.png", *words).code
+                == 0
+            )
+        assert not np.array_equal(read_photo(tmp_path / "0.png").alpha, read_photo(tmp_path / "2.png").alpha)
+
+    @pytest.mark.parametrize("method", ["closed-form", "knn", "random-walk"])
+    def test_methods(self, wisp, files, subject, tmp_path, method):
+        words = ["--trimap", files / "trimap.png", "--method", method]
+        assert wisp("cutout", files / "photo.png", "-o", tmp_path / "o.png", *words).code == 0
+        assert np.abs(read_photo(tmp_path / "o.png").alpha - subject[1]).mean() < 0.05
+
+    def test_a_photo_that_is_transparent_already(self, wisp, files, subject, tmp_path):
+        image, _, _ = subject
+        opacity = np.ones(image.shape[:2], np.float32)
+        opacity[:, :40] = 0
+        write_image(tmp_path / "half.png", np.dstack([image, opacity]))
+        words = ["--trimap", files / "trimap.png"]
+        assert wisp("cutout", tmp_path / "half.png", "-o", tmp_path / "o.png", *words).code == 0
+        found = read_photo(tmp_path / "o.png").alpha
+        assert found[:, :40].max() == 0
+        assert found[:, 40:].max() == 1
+
+    def test_overwrite(self, wisp, files, tmp_path):
+        out = tmp_path / "o.png"
+        out.write_bytes(b"older")
+        words = ["cutout", files / "photo.png", "-o", out, "--trimap", files / "trimap.png"]
+        assert wisp(*words, "--overwrite").code == 0
+        assert read_photo(out).alpha is not None
+
+
+class TestNoSubject:
+    def test_an_empty_alpha_and_a_note(self, wisp, network, tmp_path):
+        write_image(tmp_path / "dark.png", np.full((40, 50, 3), 0.1, np.float32))
+        ran = wisp("cutout", tmp_path / "dark.png", "-o", tmp_path / "o.png", "--model", network)
+        assert ran.code == 0
+        assert ran.errors == [f"wisp: {tmp_path / 'dark.png'}: no subject was found; the alpha is empty"]
+        assert read_photo(tmp_path / "o.png").alpha.max() == 0
+
+    def test_quiet(self, wisp, network, tmp_path):
+        write_image(tmp_path / "dark.png", np.full((40, 50, 3), 0.1, np.float32))
+        ran = wisp("cutout", tmp_path / "dark.png", "-o", tmp_path / "o.png", "--model", network, "--quiet")
+        assert (ran.code, ran.errors) == (0, [])
+
+
+class TestFolders:
+    @pytest.fixture
+    def album(self, tmp_path, subject):
+        image, _, trimap = subject
+        for name in ("a.png", "b.jpg", "deep/c.png"):
+            path = tmp_path / "album" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_image(path, image)
+            grey = (tmp_path / "trimaps" / name).with_suffix(".png")
+            grey.parent.mkdir(parents=True, exist_ok=True)
+            write_image(grey, trimap.astype(np.float32) / np.float32(255))
+        return tmp_path / "album"
+
+    @pytest.mark.parametrize("jobs", ["0", "1", "3"])
+    def test_the_folder_keeps_its_shape(self, wisp, album, tmp_path, jobs, untouched):
+        untouched(album)
+        out = tmp_path / "out"
+        ran = wisp(
+            "cutout", album, "-o", out, "--trimap", tmp_path / "trimaps", "--jobs", jobs,
+            "--save-alpha", tmp_path / "alphas",
+        )  # fmt: skip
+        assert (ran.code, ran.errors) == (0, [])
+        assert names_in(out) == ["a.png", "b.png", "deep/c.png"]
+        assert names_in(tmp_path / "alphas") == ["a.png", "b.png", "deep/c.png"]
+
+    def test_a_format_for_all(self, wisp, album, tmp_path, network):
+        ran = wisp("cutout", album, "-o", tmp_path / "out", "--model", network, "--format", "webp")
+        assert ran.code == 0
+        assert names_in(tmp_path / "out") == ["a.webp", "b.webp", "deep/c.webp"]
+
+    def test_several_inputs_go_to_a_folder(self, wisp, album, tmp_path, network):
+        inputs = [album / "a.png", album / "deep" / "c.png"]
+        assert wisp("cutout", *inputs, "-o", tmp_path / "out", "--model", network).code == 0
+        assert names_in(tmp_path / "out") == ["a.png", "c.png"]
+
+    def test_one_bad_file_and_two_names_that_collide(
+        self, wisp, album, tmp_path, network, subject, untouched
+    ):
+        write_image(album / "a.jpg", subject[0])
+        (album / "bad.png").write_text("no picture at all")
+        (album / "notes.txt").write_text("skipped")
+        (album / "bad.jpg").write_bytes((album / "b.jpg").read_bytes()[:200])
+        untouched(album)
+        ran = wisp("cutout", album, "-o", tmp_path / "out", "--model", network)
+        assert ran.code == 1
+        expected = ["a.jpg.png", "a.png.png", "b.png", "deep/c.png"]
+        assert [name for name in names_in(tmp_path / "out") if "bad" not in name] == expected
+        assert not [name for name in names_in(tmp_path / "out") if "bad" in name]
+        bad = [line for line in ran.errors if str(album / "bad.jpg") in line]
+        assert len(bad) == 1
+        assert all(line.startswith("wisp: ") for line in ran.errors)
+
+    def test_a_missing_partner_is_that_files_error(self, wisp, album, tmp_path):
+        (tmp_path / "trimaps" / "b.png").unlink()
+        ran = wisp("cutout", album, "-o", tmp_path / "out", "--trimap", tmp_path / "trimaps")
+        assert ran.code == 1
+        assert len(ran.errors) == 1
+        assert str(album / "b.jpg") in ran.errors[0]
+        assert names_in(tmp_path / "out") == ["a.png", "deep/c.png"]
+
+    def test_a_photo_whose_guidance_is_bad_leaves_the_others(self, wisp, album, tmp_path):
+        write_image(tmp_path / "trimaps" / "a.png", np.ones((60, 80), np.float32), overwrite=True)
+        ran = wisp("cutout", album, "-o", tmp_path / "out", "--trimap", tmp_path / "trimaps", "--jobs", "2")
+        assert ran.code == 1
+        path = tmp_path / "trimaps" / "a.png"
+        assert ran.errors == [f"wisp: {path}: is 80×60; the size of the upright photo, 81×60, is accepted"]
+        assert names_in(tmp_path / "out") == ["b.png", "deep/c.png"]
+
+    def test_a_bug_in_one_photo_leaves_the_others(self, wisp, album, tmp_path, network, monkeypatch):
+        from wisp import pipeline
+
+        original = pipeline.segment
+
+        def fragile(image, **options):
+            if fragile.calls == 0:
+                fragile.calls += 1
+                raise ZeroDivisionError("by nought")
+            return original(image, **options)
+
+        fragile.calls = 0
+        monkeypatch.setattr(pipeline, "segment", fragile)
+        monkeypatch.delenv("WISP_DEBUG", raising=False)
+        ran = wisp("cutout", album, "-o", tmp_path / "out", "--model", network, "--jobs", "1")
+        assert ran.code == 1
+        assert len(ran.errors) == 1
+        assert "a.png: unexpected ZeroDivisionError: by nought" in ran.errors[0]
+        assert names_in(tmp_path / "out") == ["b.png", "deep/c.png"]
+
+    def test_a_folder_without_pictures_is_nothing_to_do(self, wisp, tmp_path):
+        (tmp_path / "empty").mkdir()
+        ran = wisp("cutout", tmp_path / "empty", "-o", tmp_path / "out")
+        assert ran.code == 2
+        assert len(ran.errors) == 1
+        assert "empty" in ran.errors[0]
+        assert not (tmp_path / "out").exists()
