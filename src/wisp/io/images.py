@@ -43,6 +43,8 @@ from wisp.io.vips import libvips
 MAX_PIXELS: Final = 200_000_000
 _MIN_STREAM_BYTES: Final = 2**26
 _EXIF_HEADER: Final = b"Exif\x00\x00"
+_GREY: Final = 0.5 / 255
+"""How far the channels of a grey result may be apart: a grey profile's conversion rounds each by itself."""
 
 SAVE_OPTIONS: Final[dict[str, dict[str, Any]]] = {
     "png": {"compression": 4, "filter": "paeth"},
@@ -62,7 +64,7 @@ class Photo:
         image: float32 (H, W, 3), sRGB-encoded, [0, 1], upright.
         alpha: float32 (H, W), [0, 1], of a file that has an alpha channel, else None.
         bits: 8, or 16 when the file holds more than 8 bits a channel.
-        icc_profile: the file's ICC profile, unchanged.
+        icc_profile: the file's ICC profile, unchanged; None for one that is damaged or fits no such colours.
         resolution: pixels per millimetre, (x, y) of the upright picture; None when the file says none.
         exif: the file's EXIF block from its ``Exif`` header on, unchanged.
     """
@@ -116,11 +118,12 @@ def read_photo(source: Path | str, *, page: int | None = None, max_pixels: int =
     resolution = decoded.resolution
     if resolution is not None and decoded.orientation >= 5:
         resolution = resolution[::-1]
+    profile = profiles.fitting(decoded.icc_profile, colours, str(source))
     return Photo(
-        image=profiles.to_srgb(colour, decoded.icc_profile, str(source)),
+        image=profiles.to_srgb(colour, profile),
         alpha=alpha,
         bits=8 if stored.dtype == np.uint8 else 16,
-        icc_profile=decoded.icc_profile,
+        icc_profile=profile,
         resolution=resolution,
         exif=decoded.exif,
     )
@@ -256,7 +259,7 @@ def encode_image(
     """A picture as the bytes of a file.
 
     The pixels are converted back into the profile of `like`, which is embedded unchanged, when it is an RGB
-    profile, or a grey one and the three channels are equal. A photo with any other profile gives sRGB with
+    profile, or a grey one and the picture is grey. A photo with any other profile gives sRGB with
     an sRGB profile, one without a profile gives none. Grey (H, W) pixels are values, not colours: they get
     no profile and no EXIF. Outputs are upright and carry no orientation but 1.
 
@@ -547,17 +550,16 @@ def _stored(pixels: Float, bits: Bits, profile: bytes | None) -> tuple[Stored, b
     """Working pixels as stored values (H, W, C), in `profile` where it can be, and the profile to embed."""
     if pixels.ndim == 2:
         return from_float(pixels, bits)[..., None], None
+    if profile is None or not profiles.is_whole(profile):
+        return from_float(pixels, bits), None
     channels = profiles.channels_of(profile)
-    if profile is None or (channels == 3 and profiles.is_srgb(profile)):
+    if channels == 3 and profiles.is_srgb(profile):
         return from_float(pixels, bits), profile
     colour = pixels[..., :3]
-    fits = channels == 3 or (channels == 1 and bool((colour == colour[..., :1]).all()))
+    fits = channels == 3 or (channels == 1 and float(np.ptp(colour, axis=2).max()) <= _GREY)
     if not fits:
         return from_float(pixels, bits), profiles.srgb_profile()
-    try:
-        converted = profiles.from_srgb(colour, profile, bits)
-    except libvips().Error:  # damaged: reading ignored it too
-        return from_float(pixels, bits), None
+    converted = profiles.from_srgb(colour, profile, bits)
     alpha = from_float(pixels[..., 3:], bits)
     return cast(Stored, np.dstack([converted, alpha])), profile
 

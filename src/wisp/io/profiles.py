@@ -5,6 +5,7 @@ docs/decisions/002-colour-profiles.md says why, and what a round trip costs.
 
 from __future__ import annotations
 
+import struct
 import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,12 +26,45 @@ _SAME: Final = 0.5 / 255
 """A profile that moves no colour of the probe further than this is taken to be sRGB itself."""
 
 
-def channels_of(profile: bytes | None) -> int | None:
+def channels_of(profile: bytes) -> int | None:
     """How many channels the colours of an ICC profile have: 1 grey, 3 RGB, 4 CMYK, None for others."""
-    return _SPACES.get(profile[16:20]) if profile else None
+    return _SPACES.get(profile[16:20])
 
 
-def to_srgb(colour: Stored, profile: bytes | None, name: str = "image") -> Image:
+def is_whole(profile: bytes) -> bool:
+    """Whether bytes have the structure of an ICC profile (ICC.1, section 7): signature, size, tags inside."""
+    if profile[36:40] != b"acsp" or len(profile) < int.from_bytes(profile[:4], "big"):
+        return False
+    count = int.from_bytes(profile[128:132], "big")
+    if not 0 < count <= (len(profile) - 132) // 12:
+        return False
+    tags = (struct.unpack_from(">II", profile, 136 + 12 * i) for i in range(count))
+    return all(offset + size <= len(profile) for offset, size in tags)
+
+
+def fitting(profile: bytes | None, channels: int, name: str) -> bytes | None:
+    """`profile` if it is whole and for colours of so many channels, else None with a warning.
+
+    A grey picture may have an RGB profile: it is R = G = B in it.
+
+    Args:
+        profile: as found in a file.
+        channels: 1 grey, 3 RGB, 4 CMYK.
+        name: the file, for the warning.
+    """
+    if profile is None:
+        return None
+    if not is_whole(profile):
+        warnings.warn(f"{name}: its ICC profile is damaged and is ignored", stacklevel=2)
+        return None
+    found = channels_of(profile)
+    if found != channels and (channels, found) != (1, 3):
+        warnings.warn(f"{name}: its ICC profile is for other channels and is ignored", stacklevel=2)
+        return None
+    return profile
+
+
+def to_srgb(colour: Stored, profile: bytes | None) -> Image:
     """Stored colours to working sRGB.
 
     Grey becomes three equal channels, CMYK without a profile is read as coated paper (libvips's built-in
@@ -39,28 +73,21 @@ def to_srgb(colour: Stored, profile: bytes | None, name: str = "image") -> Image
 
     Args:
         colour: uint8 or uint16 (H, W, 1 | 3 | 4): grey, RGB or CMYK, without alpha.
-        profile: ICC profile; one that fits neither the channels nor the standard is ignored with a warning.
-        name: the file, for that warning.
+        profile: ICC profile that is `fitting`.
 
     Returns:
         float32 (H, W, 3), [0, 1].
     """
     channels = colour.shape[2]
+    if profile is None:
+        if channels == 4:
+            return to_float(_transform(colour, None))
+        return to_float(colour) if channels == 3 else np.repeat(to_float(colour), 3, axis=2)
     if channels == 1 and channels_of(profile) == 3:
         colour, channels = cast(Stored, np.repeat(colour, 3, axis=2)), 3
-    if profile is not None and channels_of(profile) != channels:
-        warnings.warn(f"{name}: its ICC profile is for other channels and is ignored", stacklevel=2)
-        profile = None
-    if channels == 3 and (profile is None or is_srgb(profile)):
+    if channels == 3 and is_srgb(profile):
         return to_float(colour)
-    if profile is not None:
-        try:
-            return to_float(_transform(colour, profile))
-        except libvips().Error:
-            warnings.warn(f"{name}: its ICC profile is damaged and is ignored", stacklevel=2)
-    if channels == 4:
-        return to_float(_transform(colour, None))
-    return np.repeat(to_float(colour), 3, axis=2) if channels == 1 else to_float(colour)
+    return to_float(_transform(colour, profile))
 
 
 def from_srgb(image: Image, profile: bytes, bits: Bits) -> Stored:
@@ -68,14 +95,11 @@ def from_srgb(image: Image, profile: bytes, bits: Bits) -> Stored:
 
     Args:
         image: float32 (H, W, 3), [0, 1].
-        profile: a profile whose `channels_of` is 1 or 3.
+        profile: a whole profile whose `channels_of` is 1 or 3.
         bits: 8 or 16.
 
     Returns:
         uint8 or uint16 (H, W, 1 | 3).
-
-    Raises:
-        pyvips.Error: a damaged profile.
     """
     if channels_of(profile) == 3 and is_srgb(profile):
         return from_float(image, bits)
@@ -106,10 +130,7 @@ def is_srgb(profile: bytes) -> bool:
     """
     levels = np.linspace(0, 1, _PROBE_STEPS, dtype=np.float32)
     grid = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(1, -1, 3)
-    try:
-        moved = to_float(_transform(from_float(grid, 16), profile))
-    except libvips().Error:
-        return False
+    moved = to_float(_transform(from_float(grid, 16), profile))
     return bool(np.abs(moved - grid).max() <= _SAME)
 
 
