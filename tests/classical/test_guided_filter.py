@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from wisp.classical import guided_filter
+from wisp.classical.guided_filter import guided_upsampling
 from wisp.errors import InputError
 
 
@@ -63,6 +64,19 @@ def test_colour_tells_apart_what_grey_does_not():
     assert np.abs(by_colour - truth).mean() < np.abs(by_grey - truth).mean()
     step_by_colour, step_by_grey = by_colour[:, 15] - by_colour[:, 14], by_grey[:, 15] - by_grey[:, 14]
     assert step_by_colour.min() > 3 * step_by_grey.max()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (24, 30), (25, 31)])
+def test_upsampling_restores_an_affine_function_of_colour(size):
+    rng = np.random.default_rng(4)
+    even = [n + n % 2 for n in size]
+    guide = rng.random((*even, 3), np.float32)
+    small = guide.reshape(even[0] // 2, 2, even[1] // 2, 2, 3).mean(axis=(1, 3))
+    slope = np.float32([0.3, 0.2, 0.1])
+    result = guided_upsampling(small, small @ slope + np.float32(0.2), guide[: size[0], : size[1]])
+    assert result.dtype == np.float32
+    tolerance = 2e-3 if size > (1, 1) else 0.5  # one pixel has no slope to fit
+    np.testing.assert_allclose(result, guide[: size[0], : size[1]] @ slope + 0.2, atol=tolerance)
 
 
 @pytest.mark.parametrize("value", [0.0, 0.4, 1.0])

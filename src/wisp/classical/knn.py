@@ -19,7 +19,7 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from wisp.arrays import FOREGROUND, UNKNOWN, Image, Trimap
-from wisp.classical.system import Solution, System, by_rows, graph, solve
+from wisp.classical.system import Solution, System, by_rows, graph, solve, warn_unless_converged
 from wisp.errors import InputError
 
 METHOD: Final = "knn"
@@ -79,15 +79,15 @@ def knn(
     if not approximation >= 0:
         raise InputError("approximation", f"is {approximation}", "zero and above is accepted")
     sets = list(zip(neighbours, distance_weights, strict=True))
-    return solve(
+    solution = solve(
         image,
         trimap,
         lambda image, trimap: _system(image, trimap, sets, kernel == "soft", known_weight, approximation),
         method=METHOD,
         tolerance=tolerance,
         max_iterations=max_iterations,
-        advice="more neighbours, or a trimap with more known pixels",
     )
+    return warn_unless_converged(solution, tolerance, "more neighbours, or a trimap with more known pixels")
 
 
 def _system(

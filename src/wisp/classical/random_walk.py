@@ -24,7 +24,7 @@ from typing import Final
 import numpy as np
 
 from wisp.arrays import FOREGROUND, UNKNOWN, Image, Trimap
-from wisp.classical.system import Solution, System, by_rows, graph, solve
+from wisp.classical.system import Solution, System, by_rows, graph, solve, warn_unless_converged
 from wisp.errors import InputError
 
 METHOD: Final = "random-walk"
@@ -66,15 +66,15 @@ def random_walk(
             raise InputError(name, f"is {value}", "zero and above is accepted")
     if radius < 1:
         raise InputError("radius", f"is {radius}", "1 and above is accepted")
-    return solve(
+    solution = solve(
         image,
         trimap,
         lambda image, trimap: _system(image, trimap, beta, radius, regularization),
         method=METHOD,
         tolerance=tolerance,
         max_iterations=max_iterations,
-        advice="a smaller beta, or a trimap with more known pixels",
     )
+    return warn_unless_converged(solution, tolerance, "a smaller beta, or a trimap with more known pixels")
 
 
 def _system(image: Image, trimap: Trimap, beta: float, radius: int, regularization: float) -> System:

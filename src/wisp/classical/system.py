@@ -109,7 +109,6 @@ def solve(
     method: str,
     tolerance: float,
     max_iterations: int,
-    advice: str,
 ) -> Solution:
     """Find alpha in the unknown part of a trimap.
 
@@ -120,16 +119,12 @@ def solve(
         image: float32 (H, W, 3), [0, 1].
         trimap: uint8 (H, W), 0 / 128 / 255.
         build: makes the system of the method.
-        method: name that the solution and the warning carry.
+        method: name that the solution carries.
         tolerance: relative residual at which to stop.
         max_iterations: conjugate-gradient steps at which to stop.
-        advice: what to try when that was not enough, besides more steps.
 
     Raises:
         InputError: an array of the wrong type or size, a tolerance or a number of steps below zero.
-
-    Warns:
-        ConvergenceWarning: once, when the tolerance was not reached.
     """
     check_image(image)
     trimap = check_trimap(trimap)
@@ -152,15 +147,26 @@ def solve(
             system.product, system.rhs, system.precondition, tolerance, max_iterations
         )
     alpha.ravel()[system.pixels] = np.clip(x, 0, 1)
-    converged = residual <= tolerance
-    if not converged:
+    return Solution(alpha, method, iterations, residual, residual <= tolerance)
+
+
+def warn_unless_converged(solution: Solution, tolerance: float, advice: str) -> Solution:
+    """Return the solution of a public method, after a `ConvergenceWarning` if it missed its tolerance.
+
+    Args:
+        solution: what the method is about to return.
+        tolerance: the relative residual it was to reach.
+        advice: what to try, besides more steps and a larger tolerance.
+    """
+    if not solution.converged:
         warnings.warn(
-            f"{method} matting stopped after {iterations} iterations at a residual of {residual:.1e}, "
-            f"above the tolerance of {tolerance:.1e}; try more max_iterations, a larger tolerance, {advice}",
+            f"{solution.method} matting stopped after {solution.iterations} iterations at a residual of "
+            f"{solution.residual:.1e}, above the tolerance of {tolerance:.1e}; try more max_iterations, "
+            f"a larger tolerance, {advice}",
             ConvergenceWarning,
             stacklevel=3,
         )
-    return Solution(alpha, method, iterations, residual, converged)
+    return solution
 
 
 def conjugate_gradients(
