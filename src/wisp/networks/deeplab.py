@@ -60,7 +60,9 @@ class ImagePooling(nn.Module):
 class ASPP(nn.Module):
     """Atrous spatial pyramid pooling: 1×1, three dilated separable 3×3, the image's mean; joined by a 1×1."""
 
-    def __init__(self, inputs: int, outputs: int, rates: tuple[int, ...] = RATES, dropout: float = 0.1) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, rates: tuple[int, ...] = RATES, dropout: float = 0.1
+    ) -> None:
         super().__init__()
         self.branches = nn.ModuleList(
             [

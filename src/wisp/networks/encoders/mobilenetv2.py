@@ -154,10 +154,10 @@ class MobileNetV2(nn.Module):
         for name in names:
             node = next(convolutions, None)
             if node is None or len(node.input) != 3 or not {*node.input[1:]} <= initialisers.keys():
-                raise InputError(path, "does not begin with a folded MobileNetV2", "MODNet's ONNX is accepted")
-            weight, bias = (
-                torch.tensor(numpy_helper.to_array(initialisers[key])) for key in node.input[1:]
-            )
+                raise InputError(
+                    path, "does not begin with a folded MobileNetV2", "MODNet's ONNX is accepted"
+                )
+            weight, bias = (torch.tensor(numpy_helper.to_array(initialisers[key])) for key in node.input[1:])
             parent, _, index = name.rpartition(".")
             norm_name = f"{parent}.{int(index) + 1}"
             norm = modules[norm_name]
