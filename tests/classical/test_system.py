@@ -1,9 +1,11 @@
 """What every classical method does alike: odd inputs, warnings, repeatability, the solver itself."""
 
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
 from classical.scenes import scene
 from wisp.classical import METHODS, ConvergenceWarning
@@ -152,6 +154,16 @@ def test_bad_input(name, method, change, message):
     image, trimap = scene((9, 9), "band")
     with pytest.raises(InputError, match=message):
         method(**{"image": image, "trimap": trimap, **change})
+
+
+def test_blas_has_its_threads_back_after_solves_side_by_side():
+    before = [library["num_threads"] for library in threadpool_info()]
+    image, trimap = scene((60, 70), "scribbles")
+    with ThreadPoolExecutor(4) as pool:
+        alphas = [done.alpha for done in pool.map(METHODS["closed-form"], [image] * 8, [trimap] * 8)]
+    assert [library["num_threads"] for library in threadpool_info()] == before
+    for alpha in alphas[1:]:
+        np.testing.assert_array_equal(alpha, alphas[0])
 
 
 def test_conjugate_gradients_solves_a_small_system():

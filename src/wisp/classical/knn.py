@@ -4,9 +4,10 @@ Every pixel has a feature, its colour and its weighted position, and is joined t
 features anywhere in the photo. Alpha minimises Σ A_ij (α_i − α_j)² over these joints, L = D − A.
 
 Departures: colours are RGB instead of HSV, and two sets of neighbours are taken, near ones and far ones, as
-in the authors' later code. Neighbours are looked up for unknown pixels only. The joints that known pixels
-would find to unknown ones are made up for by the weight of those found from the other end, `known_weight`;
-in return nine tenths of the look-ups fall away in a usual photo.
+implementations do. Neighbours are searched for approximately, which lowers the error a little. They
+are looked up for unknown pixels only: the joints that known pixels would find to unknown ones are made up
+for by the weight of those found from the other end, `known_weight`, and four fifths of the look-ups or more
+fall away.
 """
 
 from __future__ import annotations

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -141,7 +141,7 @@ def solve(
     if not (trimap == BACKGROUND).any():
         return Solution(np.ones_like(alpha), method, 0, 0.0, True)
 
-    with _one_blas_thread():
+    with _one_blas_thread:
         system = build(image, trimap)
         x, iterations, residual = conjugate_gradients(
             system.product, system.rhs, system.precondition, tolerance, max_iterations
@@ -208,10 +208,31 @@ def conjugate_gradients(
     return x, step, relative
 
 
-def _one_blas_thread() -> AbstractContextManager[object]:
-    """Hold BLAS to one thread: on matrices this small its threads wait for each other and burn CPU time."""
-    limit: AbstractContextManager[object] = _libraries().limit(limits=1, user_api="blas")
-    return limit
+class _OneBlasThread:
+    """Holds BLAS to one thread: on matrices this small its threads wait for each other and burn CPU time.
+
+    BLAS has one setting for all threads of the program, so that the last solve to end restores it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._solves = 0
+        self._limit: Any = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._solves += 1
+            if self._solves == 1:
+                self._limit = _libraries().limit(limits=1, user_api="blas")
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._solves -= 1
+            if self._solves == 0:
+                self._limit.restore_original_limits()
+
+
+_one_blas_thread = _OneBlasThread()
 
 
 @cache
