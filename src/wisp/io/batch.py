@@ -341,7 +341,7 @@ def _check_outputs(found: Plan, others: Sequence[Path | str], *, overwrite: bool
         if not overwrite and (Path(real).is_file() or Path(real).is_dir()):
             existing.append(path)
     if existing:
-        more = f", and {len(existing) - 1} more outputs do" if len(existing) > 1 else ""
+        more = f", and {len(existing) - 1} more" if len(existing) > 1 else ""
         raise InputError(existing[0], f"exists already{more}", "--overwrite replaces")
 
 

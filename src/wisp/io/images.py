@@ -53,7 +53,8 @@ SAVE_OPTIONS: Final[dict[str, dict[str, Any]]] = {
     "avif": {"compression": "av1", "Q": 90, "effort": 0, "subsample_mode": "off"},
     "jpeg": {"Q": 95, "subsample_mode": "off", "optimize_coding": True},
 }
-"""What each format is written with: lossless but for AVIF and JPEG, and never slow (docs/decisions/002)."""
+"""What each format is written with: lossless but for AVIF and JPEG, full-size chroma so that thin hair keeps
+its colour, and the effort that docs/decisions/002-colour-profiles.md measures."""
 
 
 @dataclass(frozen=True)
