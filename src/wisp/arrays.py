@@ -14,7 +14,7 @@ Every word has one form (see docs/decisions and the vocabulary in CONTRIBUTING.m
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -117,6 +117,10 @@ def to_float(stored: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> Float:
     raise InputError("pixels", f"are {stored.dtype}", "uint8 and uint16 are accepted")
 
 
+@overload
+def from_float(values: Float, bits: Literal[8] = 8) -> npt.NDArray[np.uint8]: ...
+@overload
+def from_float(values: Float, bits: Bits) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]: ...
 def from_float(values: Float, bits: Bits = 8) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
     """Working floats to stored integers, clipped to [0, 1] and rounded to nearest.
 
@@ -124,11 +128,10 @@ def from_float(values: Float, bits: Bits = 8) -> npt.NDArray[np.uint8] | npt.NDA
         values: float32, any shape.
         bits: 8 → uint8 0–255, 16 → uint16 0–65535.
     """
-    scale, dtype = (255, np.uint8) if bits == 8 else (65535, np.uint16)
     scaled = np.clip(values, 0, 1)
-    scaled *= scale
+    scaled *= 255 if bits == 8 else 65535
     scaled += 0.5
-    return scaled.astype(dtype)
+    return scaled.astype(np.uint8) if bits == 8 else scaled.astype(np.uint16)
 
 
 def srgb_to_linear(encoded: Float) -> Float:

@@ -58,8 +58,11 @@ class Task(Protocol):
     """The score that decides which weights are best; lower is better."""
     networks: Mapping[str, nn.Module]
     """By name; the first is the one that is averaged, validated and exported."""
-    source: Source
-    """The training samples."""
+
+    @property
+    def source(self) -> Source:
+        """The training samples."""
+        ...
 
     def optimisers(self, networks: Mapping[str, nn.Module]) -> Mapping[str, Optimizer]:
         """Optimisers by the name of the phase that they step in."""

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from wisp.arrays import Float
+from wisp.arrays import Float, from_float
 from wisp.training.data import vips
 
 Matrix = npt.NDArray[np.float64]
@@ -116,16 +116,10 @@ def degrade(image: Float, rng: np.random.Generator, look: Appearance) -> Bytes:
         if rng.random() < 0.5:
             noise = ndimage.uniform_filter(noise, (2, 2, 0)) * np.float32(2)
         image = image + noise * np.float32(deviation)
-    stored = to_bytes(image)
+    stored = from_float(image)
     chance, lowest = look.jpeg
     if rng.random() < chance:
         return vips.jpeg(stored, int(rng.integers(lowest, 96)))
-    return stored
-
-
-def to_bytes(values: Float) -> Bytes:
-    """Working floats in [0, 1] → uint8, rounded."""
-    stored: Bytes = (np.clip(values, 0, 1) * 255 + 0.5).astype(np.uint8)
     return stored
 
 

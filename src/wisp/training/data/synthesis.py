@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from wisp.arrays import Alpha, Foreground, Image, to_float
+from wisp.arrays import Alpha, Foreground, Image, from_float, to_float
 from wisp.compositing.over import over
 from wisp.foreground import estimate_foreground
 from wisp.training.data import vips
-from wisp.training.data.augmentation import Appearance, Geometry, Matrix, degrade, recolour, soften, to_bytes
+from wisp.training.data.augmentation import Appearance, Geometry, Matrix, degrade, recolour, soften
 from wisp.training.data.datasets import Entry, Labelled
 
 Kind: TypeAlias = Literal["real", "composite", "empty"]
@@ -162,7 +162,7 @@ def composite(
         foreground, alpha = merge(nearer, nearer_alpha, foreground, alpha)
     stored = degrade(over(foreground, alpha, background), rng, synthesis.camera)
     trust = np.full(alpha.shape, 255, np.uint8)
-    layers_stored = [to_bytes(array) for array in (alpha, foreground, background)]
+    layers_stored = [from_float(array) for array in (alpha, foreground, background)]
     return _example(stored, layers_stored[0], trust, *layers_stored[1:], exact=True)
 
 
