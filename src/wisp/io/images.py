@@ -50,7 +50,7 @@ SAVE_OPTIONS: Final[dict[str, dict[str, Any]]] = {
     "png": {"compression": 4, "filter": "paeth"},
     "tiff": {"compression": "deflate", "predictor": "horizontal"},
     "webp": {"lossless": True, "exact": True, "effort": 0},
-    "avif": {"compression": "av1", "Q": 90, "effort": 0, "subsample_mode": "off"},
+    "avif": {"compression": "av1", "Q": 95, "effort": 0, "subsample_mode": "off"},
     "jpeg": {"Q": 95, "subsample_mode": "off", "optimize_coding": True},
 }
 """What each format is written with: lossless but for AVIF and JPEG, full-size chroma so that thin hair keeps
