@@ -1,15 +1,18 @@
+import os
+import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import openvino
 import pytest
 
 from tiny_networks import GAIN, write_segmenter
 from wisp.errors import InputError, MissingExtraError
 from wisp.inference import sessions
-from wisp.inference.sessions import cores, open_session
+from wisp.inference.sessions import cores, load_openvino, open_session
 
+openvino = load_openvino()
 NATIVE_BF16 = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 HAS_INTEL_GPU = "GPU" in openvino.Core().available_devices
 
@@ -105,6 +108,64 @@ def test_int8_needs_a_quantised_network(network, tmp_path):
     batch = batch_of(1, 3, 32, 32)
     assert quantised.describe().precision == "int8"
     np.testing.assert_allclose(quantised.run({"image": batch})["mask"], expected(batch), atol=0.05)
+
+
+def test_threads_take_turns_inside_openvino(network, monkeypatch):
+    """Its binding deadlocks where two threads make their first call at once."""
+    session = open_session(network, precision="fp32")
+    inside, most = [], []
+
+    class Watched:
+        def infer(self, inputs, **options):
+            inside.append(None)
+            most.append(len(inside))
+            time.sleep(0.01)
+            inside.pop()
+            return {"mask": inputs["image"]}
+
+    monkeypatch.setattr(session, "_request", Watched())
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(session.run, [{"image": batch_of(1, 1, 4, 4)}] * 8))
+    assert max(most) == 1
+    assert len(most) == 8
+
+
+def test_threads_that_all_begin_with_their_first_inference(network):
+    code = (
+        "import sys, threading, numpy as np\n"
+        "from pathlib import Path\n"
+        "from wisp.inference.sessions import open_session\n"
+        "session = open_session(Path(sys.argv[1]))\n"
+        "start = threading.Barrier(4)\n"
+        "def go():\n"
+        "    start.wait()\n"
+        "    session.run({'image': np.zeros((1, 3, 32, 32), np.float32)})\n"
+        "threads = [threading.Thread(target=go) for _ in range(4)]\n"
+        "[t.start() for t in threads]\n"
+        "[t.join() for t in threads]\n"
+    )
+    subprocess.run([sys.executable, "-c", code, network], check=True, timeout=120)
+
+
+def test_openvino_reports_to_nobody(network, tmp_path):
+    """Left alone it sends an event to a web analytics service when it is imported."""
+    code = (
+        "import sys, threading\n"
+        "from pathlib import Path\n"
+        "from wisp.inference.sessions import open_session\n"
+        "print(open_session(Path(sys.argv[1])).describe().runtime)\n"
+        "print(*[t.name for t in threading.enumerate()])\n"
+        "print(*[m for m in sys.modules if m.startswith('openvino_telemetry')])\n"
+    )
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = {**os.environ, "HOME": str(home), "USERPROFILE": str(home)}
+    command = [sys.executable, "-c", code, network]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    runtime, threads, modules = run.stdout.splitlines()
+    assert runtime.startswith("OpenVINO")
+    assert (threads, modules) == ("MainThread", "")
+    assert list(home.iterdir()) == []
 
 
 def test_one_session_serves_several_threads(network):

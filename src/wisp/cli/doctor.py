@@ -64,9 +64,11 @@ def _devices() -> dict[str, list[str]]:
     """What each installed runtime could run on."""
     import importlib
 
+    from wisp.inference.sessions import load_openvino
+
     devices: dict[str, list[str]] = {}
     try:
-        core = importlib.import_module("openvino").Core()
+        core = load_openvino().Core()
         devices["OpenVINO"] = [
             f"{name} ({core.get_property(name, 'FULL_DEVICE_NAME').strip()})"
             for name in core.available_devices

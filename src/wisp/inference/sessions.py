@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,20 +84,44 @@ def open_session(
         raise InputError("precision", f"is {precision!r}", f"{', '.join(PRECISIONS)} are accepted")
     threads = cores() if threads is None else threads
     try:
-        openvino = importlib.import_module("openvino")
+        openvino = load_openvino()
     except ImportError:
         return _OnnxRuntimeSession(file, device, precision, threads)
-    core = openvino.Core()
-    if device == "gpu" and "GPU" not in core.available_devices:
-        return _OnnxRuntimeSession(file, device, precision, threads)
-    return _OpenVinoSession(
-        core,
-        file,
-        version=openvino.__version__.split("-")[0],
-        device="GPU" if device == "gpu" else "CPU",
-        precision=precision,
-        threads=threads,
-    )
+    with _one_at_a_time:
+        core = openvino.Core()
+        if device != "gpu" or "GPU" in core.available_devices:
+            return _OpenVinoSession(
+                core,
+                file,
+                version=openvino.__version__.split("-")[0],
+                device="GPU" if device == "gpu" else "CPU",
+                precision=precision,
+                threads=threads,
+            )
+    return _OnnxRuntimeSession(file, device, precision, threads)
+
+
+def load_openvino() -> Any:
+    """The `openvino` module, imported without its telemetry.
+
+    Importing it otherwise reports to a web analytics service, from a thread that the end of the process waits
+    for, and writes to the user's home.
+
+    Raises:
+        ImportError: it is not installed.
+    """
+    absent = object()
+    with _one_at_a_time:
+        before: Any = sys.modules.get("openvino_telemetry", absent)
+        modules: dict[str, Any] = sys.modules
+        modules["openvino_telemetry"] = None  # its import fails, and OpenVINO goes on with a stub
+        try:
+            return importlib.import_module("openvino")
+        finally:
+            if before is absent:
+                del modules["openvino_telemetry"]
+            else:
+                modules["openvino_telemetry"] = before
 
 
 def cores() -> int:
@@ -103,6 +129,14 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+_one_at_a_time: Final = threading.RLock()
+"""Held by whoever is inside OpenVINO's Python binding.
+
+Two threads that convert their first arrays there at once each wait for what the other holds, for ever. Nothing
+is lost by taking turns, since one picture uses all the cores.
+"""
 
 
 class _OpenVinoSession:
@@ -121,6 +155,7 @@ class _OpenVinoSession:
             self._network = core.compile_model(network, device, settings)
         except RuntimeError as error:
             raise InputError(file, f"cannot be compiled for the {device} ({_first_line(error)})") from error
+        self._request = self._network.create_infer_request()
         self._outputs = [output.get_any_name() for output in self._network.outputs]
         self._runtime = f"OpenVINO {version}"
         self._device = f"{device} ({core.get_property(device, 'FULL_DEVICE_NAME').strip()})"
@@ -139,9 +174,9 @@ class _OpenVinoSession:
         return {"INFERENCE_PRECISION_HINT": "bf16"} if precision == "bf16" else {}
 
     def run(self, inputs: Mapping[str, Float]) -> dict[str, Float]:
-        request = self._network.create_infer_request()
-        results = request.infer(dict(inputs), share_inputs=True)
-        return {name: np.array(results[name], np.float32) for name in self._outputs}
+        with _one_at_a_time:
+            results = self._request.infer(dict(inputs), share_inputs=True)
+            return {name: np.array(results[name], np.float32) for name in self._outputs}
 
     def describe(self) -> Description:
         hint = self._network.get_property("INFERENCE_PRECISION_HINT").to_string()
