@@ -75,6 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 done, 1 at least one input failed, 2 wrong usage or nothing to do, 130 interrupted.
     """
+    # The matrices of matting are small: BLAS threads would spend their time waiting for each other, and
+    # photos are worked on side by side anyway. OpenBLAS reads this when NumPy is first imported.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     words = list(sys.argv[1:] if arguments is None else arguments)
     code = USAGE if not words else DONE  # without a verb there is help to read, and nothing is done
     try:

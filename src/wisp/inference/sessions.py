@@ -134,8 +134,8 @@ def cores() -> int:
 _one_at_a_time: Final = threading.RLock()
 """Held by whoever is inside OpenVINO's Python binding.
 
-Two threads that convert their first arrays there at once each wait for what the other holds, for ever. Nothing
-is lost by taking turns, since one picture uses all the cores.
+Two threads that convert their first arrays there at once each wait for what the other holds, for ever.
+Nothing is lost by taking turns, since one picture uses all the cores.
 """
 
 
