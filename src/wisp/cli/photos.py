@@ -65,6 +65,8 @@ def process(
     """
     with usage_errors():
         todo = _plan(inputs, options, opaque=opaque, others=others)
+        if any(job.trimap is job.mask is job.alpha is None for job in todo.jobs):
+            _load_network(options)
     for error in todo.errors:
         complain(error)
     failed: list[object] = list(todo.errors)
@@ -126,6 +128,14 @@ def _plan(inputs: Sequence[str], options: Options, *, opaque: bool, others: Sequ
     if not todo.jobs and not todo.errors:
         raise InputError(", ".join(map(str, inputs)), "holds no pictures", READABLE)
     return todo
+
+
+def _load_network(options: Options) -> None:
+    """Load the network, so that what is wrong with it is told once, and not for every photo."""
+    from wisp.inference.models import find_model
+    from wisp.inference.segmenter import session_of
+
+    session_of(find_model(options.model), device=options.device, precision=options.precision)
 
 
 def _process_one(job: Job, options: Options, finish: Finish, gate: Gate, *, folder: bool) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -84,7 +84,8 @@ def find_model(name_or_file: str | Path | None, family: str = "segmenter") -> Mo
     """The row of a network.
 
     Args:
-        name_or_file: a name in `MODELS`, or the path of an ONNX file; None for the family's default.
+        name_or_file: a name in `MODELS`, or the path of an ONNX file, which sees pictures of the same size as
+            the family's default network; None for that one.
         family: what the network must do.
 
     Raises:
@@ -100,7 +101,17 @@ def find_model(name_or_file: str | Path | None, family: str = "segmenter") -> Mo
             raise InputError(
                 name_or_file, "is no known network and no file", f"{names} or an ONNX file is accepted"
             )
-        return Model(path.stem, family, str(path), "", 0, "", "unknown", "unknown")
+        default = MODELS[DEFAULTS[family]]
+        return replace(
+            default,
+            name=path.stem,
+            file=str(path),
+            url="",
+            size=0,
+            sha256="",
+            licence="unknown",
+            training_data="unknown",
+        )
     if known.family != family:
         names = ", ".join(model.name for model in MODELS.values() if model.family == family)
         raise InputError(name_or_file, f"is a {known.family}", f"a {family} is accepted: {names}")
