@@ -125,4 +125,5 @@ def _with_hint(error: typer.TyperException) -> str:
     """What is wrong with the command line, and where its help is."""
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "wisp"
-    return f"{error.format_message().rstrip('.')}; {command} --help lists what is accepted"
+    problem = error.format_message().replace("Value error, ", "").rstrip(".")
+    return f"{problem}; {command} --help lists what is accepted"
