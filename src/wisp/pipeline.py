@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias, get_args
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from wisp.arrays import (
     UNKNOWN,
@@ -89,7 +88,7 @@ def run(
     _check_one_guidance(trimap=trimap, mask=mask, alpha=alpha)
     if alpha is not None:
         check_same_size("alpha", check_alpha(alpha), "image", image)
-        return Result(_matte(image, alpha))
+        return Result(Matte(alpha, estimate_foreground(image, alpha)))
     if trimap is None:
         if mask is None:
             mask = segment(image, model=model, device=device, precision=precision)
@@ -106,7 +105,7 @@ def run(
     if opacity is not None:
         check_same_size("opacity", check_alpha(opacity, "opacity"), "image", image)
         alpha = np.minimum(alpha, opacity)
-    return Result(_matte(image, alpha), mask, trimap, solution, _notes(solution))
+    return Result(Matte(alpha, estimate_foreground(image, alpha)), mask, trimap, solution, _notes(solution))
 
 
 def cutout(
@@ -231,12 +230,6 @@ def _check_one_guidance(**guidance: object) -> None:
 
 def _solve(image: Image, trimap: Trimap, method: Method) -> Solution:
     return METHODS[DEFAULT_METHOD if method == "auto" else method](image, trimap)
-
-
-def _matte(image: Image, alpha: Alpha) -> Matte:
-    """Alpha and its foreground colours. BLAS gets one thread: the systems are too small for more."""
-    with threadpool_limits(limits=1, user_api="blas"):
-        return Matte(alpha, estimate_foreground(image, alpha))
 
 
 def _notes(solution: Solution | None) -> tuple[str, ...]:

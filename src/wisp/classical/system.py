@@ -14,14 +14,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from threading import Lock
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
-from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from wisp.arrays import (
     BACKGROUND,
@@ -35,6 +32,7 @@ from wisp.arrays import (
     check_trimap,
 )
 from wisp.errors import InputError
+from wisp.threads import one_blas_thread
 
 Vector = npt.NDArray[np.float64]
 Operator = Callable[[Vector], Vector]
@@ -141,7 +139,7 @@ def solve(
     if not (trimap == BACKGROUND).any():
         return Solution(np.ones_like(alpha), method, 0, 0.0, True)
 
-    with _one_blas_thread:
+    with one_blas_thread:
         system = build(image, trimap)
         x, iterations, residual = conjugate_gradients(
             system.product, system.rhs, system.precondition, tolerance, max_iterations
@@ -206,35 +204,3 @@ def conjugate_gradients(
         relative = float(np.linalg.norm(r)) / size
         step += 1
     return x, step, relative
-
-
-class _OneBlasThread:
-    """Holds BLAS to one thread: on matrices this small its threads wait for each other and burn CPU time.
-
-    BLAS has one setting for all threads of the program, so that the last solve to end restores it.
-    """
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._solves = 0
-        self._limit: Any = None
-
-    def __enter__(self) -> None:
-        with self._lock:
-            self._solves += 1
-            if self._solves == 1:
-                self._limit = _libraries().limit(limits=1, user_api="blas")
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._solves -= 1
-            if self._solves == 0:
-                self._limit.restore_original_limits()
-
-
-_one_blas_thread = _OneBlasThread()
-
-
-@cache
-def _libraries() -> ThreadpoolController:
-    return ThreadpoolController()

@@ -25,6 +25,8 @@ from scipy import sparse
 from scipy.linalg import solveh_banded
 
 from wisp.arrays import Alpha, Float, Image
+from wisp.threads import one_blas_thread
+from wisp.classical.system import _one_blas_thread
 
 BENDING: Final = 3e-3  # β
 TENSION: Final = 1e-6  # τ: slopes carry on for about √(β / τ) nodes where nothing is known of a layer
@@ -107,9 +109,10 @@ def _solve(system: sparse.coo_array, right_hand: Double, ny: int, nx: int) -> Do
     band = np.zeros((int((row - column).max()) + 1, order.size))
     np.add.at(band, (row - column, column), system.data[lower])
     solution = np.empty_like(right_hand)
-    solution[order] = solveh_banded(
-        band, right_hand[order], lower=True, overwrite_ab=True, check_finite=False
-    )
+    with one_blas_thread:
+        solution[order] = solveh_banded(
+            band, right_hand[order], lower=True, overwrite_ab=True, check_finite=False
+        )
     return solution
 
 

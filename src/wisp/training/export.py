@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from wisp.errors import InputError
+from wisp.inference.sessions import load_openvino
 from wisp.io.atomic import atomic_paths
 from wisp.training.recipes import NETWORKS
 
@@ -47,16 +48,38 @@ class Exported:
     rounding: float
 
 
-def export_checkpoint(checkpoint: Path, out: Path, *, overwrite: bool = False) -> Exported:
+def export_checkpoint(
+    checkpoint: Path, out: Path, *, part: str | None = None, overwrite: bool = False
+) -> Exported:
     """Export ``best.pt`` (or ``checkpoint.pt``) of a run.
 
     Args:
         checkpoint: a file that `wisp.training.loop.fit` wrote.
         out: the ONNX file.
+        part: the key in `NETWORKS` to export the weights as, where a run trains several networks at once
+            (``portrait-refinement``); the run's own when None.
         overwrite: replace an existing file.
 
     Raises:
-        InputError: no such checkpoint, or not one of ours, or what `export` raises.
+        InputError: what `load_checkpoint` and `export` raise.
+    """
+    name, network = load_checkpoint(checkpoint, part)
+    family = NETWORKS[name]
+    return export(family.wrap(network), family.example(), family.outputs, out, overwrite=overwrite)
+
+
+def load_checkpoint(checkpoint: Path, part: str | None = None) -> tuple[str, nn.Module]:
+    """The averaged network of a run.
+
+    Args:
+        checkpoint: ``best.pt`` or ``checkpoint.pt``.
+        part: as in `export_checkpoint`.
+
+    Returns:
+        Its key in `NETWORKS` and the bare network.
+
+    Raises:
+        InputError: no such checkpoint, not one of ours, or `part` is not in its run.
     """
     accepted = "best.pt of a training run is accepted"
     try:
@@ -68,13 +91,14 @@ def export_checkpoint(checkpoint: Path, out: Path, *, overwrite: bool = False) -
     if "recipe" not in state:
         raise InputError(checkpoint, "is no checkpoint of a wisp run", accepted)
     recipe = json.loads(state["recipe"])
-    family = NETWORKS[recipe["network"]]
-    network = family.build(recipe)
-    if "network" in state:
-        network.load_state_dict(state["network"])
-    else:
-        network.load_state_dict(state["averaged"])
-    return export(family.wrap(network), family.example(), family.outputs, out, overwrite=overwrite)
+    own = recipe["network"]
+    name = part or own
+    parts = [key for key in NETWORKS if key == own or key.startswith(f"{own}-")]
+    if name not in parts:
+        raise InputError(checkpoint, f"has no network {name}", f"{' and '.join(parts)} are accepted")
+    network = NETWORKS[name].build(recipe)
+    network.load_state_dict(state["network"] if "network" in state else state["averaged"])
+    return name, network
 
 
 def export(
@@ -157,9 +181,7 @@ def halve_weights(model: Any) -> None:
 
 def parity(network: nn.Module, example: Mapping[str, Tensor], path: Path) -> float:
     """Largest difference between the outputs of a torch module and of an ONNX file, at two sizes."""
-    import openvino
-
-    core = openvino.Core()
+    core = load_openvino().Core()
     compiled = core.compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     worst = 0.0
     for factor in (1, 2):
