@@ -34,7 +34,7 @@ class _OneBlasThread:
 
 
 one_blas_thread: Final = _OneBlasThread()
-"""``with one_blas_thread:`` around dense algebra on small matrices; may be nested and used from several threads."""
+"""``with one_blas_thread:`` around dense algebra on small matrices; it may be nested, in any thread."""
 
 
 @cache
