@@ -26,7 +26,6 @@ from scipy.linalg import solveh_banded
 
 from wisp.arrays import Alpha, Float, Image
 from wisp.threads import one_blas_thread
-from wisp.threads import one_blas_thread
 
 BENDING: Final = 3e-3  # β
 TENSION: Final = 1e-6  # τ: slopes carry on for about √(β / τ) nodes where nothing is known of a layer
