@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wisp.arrays import Float
+from wisp.threads import one_blas_thread
 
 DAMPING: Final = np.float32(0.8)  # of the Jacobi smoother
 COARSEST: Final = 8  # cells across the level that is solved directly
@@ -59,7 +60,8 @@ def solve_poisson(
         part = slice(first, first + size)
         b = np.zeros((*right_hand[part].shape[:1], height + 2, width + 2), np.float32)
         np.multiply(right_hand[part], region, out=b[:, 1:-1, 1:-1])
-        u = _conjugate_gradients(levels, b.reshape(len(b), -1), tolerance)
+        with one_blas_thread:
+            u = _conjugate_gradients(levels, b.reshape(len(b), -1), tolerance)
         solution[part] = u.reshape(b.shape)[:, 1:-1, 1:-1]
     return solution
 
