@@ -39,9 +39,6 @@ Method: TypeAlias = Literal["auto", "portrait", "dim", "dlmn", "closed-form", "k
 Refinement: TypeAlias = Literal["none", "guided-filter"]
 
 DEFAULT_METHOD: Final = "closed-form"
-BAND_WIDTH: Final = 0.02
-"""How wide the unknown band around a soft mask is, as a fraction of the subject's size (`wisp.trimap`)."""
-
 NO_SUBJECT: Final = "no subject was found; the alpha is empty"
 
 
@@ -93,7 +90,7 @@ def run(
         if mask is None:
             mask = segment(image, model=model, device=device, precision=precision)
         check_same_size("mask", check_alpha(mask, "mask"), "image", image)
-        trimap = trimap_from_mask(mask, width=BAND_WIDTH)
+        trimap = trimap_from_mask(mask)
     trimap = check_trimap(trimap)
     check_same_size("trimap", trimap, "image", image)
     if mask is not None and not trimap.any():

@@ -22,8 +22,8 @@ import numpy.typing as npt
 from wisp.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Alpha, Mask, Trimap, check_alpha, check_trimap
 from wisp.errors import InputError
 
-WIDTH: Final = 0.06
-"""The band's default width, as a fraction of the subject's size."""
+WIDTH: Final = 0.02
+"""The band's default width, as a fraction of the subject's size; chosen in docs/decisions/005."""
 
 _HALF_STEP: Final = 0.5 / 255  # alpha nearer than this to 0 or 1 is stored as 0 or 255 in eight bits
 
