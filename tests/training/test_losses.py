@@ -48,3 +48,73 @@ def test_pyramid_grows_as_a_hair_is_lost():
     losses_ = [losses.laplacian_pyramid(truth * kept, truth, ONES).item() for kept in (1.0, 0.75, 0.5, 0.0)]
     assert losses_ == sorted(losses_)
     assert losses_[3] == pytest.approx(4 * losses_[1], rel=1e-4)  # linear, as an L1 is
+
+
+def four(*values):
+    return torch.tensor(values).view(1, 1, 2, 2)
+
+
+TRUTH = four(0.0, 1.0, 0.5, 0.25)
+PREDICTION = four(0.1, 0.7, 0.9, 0.3)
+GREY = torch.full((1, 3, 2, 2), 0.5)
+
+
+def test_known_region_is_where_eight_bits_store_zero_or_one():
+    stored = torch.tensor([0, 1, 254, 255], dtype=torch.uint8).view(1, 1, 2, 2).float() * (1 / 255)
+    assert losses.known_region(stored).flatten().tolist() == [1, 0, 0, 1]
+
+
+def test_alpha_and_coefficient_losses_share_the_pixels():
+    weight = torch.ones(1, 1, 2, 2)
+    # |0.1 - 0| and |0.7 - 1|, then half of each on the foreground
+    known = losses.alpha_loss(PREDICTION, TRUTH, GREY, weight)
+    assert known.item() == pytest.approx((0.1 + 0.3) / 2 * 1.5)
+    between = losses.alpha_coefficient_loss(PREDICTION, TRUTH, GREY, weight)
+    assert between.item() == pytest.approx((0.4 + 0.05) / 2 * 1.5)
+    distrusted = losses.alpha_loss(PREDICTION, TRUTH, GREY, four(1.0, 0.0, 1.0, 1.0))
+    assert distrusted.item() == pytest.approx(0.1 * 1.5)
+
+
+def test_border_is_dilated_minus_eroded():
+    mask = torch.zeros(1, 1, 9, 9)
+    mask[..., 3:6, 3:6] = 1
+    border = losses.border_map(mask, 1)[0, 0]
+    assert border.sum() == 5 * 5 - 1
+    assert border[4, 4] == 0
+    prediction, truth = mask.clone(), mask.clone()
+    prediction[..., 4, 4] = 0.2  # inside, beyond the border
+    assert losses.border_loss(prediction, truth, mask, torch.ones_like(mask), 1).item() == 0
+    prediction[..., 2, 2] = 0.6
+    found = losses.border_loss(prediction, truth, mask, torch.ones_like(mask), 1)
+    assert found.item() == pytest.approx(0.6 / 24)
+
+
+def test_perceptual_is_a_weighted_l1_of_features_of_alpha_and_foreground():
+    def features(image):
+        return [image, image.mean((2, 3), keepdim=True)]
+
+    found = losses.perceptual_loss(features, PREDICTION, TRUTH, GREY, torch.ones(1, 1, 2, 2), (0.5, 2.0))
+    difference = PREDICTION - TRUTH
+    expected = (0.5 * difference.abs().mean() + 2 * difference.mean().abs()) * 1.5
+    assert found.item() == pytest.approx(expected.item(), rel=1e-5)
+    nothing = losses.perceptual_loss(features, PREDICTION, TRUTH, GREY, torch.zeros(1, 1, 2, 2), (0.5, 2.0))
+    assert nothing.item() == 0
+
+
+def test_adversarial_losses_are_cross_entropies_summed_over_scales():
+    real, fake = (
+        [torch.full((1, 1, 2, 2), 1.0), torch.zeros(1, 1, 1, 1)],
+        [
+            torch.full((1, 1, 2, 2), -2.0),
+            torch.full((1, 1, 1, 1), 0.5),
+        ],
+    )
+
+    def entropy(logit, truth):
+        p = 1 / (1 + math.exp(-logit))
+        return -math.log(p if truth else 1 - p)
+
+    expected = entropy(-2, True) + entropy(0.5, True)
+    assert losses.generator_loss(fake).item() == pytest.approx(expected, rel=1e-5)
+    expected = entropy(1, True) + entropy(0, True) + entropy(-2, False) + entropy(0.5, False)
+    assert losses.discriminator_loss(real, fake).item() == pytest.approx(expected, rel=1e-5)

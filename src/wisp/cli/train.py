@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, TypeVar
 
 import typer
 
@@ -12,51 +12,148 @@ from wisp.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
     from wisp.training.data.datasets import Entry
+    from wisp.training.data.synthesis import Synthesis
+    from wisp.training.loop import Schedule, Task
+
+
+DataOption = Annotated[
+    Path,
+    typer.Option(
+        help="A corpus (people/ with manifest.csv, backgrounds/), a folder with image/ and alpha/, or a "
+        "folder of cut-outs."
+    ),
+]
+OutOption = Annotated[Path, typer.Option("-o", "--out", help="Folder of the run.")]
+BackgroundsOption = Annotated[
+    Path | None, typer.Option(help="Folder of photos without people [default: DATA/backgrounds].")
+]
+EncoderOption = Annotated[
+    Path | None,
+    typer.Option(help="Start of the encoder: torchvision's mobilenet_v2 .pth or MODNet's .onnx."),
+]
+LicencesOption = Annotated[
+    str, typer.Option(help="Keep only photos whose licence contains one of these, comma-separated.")
+]
+StepsOption = Annotated[int | None, typer.Option(min=1, help="Optimiser steps [default: the recipe's].")]
+BatchOption = Annotated[int | None, typer.Option(min=1, help="Samples a step [default: the recipe's].")]
+SizeOption = Annotated[
+    int | None,
+    typer.Option(min=64, help="Side of the samples, a multiple of 32 [default: the recipe's]."),
+]
+SeedOption = Annotated[int, typer.Option(help="Seed of everything random.")]
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on from OUT's checkpoint.")]
+PrecisionOption = Annotated[str, typer.Option(help="auto, bf16 or fp32.")]
+WorkersOption = Annotated[int, typer.Option(min=0, help="Processes that make samples.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress.")]
+
+
+class _Recipe(Protocol):
+    """What the recipes have in common."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def schedule(self) -> Schedule: ...
+    @property
+    def synthesis(self) -> Synthesis: ...
+
+
+R = TypeVar("R", bound=_Recipe)
 
 
 def train_segmenter_command(
-    data: Annotated[
-        Path,
-        typer.Option(
-            help="A corpus (people/ with manifest.csv, backgrounds/), a folder with image/ and alpha/, or a "
-            "folder of cut-outs."
-        ),
-    ],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the run.")],
-    backgrounds: Annotated[
-        Path | None, typer.Option(help="Folder of photos without people [default: DATA/backgrounds].")
-    ] = None,
-    encoder_weights: Annotated[
-        Path | None,
-        typer.Option(help="Start of the encoder: torchvision's mobilenet_v2 .pth or MODNet's .onnx."),
-    ] = None,
-    licences: Annotated[
-        str, typer.Option(help="Keep only photos whose licence contains one of these, comma-separated.")
-    ] = "",
-    steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps [default: the recipe's].")] = None,
-    batch: Annotated[int | None, typer.Option(min=1, help="Samples a step [default: the recipe's].")] = None,
-    size: Annotated[
-        int | None,
-        typer.Option(min=64, help="Side of the samples, a multiple of 32 [default: the recipe's]."),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from OUT's checkpoint.")] = False,
-    precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = "auto",
-    workers: Annotated[int, typer.Option(min=0, help="Processes that make samples.")] = 1,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+    data: DataOption,
+    out: OutOption,
+    backgrounds: BackgroundsOption = None,
+    encoder_weights: EncoderOption = None,
+    licences: LicencesOption = "",
+    steps: StepsOption = None,
+    batch: BatchOption = None,
+    size: SizeOption = None,
+    seed: SeedOption = 0,
+    resume: ResumeOption = False,
+    precision: PrecisionOption = "auto",
+    workers: WorkersOption = 1,
+    quiet: QuietOption = False,
 ) -> None:
     """Train the person segmenter (DeepLabV3+ on MobileNetV2)."""
     try:
-        from wisp.training.loop import fit
         from wisp.training.recipes.segmenter import SegmenterRecipe, SegmenterTask
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", "train") from error
 
+    _check(precision, size)
+    recipe = _adapted(SegmenterRecipe(), seed=seed, steps=steps, batch=batch, size=size)
+    task = SegmenterTask(recipe, *_photos(data, backgrounds, licences), encoder_weights)
+    _fit(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
+
+
+def train_portrait_command(
+    data: DataOption,
+    out: OutOption,
+    recipe_name: Annotated[
+        str, typer.Option("--recipe", help="mobile (the compact network) or paper (as published).")
+    ] = "mobile",
+    segmenter: Annotated[
+        Path | None,
+        typer.Option(help="best.pt of `wisp train segmenter` [default: coarse masks from the true alpha]."),
+    ] = None,
+    backgrounds: BackgroundsOption = None,
+    encoder_weights: EncoderOption = None,
+    perceptual_weights: Annotated[
+        Path | None, typer.Option(help="torchvision's vgg16 .pth, for the paper's perceptual loss.")
+    ] = None,
+    adversarial_from: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Share of the steps without discriminators [default: the recipe's]."),
+    ] = None,
+    licences: LicencesOption = "",
+    steps: StepsOption = None,
+    batch: BatchOption = None,
+    size: SizeOption = None,
+    seed: SeedOption = 0,
+    resume: ResumeOption = False,
+    precision: PrecisionOption = "auto",
+    workers: WorkersOption = 1,
+    quiet: QuietOption = False,
+) -> None:
+    """Train the portrait network (Yaman et al. 2022), its generator and border refinement jointly."""
+    try:
+        from wisp.training.recipes.portrait import MobileRecipe, PaperRecipe, PortraitTask
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("training", "train") from error
+
+    _check(precision, size)
+    recipes: dict[str, type[MobileRecipe] | type[PaperRecipe]] = {
+        "mobile": MobileRecipe,
+        "paper": PaperRecipe,
+    }
+    if recipe_name not in recipes:
+        raise InputError("--recipe", f"is {recipe_name}", f"{' and '.join(recipes)} are accepted")
+    recipe = _adapted(recipes[recipe_name](), seed=seed, steps=steps, batch=batch, size=size)
+    if adversarial_from is not None:
+        recipe = replace(recipe, adversarial_from=adversarial_from)
+    task = PortraitTask(
+        recipe,
+        *_photos(data, backgrounds, licences),
+        segmenter=segmenter,
+        encoder_weights=encoder_weights,
+        perceptual_weights=perceptual_weights,
+    )
+    if segmenter is None and not quiet:
+        _print("no --segmenter: coarse masks are made of the true alphas")
+    _fit(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
+
+
+def _check(precision: str, size: int | None) -> None:
     if precision not in ("auto", "bf16", "fp32"):
         raise InputError("--precision", f"is {precision}", "auto, bf16 and fp32 are accepted")
     if size is not None and size % 32:
         raise InputError("--size", f"is {size}", "a multiple of 32 is accepted")
-    recipe = SegmenterRecipe()
+
+
+def _adapted(recipe: R, *, seed: int, steps: int | None, batch: int | None, size: int | None) -> R:
+    """A recipe with what the command line says otherwise."""
     schedule = replace(
         recipe.schedule,
         seed=seed,
@@ -64,21 +161,26 @@ def train_segmenter_command(
         batch=batch or recipe.schedule.batch,
     )
     synthesis = replace(recipe.synthesis, size=size or recipe.synthesis.size)
-    recipe = replace(recipe, schedule=schedule, synthesis=synthesis)
+    return replace(recipe, schedule=schedule, synthesis=synthesis)
+
+
+def _photos(
+    data: Path, backgrounds: Path | None, licences: str
+) -> tuple[list[Entry], list[Path], list[Entry], list[Path]]:
+    """People and scenes to train on, people and scenes held out."""
     people, held_out = _people(data, [text.strip() for text in licences.split(",") if text.strip()])
     scenes, held_out_scenes = _scenes(backgrounds or data / "backgrounds")
-    task = SegmenterTask(recipe, people, scenes, held_out, held_out_scenes, encoder_weights)
-    best = fit(
-        task,
-        schedule,
-        out,
-        resume=resume,
-        precision=precision,
-        workers=workers,
-        report=_silent if quiet else _print,
-    )
-    if not quiet:
-        _print(f"best weights: {best}")
+    return people, scenes, held_out, held_out_scenes
+
+
+def _fit(
+    task: Task, schedule: Schedule, out: Path, *, resume: bool, precision: str, workers: int, quiet: bool
+) -> None:
+    from wisp.training.loop import fit
+
+    report = _silent if quiet else _print
+    best = fit(task, schedule, out, resume=resume, precision=precision, workers=workers, report=report)
+    report(f"best weights: {best}")
 
 
 def _people(data: Path, licences: list[str]) -> tuple[list[Entry], list[Entry]]:

@@ -355,8 +355,8 @@ def portrait_mobile(width: int = 16) -> Portrait:
             deep,
             content=(96, 32, 24, 16, 4),
             segmentation=(*segmentation[-2::-1], 4),
-            narrowed=((64, 32), (32, 16), (16, 8), (12, 4), (4, 4)),
-            outputs=(8 * width, 5 * width, 3 * width, 2 * width, width),
+            narrowed=((64, 32), (32, 16), (12, 4), (12, 4), (4, 4)),
+            outputs=(8 * width, 5 * width, 3 * width, 3 * width // 2, width),
         ),
     )
     return Portrait(generator, BorderRefinement(PatchNetwork(16)))

@@ -5,6 +5,9 @@ A training step names its terms: see `wisp.training.loop.Terms`.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Final
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -33,22 +36,130 @@ def laplacian_pyramid(prediction: Tensor, truth: Tensor, weight: Tensor, levels:
     H and W are at least 2^levels.
     """
     total = prediction.new_zeros(())
-    p, t, w = prediction, truth, weight
+    difference, w = prediction - truth, weight  # a pyramid is linear: one of the difference is enough
     for level in range(levels):
-        p_next, t_next, w_next = (functional.avg_pool2d(_blur(x), 2) for x in (p, t, w))
-        band_p = p - _upsample(p_next, p)
-        band_t = t - _upsample(t_next, t)
-        total = total + 2.0**level * weighted_mean((band_p - band_t).abs(), w)
-        p, t, w = p_next, t_next, w_next
+        smaller, smaller_w = (functional.avg_pool2d(_blur(x), 2) for x in (difference, w))
+        band = difference - _upsample(smaller, difference)
+        total = total + 2.0**level * weighted_mean(band.abs(), w)
+        difference, w = smaller, smaller_w
     return total / sum(2.0**level for level in range(levels))
 
 
 def _blur(x: Tensor) -> Tensor:
     """Binomial 5×5 (1 4 6 4 1) with replicated borders, a channel at a time."""
-    line = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0], dtype=x.dtype, device=x.device) / 16
-    kernel = (line[:, None] * line[None, :]).expand(x.shape[1], 1, 5, 5)
-    return functional.conv2d(functional.pad(x, (2, 2, 2, 2), mode="replicate"), kernel, groups=x.shape[1])
+    padded = functional.pad(x, (2, 2, 2, 2), mode="replicate")
+    height, width = x.shape[2:]
+    # Shifted sums: the gradient of a convolution of few channels costs CPUs several times as much.
+    line = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
+    rows = sum(share * padded[..., i : i + width] for i, share in enumerate(line))
+    assert isinstance(rows, Tensor)
+    both = sum(share * rows[..., i : i + height, :] for i, share in enumerate(line))
+    assert isinstance(both, Tensor)
+    return both
 
 
 def _upsample(x: Tensor, reference: Tensor) -> Tensor:
     return functional.interpolate(x, size=reference.shape[2:], mode="bilinear", align_corners=False)
+
+
+def known_region(truth: Tensor) -> Tensor:
+    """1 where a stored alpha is 0 or 1 (within half of a 255th), else 0."""
+    half = 0.5 / 255
+    return ((truth < half) | (truth > 1 - half)).to(truth.dtype)
+
+
+def alpha_loss(prediction: Tensor, truth: Tensor, image: Tensor, weight: Tensor) -> Tensor:
+    """L1 where the true alpha is 0 or 1, of alpha and of the foreground, which is image × alpha.
+
+    Source: Yaman et al. 2022, "Alpha Matte Generation from Single Input for Portrait Matting", section 3.
+    """
+    return _alpha_and_foreground(prediction, truth, image, weight * known_region(truth))
+
+
+def alpha_coefficient_loss(prediction: Tensor, truth: Tensor, image: Tensor, weight: Tensor) -> Tensor:
+    """L1 where the true alpha lies strictly between 0 and 1, of alpha and of the foreground.
+
+    Source: as `alpha_loss`.
+    """
+    return _alpha_and_foreground(prediction, truth, image, weight * (1 - known_region(truth)))
+
+
+def dilate(mask: Tensor, radius: int) -> Tensor:
+    """Largest value within `radius` pixels, square element: rows, then columns, (N, C, H, W)."""
+    side = 2 * radius + 1
+    rows = functional.max_pool2d(mask, (1, side), 1, (0, radius))
+    return functional.max_pool2d(rows, (side, 1), 1, (radius, 0))
+
+
+def border_map(mask: Tensor, radius: int) -> Tensor:
+    """Dilated minus eroded segmentation, (N, 1, H, W) in [0, 1]; `radius` in pixels, square element."""
+    dilated, eroded = dilate(mask, radius), -dilate(-mask, radius)
+    return dilated - eroded
+
+
+def border_loss(prediction: Tensor, truth: Tensor, mask: Tensor, weight: Tensor, radius: int) -> Tensor:
+    """L1 of alpha around the subject, where `border_map` of its segmentation is.
+
+    Source: as `alpha_loss`.
+    """
+    return l1(prediction, truth, weight * border_map(mask, radius))
+
+
+PERCEPTUAL: Final = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
+"""Weights of five feature maps, finest first: pix2pixHD's (Wang et al. 2018)."""
+
+
+def perceptual_loss(
+    features: Callable[[Tensor], Sequence[Tensor]],
+    prediction: Tensor,
+    truth: Tensor,
+    image: Tensor,
+    weight: Tensor,
+    coefficients: Sequence[float] = PERCEPTUAL,
+) -> Tensor:
+    """Weighted L1 between feature maps, of alpha (as a grey picture) and of the foreground.
+
+    Source: as `alpha_loss`; after Johnson et al. 2016. Pixels that are not trusted show the truth on both
+    sides.
+
+    Args:
+        features: (N, 3, H, W) in [0, 1] → maps, as many as `coefficients`.
+        prediction: alpha, (N, 1, H, W).
+        truth: the true one.
+        image: (N, 3, H, W).
+        weight: trust, (N, 1, H, W).
+        coefficients: of the maps.
+    """
+    shown = trusted(prediction, truth, weight)
+    total = prediction.new_zeros(())
+    for mine, true in ((shown.expand_as(image), truth.expand_as(image)), (image * shown, image * truth)):
+        with torch.no_grad():
+            wanted = features(true)
+        for coefficient, a, b in zip(coefficients, features(mine), wanted, strict=True):
+            total = total + coefficient * (a.float() - b.float()).abs().mean()
+    return total
+
+
+def trusted(prediction: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
+    """The prediction as far as the label is trusted, elsewhere the truth."""
+    return truth + weight * (prediction - truth)
+
+
+def generator_loss(fake: Sequence[Tensor]) -> Tensor:
+    """Non-saturating adversarial loss of the generator (Goodfellow et al. 2014), summed over discriminators.
+
+    Args:
+        fake: logits of "true" that each discriminator gives to what was predicted.
+    """
+    return torch.stack([functional.softplus(-logits.float()).mean() for logits in fake]).sum()
+
+
+def discriminator_loss(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
+    """Cross-entropy of telling true from predicted (Goodfellow et al. 2014), summed over discriminators."""
+    terms = [functional.softplus(-logits.float()).mean() for logits in real]
+    terms += [functional.softplus(logits.float()).mean() for logits in fake]
+    return torch.stack(terms).sum()
+
+
+def _alpha_and_foreground(prediction: Tensor, truth: Tensor, image: Tensor, weight: Tensor) -> Tensor:
+    return l1(prediction, truth, weight) + l1(image * prediction, image * truth, weight)

@@ -125,3 +125,18 @@ def test_loader_gives_the_same_batches_whatever_the_workers(samples):
         for x, y in zip(a, b, strict=True):
             np.testing.assert_array_equal(x.numpy(), y.numpy())
     np.testing.assert_array_equal(alone[0][0][2].numpy(), samples[6].image)
+
+
+def test_oblong_samples_fit_the_source_and_keep_compositing_exact(samples):
+    oblong = Synthesis(size=(48, 96), person=STILL, look=CALM, camera=CALM, pair=0, defocus=0)
+    square = replace(oblong, size=(48, 48))
+    for kind in ("composite", "real", "empty"):
+        example = replace(samples, synthesis=replace(oblong, kinds=(kind,)))[0]
+        assert example.image.shape == example.foreground.shape == example.background.shape == (3, 48, 96)
+        assert example.alpha.shape == example.weight.shape == (1, 48, 96)
+    wide = replace(samples, synthesis=replace(oblong, kinds=("composite",)))[0]
+    narrow = replace(samples, synthesis=replace(square, kinds=("composite",)))[0]
+    np.testing.assert_array_equal(wide.alpha[..., 24:72], narrow.alpha)  # fitted by its height, centred
+    one = replace(samples, synthesis=replace(square, size=48, kinds=("composite",)))[0]
+    for a, b in zip(one, narrow, strict=True):
+        np.testing.assert_array_equal(a, b)

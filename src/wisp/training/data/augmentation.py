@@ -23,7 +23,7 @@ class Geometry:
     """Ranges of a random affine map.
 
     Attributes:
-        zoom: least and most scale, 1 being the whole source fitted into the canvas (its longer side).
+        zoom: least and most scale, 1 being the whole source fitted into the canvas.
         rotation: degrees either way.
         shear: tangent of the shear angle either way.
         stretch: the aspect ratio varies by this factor either way.
@@ -38,9 +38,10 @@ class Geometry:
     shift: float = 0.25
     flip: float = 0.5
 
-    def sample(self, rng: np.random.Generator, shape: tuple[int, ...], size: int) -> Matrix:
-        """A map (2, 3) from a source of `shape` (H, W, …) to a square canvas of `size`."""
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...], size: vips.Size) -> Matrix:
+        """A map (2, 3) from a source of `shape` (H, W, …) to a canvas of `size`."""
         height, width = shape[:2]
+        rows, columns = vips.sides(size)
         zoom = np.exp(rng.uniform(np.log(self.zoom[0]), np.log(self.zoom[1])))
         angle = np.deg2rad(rng.uniform(-self.rotation, self.rotation))
         shear = rng.uniform(-self.shear, self.shear)
@@ -48,8 +49,10 @@ class Geometry:
         mirror = -1.0 if rng.random() < self.flip else 1.0
         cos, sin = np.cos(angle), np.sin(angle)
         linear = np.array([[cos, -sin], [sin, cos]]) @ np.array([[1, shear], [0, 1]])
-        linear = linear @ np.diag([mirror * stretch, 1 / stretch]) * (zoom * size / max(height, width))
-        centre = size / 2 + rng.uniform(-self.shift, self.shift, 2) * size
+        linear = linear @ np.diag([mirror * stretch, 1 / stretch])
+        linear = linear * min(zoom * rows / height, zoom * columns / width)
+        canvas = np.array([columns, rows])
+        centre = canvas / 2 + rng.uniform(-self.shift, self.shift, 2) * canvas
         return np.column_stack([linear, centre - linear @ np.array([width / 2, height / 2])])
 
 

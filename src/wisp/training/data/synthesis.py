@@ -51,7 +51,7 @@ class Synthesis:
     """How samples are made.
 
     Attributes:
-        size: side S of the square samples, pixels.
+        size: side S of square samples, or height and width, pixels.
         kinds: the kind of each place in a batch, cycled through by index: so every batch has each of them.
         pair: chance that a composite shows a second person behind the first.
         person: geometry of people.
@@ -61,7 +61,7 @@ class Synthesis:
         defocus: chance that a background is out of focus, up to a sigma of a sixtieth of the side.
     """
 
-    size: int = 320
+    size: vips.Size = 320
     kinds: tuple[Kind, ...] = (
         "composite",
         "real",
@@ -193,19 +193,20 @@ def blur_layer(foreground: Foreground, alpha: Alpha, sigma: float) -> tuple[Fore
     return np.where(known, np.clip(colour / np.maximum(soft[..., None], 1e-4), 0, 1), foreground), soft
 
 
-def keep_cut_sides(matrix: Matrix, alpha: Bytes, size: int) -> Matrix:
+def keep_cut_sides(matrix: Matrix, alpha: Bytes, size: vips.Size) -> Matrix:
     """Move, and where needed enlarge, a map so that sides on which the photo cuts the subject lie outside.
 
     Args:
         matrix: (2, 3), source → canvas.
         alpha: uint8 (H, W) of the source.
-        size: the canvas's side.
+        size: the canvas's side, or its height and width.
 
     Returns:
         A map under which no side of the source that the subject touches runs through the canvas's middle:
         for the touched sides, the source's bounding box reaches the canvas's side.
     """
     height, width = alpha.shape
+    rows, columns = vips.sides(size)
     mirrored = matrix[0, 0] < 0
     touched = {
         "top": bool((alpha[:2] > 127).any()),
@@ -221,13 +222,13 @@ def keep_cut_sides(matrix: Matrix, alpha: Bytes, size: int) -> Matrix:
     xs, ys = np.sort(warped[0]), np.sort(warped[1])
     grow = 1.0
     if touched["left"] and touched["right"]:
-        grow = max(grow, size / (xs[2] - xs[1]))
+        grow = max(grow, columns / (xs[2] - xs[1]))
     if touched["top"] and touched["bottom"]:
-        grow = max(grow, size / (ys[2] - ys[1]))
+        grow = max(grow, rows / (ys[2] - ys[1]))
     out = matrix * grow
     x0, x1, y0, y1 = xs[1] * grow, xs[2] * grow, ys[1] * grow, ys[2] * grow
-    out[0, 2] += _shift(x0, x1, size, low=touched["left"], high=touched["right"])
-    out[1, 2] += _shift(y0, y1, size, low=touched["top"], high=touched["bottom"])
+    out[0, 2] += _shift(x0, x1, columns, low=touched["left"], high=touched["right"])
+    out[1, 2] += _shift(y0, y1, rows, low=touched["top"], high=touched["bottom"])
     return out
 
 
@@ -247,7 +248,7 @@ def _backdrop(scene: Bytes, rng: np.random.Generator, synthesis: Synthesis) -> I
     matrix = synthesis.scene.sample(rng, scene.shape, size)
     image = to_float(vips.warp(scene, matrix, size, border="mirror"))
     if rng.random() < synthesis.defocus:
-        sigma = rng.uniform(0.5, size / 60)
+        sigma = rng.uniform(0.5, min(vips.sides(size)) / 60)
         image = ndimage.gaussian_filter(image, (sigma, sigma, 0), mode="nearest", truncate=3)
     return soften(recolour(image, rng, synthesis.look), rng, synthesis.look)
 

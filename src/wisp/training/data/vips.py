@@ -6,7 +6,7 @@ Files of a data set are trusted and small, so nothing here is bounded or checked
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,8 @@ from wisp.errors import InputError
 ACCEPTED: Final = "JPEG, PNG, TIFF, WebP and AVIF are accepted"
 
 Bytes = npt.NDArray[np.uint8]
+Size: TypeAlias = int | tuple[int, int]
+"""Side of a square canvas, or height and width; pixels."""
 
 
 def read_rgb(path: Path) -> Bytes:
@@ -57,15 +59,21 @@ def resize(pixels: Bytes, size: tuple[int, ...]) -> Bytes:
     return np.asarray(image.numpy())
 
 
-def warp(pixels: Bytes, matrix: npt.NDArray[np.float64], size: int, *, border: str = "background") -> Bytes:
-    """Affine warp onto a square canvas, antialiased when it shrinks.
+def sides(size: Size) -> tuple[int, int]:
+    """Height and width of a canvas."""
+    return (size, size) if isinstance(size, int) else size
+
+
+def warp(pixels: Bytes, matrix: npt.NDArray[np.float64], size: Size, *, border: str = "background") -> Bytes:
+    """Affine warp onto a canvas, antialiased when it shrinks.
 
     Args:
         pixels: uint8 (H, W) or (H, W, C).
         matrix: (2, 3), source x, y → canvas x, y, both counted from pixel corners.
-        size: the canvas's side.
+        size: the canvas's side, or its height and width.
         border: what lies outside the source: ``background`` (zeros), ``copy`` or ``mirror``.
     """
+    height, width = sides(size)
     image = as_image(pixels)
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     linear, offset = matrix[:, :2].copy(), matrix[:, 2].copy()
@@ -74,7 +82,7 @@ def warp(pixels: Bytes, matrix: npt.NDArray[np.float64], size: int, *, border: s
         linear[:, 0] *= pixels.shape[1] / image.width
         linear[:, 1] *= pixels.shape[0] / image.height
     if border != "background":  # affine itself leaves the outside black
-        margin = int(np.ceil(2 * size / max(scale, 1)))
+        margin = int(np.ceil(2 * max(height, width) / max(scale, 1)))
         box = (image.width + 2 * margin, image.height + 2 * margin)
         image = image.embed(margin, margin, *box, extend=border)
         offset = offset - linear @ np.array([margin, margin])
@@ -85,7 +93,7 @@ def warp(pixels: Bytes, matrix: npt.NDArray[np.float64], size: int, *, border: s
         interpolate=pyvips.Interpolate.new("bicubic"),
         odx=float(offset[0]),
         ody=float(offset[1]),
-        oarea=[0, 0, size, size],
+        oarea=[0, 0, width, height],
     )
     return np.asarray(warped.numpy())
 

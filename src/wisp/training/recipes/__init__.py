@@ -45,10 +45,50 @@ class _Mask(nn.Module):
         return torch.sigmoid(self.network(image))
 
 
+def _portrait(recipe: Mapping[str, Any]) -> nn.Module:
+    from wisp.networks.portrait import portrait_mobile, portrait_paper
+
+    if "widths" in recipe:
+        return portrait_paper(recipe["widths"], recipe["blocks"])
+    return portrait_mobile(recipe["width"])
+
+
+class _Alpha(nn.Module):
+    """Image (N, 3, H, W) and mask (N, 1, H, W) → alpha (N, 1, H, W) before refinement, the sigmoid inside."""
+
+    def __init__(self, portrait: nn.Module) -> None:
+        super().__init__()
+        self.generator = portrait.get_submodule("generator")
+
+    def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+        return torch.sigmoid(self.generator(image, mask))
+
+
+def _refinement(portrait: nn.Module) -> nn.Module:
+    """Patches of image (P, 3, 64, 64) and alpha (P, 1, 64, 64) → what to add to alpha."""
+    return portrait.get_submodule("refinement.network")
+
+
+def _image_and_mask() -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return {
+        "image": torch.rand(1, 3, 128, 160, generator=generator),
+        "mask": torch.rand(1, 1, 128, 160, generator=generator),
+    }
+
+
+def _patches() -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    image = torch.rand(2, 3, 64, 64, generator=generator)
+    return {"image": image, "alpha": torch.rand(2, 1, 64, 64, generator=generator)}
+
+
 def _image() -> dict[str, Tensor]:
     return {"image": torch.rand(1, 3, 128, 160, generator=torch.Generator().manual_seed(0))}
 
 
 NETWORKS: Final[Mapping[str, Family]] = {
     "segmenter": Family(_segmenter, _Mask, _image, ("mask",)),
+    "portrait": Family(_portrait, _Alpha, _image_and_mask, ("alpha",)),
+    "portrait-refinement": Family(_portrait, _refinement, _patches, ("residual",)),
 }

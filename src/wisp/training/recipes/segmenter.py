@@ -67,17 +67,25 @@ def network(recipe: SegmenterRecipe, encoder_weights: Path | None = None) -> Dee
         InputError: the file is neither.
     """
     encoder = MobileNetV2(output_stride=16)
-    if encoder_weights is not None:
-        if not encoder_weights.is_file():
-            raise InputError(
-                encoder_weights, "does not exist", "MobileNetV2 weights (.pth, .onnx) are accepted"
-            )
-        load = encoder.load_modnet if encoder_weights.suffix == ".onnx" else encoder.load_torchvision
-        load(encoder_weights)
+    load_encoder(encoder, encoder_weights)
     built = DeepLabV3Plus(encoder, recipe.width)
     if encoder_weights is not None:
         freeze_batch_norm(built.encoder)
     return built
+
+
+def load_encoder(encoder: MobileNetV2, weights: Path | None) -> None:
+    """Start an encoder from torchvision's checkpoint (``.pth``) or MODNet's ONNX file; at random from None.
+
+    Raises:
+        InputError: the file is neither.
+    """
+    if weights is None:
+        return
+    if not weights.is_file():
+        raise InputError(weights, "does not exist", "MobileNetV2 weights (.pth, .onnx) are accepted")
+    load = encoder.load_modnet if weights.suffix == ".onnx" else encoder.load_torchvision
+    load(weights)
 
 
 class SegmenterTask:

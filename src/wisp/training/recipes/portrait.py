@@ -1,0 +1,546 @@
+"""The recipes of the portrait network: the compact one that ships, and the paper's own.
+
+    wisp train portrait --data corpus --segmenter runs/segmenter/best.pt --encoder-weights modnet.onnx \
+        -o runs/portrait
+    wisp export runs/portrait/best.pt -o portrait-mobile.onnx
+
+    wisp train portrait --recipe paper --data corpus --segmenter runs/segmenter/best.pt \
+        --perceptual-weights vgg16.pth -o runs/portrait-paper
+
+Generator and border refinement learn jointly from the image and a coarse mask: that of the frozen segmenter,
+then damaged at random, so that the network mends masks instead of trusting them. Without a segmenter the mask
+is the true alpha, thresholded at a quarter of the resolution and damaged alike.
+
+Yaman, Ekenel, Waibel 2022, "Alpha Matte Generation from Single Input for Portrait Matting" (CVPRW).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim import Adam, AdamW, Optimizer
+
+from wisp.errors import InputError
+from wisp.networks.discriminators import PyramidDiscriminators
+from wisp.networks.encoders.vgg16 import VGG16
+from wisp.networks.portrait import (
+    MobileContentEncoder,
+    Portrait,
+    Prediction,
+    portrait_mobile,
+    portrait_paper,
+)
+from wisp.training import losses, validation
+from wisp.training.data import datasets
+from wisp.training.data.loader import Batch
+from wisp.training.data.synthesis import Samples, Synthesis
+from wisp.training.export import load_checkpoint
+from wisp.training.freezing import freeze, freeze_batch_norm
+from wisp.training.loop import Schedule, Terms, Validation
+from wisp.training.recipes.segmenter import load_encoder
+
+GENERATOR, DISCRIMINATORS = "portrait", "discriminators"
+
+
+@dataclass(frozen=True)
+class Coefficients:
+    """Weights of the loss's terms; a term with weight 0 is not computed.
+
+    The paper's five:
+
+    Attributes:
+        adversarial: summed over the discriminators.
+        perceptual: VGG features of alpha and foreground.
+        alpha: L1 of alpha and foreground where the truth is 0 or 1.
+        border: L1 between dilated and eroded segmentation.
+        coefficient: L1 of alpha and foreground strictly between 0 and 1.
+        l1: L1 everywhere, of the generator's alpha.
+        cross_entropy: of the generator's logits.
+        laplacian: L1 of Laplacian pyramids, of the generator's alpha.
+        refined: L1 of the refined alpha where it was refined.
+        refined_laplacian: L1 of its Laplacian pyramid.
+    """
+
+    adversarial: float = 0.0
+    perceptual: float = 0.0
+    alpha: float = 0.0
+    border: float = 0.0
+    coefficient: float = 0.0
+    l1: float = 0.0
+    cross_entropy: float = 0.0
+    laplacian: float = 0.0
+    refined: float = 0.0
+    refined_laplacian: float = 0.0
+
+
+PAPER = Coefficients(adversarial=1, perceptual=10, alpha=25, border=50, coefficient=25)
+SUPERVISED = Coefficients(
+    l1=1, cross_entropy=0.3, laplacian=0.5, border=0.5, coefficient=0.25, refined=1, refined_laplacian=0.5
+)
+
+
+@dataclass(frozen=True)
+class MaskDamage:
+    """How coarse masks are damaged in training; each with its own chance, lengths as shares of the height.
+
+    Attributes:
+        kept: chance that a mask stays as it is.
+        blur: largest deviation of a Gaussian.
+        shift: largest shift either way.
+        grow: largest radius of a dilation or an erosion.
+        patch: chance that a rectangle is lost or made up.
+    """
+
+    kept: float = 0.25
+    blur: float = 0.02
+    shift: float = 0.02
+    grow: float = 0.025
+    patch: float = 0.15
+
+
+@dataclass(frozen=True)
+class MobileRecipe:
+    """The compact network: a supervised phase, then, if asked for, an adversarial one.
+
+    Attributes:
+        network: which network this is, for its export.
+        width: of `wisp.networks.portrait.portrait_mobile`.
+        rate: AdamW's learning rate of the new layers.
+        encoder_rate: that of MobileNetV2.
+        decay: AdamW's weight decay.
+        discriminator_rate: Adam's learning rate of the discriminators.
+        discriminator_width: channels of their first convolution.
+        discriminator_every: generator steps for each of theirs.
+        adversarial_from: share of the steps after which the discriminators join; 1 for never.
+        patches: largest number of patches that are refined a step.
+        reduction: alpha is shrunk by up to this factor before it is refined, as in large photos; in half of
+            the steps.
+        border: radius of the border term's dilation and erosion, as a share of the height.
+        segmenter_size: the longer side that the segmenter sees, a multiple of 32.
+        coefficients: of the loss.
+        adversarial: of the loss once the discriminators have joined.
+        damage: of coarse masks.
+        synthesis: how samples are made.
+        schedule: how long and how fast.
+    """
+
+    network: str = "portrait"
+    width: int = 16
+    rate: float = 1e-3
+    encoder_rate: float = 2e-4
+    decay: float = 1e-2
+    discriminator_rate: float = 1e-5
+    discriminator_width: int = 32
+    discriminator_every: int = 5
+    adversarial_from: float = 1.0
+    patches: int = 48
+    reduction: float = 3.0
+    border: float = 0.02
+    segmenter_size: int = 256
+    coefficients: Coefficients = SUPERVISED
+    adversarial: Coefficients = Coefficients(
+        l1=1,
+        cross_entropy=0.3,
+        laplacian=0.5,
+        border=0.5,
+        coefficient=0.25,
+        refined=1,
+        refined_laplacian=0.5,
+        adversarial=0.01,
+    )
+    damage: MaskDamage = MaskDamage()
+    synthesis: Synthesis = field(
+        default_factory=lambda: Synthesis(
+            size=320,
+            kinds=(
+                *("composite", "real", "composite", "composite", "real", "composite", "composite", "real"),
+                *("composite", "composite", "real", "composite", "composite", "real", "composite", "empty"),
+            ),
+        )
+    )
+    schedule: Schedule = field(default_factory=lambda: Schedule(steps=2200, batch=8, clip=3.0))
+
+    def build(self) -> Portrait:
+        """The network at random."""
+        return portrait_mobile(self.width)
+
+
+@dataclass(frozen=True)
+class PaperRecipe:
+    """The paper's training: everything jointly from the first step; attributes as in `MobileRecipe`.
+
+    Attributes:
+        widths: of `wisp.networks.portrait.portrait_paper`, as `blocks`.
+        blocks: residual blocks.
+
+    The paper gives 56,400 images and no number of epochs: the schedule is one. Its refinement is trained
+    through the common loss, on the refined alpha.
+    """
+
+    network: str = "portrait"
+    widths: tuple[int, ...] = (64, 128, 256, 512, 512)
+    blocks: int = 4
+    rate: float = 1e-4
+    discriminator_rate: float = 1e-5
+    discriminator_width: int = 64
+    discriminator_every: int = 5
+    adversarial_from: float = 0.0
+    patches: int = 256
+    reduction: float = 1.0
+    border: float = 0.012
+    segmenter_size: int = 640
+    coefficients: Coefficients = PAPER
+    adversarial: Coefficients = PAPER
+    damage: MaskDamage = MaskDamage()
+    synthesis: Synthesis = field(default_factory=lambda: Synthesis(size=(768, 1280), kinds=("composite",)))
+    schedule: Schedule = field(
+        default_factory=lambda: Schedule(
+            steps=56_400,
+            batch=1,
+            warm_up=1,
+            final=1.0,
+            clip=math.inf,
+            average=0.0,
+            validate_every=2000,
+            checkpoint_every=500,
+        )
+    )
+
+    def build(self) -> Portrait:
+        """The network at random."""
+        return portrait_paper(self.widths, self.blocks)
+
+
+class PortraitTask:
+    """What `wisp.training.loop.fit` needs to train the portrait network.
+
+    Args:
+        recipe: the compact or the paper's.
+        people: training photos.
+        scenes: training photos without people.
+        held_out: photos to validate on.
+        held_out_scenes: photos without people to validate on.
+        segmenter: ``best.pt`` of the segmenter's run; masks come from the true alpha when None.
+        encoder_weights: torchvision's or MODNet's MobileNetV2, for the compact network.
+        perceptual_weights: torchvision's ``vgg16`` checkpoint, where the perceptual term has a weight.
+
+    Raises:
+        InputError: a file is missing or something else, or the recipe cannot use it or do without it.
+    """
+
+    score = "mae"
+
+    def __init__(
+        self,
+        recipe: MobileRecipe | PaperRecipe,
+        people: Sequence[datasets.Entry],
+        scenes: Sequence[Path],
+        held_out: Sequence[datasets.Entry],
+        held_out_scenes: Sequence[Path],
+        *,
+        segmenter: Path | None = None,
+        encoder_weights: Path | None = None,
+        perceptual_weights: Path | None = None,
+    ) -> None:
+        self.recipe = recipe
+        self.source = Samples(people, scenes, recipe.synthesis, recipe.schedule.seed)
+        self._held_out, self._held_out_scenes = held_out, held_out_scenes
+        torch.manual_seed(recipe.schedule.seed)
+        networks: dict[str, nn.Module] = {GENERATOR: network(recipe, encoder_weights)}
+        if recipe.adversarial_from < 1:
+            networks[DISCRIMINATORS] = PyramidDiscriminators(recipe.discriminator_width)
+        self.networks: Mapping[str, nn.Module] = networks
+        self._segmenter = None if segmenter is None else _segmenter(segmenter)
+        self._features = _features(recipe, perceptual_weights)
+        self._joined = recipe.adversarial_from <= 0
+        self._predicted: Tensor | None = None
+
+    def optimisers(self, networks: Mapping[str, nn.Module]) -> Mapping[str, Optimizer]:
+        """The generator's with the refinement's, and the discriminators'."""
+        recipe, portrait = self.recipe, networks[GENERATOR]
+        out: dict[str, Optimizer] = {}
+        if isinstance(recipe, MobileRecipe):
+            inside = ".content.encoder."
+            encoder = [p for name, p in portrait.named_parameters() if inside in f".{name}"]
+            rest = [p for name, p in portrait.named_parameters() if inside not in f".{name}"]
+            groups = [{"params": rest, "lr": recipe.rate}, {"params": encoder, "lr": recipe.encoder_rate}]
+            out[GENERATOR] = AdamW(groups, weight_decay=recipe.decay)
+        else:
+            out[GENERATOR] = Adam(portrait.parameters(), recipe.rate, betas=(0.5, 0.999))
+        if DISCRIMINATORS in networks:
+            judges = networks[DISCRIMINATORS].parameters()
+            out[DISCRIMINATORS] = Adam(judges, recipe.discriminator_rate, betas=(0.5, 0.999))
+        return out
+
+    def phases(self, step: int) -> Sequence[str]:
+        """The generator every step; once they have joined, the discriminators every few."""
+        self._joined = step >= self.recipe.adversarial_from * self.recipe.schedule.steps
+        if self._joined and (step + 1) % self.recipe.discriminator_every == 0:
+            return (GENERATOR, DISCRIMINATORS)
+        return (GENERATOR,)
+
+    def losses(self, phase: str, networks: Mapping[str, nn.Module], batch: Batch) -> Terms:
+        """The terms of `Coefficients` by name, or those of the discriminators.
+
+        The discriminators judge what the generator's phase of the same step has predicted.
+        """
+        judges = networks.get(DISCRIMINATORS)
+        if judges is not None:
+            judges.requires_grad_(phase == DISCRIMINATORS)  # the generator's phase leaves them no gradients
+        if phase == DISCRIMINATORS:
+            assert judges is not None
+            assert self._predicted is not None
+            real, fake = judges(batch.alpha, batch.image), judges(self._predicted, batch.image)
+            return {"discriminators": losses.discriminator_loss(real, fake)}
+        mask = self.coarse_mask(batch, damaged=True)
+        reduction = 1.0
+        if float(torch.rand(())) < 0.5:
+            reduction += (self.recipe.reduction - 1) * float(torch.rand(()))
+        prediction: Prediction = networks[GENERATOR](
+            batch.image, mask, patches=self.recipe.patches, reduction=reduction
+        )
+        with torch.autocast(batch.image.device.type, enabled=False):
+            shown = losses.trusted(prediction.alpha, batch.alpha, batch.weight)
+        self._predicted = shown.detach()
+        judgement = judges(shown, batch.image) if judges is not None and self._joined else None
+        coefficients = self.recipe.adversarial if self._joined else self.recipe.coefficients
+        with torch.autocast(batch.image.device.type, enabled=False):
+            terms = portrait_terms(
+                coefficients,
+                prediction,
+                mask,
+                batch,
+                radius=max(1, round(self.recipe.border * batch.image.shape[2])),
+                judgement=judgement,
+            )
+        if coefficients.perceptual:
+            assert self._features is not None
+            terms["perceptual"] = coefficients.perceptual * losses.perceptual_loss(
+                self._features.to(batch.image.device),
+                prediction.alpha,
+                batch.alpha,
+                batch.image,
+                batch.weight,
+            )
+        return terms
+
+    @torch.no_grad()
+    def coarse_mask(self, batch: Batch, *, damaged: bool) -> Tensor:
+        """The segmenter's mask, or the true alpha's where there is none: (N, 1, H, W), [0, 1]."""
+        if self._segmenter is None:
+            mask = coarsen(batch.alpha)
+        else:
+            segmenter = self._segmenter.to(batch.image.device)
+            mask = segment(segmenter, batch.image, self.recipe.segmenter_size)
+        return damage_mask(mask, self.recipe.damage) if damaged else mask
+
+    @cached_property
+    def _examples(self) -> list[Batch]:
+        recipe = self.recipe
+        batch = 8 if isinstance(recipe, MobileRecipe) else 1
+        calm = validation.fixed_examples
+        count = 64 if batch > 1 else 8
+        return calm(self._held_out, self._held_out_scenes, recipe.synthesis, count=count, batch=batch)
+
+    def validate(self, network: nn.Module, device: torch.device) -> Validation:
+        """Scores of the refined alpha from undamaged masks, as `wisp.training.validation` counts them."""
+        batches: Iterator[Batch] = iter(self._examples)
+
+        def alpha(image: Tensor) -> Tensor:
+            batch = next(batches)  # in the order in which they are asked for
+            mask = self.coarse_mask(batch, damaged=False).to(device)
+            refined: Tensor = network(image, mask).alpha
+            return refined
+
+        return validation.validate_alpha(alpha, network, self._examples, device)
+
+
+def portrait_terms(
+    coefficients: Coefficients,
+    prediction: Prediction,
+    mask: Tensor,
+    batch: Batch,
+    *,
+    radius: int,
+    judgement: Sequence[Tensor] | None = None,
+) -> Terms:
+    """The weighted terms of the generator's loss by name, but for the perceptual one, which needs VGG.
+
+    Args:
+        coefficients: a term with weight 0 is left out.
+        prediction: the network's.
+        mask: the coarse segmentation, (N, 1, H, W).
+        batch: truth and trust.
+        radius: of the border's dilation and erosion, pixels.
+        judgement: logits of the discriminators on the prediction; no adversarial term without.
+    """
+    c, truth, weight = coefficients, batch.alpha, batch.weight
+    refined, coarse = prediction.alpha, torch.sigmoid(prediction.logits)
+    covered = weight * prediction.coverage
+    terms: Terms = {}
+    if c.adversarial and judgement is not None:
+        terms["adversarial"] = c.adversarial * losses.generator_loss(judgement)
+    if c.alpha:
+        terms["alpha"] = c.alpha * losses.alpha_loss(refined, truth, batch.image, weight)
+    if c.coefficient:
+        terms["coefficient"] = c.coefficient * losses.alpha_coefficient_loss(
+            refined, truth, batch.image, weight
+        )
+    if c.border:
+        terms["border"] = c.border * losses.border_loss(refined, truth, mask, weight, radius)
+    if c.l1:
+        terms["l1"] = c.l1 * losses.l1(coarse, truth, weight)
+    if c.cross_entropy:
+        terms["bce"] = c.cross_entropy * losses.binary_cross_entropy(prediction.logits, truth, weight)
+    if c.laplacian:
+        terms["laplacian"] = c.laplacian * losses.laplacian_pyramid(coarse, truth, weight)
+    if c.refined:
+        terms["refined"] = c.refined * losses.l1(refined, truth, covered)
+    if c.refined_laplacian:
+        terms["refined_laplacian"] = c.refined_laplacian * losses.laplacian_pyramid(
+            refined, truth, covered, 3
+        )
+    return terms
+
+
+def network(recipe: MobileRecipe | PaperRecipe, encoder_weights: Path | None = None) -> Portrait:
+    """The network at its start.
+
+    Args:
+        recipe: which, and how wide.
+        encoder_weights: of the compact network's MobileNetV2; its batch norms are frozen then.
+
+    Raises:
+        InputError: the file is missing or something else, or the network has no such encoder.
+    """
+    built = recipe.build()
+    if encoder_weights is None:
+        return built
+    content = built.generator.content
+    if not isinstance(content, MobileContentEncoder):
+        raise InputError("--encoder-weights", "is no option of the paper's network", "--recipe mobile has it")
+    load_encoder(content.encoder, encoder_weights)
+    freeze_batch_norm(content.encoder)
+    return built
+
+
+def coarsen(alpha: Tensor) -> Tensor:
+    """A segmentation of the true alpha: thresholded at a quarter of the resolution and enlarged again.
+
+    Args:
+        alpha: (N, 1, H, W), H and W multiples of 4.
+
+    Returns:
+        (N, 1, H, W), soft only where it was enlarged.
+    """
+    small = (functional.avg_pool2d(alpha, 4) > 0.5).to(alpha.dtype)
+    return functional.interpolate(small, scale_factor=4, mode="bilinear", align_corners=False)
+
+
+def segment(segmenter: nn.Module, image: Tensor, longest: int) -> Tensor:
+    """The segmenter's soft mask of a batch, seen at reduced size.
+
+    Args:
+        segmenter: image → logits.
+        image: (N, 3, H, W), [0, 1].
+        longest: the longer side it is shrunk to, never enlarged; sides become multiples of 32.
+
+    Returns:
+        (N, 1, H, W), [0, 1].
+    """
+    height, width = image.shape[2:]
+    factor = min(1.0, longest / max(height, width))
+    size = [max(32, round(side * factor / 32) * 32) for side in (height, width)]
+    small = functional.interpolate(image, size=size, mode="bilinear", align_corners=False, antialias=True)
+    mask = torch.sigmoid(segmenter(small).float())
+    return functional.interpolate(mask, size=(height, width), mode="bilinear", align_corners=False)
+
+
+def damage_mask(mask: Tensor, damage: MaskDamage) -> Tensor:
+    """Masks as a worse segmenter would give them, each sample with damage of its own (torch's generator).
+
+    Args:
+        mask: (N, 1, H, W), [0, 1], H and W multiples of 4.
+        damage: how much.
+
+    Returns:
+        (N, 1, H, W), [0, 1].
+    """
+    samples = [sample if _chance(damage.kept) else _damaged(sample[None], damage)[0] for sample in mask]
+    return torch.stack(samples)
+
+
+def _damaged(mask: Tensor, damage: MaskDamage) -> Tensor:
+    """One mask (1, 1, H, W), at a quarter of its resolution."""
+    x = functional.avg_pool2d(mask, 4)
+    height, width = x.shape[2:]
+    radius = round(_uniform(-damage.grow, damage.grow) * height)
+    if radius:
+        side = 2 * abs(radius) + 1
+        sign = 1 if radius > 0 else -1
+        x = sign * functional.max_pool2d(sign * x, side, 1, abs(radius))
+    dy, dx = (round(_uniform(-damage.shift, damage.shift) * height) for _ in range(2))
+    margin = max(abs(dy), abs(dx))
+    padded = functional.pad(x, (margin, margin, margin, margin), mode="replicate")
+    x = padded[:, :, margin - dy : margin - dy + height, margin - dx : margin - dx + width]
+    if _chance(damage.patch):
+        h, w = (max(1, round(_uniform(0.05, 0.25) * side)) for side in (height, width))
+        top, left = int(_uniform(0, height - h)), int(_uniform(0, width - w))
+        x = x.clone()
+        x[:, :, top : top + h, left : left + w] = float(_chance(0.5))
+    sigma = _uniform(0, damage.blur) * height
+    if sigma > 0.2:
+        x = _gaussian(x, sigma)
+    return functional.interpolate(x, scale_factor=4, mode="bilinear", align_corners=False)
+
+
+def _gaussian(x: Tensor, sigma: float) -> Tensor:
+    reach = max(1, round(3 * sigma))
+    place = torch.arange(-reach, reach + 1, dtype=x.dtype, device=x.device)
+    line = torch.exp(-0.5 * (place / sigma) ** 2)
+    line = line / line.sum()
+    x = functional.pad(x, (reach, reach, reach, reach), mode="replicate")
+    with torch.autocast(x.device.type, enabled=False):
+        return functional.conv2d(functional.conv2d(x, line.view(1, 1, 1, -1)), line.view(1, 1, -1, 1)).clamp(
+            0, 1
+        )
+
+
+def _uniform(low: float, high: float) -> float:
+    return low + (high - low) * float(torch.rand(()))
+
+
+def _chance(probability: float) -> bool:
+    return float(torch.rand(())) < probability
+
+
+def _segmenter(checkpoint: Path) -> nn.Module:
+    name, built = load_checkpoint(checkpoint)
+    if name != "segmenter":
+        raise InputError(checkpoint, f"is a checkpoint of {name}", "a segmenter's is accepted")
+    freeze(built)
+    return built
+
+
+def _features(recipe: MobileRecipe | PaperRecipe, weights: Path | None) -> VGG16 | None:
+    wanted = recipe.coefficients.perceptual or recipe.adversarial.perceptual
+    if not wanted:
+        if weights is not None:
+            raise InputError(
+                "--perceptual-weights", "is of no use without a perceptual term", "--recipe paper has one"
+            )
+        return None
+    if weights is None:
+        raise InputError(
+            "--perceptual-weights", "is missing", "torchvision's vgg16 checkpoint (.pth) is accepted"
+        )
+    features = VGG16()
+    features.load_torchvision(weights)
+    return features.eval()

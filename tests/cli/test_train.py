@@ -1,0 +1,57 @@
+"""`wisp train`: runs from the command line, and refusals."""
+
+import json
+
+import numpy as np
+import pytest
+import pyvips
+
+from wisp.cli import main
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three photos with alphas of a bright square, and two scenes."""
+    rng = np.random.default_rng(0)
+    for part in ("image", "alpha", "backgrounds"):
+        (tmp_path / "data" / part).mkdir(parents=True)
+    for number in range(3):
+        alpha = np.zeros((64, 64), np.uint8)
+        alpha[16:48, 8 + 4 * number : 40] = 255
+        image = np.repeat(alpha[..., None] // 2, 3, 2) + rng.integers(0, 60, (64, 64, 3)).astype(np.uint8)
+        pyvips.Image.new_from_array(image).pngsave(str(tmp_path / f"data/image/{number}.png"))
+        pyvips.Image.new_from_array(alpha).pngsave(str(tmp_path / f"data/alpha/{number}.png"))
+        scene = rng.integers(0, 255, (48, 64, 3)).astype(np.uint8)
+        pyvips.Image.new_from_array(scene).pngsave(str(tmp_path / f"data/backgrounds/{number}.png"))
+    return tmp_path
+
+
+def test_portrait_trains_and_resumes(folder, capsys):
+    words = ["train", "portrait", "--data", str(folder / "data"), "-o", str(folder / "run")]
+    words += ["--batch", "2", "--size", "64", "--workers", "0", "--steps"]
+    assert main([*words, "1"]) == 0
+    assert "coarse masks are made of the true alphas" in capsys.readouterr().err
+    assert (folder / "run/best.pt").is_file()
+    history = json.loads((folder / "run/history.json").read_text())
+    assert [row["step"] for row in history] == [1, 1]
+    assert main([*words, "1"]) == 1
+    assert "exists already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--recipe", "other"], "--recipe: is other; mobile and paper are accepted"),
+        (["--recipe", "paper"], "--perceptual-weights: is missing"),
+        (["--size", "100"], "--size: is 100; a multiple of 32 is accepted"),
+        (["--precision", "fp8"], "--precision: is fp8"),
+        (["--segmenter", "none.pt"], "none.pt: does not exist"),
+    ],
+)
+def test_portrait_refuses(options, complaint, folder, capsys):
+    words = ["train", "portrait", "--data", str(folder / "data"), "-o", str(folder / "run")]
+    assert main([*words, *options]) in (1, 2)
+    error = capsys.readouterr().err
+    assert complaint in error
+    assert error.count("\n") == 1
+    assert not (folder / "run").exists()
