@@ -15,7 +15,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import shutil
 import subprocess
 import sys
@@ -31,6 +30,14 @@ from wisp.evaluation.protocols import evaluate
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "cutout.json"
 EXAMPLE = ROOT / "examples" / "portrait.jpg"
+LAUNCH = """
+import json, os, subprocess, sys
+child = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+_, status, usage = os.wait4(child.pid, 0)
+spent = usage.ru_utime + usage.ru_stime
+print(json.dumps([os.waitstatus_to_exitcode(status), spent, usage.ru_maxrss]))
+"""
+"""Starts a command from a small process: a child's peak memory counts what its parent held at the fork."""
 WISP = [sys.executable, "-m", "wisp"]
 
 
@@ -84,20 +91,14 @@ def run(command: list[str | Path], times: int = 5) -> dict[str, float]:
     """Least CPU seconds and peak megabytes of a command, which must succeed."""
     seconds, peaks = [], []
     for turn in range(times + 1):
-        child = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL)
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        if child.returncode != 0:
-            raise subprocess.CalledProcessError(child.returncode, command)
+        launched = [sys.executable, "-S", "-c", LAUNCH, *[str(part) for part in command]]
+        status, spent, peak = json.loads(subprocess.run(launched, stdout=subprocess.PIPE, check=True).stdout)
+        if status != 0:
+            raise subprocess.CalledProcessError(status, command)
         if turn:
-            seconds.append(usage.ru_utime + usage.ru_stime)
-            peaks.append(peak_mb(usage))
+            seconds.append(spent)
+            peaks.append(peak / (1e6 if sys.platform == "darwin" else 1e3))  # Linux counts kilobytes
     return {"cpu_s": min(seconds), "peak_mb": min(peaks)}
-
-
-def peak_mb(usage: resource.struct_rusage) -> float:
-    """Peak memory in megabytes; the kernel counts kilobytes, that of macOS bytes."""
-    return usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
 
 
 def scaled(source: Path, out: Path, width: int, height: int) -> None:
