@@ -26,6 +26,18 @@ class TestOneFile:
         assert np.abs(result.alpha - alpha).mean() < 0.01
         np.testing.assert_allclose(result.image[alpha == 1], image[alpha == 1], atol=1 / 255)
 
+    def test_a_damaged_profile_is_told_in_one_line(self, wisp, files, tmp_path):
+        jpeg = (files / "photo.jpg").read_bytes()
+        rubbish = b"ICC_PROFILE\x00\x01\x01" + b"no profile at all" * 9
+        segment = b"\xff\xe2" + (len(rubbish) + 2).to_bytes(2, "big") + rubbish
+        (tmp_path / "odd.jpg").write_bytes(jpeg[:2] + segment + jpeg[2:])
+        options = ("-o", tmp_path / "out.png", "--alpha", files / "alpha.png", "--overwrite")
+        ran = wisp("cutout", tmp_path / "odd.jpg", *options)
+        assert ran.code == 0
+        assert len(ran.errors) == 1
+        assert "odd.jpg: its ICC profile is damaged and is ignored" in ran.errors[0]
+        assert wisp("cutout", tmp_path / "odd.jpg", *options, "--quiet").errors == []
+
     @pytest.mark.parametrize("kind", ["trimap", "mask", "alpha"])
     def test_guidance_takes_the_networks_place(self, wisp, files, subject, tmp_path, kind):
         guidance = files / ("trimap.png" if kind == "trimap" else "alpha.png")

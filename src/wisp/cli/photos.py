@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -85,8 +86,7 @@ def process(
                 complain(f"{job.input}: {note}")
 
     try:
-        with progress(len(todo.jobs), quiet=options.quiet) as advance, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a result carries what there is to say as notes
+        with progress(len(todo.jobs), quiet=options.quiet) as advance, _warnings_as_lines(options.quiet):
             run_jobs(todo.jobs, work, advance, job_count(options.jobs, len(todo.jobs)))
     except KeyboardInterrupt:
         complain("interrupted")
@@ -128,6 +128,22 @@ def _plan(inputs: Sequence[str], options: Options, *, opaque: bool, others: Sequ
     if not todo.jobs and not todo.errors:
         raise InputError(", ".join(map(str, inputs)), "holds no pictures", READABLE)
     return todo
+
+
+@contextmanager
+def _warnings_as_lines(quiet: bool) -> Iterator[None]:
+    """Tell ignored colour profiles in a line each; of all else that is worth telling, results carry notes."""
+    from wisp.io.profiles import ProfileWarning
+
+    def tell(message: Warning | str, *_: object, **__: object) -> None:
+        complain(message)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if not quiet:
+            warnings.simplefilter("always", ProfileWarning)
+            warnings.showwarning = tell
+        yield
 
 
 def _load_network(options: Options) -> None:

@@ -26,6 +26,10 @@ _SAME: Final = 0.5 / 255
 """A profile that moves no colour of the probe further than this is taken to be sRGB itself."""
 
 
+class ProfileWarning(UserWarning):
+    """A colour profile that wisp had to ignore; its text names the file."""
+
+
 def channels_of(profile: bytes) -> int | None:
     """How many channels the colours of an ICC profile have: 1 grey, 3 RGB, 4 CMYK, None for others."""
     return _SPACES.get(profile[16:20])
@@ -55,11 +59,13 @@ def fitting(profile: bytes | None, channels: int, name: str) -> bytes | None:
     if profile is None:
         return None
     if not is_whole(profile):
-        warnings.warn(f"{name}: its ICC profile is damaged and is ignored", stacklevel=2)
+        warnings.warn(f"{name}: its ICC profile is damaged and is ignored", ProfileWarning, stacklevel=2)
         return None
     found = channels_of(profile)
     if found != channels and (channels, found) != (1, 3):
-        warnings.warn(f"{name}: its ICC profile is for other channels and is ignored", stacklevel=2)
+        warnings.warn(
+            f"{name}: its ICC profile is for other channels and is ignored", ProfileWarning, stacklevel=2
+        )
         return None
     return profile
 
