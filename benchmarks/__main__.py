@@ -1,6 +1,6 @@
 """Every benchmark, one after the other: `python -m benchmarks [NAME...]`, what `make bench` runs.
 
-One that needs data which is not there is named and left out.
+One that needs data which is not there is named and left out. The README's figures are written anew.
 """
 
 import subprocess
@@ -29,6 +29,7 @@ def main() -> int:
         failed += (
             subprocess.run([sys.executable, scripts[name]], cwd=HERE.parent, check=False).returncode != 0
         )
+    subprocess.run([sys.executable, HERE / "_readme.py"], check=True)
     return 1 if failed else 0
 
 

@@ -1,6 +1,7 @@
 """Every snippet of the README runs, on the shipped example under the names that the snippets use."""
 
 import re
+import runpy
 import shlex
 import shutil
 from pathlib import Path
@@ -64,6 +65,12 @@ def test_python(desk):
 def test_links_lead_somewhere():
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+def test_figures_are_those_of_the_kept_results():
+    script = runpy.run_path(str(ROOT / "benchmarks/_readme.py"))
+    assert script["with_figures"](README) == README
+    assert "<!-- figures -->" in README
 
 
 def test_make_targets_exist():

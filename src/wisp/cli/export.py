@@ -13,6 +13,12 @@ from wisp.errors import MissingExtraError
 def export_command(
     checkpoint: Annotated[Path, typer.Argument(help="best.pt of a training run.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="The ONNX file.")],
+    part: Annotated[
+        str | None,
+        typer.Option(
+            help="Which network, where a run trains several (portrait-refinement)  [default: the main one]."
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing.")] = False,
 ) -> None:
@@ -22,7 +28,7 @@ def export_command(
     except ModuleNotFoundError as error:
         raise MissingExtraError("exporting", "train") from error
 
-    done = export_checkpoint(checkpoint, out, overwrite=overwrite)
+    done = export_checkpoint(checkpoint, out, part=part, overwrite=overwrite)
     if not quiet:
         typer.echo(
             f"{done.path}: {done.size / 1e6:.2f} MB, {done.parameters / 1e6:.2f} M parameters, "

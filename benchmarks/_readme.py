@@ -1,0 +1,74 @@
+"""Write the README's figures from the kept results, so that none is typed by hand.
+
+python benchmarks/_readme.py
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+MARKS = re.compile(r"(<!-- figures -->\n).*?(<!-- end of figures -->)", re.DOTALL)
+
+
+def main() -> None:
+    """Rewrite the README between its marks."""
+    readme = ROOT / "README.md"
+    readme.write_text(with_figures(readme.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def with_figures(readme: str) -> str:
+    """The README with the figures of today's results."""
+    return MARKS.sub(lambda marks: marks[1] + figures() + marks[2], readme)
+
+
+def figures() -> str:
+    """Two tables in Markdown."""
+    cutout = load("cutout")
+    each, mean = cutout["folder"]["cpu_s_each_after_start"], cutout["folder"]["mean"]
+    lines = [
+        f"On {cutout['machine']['cores']} cores of an {cutout['machine']['cpu']}, user and system seconds of all"
+        " threads, everything from process start to exit (`benchmarks/cutout.py`):",
+        "",
+        "| | CPU seconds | peak MB |",
+        "|---|---|---|",
+        *(
+            f"| `{name}` | {cutout[name]['cpu_s']:.2f} | {cutout[name]['peak_mb']:.0f} |"
+            for name in ("import wisp", "wisp --help")
+        ),
+        *(
+            f"| `wisp cutout`, {size} | {cutout[f'cutout, {size}']['cpu_s']:.1f}"
+            f" | {cutout[f'cutout, {size}']['peak_mb']:.0f} |"
+            for size in ("1 Mpx", "12 Mpx")
+        ),
+        f"| each further portrait of 832×832 | {each:.2f} | |",
+        "",
+        f"Those {cutout['folder']['photos']} portraits with exact alpha score SAD {mean['sad']:.2f},"
+        f" MSE {mean['mse']:.4f}, Grad {mean['grad']:.2f}, Conn {mean['conn']:.2f} over the whole image.",
+        "",
+        "Classical matting beside pymatting, ten photos of alphamatting.com, each method in a process of its"
+        " own (`benchmarks/classical.py`):",
+        "",
+        "| method, trimap | SAD | of pymatting | CPU s | of pymatting | MB | of pymatting |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in load("classical")["rows"]:
+        ours, theirs = row["wisp"], row["pymatting"]
+        cells = [
+            cell
+            for key, form in (("sad", ".2f"), ("cpu_s", ".2f"), ("peak_mb", ".0f"))
+            for cell in (format(ours[key], form), f"{ours[key] / theirs[key]:.2f} ×")
+        ]
+        lines.append(f"| {row['method']}, {row['trimap']} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def load(name: str) -> Any:
+    """The kept result of a benchmark."""
+    return json.loads((RESULTS / f"{name}.json").read_text())
+
+
+if __name__ == "__main__":
+    main()
