@@ -29,8 +29,8 @@ def figures() -> str:
     cutout = load("cutout")
     each, mean = cutout["folder"]["cpu_s_each_after_start"], cutout["folder"]["mean"]
     lines = [
-        f"On {cutout['machine']['cores']} cores of an {cutout['machine']['cpu']}, user and system seconds of all"
-        " threads, everything from process start to exit (`benchmarks/cutout.py`):",
+        f"On {cutout['machine']['cores']} cores of an {cutout['machine']['cpu']}, user and system seconds"
+        " of all threads, everything from process start to exit (`benchmarks/cutout.py`):",
         "",
         "| | CPU seconds | peak MB |",
         "|---|---|---|",

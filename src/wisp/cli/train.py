@@ -29,7 +29,10 @@ BackgroundsOption = Annotated[
 ]
 EncoderOption = Annotated[
     Path | None,
-    typer.Option(help="Start of the encoder: torchvision's mobilenet_v2 .pth or MODNet's .onnx."),
+    typer.Option(
+        help="Start of the encoder: torchvision's mobilenet_v2 .pth, MODNet's .onnx, or the word imagenet, "
+        "which fetches torchvision's file."
+    ),
 ]
 LicencesOption = Annotated[
     str, typer.Option(help="Keep only photos whose licence contains one of these, comma-separated.")
@@ -84,7 +87,7 @@ def train_segmenter_command(
 
     _check(precision, size)
     recipe = _adapted(SegmenterRecipe(), seed=seed, steps=steps, batch=batch, size=size)
-    task = SegmenterTask(recipe, *_photos(data, backgrounds, licences), encoder_weights)
+    task = SegmenterTask(recipe, *_photos(data, backgrounds, licences), _weights(encoder_weights))
     _fit(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
 
 
@@ -137,7 +140,7 @@ def train_portrait_command(
         recipe,
         *_photos(data, backgrounds, licences),
         segmenter=segmenter,
-        encoder_weights=encoder_weights,
+        encoder_weights=_weights(encoder_weights),
         perceptual_weights=perceptual_weights,
     )
     if segmenter is None and not quiet:
@@ -201,6 +204,12 @@ def _scenes(folder: Path) -> tuple[list[Path], list[Path]]:
     from wisp.training.data import datasets
 
     return datasets.hold_out(datasets.backgrounds(folder))
+
+
+def _weights(name_or_file: Path | None) -> Path | None:
+    from wisp.training.pretrained import resolve
+
+    return None if name_or_file is None else resolve(name_or_file)
 
 
 def _print(line: str) -> None:

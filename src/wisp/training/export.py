@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from wisp.errors import InputError
 from wisp.inference.sessions import load_openvino
 from wisp.io.atomic import atomic_paths
+from wisp.networks.checkpoints import read_checkpoint
 from wisp.training.recipes import NETWORKS
 
 OPSET: Final = 17
@@ -82,12 +83,7 @@ def load_checkpoint(checkpoint: Path, part: str | None = None) -> tuple[str, nn.
         InputError: no such checkpoint, not one of ours, or `part` is not in its run.
     """
     accepted = "best.pt of a training run is accepted"
-    try:
-        state: Mapping[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise InputError(checkpoint, "does not exist", accepted) from error
-    except Exception as error:  # torch raises whatever the bytes lead it to
-        raise InputError(checkpoint, "is no checkpoint", accepted) from error
+    state = read_checkpoint(checkpoint, accepted)
     if "recipe" not in state:
         raise InputError(checkpoint, "is no checkpoint of a wisp run", accepted)
     recipe = json.loads(state["recipe"])

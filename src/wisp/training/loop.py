@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from wisp.errors import InputError
+from wisp.networks.checkpoints import read_checkpoint
 from wisp.training import pictures
 from wisp.training.data.loader import Batch, Source, loader, to_batch
 
@@ -283,7 +284,7 @@ class _Run:
 
     def load(self, path: Path) -> list[dict[str, float]]:
         """Restore what `save` wrote; returns the history."""
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = read_checkpoint(path, "checkpoint.pt of this run is accepted")
         if state["recipe"] != _recipe(self.task):
             raise InputError(path, "belongs to another recipe", f"{state['recipe']} is accepted")
         for name, network in self.bare.items():

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from wisp.errors import InputError
+from wisp.networks.checkpoints import read_checkpoint
 
 IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
 IMAGENET_STD: Final = (0.229, 0.224, 0.225)
@@ -125,9 +126,9 @@ class MobileNetV2(nn.Module):
         """Load torchvision's ``mobilenet_v2`` checkpoint (ImageNet), strictly but for its classifier.
 
         Raises:
-            InputError: the file holds other parameters.
+            InputError: the file is missing or holds other parameters.
         """
-        state: Mapping[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+        state = read_checkpoint(path, "torchvision's mobilenet_v2 checkpoint is accepted")
         wanted = {k: v for k, v in state.items() if not k.startswith(("classifier.", "features.18."))}
         self._load(path, wanted, IMAGENET_MEAN, IMAGENET_STD)
 
@@ -140,12 +141,17 @@ class MobileNetV2(nn.Module):
         keep the batch norms frozen (`wisp.training.freezing.freeze_batch_norm`).
 
         Raises:
-            InputError: the file is not that network.
+            InputError: the file is missing or is not that network.
         """
         import onnx
         from onnx import numpy_helper
 
-        graph = onnx.load(str(path)).graph
+        try:
+            graph = onnx.load(str(path)).graph
+        except FileNotFoundError as error:
+            raise InputError(path, "does not exist", "MODNet's ONNX is accepted") from error
+        except Exception as error:  # protobuf raises whatever the bytes lead it to
+            raise InputError(path, "is no ONNX file", "MODNet's ONNX is accepted") from error
         initialisers = {i.name: i for i in graph.initializer}
         convolutions = iter([node for node in graph.node if node.op_type == "Conv"])
         state: dict[str, Tensor] = {}

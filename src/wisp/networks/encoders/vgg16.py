@@ -7,7 +7,6 @@ Real-Time Style Transfer and Super-Resolution") use.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from wisp.errors import InputError
+from wisp.networks.checkpoints import read_checkpoint
 from wisp.networks.encoders.mobilenetv2 import IMAGENET_MEAN, IMAGENET_STD
 
 STAGES: Final = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
@@ -65,12 +65,7 @@ class VGG16(nn.Module):
             InputError: the file is missing or holds something else.
         """
         accepted = "torchvision's vgg16 checkpoint is accepted"
-        try:
-            state: Mapping[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-        except FileNotFoundError as error:
-            raise InputError(path, "does not exist", accepted) from error
-        except Exception as error:  # torch raises whatever the bytes lead it to
-            raise InputError(path, "is no checkpoint", accepted) from error
+        state = read_checkpoint(path, accepted)
         try:
             self.load_state_dict({k: v for k, v in state.items() if not k.startswith("classifier.")})
         except RuntimeError as error:

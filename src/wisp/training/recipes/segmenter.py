@@ -19,7 +19,6 @@ import torch
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
-from wisp.errors import InputError
 from wisp.networks.deeplab import DeepLabV3Plus
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 from wisp.training import losses, validation
@@ -78,12 +77,10 @@ def load_encoder(encoder: MobileNetV2, weights: Path | None) -> None:
     """Start an encoder from torchvision's checkpoint (``.pth``) or MODNet's ONNX file; at random from None.
 
     Raises:
-        InputError: the file is neither.
+        InputError: the file is missing or neither.
     """
     if weights is None:
         return
-    if not weights.is_file():
-        raise InputError(weights, "does not exist", "MobileNetV2 weights (.pth, .onnx) are accepted")
     load = encoder.load_modnet if weights.suffix == ".onnx" else encoder.load_torchvision
     load(weights)
 
