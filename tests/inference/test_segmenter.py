@@ -3,7 +3,7 @@ import pytest
 
 from tiny_networks import bright_disc, write_segmenter
 from wisp.errors import InputError
-from wisp.inference.segmenter import segment
+from wisp.inference.segmenter import segment, without_doubtful_regions
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +33,31 @@ def test_odd_sizes(network, size):
 
 
 def test_values_are_the_networks_own(network):
-    """Nothing is stretched: a photo that the network is unsure about keeps its low mask."""
-    unsure = np.full((64, 48, 3), 0.47, np.float32)
-    mask = segment(unsure, model=network, precision="fp32")
-    np.testing.assert_allclose(mask, 1 / (1 + np.exp(40 * 0.03)), atol=1e-3)
+    """Nothing is stretched: beside a subject, what the network is unsure about keeps its low values."""
+    image = np.full((416, 312, 3), 0.47, np.float32)
+    image[:208] = 0.7
+    mask = segment(image, model=network, precision="fp32")
+    np.testing.assert_allclose(mask[220:], 1 / (1 + np.exp(40 * 0.03)), atol=1e-3)
+    np.testing.assert_allclose(mask[:200], 1 / (1 + np.exp(-40 * 0.2)), atol=1e-3)
+
+
+def test_a_photo_in_which_nothing_is_sure_has_no_subject(network):
+    assert segment(np.full((64, 48, 3), 0.55, np.float32), model=network).max() == 0
+
+
+def test_regions_without_a_sure_pixel_are_left_out():
+    mask = np.zeros((20, 30), np.float32)
+    mask[2:6, 2:6] = 0.9  # a rock that looks a little like somebody
+    mask[10:15, 10:15] = 0.5
+    mask[12, 12] = 0.97
+    mask[15, 15] = 0.06  # touches the second region at a corner: a wisp of it
+    mask[0, 29] = 0.04
+    expected = mask.copy()
+    expected[:9] = 0
+    np.testing.assert_array_equal(without_doubtful_regions(mask), expected)
+    assert not without_doubtful_regions(np.zeros((1, 1), np.float32)).any()
+    full = np.ones((3, 4), np.float32)
+    np.testing.assert_array_equal(without_doubtful_regions(full), full)
 
 
 def test_onnx_runtime_gives_the_same_mask(network, monkeypatch):

@@ -9,12 +9,18 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from scipy import ndimage
 
 from wisp.arrays import Float, Image, Mask, check_image
 from wisp.errors import InputError
 from wisp.inference.models import Model, find_model, verified_file
 from wisp.inference.resampling import resize
 from wisp.inference.sessions import Device, Precision, Session, open_session
+
+FLOOR: Final = 0.05
+"""Below this, nothing speaks for a subject: the trimap's threshold for known background."""
+SURE: Final = 0.95
+"""From this on a pixel is surely subject: the trimap's threshold for known foreground."""
 
 
 def segment(
@@ -27,7 +33,8 @@ def segment(
     """A soft mask of the subject.
 
     The network sees the whole photo, its long side resized to the network's input size and its proportions
-    kept; the mask is resized to the photo's size. Its values are the network's own, never stretched.
+    kept; the mask is resized to the photo's size. Its values are the network's own, never stretched, but
+    regions that it is not sure of are left out (`without_doubtful_regions`).
 
     Args:
         image: float32 (H, W, 3), sRGB-encoded, [0, 1], of any size.
@@ -49,7 +56,26 @@ def segment(
     seen_height, seen_width = max(1, round(height * scale)), max(1, round(width * scale))
     seen = _pad(resize(image, seen_height, seen_width), row.multiple)
     mask = _run(session, row, np.ascontiguousarray(seen.transpose(2, 0, 1)[None]))
-    return resize(mask[:seen_height, :seen_width], height, width).clip(0, 1)
+    mask = without_doubtful_regions(mask[:seen_height, :seen_width])
+    return resize(mask, height, width).clip(0, 1)
+
+
+def without_doubtful_regions(mask: Mask) -> Mask:
+    """The mask without the regions in which no pixel is surely subject.
+
+    A region is an 8-connected set of pixels of at least `FLOOR`. People have a core of which the network is
+    sure; what only resembles them, a rock or a statue far away, mostly has not (docs/decisions/005).
+
+    Args:
+        mask: float32 (H, W), [0, 1].
+
+    Returns:
+        float32 (H, W): the mask where a region reaches `SURE`, 0 elsewhere.
+    """
+    regions, count = ndimage.label(mask >= FLOOR, np.ones((3, 3)))
+    peaks = np.asarray(ndimage.maximum(mask, regions, np.arange(1, count + 1)), np.float32)
+    sure = np.concatenate([[False], peaks >= SURE])
+    return np.where(sure[regions], mask, np.float32(0))
 
 
 def session_of(model: Model, *, device: Device = "auto", precision: Precision = "auto") -> Session:
