@@ -24,7 +24,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.optim import Adam, AdamW, Optimizer
 
 from wisp.errors import InputError
@@ -40,6 +39,7 @@ from wisp.networks.portrait import (
 from wisp.training import losses, validation
 from wisp.training.data import datasets
 from wisp.training.data.loader import Batch
+from wisp.training.data.masks import MaskDamage, coarsen, damage_mask, segment
 from wisp.training.data.synthesis import Samples, Synthesis
 from wisp.training.export import load_checkpoint
 from wisp.training.freezing import freeze, freeze_batch_norm
@@ -84,25 +84,6 @@ PAPER = Coefficients(adversarial=1, perceptual=10, alpha=25, border=50, coeffici
 SUPERVISED = Coefficients(
     l1=1, cross_entropy=0.3, laplacian=0.5, border=0.5, coefficient=0.25, refined=1, refined_laplacian=0.5
 )
-
-
-@dataclass(frozen=True)
-class MaskDamage:
-    """How coarse masks are damaged in training; each with its own chance, lengths as shares of the height.
-
-    Attributes:
-        kept: chance that a mask stays as it is.
-        blur: largest deviation of a Gaussian.
-        shift: largest shift either way.
-        grow: largest radius of a dilation or an erosion.
-        patch: chance that a rectangle is lost or made up.
-    """
-
-    kept: float = 0.25
-    blur: float = 0.02
-    shift: float = 0.02
-    grow: float = 0.025
-    patch: float = 0.15
 
 
 @dataclass(frozen=True)
@@ -155,7 +136,7 @@ class MobileRecipe:
         refined_laplacian=0.5,
         adversarial=0.01,
     )
-    damage: MaskDamage = MaskDamage()
+    damage: MaskDamage = field(default_factory=MaskDamage)
     synthesis: Synthesis = field(
         default_factory=lambda: Synthesis(
             size=320,
@@ -198,7 +179,7 @@ class PaperRecipe:
     segmenter_size: int = 640
     coefficients: Coefficients = PAPER
     adversarial: Coefficients = PAPER
-    damage: MaskDamage = MaskDamage()
+    damage: MaskDamage = field(default_factory=MaskDamage)
     synthesis: Synthesis = field(default_factory=lambda: Synthesis(size=(768, 1280), kinds=("composite",)))
     schedule: Schedule = field(
         default_factory=lambda: Schedule(
@@ -429,96 +410,6 @@ def network(recipe: MobileRecipe | PaperRecipe, encoder_weights: Path | None = N
     load_encoder(content.encoder, encoder_weights)
     freeze_batch_norm(content.encoder)
     return built
-
-
-def coarsen(alpha: Tensor) -> Tensor:
-    """A segmentation of the true alpha: thresholded at a quarter of the resolution and enlarged again.
-
-    Args:
-        alpha: (N, 1, H, W), H and W multiples of 4.
-
-    Returns:
-        (N, 1, H, W), soft only where it was enlarged.
-    """
-    small = (functional.avg_pool2d(alpha, 4) > 0.5).to(alpha.dtype)
-    return functional.interpolate(small, scale_factor=4, mode="bilinear", align_corners=False)
-
-
-def segment(segmenter: nn.Module, image: Tensor, longest: int) -> Tensor:
-    """The segmenter's soft mask of a batch, seen at reduced size.
-
-    Args:
-        segmenter: image → logits.
-        image: (N, 3, H, W), [0, 1].
-        longest: the longer side it is shrunk to, never enlarged; sides become multiples of 32.
-
-    Returns:
-        (N, 1, H, W), [0, 1].
-    """
-    height, width = image.shape[2:]
-    factor = min(1.0, longest / max(height, width))
-    size = [max(32, round(side * factor / 32) * 32) for side in (height, width)]
-    small = functional.interpolate(image, size=size, mode="bilinear", align_corners=False, antialias=True)
-    mask = torch.sigmoid(segmenter(small).float())
-    return functional.interpolate(mask, size=(height, width), mode="bilinear", align_corners=False)
-
-
-def damage_mask(mask: Tensor, damage: MaskDamage) -> Tensor:
-    """Masks as a worse segmenter would give them, each sample with damage of its own (torch's generator).
-
-    Args:
-        mask: (N, 1, H, W), [0, 1], H and W multiples of 4.
-        damage: how much.
-
-    Returns:
-        (N, 1, H, W), [0, 1].
-    """
-    samples = [sample if _chance(damage.kept) else _damaged(sample[None], damage)[0] for sample in mask]
-    return torch.stack(samples)
-
-
-def _damaged(mask: Tensor, damage: MaskDamage) -> Tensor:
-    """One mask (1, 1, H, W), at a quarter of its resolution."""
-    x = functional.avg_pool2d(mask, 4)
-    height, width = x.shape[2:]
-    radius = round(_uniform(-damage.grow, damage.grow) * height)
-    if radius:
-        side = 2 * abs(radius) + 1
-        sign = 1 if radius > 0 else -1
-        x = sign * functional.max_pool2d(sign * x, side, 1, abs(radius))
-    dy, dx = (round(_uniform(-damage.shift, damage.shift) * height) for _ in range(2))
-    margin = max(abs(dy), abs(dx))
-    padded = functional.pad(x, (margin, margin, margin, margin), mode="replicate")
-    x = padded[:, :, margin - dy : margin - dy + height, margin - dx : margin - dx + width]
-    if _chance(damage.patch):
-        h, w = (max(1, round(_uniform(0.05, 0.25) * side)) for side in (height, width))
-        top, left = int(_uniform(0, height - h)), int(_uniform(0, width - w))
-        x = x.clone()
-        x[:, :, top : top + h, left : left + w] = float(_chance(0.5))
-    sigma = _uniform(0, damage.blur) * height
-    if sigma > 0.2:
-        x = _gaussian(x, sigma)
-    return functional.interpolate(x, scale_factor=4, mode="bilinear", align_corners=False)
-
-
-def _gaussian(x: Tensor, sigma: float) -> Tensor:
-    reach = max(1, round(3 * sigma))
-    place = torch.arange(-reach, reach + 1, dtype=x.dtype, device=x.device)
-    line = torch.exp(-0.5 * (place / sigma) ** 2)
-    line = line / line.sum()
-    x = functional.pad(x, (reach, reach, reach, reach), mode="replicate")
-    with torch.autocast(x.device.type, enabled=False):
-        return functional.conv2d(functional.conv2d(x, line.view(1, 1, 1, -1)), line.view(1, 1, -1, 1)).clamp(
-            0, 1
-        )
-
-
-def _uniform(low: float, high: float) -> float:
-    return low + (high - low) * float(torch.rand(()))
-
-
-def _chance(probability: float) -> bool:
-    return float(torch.rand(())) < probability
 
 
 def _segmenter(checkpoint: Path) -> nn.Module:
