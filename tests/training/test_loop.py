@@ -11,7 +11,7 @@ from torch import nn
 from wisp.errors import InputError
 from wisp.training import losses
 from wisp.training.data.synthesis import Example
-from wisp.training.loop import Schedule, Validation, fit
+from wisp.training.loop import Schedule, Validation, fit, uses_bf16
 
 SCHEDULE = Schedule(steps=6, batch=2, warm_up=2, validate_every=3, checkpoint_every=3, seed=5)
 
@@ -141,6 +141,16 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
             task=ToyTask(rate=float("inf")),
         )
     assert not (tmp_path / "run/best.pt").exists()
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_precision_follows_the_cpu_unless_told(native, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: native, raising=False)
+    assert uses_bf16("auto") is native
+    assert uses_bf16("bf16")
+    assert not uses_bf16("fp32")
 
 
 def test_rate_rises_then_falls_along_a_cosine():

@@ -133,7 +133,7 @@ def fit(
         schedule: how long and how fast.
         out: folder for everything that a run writes; made when missing.
         resume: go on from ``out/checkpoint.pt``.
-        precision: ``auto`` (bf16), ``bf16`` or ``fp32``.
+        precision: ``auto`` (bf16 where the device computes in it), ``bf16`` or ``fp32``.
         workers: processes that make samples; 0 makes them in between the steps.
         report: receives one line now and then.
 
@@ -149,7 +149,7 @@ def fit(
     _check_start(checkpoint, resume)
     out.mkdir(parents=True, exist_ok=True)
     AcceleratorState._reset_state()  # it is global, and an earlier run may have asked for another precision
-    accelerator = Accelerator(mixed_precision="no" if precision == "fp32" else "bf16")
+    accelerator = Accelerator(mixed_precision="bf16" if uses_bf16(precision) else "no")
     set_seed(schedule.seed)
     run = _Run(task, schedule, accelerator)
     history = run.load(checkpoint) if resume else []
@@ -193,6 +193,19 @@ def fit(
             _replace(out / "history.json", json.dumps(history, indent=1).encode())
     accelerator.end_training()
     return out / "best.pt"
+
+
+def uses_bf16(precision: str) -> bool:
+    """Whether a run casts to bf16: as asked, or for ``auto`` where the device has instructions for it.
+
+    A CPU without them emulates bf16, which is slower than fp32.
+    """
+    if precision != "auto":
+        return precision == "bf16"
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported())
+    names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, name, bool)() for name in names)
 
 
 class _Run:
