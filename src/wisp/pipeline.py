@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 
 from wisp.arrays import (
-    UNKNOWN,
     Alpha,
     Background,
     Image,
@@ -30,10 +29,13 @@ from wisp.compositing.backgrounds import fit as fit_background
 from wisp.compositing.over import over
 from wisp.errors import InputError
 from wisp.foreground import estimate_foreground
+from wisp.inference.cleaning import clean
+from wisp.inference.models import DEFAULTS
+from wisp.inference.portrait import portrait
 from wisp.inference.segmenter import segment
 from wisp.inference.sessions import Device, Precision
 from wisp.io.images import read_grey, read_photo, read_trimap
-from wisp.trimap import trimap_from_mask
+from wisp.trimap import mask_from_trimap, trimap_from_mask, with_known
 
 Method: TypeAlias = Literal["auto", "portrait", "dim", "dlmn", "closed-form", "knn", "random-walk"]
 Refinement: TypeAlias = Literal["none", "guided-filter"]
@@ -49,8 +51,8 @@ class Result:
     Attributes:
         matte: alpha and foreground, of the photo's size.
         mask: the soft mask that was used, given or found; None when a trimap or an alpha was given.
-        trimap: the trimap that was used, given or made; None when an alpha was given.
-        solution: what the solver did; None when there was nothing to solve.
+        trimap: the trimap that was used, given or made; None when there was none.
+        solution: what the solver did; None when a network found alpha or there was nothing to solve.
         notes: what the user should know, each a short sentence without a full stop.
     """
 
@@ -86,23 +88,61 @@ def run(
     if alpha is not None:
         check_same_size("alpha", check_alpha(alpha), "image", image)
         return Result(Matte(alpha, estimate_foreground(image, alpha)))
-    if trimap is None:
-        if mask is None:
-            mask = segment(image, model=model, device=device, precision=precision)
+    if trimap is not None:
+        check_same_size("trimap", check_trimap(trimap), "image", image)
+    if mask is not None:
         check_same_size("mask", check_alpha(mask, "mask"), "image", image)
-        trimap = trimap_from_mask(mask)
-    trimap = check_trimap(trimap)
-    check_same_size("trimap", trimap, "image", image)
-    if mask is not None and not trimap.any():
-        return Result(Matte(np.zeros(trimap.shape, np.float32), image), mask, trimap, notes=(NO_SUBJECT,))
-    solution = _solve(image, trimap, method)
-    alpha = solution.alpha
+    found = _estimate(image, method, trimap, mask, model=model, device=device, precision=precision)
+    alpha, trimap = found.alpha, found.trimap
+    if found.mask is not None and not alpha.any():
+        return Result(Matte(alpha, image), found.mask, trimap, notes=(NO_SUBJECT,))
     if refine == "guided-filter":
-        alpha = np.where(trimap == UNKNOWN, guided_filter(image, alpha), alpha)
+        alpha = guided_filter(image, alpha)
+        alpha = alpha if trimap is None else with_known(alpha, trimap)
     if opacity is not None:
         check_same_size("opacity", check_alpha(opacity, "opacity"), "image", image)
         alpha = np.minimum(alpha, opacity)
-    return Result(Matte(alpha, estimate_foreground(image, alpha)), mask, trimap, solution, _notes(solution))
+    matte = Matte(alpha, estimate_foreground(image, alpha))
+    return Result(matte, found.mask, trimap, found.solution, _notes(found.solution))
+
+
+class _Estimate(NamedTuple):
+    """Alpha and what it was estimated from."""
+
+    alpha: Alpha
+    mask: Mask | None = None
+    trimap: Trimap | None = None
+    solution: Solution | None = None
+
+
+def _estimate(
+    image: Image,
+    method: Method,
+    trimap: Trimap | None,
+    mask: Mask | None,
+    *,
+    model: str | Path | None,
+    device: Device,
+    precision: Precision,
+) -> _Estimate:
+    """Alpha by the method asked for; what it needs and was not given is found first."""
+    if method == "auto":
+        method = DEFAULT_METHOD
+    if method == "portrait":
+        if trimap is not None:
+            guess = mask_from_trimap(trimap)
+            alpha = portrait(image, guess, model=model, device=device, precision=precision)
+            return _Estimate(with_known(alpha, trimap), trimap=trimap)
+        if mask is None:
+            mask = segment(image, device=device, precision=precision)
+        alpha = portrait(image, mask, model=model, device=device, precision=precision)
+        return _Estimate(clean(alpha), mask)
+    if trimap is None:
+        if mask is None:
+            mask = segment(image, model=model, device=device, precision=precision)
+        trimap = trimap_from_mask(mask)
+    solution = METHODS[method](image, trimap)
+    return _Estimate(solution.alpha, mask, trimap, solution)
 
 
 def cutout(
@@ -178,7 +218,8 @@ def estimate_alpha(image: Image, trimap: Trimap, *, method: Method = "auto") -> 
     """
     check_same_size("trimap", check_trimap(trimap), "image", check_image(image))
     check_method(method)
-    return _solve(image, trimap, method).alpha
+    found = _estimate(image, method, trimap, None, model=None, device="auto", precision="auto")
+    return found.alpha
 
 
 def composite(
@@ -213,20 +254,17 @@ def composite(
 
 def check_method(method: str) -> None:
     """Raise `InputError` unless `method` is one that this version has."""
-    if method != "auto" and method not in METHODS:
+    available = ("auto", *(["portrait"] if "portrait" in DEFAULTS else []), *METHODS)
+    if method not in available:
         known = method in get_args(Method)
         problem = f"{method} is not available in this version" if known else f"is {method!r}"
-        raise InputError("method", problem, f"auto, {', '.join(METHODS)} are accepted")
+        raise InputError("method", problem, f"{', '.join(available)} are accepted")
 
 
 def _check_one_guidance(**guidance: object) -> None:
     given = [name for name, array in guidance.items() if array is not None]
     if len(given) > 1:
         raise InputError(" and ".join(given), "are both given", "at most one guidance is accepted")
-
-
-def _solve(image: Image, trimap: Trimap, method: Method) -> Solution:
-    return METHODS[DEFAULT_METHOD if method == "auto" else method](image, trimap)
 
 
 def _notes(solution: Solution | None) -> tuple[str, ...]:

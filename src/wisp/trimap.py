@@ -113,6 +113,17 @@ def random_trimap(
     return _trimap(alpha > 1 - _HALF_STEP, alpha >= _HALF_STEP, erosion=inward, dilation=outward)
 
 
+def mask_from_trimap(trimap: Trimap) -> Mask:
+    """A soft mask that says what a trimap knows: 0, 1, and 0.5 where it is unknown; float32 (H, W)."""
+    return check_trimap(trimap).astype(np.float32) / np.float32(FOREGROUND)
+
+
+def with_known(alpha: Alpha, trimap: Trimap) -> Alpha:
+    """Alpha where a trimap is unknown, elsewhere what it knows: exactly 0 or 1; float32 (H, W)."""
+    known = (trimap == FOREGROUND).astype(np.float32)
+    return np.where(trimap == UNKNOWN, alpha, known)
+
+
 def subject_size(mask: Mask) -> float:
     """The square root of the subject's area, in pixels: the side of the square that covers as much.
 

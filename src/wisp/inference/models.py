@@ -18,8 +18,7 @@ class Model:
 
     Attributes:
         name: what ``--model`` and ``wisp models`` call it.
-        family: what it does, hence which inputs and outputs it has: a ``segmenter`` maps ``image``, float32
-            (N, 3, H, W), sRGB-encoded RGB in [0, 1], to ``mask``, float32 (N, 1, H, W) in [0, 1].
+        family: what it does, hence which inputs and outputs it has, a key of `FAMILIES`.
         file: the ONNX file: a name inside ``wisp/weights``, or the path of the user's own file.
         url: where the file comes from; empty when it comes with wisp or is the user's own.
         size: of the file, in bytes; 0 for the user's own.
@@ -80,6 +79,13 @@ MODELS: Final[dict[str, Model]] = {
 DEFAULTS: Final[dict[str, str]] = {"segmenter": "segmenter-mobile"}
 """The network that is used for each family unless another is asked for."""
 
+FAMILIES: Final[dict[str, str]] = {
+    "segmenter": "image (N, 3, H, W) → mask (N, 1, H, W)",
+    "portrait": "image (N, 3, H, W) and mask (N, 1, H, W) → alpha (N, 1, H, W)",
+    "portrait-refinement": "image (P, 3, 64, 64) and alpha (P, 1, 64, 64) → residual (P, 1, 64, 64)",
+}
+"""Named inputs and outputs, float32; images are sRGB-encoded RGB in [0, 1], masks and alphas in [0, 1]."""
+
 
 def find_model(name_or_file: str | Path | None, family: str = "segmenter") -> Model:
     """The row of a network.
@@ -117,6 +123,23 @@ def find_model(name_or_file: str | Path | None, family: str = "segmenter") -> Mo
         names = ", ".join(model.name for model in MODELS.values() if model.family == family)
         raise InputError(name_or_file, f"is a {known.family}", f"a {family} is accepted: {names}")
     return known
+
+
+def refinement_of(model: Model) -> Model:
+    """The border refinement that goes with a portrait network.
+
+    That of a shipped network is named after it. Beside a user's own ``FILE.onnx`` it is
+    ``FILE-refinement.onnx``; where there is none, the default one takes its place, which depends on no
+    generator.
+
+    Args:
+        model: a row of the family ``portrait``.
+    """
+    family = "portrait-refinement"
+    if model.shipped:
+        return find_model(f"{model.name}-refinement", family)
+    beside = model.path.with_name(f"{model.path.stem}-refinement{model.path.suffix}")
+    return find_model(beside if beside.is_file() else None, family)
 
 
 def verified_file(model: Model) -> Path:

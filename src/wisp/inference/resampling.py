@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from wisp.arrays import Float
@@ -44,3 +46,11 @@ def resize(values: Float, height: int, width: int) -> Float:
         )
     resized = np.frombuffer(image.write_to_memory(), np.float32)
     return resized.reshape(height, width, *values.shape[2:])
+
+
+def pad_to_multiple(values: Float, multiple: int) -> Float:
+    """Repeat the last row and column until both sides are multiples of `multiple`: float32 (H, W[, C])."""
+    height, width = values.shape[:2]
+    below = math.ceil(height / multiple) * multiple - height
+    right = math.ceil(width / multiple) * multiple - width
+    return np.pad(values, ((0, below), (0, right)) + ((0, 0),) * (values.ndim - 2), mode="edge")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from functools import cache
 from pathlib import Path
@@ -14,7 +13,7 @@ from scipy import ndimage
 from wisp.arrays import Float, Image, Mask, check_image
 from wisp.errors import InputError
 from wisp.inference.models import Model, find_model, verified_file
-from wisp.inference.resampling import resize
+from wisp.inference.resampling import pad_to_multiple, resize
 from wisp.inference.sessions import Device, Precision, Session, open_session
 
 FLOOR: Final = 0.05
@@ -54,7 +53,7 @@ def segment(
     height, width = image.shape[:2]
     scale = row.input_size / max(height, width)
     seen_height, seen_width = max(1, round(height * scale)), max(1, round(width * scale))
-    seen = _pad(resize(image, seen_height, seen_width), row.multiple)
+    seen = pad_to_multiple(resize(image, seen_height, seen_width), row.multiple)
     mask = _run(session, row, np.ascontiguousarray(seen.transpose(2, 0, 1)[None]))
     mask = without_doubtful_regions(mask[:seen_height, :seen_width])
     return resize(mask, height, width).clip(0, 1)
@@ -107,11 +106,3 @@ def _run(session: Session, model: Model, batch: Float) -> Mask:
         raise wrong
     first: Mask = mask[0, 0]
     return first
-
-
-def _pad(image: Image, multiple: int) -> Image:
-    """Repeat the last row and column until both sides are multiples of `multiple`."""
-    height, width = image.shape[:2]
-    below = math.ceil(height / multiple) * multiple - height
-    right = math.ceil(width / multiple) * multiple - width
-    return np.pad(image, ((0, below), (0, right), (0, 0)), mode="edge")

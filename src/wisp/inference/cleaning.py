@@ -1,0 +1,121 @@
+"""What networks leave in an alpha that no subject has: haze, stray islands and pinholes.
+
+Every limit is relative to the subject's size (`wisp.trimap.subject_size`), so that the same photo enlarged is
+cleaned alike. Wisps stay: faint pixels beside stronger ones are no haze, and what lies close to the subject
+is no island, however small and faint.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from wisp.arrays import Alpha, check_alpha
+from wisp.trimap import subject_size
+
+HAZE: Final = 0.03
+"""Alpha below this is haze unless something stronger is near; above 1 − this, alike."""
+STRONGER: Final = 0.1
+"""What keeps faint pixels beside it."""
+REACH: Final = 0.005
+"""How near that must be, as a share of the subject's size."""
+CLOSE: Final = 0.03
+"""Islands nearer to a kept region than this share of the subject's size stay: loose strands, fringes."""
+ISLAND: Final = 0.003
+"""Islands with less than this share of the largest region's area go; others need a core that is solid."""
+PINHOLE: Final = 0.006
+"""Enclosed holes with a smaller side, as a share of the subject's size, are filled."""
+
+_Region = npt.NDArray[np.bool_]
+_EIGHT: Final = np.ones((3, 3), bool)
+
+
+def clean(alpha: Alpha) -> Alpha:
+    """Alpha without haze, stray islands and pinholes.
+
+    Args:
+        alpha: float32 (H, W), [0, 1].
+
+    Returns:
+        float32 (H, W), [0, 1]; a copy.
+
+    Raises:
+        InputError: not float32 (H, W).
+    """
+    check_alpha(alpha)
+    size = subject_size(alpha)
+    if size == 0:
+        return alpha.copy()
+    cleaned = _without_haze(alpha, max(1, round(REACH * size)))
+    stray = _stray(cleaned, size)
+    cleaned[stray] = 0
+    cleaned[_pinholes(cleaned, size)] = 1
+    return cleaned
+
+
+def _without_haze(alpha: Alpha, reach: int) -> Alpha:
+    """0 where alpha is faint and nothing stronger lies within `reach` pixels; 1 where nearly 1, alike."""
+    cleaned = alpha.copy()
+    faint = (alpha > 0) & (alpha < HAZE)
+    cleaned[faint & ~_near(alpha > STRONGER, reach)] = 0
+    dense = (alpha < 1) & (alpha > 1 - HAZE)
+    cleaned[dense & ~_near(alpha < 1 - STRONGER, reach)] = 1
+    return cleaned
+
+
+def _near(region: _Region, reach: int) -> _Region:
+    """Within `reach` pixels of `region`, along rows and columns."""
+    near: _Region = ndimage.maximum_filter(region, size=2 * reach + 1, mode="constant")
+    return near
+
+
+def _stray(alpha: Alpha, size: float) -> _Region:
+    """The islands: small or nowhere solid, and far from all that is neither."""
+    regions, count = ndimage.label(alpha > 0, _EIGHT)
+    if count < 2:
+        return np.zeros(alpha.shape, bool)
+    areas = np.bincount(regions.ravel(), alpha.ravel(), count + 1)
+    solid = np.bincount(regions.ravel(), (alpha > 0.95).ravel(), count + 1)
+    areas[0] = 0
+    kept = (areas >= ISLAND * areas.max()) & (solid >= 0.25 * areas)
+    kept[areas.argmax()] = True
+    kept[0] = True
+    if kept.all():
+        return np.zeros(alpha.shape, bool)
+    main: _Region = kept[regions] & (regions > 0)
+    distance = _distance(main, math.ceil(CLOSE * size))
+    nearest = np.asarray(ndimage.minimum(distance, regions, np.arange(count + 1)))
+    gone = ~kept & (nearest > 0)
+    stray: _Region = gone[regions]
+    return stray
+
+
+def _distance(region: _Region, reach: int) -> npt.NDArray[Any]:
+    """0 within `reach` pixels of `region`, 1 beyond; on a grid of `reach` / 4 pixels, hence fast."""
+    step = max(1, reach // 4)
+    height, width = region.shape
+    rows, columns = -(-height // step), -(-width // step)
+    padded = np.zeros((rows * step, columns * step), bool)
+    padded[:height, :width] = region
+    coarse: _Region = padded.reshape(rows, step, columns, step).max(axis=(1, 3))
+    near = _near(coarse, math.ceil(reach / step))
+    far = np.repeat(np.repeat(~near, step, 0), step, 1)[:height, :width]
+    return far.astype(np.uint8)
+
+
+def _pinholes(alpha: Alpha, size: float) -> _Region:
+    """Enclosed regions that are not solid and smaller than `PINHOLE` of the subject's size squared."""
+    open_regions, count = ndimage.label(alpha < 0.97)
+    if count < 2:
+        return np.zeros(alpha.shape, bool)
+    areas = np.bincount(open_regions.ravel(), minlength=count + 1)
+    small = areas <= max(4.0, (PINHOLE * size) ** 2)
+    small[0] = False
+    edges = (open_regions[0], open_regions[-1], open_regions[:, 0], open_regions[:, -1])
+    small[np.unique(np.concatenate(edges))] = False
+    holes: _Region = small[open_regions]
+    return holes
