@@ -52,3 +52,49 @@ def bright_disc(height, width, *, radius=0.3, softness=2.0):
     ground = np.dstack([0.1 + 0.1 * columns / width, 0.1 + 0.1 * rows / height, np.full_like(rows, 0.15)])
     image = alpha[..., None] * subject + (1 - alpha[..., None]) * ground
     return image.astype(np.float32), alpha
+
+
+def write_portrait(path, *, output="alpha", bias=0.0):
+    """alpha = sigmoid(GAIN · (mean of the channels − 0.5) + bias) · (mask > 0.3)."""
+    channels = 3
+    initialisers = [
+        numpy_helper.from_array(np.full((1, channels, 1, 1), GAIN / channels, np.float32), "weights"),
+        numpy_helper.from_array(np.full(1, bias - GAIN / 2, np.float32), "bias"),
+        numpy_helper.from_array(np.float32(0.3), "threshold"),
+    ]
+    nodes = [
+        helper.make_node("Conv", ["image", "weights", "bias"], ["logits"]),
+        helper.make_node("Sigmoid", ["logits"], ["bright"]),
+        helper.make_node("Greater", ["mask", "threshold"], ["near"]),
+        helper.make_node("Cast", ["near"], ["inside"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["bright", "inside"], [output]),
+    ]
+    return _save(path, nodes, initialisers, {"image": (3, "h", "w"), "mask": (1, "h", "w")}, output)
+
+
+def write_refinement(path, *, output="residual"):
+    """residual = sigmoid(GAIN · (mean of the channels − 0.5)) − alpha: alpha then follows the image."""
+    initialisers = [
+        numpy_helper.from_array(np.full((1, 3, 1, 1), GAIN / 3, np.float32), "weights"),
+        numpy_helper.from_array(np.full(1, -GAIN / 2, np.float32), "bias"),
+    ]
+    nodes = [
+        helper.make_node("Conv", ["image", "weights", "bias"], ["logits"]),
+        helper.make_node("Sigmoid", ["logits"], ["bright"]),
+        helper.make_node("Sub", ["bright", "alpha"], [output]),
+    ]
+    return _save(path, nodes, initialisers, {"image": (3, 64, 64), "alpha": (1, 64, 64)}, output)
+
+
+def _save(path, nodes, initialisers, inputs, output):
+    """Write a graph with inputs and one output of shape (N, …)."""
+    described = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", *shape])
+        for name, shape in inputs.items()
+    ]
+    results = [helper.make_tensor_value_info(output, TensorProto.FLOAT, ["n", 1, "out_h", "out_w"])]
+    graph = helper.make_graph(nodes, "tiny", described, results, initialisers)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.checker.check_model(model)
+    onnx.save(model, str(path))
+    return path

@@ -19,9 +19,9 @@ from wisp.trimap import subject_size
 
 HAZE: Final = 0.03
 """Alpha below this is haze unless something stronger is near; above 1 − this, alike."""
-STRONGER: Final = 0.1
+STRONGER: Final = 0.06
 """What keeps faint pixels beside it."""
-REACH: Final = 0.005
+REACH: Final = 0.01
 """How near that must be, as a share of the subject's size."""
 CLOSE: Final = 0.03
 """Islands nearer to a kept region than this share of the subject's size stay: loose strands, fringes."""
@@ -50,7 +50,7 @@ def clean(alpha: Alpha) -> Alpha:
     size = subject_size(alpha)
     if size == 0:
         return alpha.copy()
-    cleaned = _without_haze(alpha, max(1, round(REACH * size)))
+    cleaned = _without_haze(alpha, max(3, round(REACH * size)))
     stray = _stray(cleaned, size)
     cleaned[stray] = 0
     cleaned[_pinholes(cleaned, size)] = 1
