@@ -34,6 +34,14 @@ def test_each_scale_is_judged_from_alpha_and_extracted_foreground():
     assert all(torch.equal(a, b) for a, b in zip(hidden, other, strict=True))  # α = 0 hides the image
 
 
+def test_alpha_alone_can_be_judged():
+    networks = PyramidDiscriminators(width=4, scales=1, foreground=False).eval()
+    alpha, image = torch.rand(1, 1, 64, 64), torch.rand(1, 3, 64, 64)
+    (judgement,) = networks(alpha, image)
+    torch.testing.assert_close(judgement, networks.scales[0](alpha))
+    assert torch.equal(networks(alpha, 1 - image)[0], judgement)
+
+
 def test_a_patch_is_seventy_pixels_wide():
     torch.manual_seed(0)
     network = PatchGAN(width=2)

@@ -73,6 +73,9 @@ def test_alpha_and_coefficient_losses_share_the_pixels():
     assert between.item() == pytest.approx((0.4 + 0.05) / 2 * 1.5)
     distrusted = losses.alpha_loss(PREDICTION, TRUTH, GREY, four(1.0, 0.0, 1.0, 1.0))
     assert distrusted.item() == pytest.approx(0.1 * 1.5)
+    assert losses.alpha_loss(PREDICTION, TRUTH, None, weight).item() == pytest.approx((0.1 + 0.3) / 2)
+    alone = losses.alpha_coefficient_loss(PREDICTION, TRUTH, None, weight)
+    assert alone.item() == pytest.approx((0.4 + 0.05) / 2)
 
 
 def test_border_is_dilated_minus_eroded():
@@ -99,6 +102,8 @@ def test_perceptual_is_a_weighted_l1_of_features_of_alpha_and_foreground():
     assert found.item() == pytest.approx(expected.item(), rel=1e-5)
     nothing = losses.perceptual_loss(features, PREDICTION, TRUTH, GREY, torch.zeros(1, 1, 2, 2), (0.5, 2.0))
     assert nothing.item() == 0
+    alone = losses.perceptual_loss(features, PREDICTION, TRUTH, None, torch.ones(1, 1, 2, 2), (0.5, 2.0))
+    assert alone.item() == pytest.approx(expected.item() / 1.5, rel=1e-5)
 
 
 def test_adversarial_losses_are_cross_entropies_summed_over_scales():

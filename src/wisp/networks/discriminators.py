@@ -39,11 +39,14 @@ class PyramidDiscriminators(nn.Module):
     Args:
         width: of each PatchGAN.
         scales: how many.
+        foreground: judge the extracted foreground beside alpha, or alpha alone.
     """
 
-    def __init__(self, width: int = 64, scales: int = 3) -> None:
+    def __init__(self, width: int = 64, scales: int = 3, *, foreground: bool = True) -> None:
         super().__init__()
-        self.scales = nn.ModuleList(PatchGAN(4, width) for _ in range(scales))
+        self.foreground = foreground
+        inputs = 4 if foreground else 1
+        self.scales = nn.ModuleList(PatchGAN(inputs, width) for _ in range(scales))
 
     def forward(self, alpha: Tensor, image: Tensor) -> list[Tensor]:
         """Judge an alpha, true or predicted.
@@ -55,7 +58,7 @@ class PyramidDiscriminators(nn.Module):
         Returns:
             Logits of "true" a scale, (N, 1, h, w) each.
         """
-        subject = torch.cat([alpha, image * alpha], 1)
+        subject = torch.cat([alpha, image * alpha], 1) if self.foreground else alpha
         return [judge(x) for judge, x in zip(self.scales, pyramid(subject, len(self.scales)), strict=True)]
 
 

@@ -78,10 +78,14 @@ class PortraitGenerator(nn.Module):
             (N, 1, H, W); `torch.sigmoid` of it is alpha.
         """
         content = self.content(image)
-        segmentation = self.segmentation(torch.cat([mask, image * mask], 1))
+        segmentation = self.segmentation(self.guidance(image, mask))
         deep = self.residual(torch.cat([content[-1], segmentation[-1]], 1))
         logits: Tensor = self.decoder(deep, content[-2::-1], segmentation[-2::-1])
         return logits
+
+    def guidance(self, image: Tensor, mask: Tensor) -> Tensor:
+        """What the segmentation encoder sees: mask and subject, which is image × mask; (N, 4, H, W)."""
+        return torch.cat([mask, image * mask], 1)
 
 
 class Decoder(nn.Module):
@@ -122,11 +126,12 @@ class Decoder(nn.Module):
         self.head = nn.Conv2d(inputs, 1, 3, padding=1)
 
     def forward(self, x: Tensor, content: Sequence[Tensor], segmentation: Sequence[Tensor]) -> Tensor:
-        """Deepest map and skips, deepest first → logits."""
+        """Deepest map and skips, deepest first → logits; an encoder without skips has none of them."""
         for index, block in enumerate(self.blocks):
             joined = [_double(x)]
             if index < len(content):
                 joined.append(self.narrow_content[index](content[index]))
+            if index < len(segmentation):
                 joined.append(self.narrow_segmentation[index](segmentation[index]))
             x = block(torch.cat(joined, 1))
         logits: Tensor = self.head(x)
@@ -301,10 +306,10 @@ class Portrait(nn.Module):
 
     Args:
         generator: image and mask → logits.
-        refinement: image and alpha → better alpha.
+        refinement: image and alpha → better alpha and coverage, as `BorderRefinement`.
     """
 
-    def __init__(self, generator: PortraitGenerator, refinement: BorderRefinement) -> None:
+    def __init__(self, generator: PortraitGenerator, refinement: nn.Module) -> None:
         super().__init__()
         self.generator, self.refinement = generator, refinement
 

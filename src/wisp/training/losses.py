@@ -68,18 +68,20 @@ def known_region(truth: Tensor) -> Tensor:
     return ((truth < half) | (truth > 1 - half)).to(truth.dtype)
 
 
-def alpha_loss(prediction: Tensor, truth: Tensor, image: Tensor, weight: Tensor) -> Tensor:
+def alpha_loss(prediction: Tensor, truth: Tensor, image: Tensor | None, weight: Tensor) -> Tensor:
     """L1 where the true alpha is 0 or 1, of alpha and of the foreground, which is image × alpha.
+
+    Without an image it is that of alpha alone.
 
     Source: Yaman et al. 2022, "Alpha Matte Generation from Single Input for Portrait Matting", section 3.
     """
     return _alpha_and_foreground(prediction, truth, image, weight * known_region(truth))
 
 
-def alpha_coefficient_loss(prediction: Tensor, truth: Tensor, image: Tensor, weight: Tensor) -> Tensor:
+def alpha_coefficient_loss(prediction: Tensor, truth: Tensor, image: Tensor | None, weight: Tensor) -> Tensor:
     """L1 where the true alpha lies strictly between 0 and 1, of alpha and of the foreground.
 
-    Source: as `alpha_loss`.
+    Without an image, and source: as `alpha_loss`.
     """
     return _alpha_and_foreground(prediction, truth, image, weight * (1 - known_region(truth)))
 
@@ -113,7 +115,7 @@ def perceptual_loss(
     features: Callable[[Tensor], Sequence[Tensor]],
     prediction: Tensor,
     truth: Tensor,
-    image: Tensor,
+    image: Tensor | None,
     weight: Tensor,
     coefficients: Sequence[float] = PERCEPTUAL,
 ) -> Tensor:
@@ -126,13 +128,16 @@ def perceptual_loss(
         features: (N, 3, H, W) in [0, 1] → maps, as many as `coefficients`.
         prediction: alpha, (N, 1, H, W).
         truth: the true one.
-        image: (N, 3, H, W).
+        image: (N, 3, H, W); None compares alpha alone.
         weight: trust, (N, 1, H, W).
         coefficients: of the maps.
     """
     shown = trusted(prediction, truth, weight)
     total = prediction.new_zeros(())
-    for mine, true in ((shown.expand_as(image), truth.expand_as(image)), (image * shown, image * truth)):
+    pairs = [(shown.expand(-1, 3, -1, -1), truth.expand(-1, 3, -1, -1))]
+    if image is not None:
+        pairs.append((image * shown, image * truth))
+    for mine, true in pairs:
         with torch.no_grad():
             wanted = features(true)
         for coefficient, a, b in zip(coefficients, features(mine), wanted, strict=True):
@@ -161,5 +166,6 @@ def discriminator_loss(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor
     return torch.stack(terms).sum()
 
 
-def _alpha_and_foreground(prediction: Tensor, truth: Tensor, image: Tensor, weight: Tensor) -> Tensor:
-    return l1(prediction, truth, weight) + l1(image * prediction, image * truth, weight)
+def _alpha_and_foreground(prediction: Tensor, truth: Tensor, image: Tensor | None, weight: Tensor) -> Tensor:
+    alpha = l1(prediction, truth, weight)
+    return alpha if image is None else alpha + l1(image * prediction, image * truth, weight)

@@ -31,7 +31,14 @@ def fixed_examples(
     Colours are left alone and geometry is mild, so that scores say how well photos are cut, not how well the
     augmentation is undone.
     """
-    calm = replace(
+    source = Samples(people, scenes, calm(synthesis), SEED)
+    stored = batches(source, batch=batch, first=0, count=count // batch, workers=0)
+    return [to_batch(tensors, torch.device("cpu")) for tensors in stored]
+
+
+def calm(synthesis: Synthesis) -> Synthesis:
+    """The same samples with mild geometry, one person each and their own colours."""
+    return replace(
         synthesis,
         person=Geometry(zoom=(0.9, 1.1), rotation=0, shear=0, stretch=1, shift=0.05, flip=0),
         scene=Geometry(zoom=(1.6, 2.0), rotation=0, shear=0, stretch=1, shift=0, flip=0),
@@ -39,9 +46,6 @@ def fixed_examples(
         camera=CALM,
         pair=0.0,
     )
-    source = Samples(people, scenes, calm, SEED)
-    stored = batches(source, batch=batch, first=0, count=count // batch, workers=0)
-    return [to_batch(tensors, torch.device("cpu")) for tensors in stored]
 
 
 def validate_alpha(
