@@ -217,6 +217,8 @@ class PortraitTask:
     """
 
     score = "mae"
+    foreground_in_losses = True
+    """Whether the paper's terms compare the foreground too, or alpha alone."""
 
     def __init__(
         self,
@@ -300,17 +302,18 @@ class PortraitTask:
                 batch,
                 radius=max(1, round(self.recipe.border * batch.image.shape[2])),
                 judgement=judgement,
+                foreground=self.foreground_in_losses,
             )
         if coefficients.perceptual:
-            assert self._features is not None
-            terms["perceptual"] = coefficients.perceptual * losses.perceptual_loss(
-                self._features.to(batch.image.device),
-                prediction.alpha,
-                batch.alpha,
-                batch.image,
-                batch.weight,
-            )
+            terms["perceptual"] = coefficients.perceptual * self.perceptual(prediction.alpha, batch)
         return terms
+
+    def perceptual(self, alpha: Tensor, batch: Batch) -> Tensor:
+        """The perceptual term before its weight, of the refined alpha (N, 1, H, W)."""
+        assert self._features is not None
+        image = batch.image if self.foreground_in_losses else None
+        features = self._features.to(batch.image.device)
+        return losses.perceptual_loss(features, alpha, batch.alpha, image, batch.weight)
 
     @torch.no_grad()
     def coarse_mask(self, batch: Batch, *, damaged: bool) -> Tensor:
@@ -351,6 +354,7 @@ def portrait_terms(
     *,
     radius: int,
     judgement: Sequence[Tensor] | None = None,
+    foreground: bool = True,
 ) -> Terms:
     """The weighted terms of the generator's loss by name, but for the perceptual one, which needs VGG.
 
@@ -361,19 +365,19 @@ def portrait_terms(
         batch: truth and trust.
         radius: of the border's dilation and erosion, pixels.
         judgement: logits of the discriminators on the prediction; no adversarial term without.
+        foreground: whether the alpha and the alpha coefficient terms compare the foreground too.
     """
     c, truth, weight = coefficients, batch.alpha, batch.weight
+    image = batch.image if foreground else None
     refined, coarse = prediction.alpha, torch.sigmoid(prediction.logits)
     covered = weight * prediction.coverage
     terms: Terms = {}
     if c.adversarial and judgement is not None:
         terms["adversarial"] = c.adversarial * losses.generator_loss(judgement)
     if c.alpha:
-        terms["alpha"] = c.alpha * losses.alpha_loss(refined, truth, batch.image, weight)
+        terms["alpha"] = c.alpha * losses.alpha_loss(refined, truth, image, weight)
     if c.coefficient:
-        terms["coefficient"] = c.coefficient * losses.alpha_coefficient_loss(
-            refined, truth, batch.image, weight
-        )
+        terms["coefficient"] = c.coefficient * losses.alpha_coefficient_loss(refined, truth, image, weight)
     if c.border:
         terms["border"] = c.border * losses.border_loss(refined, truth, mask, weight, radius)
     if c.l1:
