@@ -1,0 +1,55 @@
+"""What every foreground goes through last: a camera's softness, and colours where there is no subject."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from wisp.arrays import Alpha, Float, Foreground
+from wisp.training.data.procedural.fields import blur, spline
+
+_LEAST: Final = np.float32(0.5 / 255)
+"""Alpha below this is 0, and above 1 − this it is 1."""
+
+
+def finish(drawn: Float, rng: np.random.Generator, *, softness: float = 0.7) -> tuple[Foreground, Alpha]:
+    """Foreground and alpha of what was drawn.
+
+    Args:
+        drawn: float32 (4, H, W), premultiplied colour and alpha.
+        rng: random source.
+        softness: largest sigma of the lens's blur, pixels; below 0.25 there is none.
+
+    Returns:
+        float32 (H, W, 3), straight, [0, 1], and float32 (H, W), [0, 1].
+    """
+    sigma = rng.uniform(0, softness)
+    if sigma >= 0.25:
+        drawn = blur(drawn, sigma)
+    return straighten(drawn[:3], drawn[3])
+
+
+def straighten(premultiplied: Float, alpha: Alpha) -> tuple[Foreground, Alpha]:
+    """Straight colours, carried on smoothly to where alpha is 0, so that resampling makes no fringe.
+
+    Args:
+        premultiplied: float32 (3, H, W).
+        alpha: float32 (H, W).
+
+    Returns:
+        float32 (H, W, 3), [0, 1], and alpha, float32 (H, W): 0 and 1 where 8 bits would say so.
+    """
+    height, width = alpha.shape
+    down, across = (spline(side, -(-side // 16) + 3) for side in (height, width))
+    sums = [down.T @ plane @ across for plane in (*premultiplied, alpha)]
+    far = np.float32(1e-3) * np.stack([plane.mean() for plane in sums])
+    present = alpha >= _LEAST
+    inverse = 1 / np.maximum(alpha, _LEAST)
+    foreground = np.empty((height, width, 3), np.float32)
+    for c in range(3):
+        around = (sums[c] + far[c]) / (sums[3] + far[3] + np.float32(1e-9))
+        foreground[..., c] = np.where(present, premultiplied[c] * inverse, down @ around @ across.T)
+    alpha = np.where(present, alpha, 0)
+    alpha[alpha > 1 - _LEAST] = 1
+    return np.clip(foreground, 0, 1, out=foreground), alpha
