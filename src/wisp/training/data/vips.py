@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyvips
 
 from wisp.errors import InputError
+from wisp.io.vips import libvips
 
 ACCEPTED: Final = "JPEG, PNG, TIFF, WebP and AVIF are accepted"
 
@@ -40,6 +41,11 @@ def read_rgba(path: Path) -> tuple[Bytes, Bytes]:
         raise InputError(path, "has no alpha channel", "a cut-out with transparency is accepted")
     pixels = _pixels(path, image.colourspace("srgb").cast("uchar"))
     return pixels[..., :3].copy(), pixels[..., 3].copy()
+
+
+def has_alpha(path: Path) -> bool:
+    """Whether a picture has an alpha channel, by its header. Raises `InputError` when unreadable."""
+    return bool(_open(path).hasalpha())
 
 
 def read_grey(path: Path) -> Bytes:
@@ -111,7 +117,7 @@ def as_image(pixels: Bytes) -> Any:
 
 def _open(path: Path) -> Any:
     try:
-        return pyvips.Image.new_from_file(str(path), fail_on="error").autorot()
+        return libvips().Image.new_from_file(str(path), fail_on="error").autorot()
     except pyvips.Error as error:
         raise InputError(path, "cannot be read as an image", ACCEPTED) from error
 
