@@ -1,18 +1,21 @@
 """Readers: folders on disk → lists of entries that load one labelled photo each.
 
-Three layouts, and photos without people beside them:
+The layouts of one's own data, and photos without people beside them:
 
 - `rgba_folder`: cut-outs, one file each; their alpha channel is the label.
-- `image_alpha_folder`: ``image/NAME.*`` and ``alpha/NAME.*`` of the same size.
+- `image_alpha_folder`: ``image/NAME.*`` and ``alpha/NAME.*`` of the same size, also as `wisp compose` writes.
+- `paired_folders`: the same with two folders of any names.
 - `corpus`: ``photo/``, ``alpha/``, ``weight/`` and ``manifest.csv`` with split, source and licence.
 - `backgrounds`: any folder of photos.
+
+`wisp.training.data.layouts` reads the published data sets and tells all of them apart.
 """
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeAlias, TypeVar
 
@@ -36,11 +39,13 @@ class Labelled:
         image: uint8 (H, W, 3), sRGB; straight colours.
         alpha: uint8 (H, W), 0–255.
         weight: uint8 (H, W), how far the label can be trusted at each pixel, 255 fully.
+        cut_out: `image` holds pure foreground colours F, not αF + (1 − α)B; it says nothing where α = 0.
     """
 
     image: Bytes
     alpha: Bytes
     weight: Bytes
+    cut_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,7 @@ class Entry:
         weight: grey file of the photo's size or smaller, or None for full trust.
         licence: as the manifest says, empty where there is none.
         cut_out: the colours are pure foreground (an RGBA cut-out), nothing of an old background is left.
+        subject: what it shows, where several entries show the same; empty for a subject of its own.
     """
 
     name: str
@@ -62,6 +68,7 @@ class Entry:
     weight: Path | None = None
     licence: str = ""
     cut_out: bool = False
+    subject: str = ""
 
     def load(self) -> Labelled:
         """Read the files.
@@ -80,7 +87,7 @@ class Entry:
             weight = np.full(alpha.shape, 255, np.uint8)
         else:
             weight = vips.resize(vips.read_grey(self.weight), alpha.shape)
-        return Labelled(image, alpha, weight)
+        return Labelled(image, alpha, weight, self.cut_out)
 
 
 def rgba_folder(folder: Path) -> list[Entry]:
@@ -98,18 +105,48 @@ def rgba_folder(folder: Path) -> list[Entry]:
 def image_alpha_folder(folder: Path) -> list[Entry]:
     """Photos in ``image/`` with their alphas in ``alpha/``, paired by relative path and stem.
 
+    Of a folder that `wisp compose` wrote, ``pairs.csv`` says which composites show the same subject.
+
     Raises:
         InputError: a folder is missing or empty, or a photo has no alpha.
     """
     accepted = "a folder with image/ and alpha/ is accepted"
-    photos = _images(folder / "image", accepted)
-    alphas = {_name(path, folder / "alpha"): path for path in _images(folder / "alpha", accepted)}
+    entries = paired_folders(folder / "image", folder / "alpha", accepted)
+    pairs = folder / "pairs.csv"
+    if not pairs.is_file():
+        return entries
+    with pairs.open(newline="", encoding="utf-8") as file:
+        subjects = {row["name"]: row["foreground"] for row in csv.DictReader(file)}
+    return [replace(entry, subject=subjects.get(entry.name, "")) for entry in entries]
+
+
+def paired_folders(
+    photos: Path, alphas: Path, accepted: str, *, cut_out: bool = False, prefix: str = ""
+) -> list[Entry]:
+    """Photos of one folder with their alphas in another, paired by relative path and stem, sorted.
+
+    Args:
+        photos: folder of photos, or of foreground colours.
+        alphas: folder of grey files.
+        accepted: what the error says would be accepted where a folder is missing or empty.
+        cut_out: as in `Entry`.
+        prefix: what the entries' names begin with.
+
+    Raises:
+        InputError: a folder is missing or empty, a photo has no alpha, or two share a name.
+    """
+    listed = _images(photos, accepted)
+    found = {_name(path, photos): path for path in reversed(listed)}
+    labels = {_name(path, alphas): path for path in _images(alphas, accepted)}
     entries = []
-    for photo in photos:
-        name = _name(photo, folder / "image")
-        if name not in alphas:
-            raise InputError(photo, "has no alpha", f"{folder / 'alpha' / name}.png is accepted")
-        entries.append(Entry(name, photo, alphas[name]))
+    for photo in listed:
+        name = _name(photo, photos)
+        if found[name] != photo:
+            problem = f"has the same name as {found[name].name}"
+            raise InputError(photo, problem, "one file of a name is accepted")
+        if name not in labels:
+            raise InputError(photo, "has no alpha", f"{alphas / name}.png is accepted")
+        entries.append(Entry(prefix + name, photo, labels[name], cut_out=cut_out))
     return entries
 
 
@@ -178,10 +215,16 @@ def _allowed(licence: str, licences: Iterable[str]) -> bool:
 def _images(folder: Path, accepted: str) -> list[Path]:
     if not folder.is_dir():
         raise InputError(folder, "is no folder", accepted)
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    found = [path for path in found if not any(map(_hidden, path.relative_to(folder).parts))]
     if not found:
         raise InputError(folder, "holds no images", accepted)
     return found
+
+
+def _hidden(part: str) -> bool:
+    """Whether a file or folder is none of the set's: archives made on a Mac bring ``__MACOSX/._NAME.png``."""
+    return part.startswith(".") or part == "__MACOSX"
 
 
 def _name(path: Path, folder: Path) -> str:
@@ -208,3 +251,17 @@ def hold_out(items: Sequence[T], share: float = 0.1, seed: int = 0) -> tuple[lis
     chosen = set(np.random.default_rng(seed).permutation(len(items))[:count].tolist())
     kept = [item for index, item in enumerate(items) if index not in chosen]
     return kept, [item for index, item in enumerate(items) if index in chosen]
+
+
+def hold_out_subjects(
+    entries: Sequence[Entry], share: float = 0.1, seed: int = 0
+) -> tuple[list[Entry], list[Entry]]:
+    """`hold_out` for entries of which several may show the same subject: no subject is on both sides.
+
+    Raises:
+        InputError: fewer than two subjects.
+    """
+    subjects = list(dict.fromkeys(entry.subject or entry.name for entry in entries))
+    held_out = set(hold_out(subjects, share, seed)[1])
+    kept = [entry for entry in entries if (entry.subject or entry.name) not in held_out]
+    return kept, [entry for entry in entries if (entry.subject or entry.name) in held_out]
