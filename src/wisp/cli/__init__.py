@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from wisp.cli.compose import compose_command
 from wisp.cli.console import UsageError, complain, complain_of_bug
 from wisp.cli.cutout import cutout_command
 from wisp.cli.doctor import doctor_command
@@ -56,6 +57,7 @@ app.command("cutout")(cutout_command)
 app.command("replace")(replace_command)
 app.command("trimap")(trimap_command)
 app.command("evaluate")(evaluate_command)
+app.command("compose")(compose_command)
 train_app.command("segmenter")(train_segmenter_command)
 train_app.command("portrait")(train_portrait_command)
 app.add_typer(train_app, name="train")

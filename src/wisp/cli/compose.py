@@ -1,0 +1,124 @@
+"""``wisp compose``: foregrounds on backgrounds, as a data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from wisp.cli import options as o
+from wisp.cli.console import UsageError, complain, complain_of_bug, progress, usage_errors
+from wisp.cli.jobs import Gate, end_process, job_count, run_jobs
+from wisp.errors import WispError
+
+if TYPE_CHECKING:
+    from wisp.training.data.composites import Composite
+
+
+def compose_command(
+    foregrounds: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FOREGROUNDS",
+            help="Folders of cut-outs, with fg/ and alpha/, with image/ and alpha/, or published data sets.",
+        ),
+    ],
+    backgrounds: Annotated[
+        Path, typer.Option("--backgrounds", "-b", metavar="DIR", help="Folder of photos to go behind.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT", help="Folder of the composites.")],
+    split: Annotated[
+        Literal["train", "test"] | None,
+        typer.Option(
+            help="Part of the foregrounds: the authors' own, else nine tenths and one tenth of the subjects "
+            "[default: train where there are parts, else all]."
+        ),
+    ] = None,
+    per_foreground: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="Backgrounds a foreground [default: 100; 20 for --split test]."
+        ),
+    ] = None,
+    order: Annotated[
+        Literal["listed", "names", "random"],
+        typer.Option(help="Which backgrounds: as the set's authors list them, in order of names, or drawn."),
+    ] = "listed",
+    seed: Annotated[int, typer.Option(min=0, help="Of what is drawn.")] = 0,
+    names: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Text file with the names of the foregrounds to take, one a line."),
+    ] = None,
+    trimaps: Annotated[bool, typer.Option("--trimaps", help="Write trimap/ too.")] = False,
+    layers: Annotated[bool, typer.Option("--layers", help="Write fg/ and bg/ too.")] = False,
+    jobs: o.JobsOption = 0,
+    overwrite: o.OverwriteOption = False,
+    quiet: o.QuietOption = False,
+) -> None:
+    """Write a composited data set: every foreground on N backgrounds, with its exact alpha.
+
+    Run again after an interruption, it makes what is missing.
+    """
+    from wisp.training.data import composed, composites, layouts, selection
+
+    wanted = composed.parts(trimaps=trimaps, layers=layers)
+    with usage_errors():
+        collections = selection.merge([layouts.read_folder(folder, split) for folder in foregrounds])
+        if names is not None:
+            collections = selection.select(collections, selection.read_names(names), names)
+        count = per_foreground or composites.PER_FOREGROUND[split or "train"]
+        planned = composites.plan(collections, backgrounds, count=count, order=order, seed=seed)
+        if not planned:
+            raise UsageError(f"{', '.join(map(str, foregrounds))}: no foreground is left to compose")
+        todo = composed.prepare(out, planned, wanted, overwrite=overwrite)
+    failed = _make(todo, out, jobs, trimaps=trimaps, layers=layers, quiet=quiet)
+    if not quiet:
+        there = len(planned) - len(todo)
+        already = f", {there} of them already there" if there else ""
+        complain(f"{out}: {len(planned) - failed} composites{already}")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _make(todo: list[Composite], out: Path, jobs: int, *, trimaps: bool, layers: bool, quiet: bool) -> int:
+    """Make composites, several foregrounds at a time; how many of them failed, each told in a line."""
+    from wisp.training.data import composed, composites
+
+    failed: list[str] = []
+
+    def work(block: list[Composite], gate: Gate) -> None:
+        known: dict[str, bytes] = {}
+        try:
+            photo = block[0].entry.load()
+            foreground = composites.foreground_of(photo)
+        except (WispError, MemoryError) as error:
+            failed.extend(composite.name for composite in block)
+            complain(str(error) or f"{block[0].entry.photo}: there is not enough memory")
+            return
+        except Exception as error:  # a bug must not take the other foregrounds along
+            failed.extend(composite.name for composite in block)
+            complain_of_bug(error, block[0].entry.photo)
+            return
+        for composite in block:
+            try:
+                pictures = composites.render(composite, photo, foreground, trimap=trimaps, layers=layers)
+                encoded = composed.encode(pictures, known)
+                with gate.writing():
+                    composed.store(composite, out, encoded)
+            except (WispError, MemoryError) as error:
+                failed.append(composite.name)
+                complain(str(error) or f"{composite.name}: there is not enough memory")
+            except Exception as error:  # nor the other composites
+                failed.append(composite.name)
+                complain_of_bug(error, composite.name)
+            advance()
+
+    blocks = list(composed.blocks(todo))
+    try:
+        with progress(len(todo), quiet=quiet) as advance:
+            run_jobs(blocks, work, lambda: None, job_count(jobs, len(blocks)))
+    except KeyboardInterrupt:
+        complain("interrupted")
+        end_process(130)
+    return len(failed)
