@@ -10,7 +10,7 @@ import pytest
 from tiny_networks import GAIN, write_segmenter
 from wisp.errors import InputError, MissingExtraError
 from wisp.inference import sessions
-from wisp.inference.sessions import cores, load_openvino, open_session
+from wisp.inference.sessions import Port, cores, load_openvino, open_session
 
 openvino = load_openvino()
 NATIVE_BF16 = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -58,6 +58,28 @@ def test_onnx_runtime_computes_the_same(network, without):
     assert session.describe().precision == "fp32"
     assert session.describe().threads == cores()
     np.testing.assert_allclose(session.run({"image": batch})["mask"], expected(batch), atol=1e-4)
+
+
+@pytest.mark.parametrize("runtime", ["openvino", "onnxruntime"])
+def test_either_runtime_can_be_asked_for_and_names_the_ports(network, runtime):
+    session = open_session(network, runtime=runtime)
+    assert session.describe().runtime.replace(" ", "").lower().startswith(runtime)
+    assert session.inputs == (Port("image", (None, 3, None, None)),)
+    assert session.outputs == (Port("mask", (None, 1, None, None)),)
+
+
+def test_a_runtime_that_was_asked_for_is_not_replaced(network, without):
+    with pytest.raises(InputError, match="runtime: is 'tensorrt'; auto, openvino, onnxruntime are accepted"):
+        open_session(network, runtime="tensorrt")
+    without("openvino")
+    with pytest.raises(InputError, match="runtime: is openvino, which is not installed"):
+        open_session(network, runtime="openvino")
+
+
+@pytest.mark.skipif(HAS_INTEL_GPU, reason="OpenVINO finds a GPU here")
+def test_openvino_does_not_hand_a_gpu_over_when_it_was_asked_for_by_name(network):
+    with pytest.raises(InputError, match="device: gpu: OpenVINO finds none here"):
+        open_session(network, device="gpu", runtime="openvino")
 
 
 def test_the_description_is_read_back_from_the_runtime(network):

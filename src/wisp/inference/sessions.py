@@ -25,9 +25,11 @@ from wisp.errors import InputError, MissingExtraError
 
 Device: TypeAlias = Literal["auto", "cpu", "gpu"]
 Precision: TypeAlias = Literal["auto", "fp32", "bf16", "int8"]
+Runtime: TypeAlias = Literal["auto", "openvino", "onnxruntime"]
 
 DEVICES: Final = ("auto", "cpu", "gpu")
 PRECISIONS: Final = ("auto", "fp32", "bf16", "int8")
+RUNTIMES: Final = ("auto", "openvino", "onnxruntime")
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,29 @@ class Description:
     threads: int
 
 
+@dataclass(frozen=True)
+class Port:
+    """An input or an output of a network.
+
+    Attributes:
+        name: its name in the file.
+        shape: its lengths, None for those that are free; None as a whole where even their number is.
+    """
+
+    name: str
+    shape: tuple[int | None, ...] | None
+
+
 class Session(Protocol):
     """A loaded network."""
+
+    @property
+    def inputs(self) -> tuple[Port, ...]:
+        """What it takes, in the file's order."""
+
+    @property
+    def outputs(self) -> tuple[Port, ...]:
+        """What it gives, in the file's order."""
 
     def run(self, inputs: Mapping[str, Float]) -> dict[str, Float]:
         """Map input names to float32 arrays, to output names to float32 arrays. Safe to call from threads."""
@@ -58,7 +81,12 @@ class Session(Protocol):
 
 
 def open_session(
-    file: Path, *, device: Device = "auto", precision: Precision = "auto", threads: int | None = None
+    file: Path,
+    *,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    threads: int | None = None,
+    runtime: Runtime = "auto",
 ) -> Session:
     """Load an ONNX file.
 
@@ -72,6 +100,7 @@ def open_session(
         precision: ``auto`` is bf16 on a CPU that computes it natively, fp32 on others, and the runtime's own
             choice on a GPU; ``int8`` needs a quantised network.
         threads: of the CPU; None for as many as there are cores.
+        runtime: ``openvino`` or ``onnxruntime`` to have that one, ``auto`` for the choice described above.
 
     Raises:
         InputError: the file is no network that the runtime can load, or this machine has no such device or
@@ -82,10 +111,16 @@ def open_session(
         raise InputError("device", f"is {device!r}", f"{', '.join(DEVICES)} are accepted")
     if precision not in PRECISIONS:
         raise InputError("precision", f"is {precision!r}", f"{', '.join(PRECISIONS)} are accepted")
+    if runtime not in RUNTIMES:
+        raise InputError("runtime", f"is {runtime!r}", f"{', '.join(RUNTIMES)} are accepted")
     threads = cores() if threads is None else threads
+    if runtime == "onnxruntime":
+        return _OnnxRuntimeSession(file, device, precision, threads)
     try:
         openvino = load_openvino()
     except ImportError:
+        if runtime == "openvino":
+            raise InputError("runtime", "is openvino, which is not installed", "install wisp again") from None
         return _OnnxRuntimeSession(file, device, precision, threads)
     with _one_at_a_time:
         core = openvino.Core()
@@ -98,6 +133,8 @@ def open_session(
                 precision=precision,
                 threads=threads,
             )
+    if runtime == "openvino":
+        raise InputError("device", "gpu: OpenVINO finds none here", "auto and cpu are accepted")
     return _OnnxRuntimeSession(file, device, precision, threads)
 
 
@@ -156,7 +193,8 @@ class _OpenVinoSession:
         except RuntimeError as error:
             raise InputError(file, f"cannot be compiled for the {device} ({_first_line(error)})") from error
         self._request = self._network.create_infer_request()
-        self._outputs = [output.get_any_name() for output in self._network.outputs]
+        self.inputs = tuple(map(_openvino_port, self._network.inputs))
+        self.outputs = tuple(map(_openvino_port, self._network.outputs))
         self._runtime = f"OpenVINO {version}"
         self._device = f"{device} ({core.get_property(device, 'FULL_DEVICE_NAME').strip()})"
         self._is_cpu = device == "CPU"
@@ -176,13 +214,20 @@ class _OpenVinoSession:
     def run(self, inputs: Mapping[str, Float]) -> dict[str, Float]:
         with _one_at_a_time:
             results = self._request.infer(dict(inputs), share_inputs=True)
-            return {name: np.array(results[name], np.float32) for name in self._outputs}
+            return {port.name: np.array(results[port.name], np.float32) for port in self.outputs}
 
     def describe(self) -> Description:
         hint = self._network.get_property("INFERENCE_PRECISION_HINT").to_string()
         precision = "int8" if self._quantised else {"f32": "fp32", "f16": "fp16"}.get(hint, hint)
         threads = int(self._network.get_property("INFERENCE_NUM_THREADS")) if self._is_cpu else 0
         return Description(self._runtime, self._device, precision, threads)
+
+
+def _openvino_port(node: Any) -> Port:
+    shape = node.get_partial_shape()
+    if shape.rank.is_dynamic:
+        return Port(node.get_any_name(), None)
+    return Port(node.get_any_name(), tuple(n.get_length() if n.is_static else None for n in shape))
 
 
 def _read_onnx(file: Path) -> Any:
@@ -226,11 +271,13 @@ class _OnnxRuntimeSession:
             raise InputError(
                 file, "is no network ONNX Runtime can read", "an ONNX file is accepted"
             ) from error
+        self.inputs = tuple(map(_onnx_runtime_port, self._session.get_inputs()))
+        self.outputs = tuple(map(_onnx_runtime_port, self._session.get_outputs()))
         self._runtime = f"ONNX Runtime {onnxruntime.__version__}"
         self._threads = threads
 
     def run(self, inputs: Mapping[str, Float]) -> dict[str, Float]:
-        names = [output.name for output in self._session.get_outputs()]
+        names = [port.name for port in self.outputs]
         try:
             results = self._session.run(names, dict(inputs))
         except Exception as error:  # as above
@@ -240,6 +287,13 @@ class _OnnxRuntimeSession:
     def describe(self) -> Description:
         provider = self._session.get_providers()[0].removesuffix("ExecutionProvider")
         return Description(self._runtime, provider, "fp32", self._threads if provider == "CPU" else 0)
+
+
+def _onnx_runtime_port(node: Any) -> Port:
+    """ONNX Runtime gives free lengths as names, and no shape at all as an empty one."""
+    if not node.shape:
+        return Port(node.name, None)
+    return Port(node.name, tuple(n if isinstance(n, int) else None for n in node.shape))
 
 
 _QUANTISED_OPERATORS: Final = frozenset({"FakeQuantize"})
