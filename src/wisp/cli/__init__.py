@@ -21,7 +21,7 @@ from wisp.cli.evaluate import evaluate_command
 from wisp.cli.export import export_command
 from wisp.cli.models import models_app
 from wisp.cli.replace import replace_command
-from wisp.cli.train import train_portrait_command, train_segmenter_command
+from wisp.cli.train import train_dim_command, train_portrait_command, train_segmenter_command
 from wisp.cli.trimap import trimap_command
 from wisp.errors import InputError, WispError
 
@@ -60,6 +60,7 @@ app.command("evaluate")(evaluate_command)
 app.command("compose")(compose_command)
 train_app.command("segmenter")(train_segmenter_command)
 train_app.command("portrait")(train_portrait_command)
+train_app.command("dim")(train_dim_command)
 app.add_typer(train_app, name="train")
 app.command("export")(export_command)
 app.add_typer(models_app, name="models")

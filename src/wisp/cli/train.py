@@ -13,6 +13,7 @@ from wisp.errors import InputError, MissingExtraError
 if TYPE_CHECKING:
     from wisp.training.data.datasets import Entry
     from wisp.training.data.synthesis import Synthesis
+    from wisp.training.data.trimap_samples import Cropping
     from wisp.training.loop import Schedule, Task
 
 
@@ -32,6 +33,13 @@ EncoderOption = Annotated[
     typer.Option(
         help="Start of the encoder: torchvision's mobilenet_v2 .pth, MODNet's .onnx, or the word imagenet, "
         "which fetches torchvision's file."
+    ),
+]
+DimEncoderOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Start of the encoder: for mobile as of the other networks (MobileNetV2 or the word imagenet), "
+        "for vgg16 torchvision's vgg16 .pth."
     ),
 ]
 LicencesOption = Annotated[
@@ -58,7 +66,7 @@ class _Recipe(Protocol):
     @property
     def schedule(self) -> Schedule: ...
     @property
-    def synthesis(self) -> Synthesis: ...
+    def synthesis(self) -> Synthesis | Cropping: ...
 
 
 R = TypeVar("R", bound=_Recipe)
@@ -158,6 +166,48 @@ def _check(precision: str, size: int | None) -> None:
 def _adapted(recipe: R, *, seed: int, steps: int | None, batch: int | None, size: int | None) -> R:
     """A recipe with what the command line says otherwise."""
     schedule = replace(
+def train_dim_command(
+    data: DataOption,
+    out: OutOption,
+    recipe_name: Annotated[
+        str, typer.Option("--recipe", help="mobile (the compact network) or vgg16 (the paper's).")
+    ] = "mobile",
+    backgrounds: BackgroundsOption = None,
+    encoder_weights: DimEncoderOption = None,
+    procedural: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Share of procedural foregrounds [default: the recipe's]."),
+    ] = None,
+    licences: LicencesOption = "",
+    steps: StepsOption = None,
+    batch: BatchOption = None,
+    size: SizeOption = None,
+    seed: SeedOption = 0,
+    resume: ResumeOption = False,
+    precision: PrecisionOption = "auto",
+    workers: WorkersOption = 1,
+    quiet: QuietOption = False,
+) -> None:
+    """Train Deep Image Matting (Xu et al. 2017) in its three steps: alpha from an image and a trimap."""
+    try:
+        from wisp.training.recipes.dim import DimTask, MobileRecipe, VGG16Recipe
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("training", "train") from error
+
+    _check(precision, size)
+    recipes: dict[str, MobileRecipe | VGG16Recipe] = {"mobile": MobileRecipe(), "vgg16": VGG16Recipe()}
+    if recipe_name not in recipes:
+        raise InputError("--recipe", f"is {recipe_name}", f"{' and '.join(recipes)} are accepted")
+    recipe = _adapted(recipes[recipe_name], seed=seed, steps=steps, batch=batch, size=size)
+    if procedural is not None:
+        recipe = replace(recipe, synthesis=replace(recipe.synthesis, procedural=procedural))
+    task = DimTask(recipe, *_photos(data, backgrounds, licences), encoder_weights=_weights(encoder_weights))
+    if not quiet:
+        for note in task.notes:
+            _print(note)
+    _fit(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
+
+
         recipe.schedule,
         seed=seed,
         steps=steps or recipe.schedule.steps,

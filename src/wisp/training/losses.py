@@ -166,6 +166,63 @@ def discriminator_loss(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor
     return torch.stack(terms).sum()
 
 
+def alpha_prediction_loss(
+    prediction: Tensor, truth: Tensor, weight: Tensor, epsilon: float = 1e-6
+) -> Tensor:
+    """√(d² + ε²) of the difference d of two alphas, which unlike |d| has a slope everywhere.
+
+    Source: Xu et al. 2017, "Deep Image Matting", equation 2; `weight` is 1 in the unknown region.
+    """
+    return weighted_mean(_smooth_absolute(prediction - truth, epsilon), weight)
+
+
+def compositional_loss(
+    prediction: Tensor,
+    truth: Tensor,
+    foreground: Tensor,
+    background: Tensor,
+    weight: Tensor,
+    epsilon: float = 1e-6,
+) -> Tensor:
+    """√(d² + ε²) of the difference d of the colours that two alphas give, mean over channels.
+
+    Both compositions have the same foreground and background, so that d = (α − α′) (F − B).
+
+    Source: as `alpha_prediction_loss`, equation 3.
+
+    Args:
+        prediction: alpha, (N, 1, H, W).
+        truth: the true one.
+        foreground: the true foreground, (N, 3, H, W).
+        background: the true background, or any other: `random_backgrounds`.
+        weight: 1 in the unknown region, (N, 1, H, W).
+        epsilon: ε.
+    """
+    difference = (prediction - truth) * (foreground - background)
+    return weighted_mean(_smooth_absolute(difference, epsilon), weight)
+
+
+def random_backgrounds(background: Tensor) -> Tensor:
+    """Another background for each sample: another sample's in a batch, a random colour for a lone one.
+
+    What a reading of Xu et al. 2017 composes with in place of the true background.
+
+    Args:
+        background: (N, 3, H, W).
+
+    Returns:
+        (N, 3, H, W); drawn from torch's generator.
+    """
+    count = len(background)
+    if count == 1:
+        return torch.rand_like(background[:, :, :1, :1]).expand_as(background)
+    return background.roll(1 + int(torch.randint(count - 1, ())), 0)
+
+
+def _smooth_absolute(difference: Tensor, epsilon: float) -> Tensor:
+    return (difference * difference + epsilon * epsilon).sqrt()
+
+
 def _alpha_and_foreground(prediction: Tensor, truth: Tensor, image: Tensor | None, weight: Tensor) -> Tensor:
     alpha = l1(prediction, truth, weight)
     return alpha if image is None else alpha + l1(image * prediction, image * truth, weight)

@@ -115,7 +115,10 @@ class MobileNetV2(nn.Module):
         Args:
             image: (N, 3, H, W), sRGB-encoded RGB, [0, 1]; H and W multiples of the output stride.
         """
-        x = (image - self.mean) / self.std
+        return self.maps((image - self.mean) / self.std)
+
+    def maps(self, x: Tensor) -> Features:
+        """Encode what is normalised already, with as many channels as the first convolution has."""
         taps: dict[int, Tensor] = {}
         for index, block in enumerate(self.features):
             x = block(x)

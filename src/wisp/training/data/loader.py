@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from wisp.training.data.synthesis import Example
+from wisp.training.data.trimap_samples import TrimapExample
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,14 @@ class Batch:
     background: Tensor
     exact: Tensor
     """(N, 1, 1, 1), 1 where the composition is exact."""
+    trimap: Tensor | None = None
+    """Of samples that have one (`TrimapExample`): 0, 128/255 or 1."""
 
 
 class Source(Protocol):
     """Samples by index, without end."""
 
-    def __getitem__(self, index: int) -> Example:
+    def __getitem__(self, index: int) -> Example | TrimapExample:
         """Sample number `index`."""
         ...
 
@@ -41,7 +44,8 @@ def batches(
     """`count` batches, number `first` onwards: batch k holds the samples k·batch … (k + 1)·batch − 1.
 
     Yields:
-        Tuples of uint8 tensors in the order of `Example`; `to_batch` makes a `Batch` of one.
+        Tuples of uint8 tensors in the order of `Example` or `TrimapExample`, of which `to_batch` makes a
+        `Batch`.
     """
     return iter(loader(source, batch=batch, first=first, count=count, workers=workers))
 
@@ -66,11 +70,12 @@ def loader(
 
 def to_batch(tensors: tuple[Tensor, ...], device: torch.device) -> Batch:
     """Stored tensors → working floats on `device`, channels last."""
-    image, alpha, weight, foreground, background = (
-        t.to(device, torch.float32, memory_format=torch.channels_last).mul_(1 / 255) for t in tensors[:5]
+    image, alpha, weight, foreground, background, *trimap = (
+        t.to(device, torch.float32, memory_format=torch.channels_last).mul_(1 / 255)
+        for t in (*tensors[:5], *tensors[6:])
     )
     exact = tensors[5].to(device, torch.float32).view(-1, 1, 1, 1)
-    return Batch(image, alpha, weight, foreground, background, exact)
+    return Batch(image, alpha, weight, foreground, background, exact, *trimap)
 
 
 class _Indexed(Dataset[tuple[Tensor, ...]]):

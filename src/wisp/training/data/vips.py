@@ -70,7 +70,14 @@ def sides(size: Size) -> tuple[int, int]:
     return (size, size) if isinstance(size, int) else size
 
 
-def warp(pixels: Bytes, matrix: npt.NDArray[np.float64], size: Size, *, border: str = "background") -> Bytes:
+def warp(
+    pixels: Bytes,
+    matrix: npt.NDArray[np.float64],
+    size: Size,
+    *,
+    border: str = "background",
+    interpolation: str = "bicubic",
+) -> Bytes:
     """Affine warp onto a canvas, antialiased when it shrinks.
 
     Args:
@@ -78,6 +85,7 @@ def warp(pixels: Bytes, matrix: npt.NDArray[np.float64], size: Size, *, border: 
         matrix: (2, 3), source x, y → canvas x, y, both counted from pixel corners.
         size: the canvas's side, or its height and width.
         border: what lies outside the source: ``background`` (zeros), ``copy`` or ``mirror``.
+        interpolation: libvips' name of how to read between pixels.
     """
     height, width = sides(size)
     image = as_image(pixels)
@@ -96,7 +104,7 @@ def warp(pixels: Bytes, matrix: npt.NDArray[np.float64], size: Size, *, border: 
     offset = offset + linear @ np.array([0.5, 0.5]) - 0.5
     warped = image.affine(
         [*linear.ravel()],
-        interpolate=pyvips.Interpolate.new("bicubic"),
+        interpolate=pyvips.Interpolate.new(interpolation),
         odx=float(offset[0]),
         ody=float(offset[1]),
         oarea=[0, 0, width, height],

@@ -69,6 +69,32 @@ def _refinement(portrait: nn.Module) -> nn.Module:
     return portrait.get_submodule("refinement.network")
 
 
+def _dim(recipe: Mapping[str, Any]) -> nn.Module:
+    from wisp.networks.dim import dim_vgg16
+    from wisp.networks.dim_mobile import dim_mobile
+
+    return dim_vgg16(recipe["width"]) if "width" in recipe else dim_mobile()
+
+
+class _RefinedAlpha(nn.Module):
+    """Image (N, 3, H, W) and trimap (N, 1, H, W) → alpha (N, 1, H, W) of both stages."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor, trimap: Tensor) -> Tensor:
+        alpha: Tensor = self.network(image, trimap).alpha
+        return alpha
+
+
+def _image_and_trimap() -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    known = torch.randint(0, 3, (1, 1, 4, 5), generator=generator)
+    trimap = known.repeat_interleave(32, 2).repeat_interleave(32, 3) / 2
+    return {"image": torch.rand(1, 3, 128, 160, generator=generator), "trimap": trimap}
+
+
 def _image_and_mask() -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(0)
     return {
@@ -91,4 +117,5 @@ NETWORKS: Final[Mapping[str, Family]] = {
     "segmenter": Family(_segmenter, _Mask, _image, ("mask",)),
     "portrait": Family(_portrait, _Alpha, _image_and_mask, ("alpha",)),
     "portrait-refinement": Family(_portrait, _refinement, _patches, ("residual",)),
+    "dim": Family(_dim, _RefinedAlpha, _image_and_trimap, ("alpha",)),
 }

@@ -1,0 +1,297 @@
+"""The recipes of Deep Image Matting: the compact network that ships, and the paper's own.
+
+    wisp train dim --data corpus --encoder-weights imagenet -o runs/dim
+    wisp export runs/dim/best.pt -o dim-mobile.onnx
+
+    wisp train dim --recipe vgg16 --data corpus --encoder-weights vgg16.pth -o runs/dim-vgg16
+
+The paper's three steps, as shares of one run: encoder and decoder; then the refinement alone, the first part
+frozen, by the alpha loss only and with trimaps of a fixed width; then all together. Losses count inside the
+unknown region alone.
+
+Xu, Price, Cohen, Huang 2017, "Deep Image Matting" (CVPR).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+
+from wisp.networks.checkpoints import read_checkpoint
+from wisp.networks.dim import DeepImageMatting, Prediction, VGG16Stage, dim_vgg16
+from wisp.networks.dim_mobile import dim_mobile
+from wisp.networks.encoders.mobilenetv2 import MobileNetV2
+from wisp.training import losses
+from wisp.training.data import datasets
+from wisp.training.data.loader import Batch
+from wisp.training.data.trimap_samples import Cropping, TrimapSamples
+from wisp.training.freezing import freeze_batch_norm
+from wisp.training.loop import Schedule, Terms, Validation
+from wisp.training.recipes.segmenter import load_encoder
+from wisp.training.trimap_validation import fixed_trimap_examples, validate_unknown
+
+Background: TypeAlias = Literal["true", "random"]
+
+FIRST, SECOND, TOGETHER = "encoder-decoder", "refinement", "together"
+NETWORK = "dim"
+
+
+@dataclass(frozen=True)
+class Coefficients:
+    """Weights of the loss's terms; a term with weight 0 is not computed.
+
+    Attributes:
+        alpha: the alpha-prediction loss (w in the paper).
+        composition: the compositional loss (1 − w).
+        laplacian: L1 of Laplacian pyramids.
+        background: what the compositional loss composes with: ``true``, as in the paper, or ``random``.
+    """
+
+    alpha: float = 0.5
+    composition: float = 0.5
+    laplacian: float = 0.0
+    background: Background = "true"
+
+
+@dataclass(frozen=True)
+class MobileRecipe:
+    """The compact network.
+
+    Attributes:
+        network: which network this is, for its export.
+        rate: Adam's learning rate of the new layers.
+        encoder_rate: that of MobileNetV2.
+        first: share of the steps that encoder and decoder are trained alone.
+        second: share of the steps, after these, that the refinement is trained alone.
+        fixed_width: radius of the unknown part around mixed pixels in the second step, pixels.
+        coefficients: of the loss, in the first and the third step; the second has the alpha loss alone.
+        synthesis: how samples are made.
+        schedule: how long and how fast.
+    """
+
+    network: str = NETWORK
+    rate: float = 1e-3
+    encoder_rate: float = 2e-4
+    first: float = 0.75
+    second: float = 0.08
+    fixed_width: int = 8
+    coefficients: Coefficients = Coefficients(alpha=1.0, composition=0.5, laplacian=0.5)
+    synthesis: Cropping = field(default_factory=Cropping)
+    schedule: Schedule = field(default_factory=lambda: Schedule(steps=6000, batch=8, clip=3.0))
+
+
+@dataclass(frozen=True)
+class VGG16Recipe:
+    """The paper's network and rate; attributes as in `MobileRecipe`.
+
+    Attributes:
+        width: of `wisp.networks.dim.dim_vgg16`.
+
+    The paper names no batch and no number of steps: the schedule is one epoch of its 49,300 images, most of
+    it the first step. fc6 starts at random unless the file of weights has it.
+    """
+
+    network: str = NETWORK
+    width: float = 1.0
+    rate: float = 1e-5
+    encoder_rate: float = 1e-5
+    first: float = 0.7
+    second: float = 0.15
+    fixed_width: int = 8
+    coefficients: Coefficients = field(default_factory=Coefficients)
+    synthesis: Cropping = field(default_factory=Cropping)
+    schedule: Schedule = field(
+        default_factory=lambda: Schedule(
+            steps=49_300,
+            batch=1,
+            warm_up=1,
+            final=1.0,
+            clip=math.inf,
+            average=0.0,
+            validate_every=2000,
+            checkpoint_every=500,
+        )
+    )
+
+
+class DimTask:
+    """What `wisp.training.loop.fit` needs to train Deep Image Matting.
+
+    Args:
+        recipe: the compact or the paper's.
+        cutouts: labelled training photos; may be empty where foregrounds are procedural.
+        scenes: training photos without people.
+        held_out: photos to validate on.
+        held_out_scenes: photos without people to validate on.
+        encoder_weights: torchvision's or MODNet's MobileNetV2, or torchvision's VGG-16; random without.
+
+    Raises:
+        InputError: the file of weights is missing or something else.
+    """
+
+    score = "sad"
+
+    def __init__(
+        self,
+        recipe: MobileRecipe | VGG16Recipe,
+        cutouts: Sequence[datasets.Entry],
+        scenes: Sequence[Path],
+        held_out: Sequence[datasets.Entry],
+        held_out_scenes: Sequence[Path],
+        *,
+        encoder_weights: Path | None = None,
+    ) -> None:
+        self.recipe = recipe
+        self.source = TrimapSamples(cutouts, scenes, recipe.synthesis, recipe.schedule.seed)
+        self._held_out, self._held_out_scenes = held_out, held_out_scenes
+        torch.manual_seed(recipe.schedule.seed)
+        self.networks: Mapping[str, nn.Module] = {NETWORK: network(recipe, encoder_weights)}
+        self.notes: tuple[str, ...] = ()
+        if isinstance(recipe, VGG16Recipe):
+            self.notes = _vgg16_notes(encoder_weights)
+
+    def optimisers(self, networks: Mapping[str, nn.Module]) -> Mapping[str, Optimizer]:
+        """One Adam for each of the three steps."""
+        encoder, decoder, refinement = _parameters(networks[NETWORK])
+        slow = {"params": encoder, "lr": self.recipe.encoder_rate}
+        fast = {"params": decoder, "lr": self.recipe.rate}
+        last = {"params": refinement, "lr": self.recipe.rate}
+        return {
+            FIRST: Adam([slow, fast]),
+            SECOND: Adam([last]),
+            TOGETHER: Adam([dict(slow), dict(fast), dict(last)]),
+        }
+
+    def phases(self, step: int) -> Sequence[str]:
+        """The step of the paper's schedule that is due."""
+        done = step / self.recipe.schedule.steps
+        if done < self.recipe.first:
+            return (FIRST,)
+        return (SECOND,) if done < self.recipe.first + self.recipe.second else (TOGETHER,)
+
+    def losses(self, phase: str, networks: Mapping[str, nn.Module], batch: Batch) -> Terms:
+        """The terms of `Coefficients` by name, inside the unknown region."""
+        assert batch.trimap is not None
+        matting = networks[NETWORK]
+        trimap, coefficients = batch.trimap, self.recipe.coefficients
+        if phase == SECOND:
+            trimap, coefficients = fixed_trimap(batch.alpha, self.recipe.fixed_width), Coefficients(1.0, 0.0)
+        _learn(matting, phase)
+        prediction: Prediction = matting(batch.image, trimap, refine=phase != FIRST)
+        with torch.autocast(batch.image.device.type, enabled=False):
+            return dim_terms(coefficients, prediction.alpha.float(), trimap, batch)
+
+    @cached_property
+    def _examples(self) -> dict[str, list[Batch]]:
+        batch = 8 if isinstance(self.recipe, MobileRecipe) else 2
+        return fixed_trimap_examples(
+            self._held_out, self._held_out_scenes, self.recipe.synthesis, batch=batch
+        )
+
+    def validate(self, network: nn.Module, device: torch.device) -> Validation:
+        """Scores over the unknown region, as `wisp.training.trimap_validation` counts them."""
+
+        def alpha(image: Tensor, trimap: Tensor) -> Tensor:
+            predicted: Tensor = network(image, trimap).alpha
+            return predicted
+
+        return validate_unknown(alpha, network, self._examples, device)
+
+
+def dim_terms(coefficients: Coefficients, alpha: Tensor, trimap: Tensor, batch: Batch) -> Terms:
+    """The weighted terms by name.
+
+    Args:
+        coefficients: a term with weight 0 is left out.
+        alpha: the network's, (N, 1, H, W).
+        trimap: what it was given, (N, 1, H, W); only its unknown part counts.
+        batch: truth.
+    """
+    c, truth = coefficients, batch.alpha
+    unknown = ((trimap > 0.25) & (trimap < 0.75)).to(alpha.dtype)
+    terms: Terms = {}
+    if c.alpha:
+        terms["alpha"] = c.alpha * losses.alpha_prediction_loss(alpha, truth, unknown)
+    if c.composition:
+        back = batch.background if c.background == "true" else losses.random_backgrounds(batch.background)
+        terms["composition"] = c.composition * losses.compositional_loss(
+            alpha, truth, batch.foreground, back, unknown
+        )
+    if c.laplacian:
+        terms["laplacian"] = c.laplacian * losses.laplacian_pyramid(alpha, truth, unknown)
+    return terms
+
+
+def fixed_trimap(alpha: Tensor, radius: int) -> Tensor:
+    """A trimap of one width: unknown within `radius` pixels of a mixed pixel; (N, 1, H, W), 0, 0.5, 1."""
+    unknown = losses.dilate(1 - losses.known_region(alpha), radius)
+    return torch.where(unknown > 0.5, torch.full_like(alpha, 0.5), (alpha > 0.5).to(alpha.dtype))
+
+
+def network(recipe: MobileRecipe | VGG16Recipe, encoder_weights: Path | None = None) -> DeepImageMatting:
+    """The network at its start.
+
+    Args:
+        recipe: which.
+        encoder_weights: torchvision's or MODNet's MobileNetV2, whose batch norms are frozen then, or
+            torchvision's VGG-16.
+
+    Raises:
+        InputError: the file is missing or something else.
+    """
+    if isinstance(recipe, VGG16Recipe):
+        built = dim_vgg16(recipe.width)
+        if encoder_weights is not None:
+            stage = built.stage
+            assert isinstance(stage, VGG16Stage)
+            stage.load_torchvision(encoder_weights)
+        return built
+    encoder = MobileNetV2(output_stride=32)
+    load_encoder(encoder, encoder_weights)
+    if encoder_weights is not None:
+        freeze_batch_norm(encoder)
+    return dim_mobile(encoder)
+
+
+def _vgg16_notes(encoder_weights: Path | None) -> tuple[str, ...]:
+    """What of the encoder starts at random, as lines for the user."""
+    if encoder_weights is None:
+        return ("no --encoder-weights: the encoder starts at random",)
+    if "classifier.0.weight" in read_checkpoint(
+        encoder_weights, "torchvision's vgg16 checkpoint is accepted"
+    ):
+        return ()
+    return (f"{encoder_weights} has no fc6 (classifier.0): that layer starts at random",)
+
+
+def _parameters(matting: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter], list[nn.Parameter]]:
+    """Parameters of the encoder, of the decoder with what else the first stage has, of the refinement."""
+    encoder, decoder, refinement = [], [], []
+    for path, parameter in matting.named_parameters():
+        name = path.removeprefix("module.")  # as several processes see it
+        if name.startswith("refinement."):
+            refinement.append(parameter)
+        elif name.startswith(("stage.encoder.", "stage.features.", "stage.fc6.")):
+            encoder.append(parameter)
+        else:
+            decoder.append(parameter)
+    return encoder, decoder, refinement
+
+
+def _learn(matting: nn.Module, phase: str) -> None:
+    """Let the parameters of a phase learn; a first stage that does not learn keeps its statistics too."""
+    encoder, decoder, refinement = _parameters(matting)
+    for parameter in (*encoder, *decoder):
+        parameter.requires_grad_(phase != SECOND)
+    for parameter in refinement:
+        parameter.requires_grad_(phase != FIRST)
+    stage = getattr(matting, "module", matting).get_submodule("stage")
+    stage.train(phase != SECOND)
