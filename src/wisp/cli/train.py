@@ -156,16 +156,6 @@ def train_portrait_command(
     _fit(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
 
 
-def _check(precision: str, size: int | None) -> None:
-    if precision not in ("auto", "bf16", "fp32"):
-        raise InputError("--precision", f"is {precision}", "auto, bf16 and fp32 are accepted")
-    if size is not None and size % 32:
-        raise InputError("--size", f"is {size}", "a multiple of 32 is accepted")
-
-
-def _adapted(recipe: R, *, seed: int, steps: int | None, batch: int | None, size: int | None) -> R:
-    """A recipe with what the command line says otherwise."""
-    schedule = replace(
 def train_dim_command(
     data: DataOption,
     out: OutOption,
@@ -208,6 +198,16 @@ def train_dim_command(
     _fit(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
 
 
+def _check(precision: str, size: int | None) -> None:
+    if precision not in ("auto", "bf16", "fp32"):
+        raise InputError("--precision", f"is {precision}", "auto, bf16 and fp32 are accepted")
+    if size is not None and size % 32:
+        raise InputError("--size", f"is {size}", "a multiple of 32 is accepted")
+
+
+def _adapted(recipe: R, *, seed: int, steps: int | None, batch: int | None, size: int | None) -> R:
+    """A recipe with what the command line says otherwise."""
+    schedule = replace(
         recipe.schedule,
         seed=seed,
         steps=steps or recipe.schedule.steps,
