@@ -30,7 +30,8 @@ from wisp.compositing.over import over
 from wisp.errors import InputError
 from wisp.foreground import estimate_foreground
 from wisp.inference.cleaning import clean
-from wisp.inference.models import DEFAULTS
+from wisp.inference.dim import dim
+from wisp.inference.models import DEFAULTS, FAMILIES
 from wisp.inference.portrait import portrait
 from wisp.inference.segmenter import segment
 from wisp.inference.sessions import Device, Precision
@@ -83,7 +84,7 @@ def run(
     stays so, unless a finished alpha is given.
     """
     check_image(image)
-    check_method(method)
+    check_method(method, model)
     _check_one_guidance(trimap=trimap, mask=mask, alpha=alpha)
     if alpha is not None:
         check_same_size("alpha", check_alpha(alpha), "image", image)
@@ -139,8 +140,12 @@ def _estimate(
         return _Estimate(clean(alpha), mask)
     if trimap is None:
         if mask is None:
-            mask = segment(image, model=model, device=device, precision=precision)
+            segmenter = model if family_of(method) == "segmenter" else None
+            mask = segment(image, model=segmenter, device=device, precision=precision)
         trimap = trimap_from_mask(mask)
+    if method == "dim":
+        alpha = dim(image, trimap, model=model, device=device, precision=precision)
+        return _Estimate(alpha, mask, trimap)
     solution = METHODS[method](image, trimap)
     return _Estimate(solution.alpha, mask, trimap, solution)
 
@@ -252,9 +257,15 @@ def composite(
     return over(matte.foreground, matte.alpha, fit_background(picture, size, fit, anchor))
 
 
-def check_method(method: str) -> None:
-    """Raise `InputError` unless `method` is one that this version has."""
-    available = ("auto", *(["portrait"] if "portrait" in DEFAULTS else []), *METHODS)
+def family_of(method: str) -> str:
+    """The family of the network that `model` replaces: that of the method, else the segmenter."""
+    return method if method in FAMILIES else "segmenter"
+
+
+def check_method(method: str, model: str | Path | None = None) -> None:
+    """Raise `InputError` unless `method` is one that this version has, or `model` is the network it lacks."""
+    networks = [name for name in ("portrait", "dim") if name in DEFAULTS or model is not None]
+    available = ("auto", *networks, *METHODS)
     if method not in available:
         known = method in get_args(Method)
         problem = f"{method} is not available in this version" if known else f"is {method!r}"

@@ -101,14 +101,15 @@ def _plan(inputs: Sequence[str], options: Options, *, opaque: bool, others: Sequ
     from wisp.inference.models import find_model
     from wisp.io.batch import plan
     from wisp.io.formats import FORMATS, READABLE, check_holds, format_of
-    from wisp.pipeline import check_method
+    from wisp.pipeline import check_method, family_of
 
     guidance = {"--trimap": options.trimap, "--mask": options.mask, "--alpha": options.alpha}
     given = [name for name, path in guidance.items() if path is not None]
     if len(given) > 1:
         raise InputError(" and ".join(given), "are both given", "at most one guidance is accepted")
-    check_method(options.method)
-    find_model(options.model)
+    check_method(options.method, options.model)
+    if options.model is not None:
+        find_model(options.model, family_of(options.method))
     todo = plan(
         inputs,
         options.out,

@@ -83,6 +83,7 @@ FAMILIES: Final[dict[str, str]] = {
     "segmenter": "image (N, 3, H, W) → mask (N, 1, H, W)",
     "portrait": "image (N, 3, H, W) and mask (N, 1, H, W) → alpha (N, 1, H, W)",
     "portrait-refinement": "image (P, 3, 64, 64) and alpha (P, 1, 64, 64) → residual (P, 1, 64, 64)",
+    "dim": "image (N, 3, H, W) and trimap (N, 1, H, W; 0, 128/255, 1) → alpha (N, 1, H, W)",
 }
 """Named inputs and outputs, float32; images are sRGB-encoded RGB in [0, 1], masks and alphas in [0, 1]."""
 
@@ -99,6 +100,10 @@ def find_model(name_or_file: str | Path | None, family: str = "segmenter") -> Mo
         InputError: neither a known name nor a file, or a network of another family.
     """
     if name_or_file is None:
+        if family not in DEFAULTS:
+            raise InputError(
+                "model", f"no {family} network comes with wisp", "the path of an ONNX file is accepted"
+            )
         return MODELS[DEFAULTS[family]]
     known = MODELS.get(str(name_or_file))
     if known is None:
@@ -108,17 +113,9 @@ def find_model(name_or_file: str | Path | None, family: str = "segmenter") -> Mo
             raise InputError(
                 name_or_file, "is no known network and no file", f"{names} or an ONNX file is accepted"
             )
-        default = MODELS[DEFAULTS[family]]
-        return replace(
-            default,
-            name=path.stem,
-            file=str(path),
-            url="",
-            size=0,
-            sha256="",
-            licence="unknown",
-            training_data="unknown",
-        )
+        own = Model(path.stem, family, str(path), "", 0, "", licence="unknown", training_data="unknown")
+        default = MODELS.get(DEFAULTS.get(family, ""), own)
+        return replace(own, input_size=default.input_size, multiple=default.multiple)
     if known.family != family:
         names = ", ".join(model.name for model in MODELS.values() if model.family == family)
         raise InputError(name_or_file, f"is a {known.family}", f"a {family} is accepted: {names}")
