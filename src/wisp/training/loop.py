@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.utils import set_seed
+from accelerate.utils import DistributedDataParallelKwargs, set_seed
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -149,7 +149,11 @@ def fit(
     _check_start(checkpoint, resume)
     out.mkdir(parents=True, exist_ok=True)
     AcceleratorState._reset_state()  # it is global, and an earlier run may have asked for another precision
-    accelerator = Accelerator(mixed_precision="bf16" if uses_bf16(precision) else "no")
+    accelerator = Accelerator(
+        mixed_precision="bf16" if uses_bf16(precision) else "no",
+        # A phase may leave a part of a network out, whose gradients the other processes must not wait for.
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+    )
     set_seed(schedule.seed)
     run = _Run(task, schedule, accelerator)
     history = run.load(checkpoint) if resume else []

@@ -207,7 +207,10 @@ class DimTask:
 
 
 def dim_terms(coefficients: Coefficients, alpha: Tensor, trimap: Tensor, batch: Batch) -> Terms:
-    """The weighted terms by name.
+    """The weighted terms by name, each the mean of the samples'.
+
+    A sample counts the same however much of it is unknown, so that several processes, each with its part of a
+    batch, together find the gradients of the whole.
 
     Args:
         coefficients: a term with weight 0 is left out.
@@ -215,19 +218,24 @@ def dim_terms(coefficients: Coefficients, alpha: Tensor, trimap: Tensor, batch: 
         trimap: what it was given, (N, 1, H, W); only its unknown part counts.
         batch: truth.
     """
-    c, truth = coefficients, batch.alpha
+    c = coefficients
     unknown = ((trimap > 0.25) & (trimap < 0.75)).to(alpha.dtype)
-    terms: Terms = {}
-    if c.alpha:
-        terms["alpha"] = c.alpha * losses.alpha_prediction_loss(alpha, truth, unknown)
-    if c.composition:
-        back = batch.background if c.background == "true" else losses.random_backgrounds(batch.background)
-        terms["composition"] = c.composition * losses.compositional_loss(
-            alpha, truth, batch.foreground, back, unknown
-        )
-    if c.laplacian:
-        terms["laplacian"] = c.laplacian * losses.laplacian_pyramid(alpha, truth, unknown)
-    return terms
+    back = batch.background if c.background == "true" else losses.random_backgrounds(batch.background)
+    found: dict[str, list[Tensor]] = {}
+    for layers in zip(
+        *(x.split(1) for x in (alpha, batch.alpha, unknown, batch.foreground, back)), strict=True
+    ):
+        mine, truth, weight, front, behind = layers
+        if c.alpha:
+            term = losses.alpha_prediction_loss(mine, truth, weight)
+            found.setdefault("alpha", []).append(c.alpha * term)
+        if c.composition:
+            term = losses.compositional_loss(mine, truth, front, behind, weight)
+            found.setdefault("composition", []).append(c.composition * term)
+        if c.laplacian:
+            term = losses.laplacian_pyramid(mine, truth, weight)
+            found.setdefault("laplacian", []).append(c.laplacian * term)
+    return {name: torch.stack(terms).mean() for name, terms in found.items()}
 
 
 def fixed_trimap(alpha: Tensor, radius: int) -> Tensor:
