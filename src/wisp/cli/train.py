@@ -103,8 +103,16 @@ def train_portrait_command(
     data: DataOption,
     out: OutOption,
     recipe_name: Annotated[
-        str, typer.Option("--recipe", help="mobile (the compact network) or paper (as published).")
+        str,
+        typer.Option(
+            "--recipe",
+            help="mobile (the compact network), mobile-fine (its second half, after --start) or paper (as "
+            "published).",
+        ),
     ] = "mobile",
+    start: Annotated[
+        Path | None, typer.Option(help="best.pt of an earlier run, whose weights this one begins with.")
+    ] = None,
     segmenter: Annotated[
         Path | None,
         typer.Option(help="best.pt of `wisp train segmenter` [default: coarse masks from the true alpha]."),
@@ -130,18 +138,19 @@ def train_portrait_command(
 ) -> None:
     """Train the portrait network (Yaman et al. 2022), its generator and border refinement jointly."""
     try:
-        from wisp.training.recipes.portrait import MobileRecipe, PaperRecipe, PortraitTask
+        from wisp.training.recipes.portrait import FINE, MobileRecipe, PaperRecipe, PortraitTask
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", "train") from error
 
     _check(precision, size)
-    recipes: dict[str, type[MobileRecipe] | type[PaperRecipe]] = {
-        "mobile": MobileRecipe,
-        "paper": PaperRecipe,
+    recipes: dict[str, MobileRecipe | PaperRecipe] = {
+        "mobile": MobileRecipe(),
+        "mobile-fine": FINE,
+        "paper": PaperRecipe(),
     }
     if recipe_name not in recipes:
         raise InputError("--recipe", f"is {recipe_name}", f"{' and '.join(recipes)} are accepted")
-    recipe = _adapted(recipes[recipe_name](), seed=seed, steps=steps, batch=batch, size=size)
+    recipe = _adapted(recipes[recipe_name], seed=seed, steps=steps, batch=batch, size=size)
     if adversarial_from is not None:
         recipe = replace(recipe, adversarial_from=adversarial_from)
     task = PortraitTask(
@@ -150,6 +159,7 @@ def train_portrait_command(
         segmenter=segmenter,
         encoder_weights=_weights(encoder_weights),
         perceptual_weights=perceptual_weights,
+        start=start,
     )
     if segmenter is None and not quiet:
         _print("no --segmenter: coarse masks are made of the true alphas")

@@ -140,3 +140,30 @@ def test_oblong_samples_fit_the_source_and_keep_compositing_exact(samples):
     one = replace(samples, synthesis=replace(square, size=48, kinds=("composite",)))[0]
     for a, b in zip(one, narrow, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_hair_grows_on_composites_and_keeps_them_exact(samples):
+    plain = replace(samples.synthesis, size=128, camera=CALM, kinds=("composite",), pair=0)
+    grown = 0.0
+    for index in range(4):
+        before = replace(samples, synthesis=plain)[index]
+        after = replace(samples, synthesis=replace(plain, hair=1.0))[index]
+        grown += float(after.alpha.sum()) - float(before.alpha.sum())
+        alpha, image = after.alpha.astype(float), after.image.astype(float)
+        composed = (after.foreground * alpha + after.background * (255 - alpha)) / 255
+        assert np.abs(composed - image).max() <= 1.6
+    assert grown > 0
+
+
+def test_real_photos_are_trusted_less_at_their_border(samples):
+    calm = replace(samples.synthesis, person=STILL, look=CALM, camera=CALM, kinds=("real",))
+    full = replace(samples, synthesis=calm)[0]
+    careful = replace(samples, synthesis=replace(calm, border_trust=0.25))[0]
+    mixed = (full.alpha > 5) & (full.alpha < 250) & (full.weight == 255)
+    assert mixed.sum() > 20
+    assert (careful.weight[mixed] == 63).all()
+    far = full.alpha == 0
+    far[:, 1:] &= full.alpha[:, :-1] == 0
+    far[:, :-1] &= full.alpha[:, 1:] == 0
+    assert (careful.weight == full.weight)[far].mean() > 0.8
+    np.testing.assert_array_equal(careful.alpha, full.alpha)

@@ -245,3 +245,19 @@ def test_perceptual_weights_are_asked_for_and_refused(mobile, paper, photos, vgg
         PortraitTask(paper, *photos)
     with pytest.raises(InputError, match="is of no use"):
         PortraitTask(mobile, *photos, perceptual_weights=vgg)
+
+
+def test_a_run_can_start_with_the_weights_of_another(mobile, photos, tmp_path):
+    short = replace(mobile, schedule=replace(mobile.schedule, steps=1, validate_every=1, checkpoint_every=1))
+    best = fit(PortraitTask(short, *photos), short.schedule, tmp_path / "first", workers=0)
+    later = PortraitTask(short, *photos, start=best).networks["portrait"]
+    state = torch.load(best, weights_only=True)["network"]
+    for name, values in later.state_dict().items():
+        torch.testing.assert_close(values, state[name])
+    later.train()
+    assert not any(
+        m.training for m in later.generator.content.encoder.modules() if "BatchNorm" in str(type(m))
+    )
+    wider = replace(short, width=8)
+    with pytest.raises(InputError, match="another network"):
+        PortraitTask(wider, *photos, start=best)

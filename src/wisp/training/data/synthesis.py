@@ -21,6 +21,7 @@ from wisp.foreground import estimate_foreground
 from wisp.training.data import vips
 from wisp.training.data.augmentation import Appearance, Geometry, Matrix, degrade, recolour, soften
 from wisp.training.data.datasets import Entry, Labelled
+from wisp.training.data.procedural import with_hair
 
 Kind: TypeAlias = Literal["real", "composite", "empty"]
 Bytes: TypeAlias = npt.NDArray[np.uint8]
@@ -59,6 +60,10 @@ class Synthesis:
         look: appearance of each layer before it is composed.
         camera: what the whole picture goes through afterwards (noise and JPEG).
         defocus: chance that a background is out of focus, up to a sigma of a sixtieth of the side.
+        hair: chance that a person of a composite gets procedural strands along the edge
+            (`wisp.training.data.procedural.with_hair`): thinner than the labels of photos ever show.
+        border_trust: factor on the weight of real photos near their label's border. Labels made by a network
+            are softer there than the truth, and whoever learns them unlearns fine hair.
     """
 
     size: vips.Size = 320
@@ -80,6 +85,8 @@ class Synthesis:
     look: Appearance = field(default_factory=lambda: Appearance(blur=(0.1, 1.2)))
     camera: Appearance = field(default_factory=Appearance)
     defocus: float = 0.35
+    hair: float = 0.0
+    border_trust: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -124,6 +131,9 @@ def real(photo: Labelled, rng: np.random.Generator, synthesis: Synthesis) -> Exa
     image = to_float(vips.warp(photo.image, matrix, size, border="mirror"))
     alpha = vips.warp(photo.alpha, matrix, size)
     weight = vips.warp(photo.weight, matrix, size)
+    if synthesis.border_trust < 1:
+        weight = np.where(_near_border(alpha), weight * np.float32(synthesis.border_trust), weight)
+        weight = weight.astype(np.uint8)
     stored = degrade(recolour(image, rng, synthesis.look), rng, synthesis.camera)
     return _example(stored, alpha, weight, stored, stored, exact=False)
 
@@ -139,6 +149,8 @@ def layer(photo: Labelled, rng: np.random.Generator, synthesis: Synthesis) -> tu
     image = to_float(vips.warp(photo.image, matrix, size, border="copy"))
     alpha = to_float(vips.warp(photo.alpha, matrix, size, border="background"))
     foreground = estimate_foreground(image, alpha, method="blur-fusion")
+    if synthesis.hair and rng.random() < synthesis.hair:
+        foreground, alpha = with_hair(foreground, alpha, rng)
     foreground = recolour(foreground, rng, synthesis.look)
     chance, largest = synthesis.look.blur
     if rng.random() < chance:
@@ -251,6 +263,14 @@ def _backdrop(scene: Bytes, rng: np.random.Generator, synthesis: Synthesis) -> I
         sigma = rng.uniform(0.5, min(vips.sides(size)) / 60)
         image = ndimage.gaussian_filter(image, (sigma, sigma, 0), mode="nearest", truncate=3)
     return soften(recolour(image, rng, synthesis.look), rng, synthesis.look)
+
+
+def _near_border(alpha: Bytes) -> npt.NDArray[np.bool_]:
+    """Within a hundredth of the height of a pixel that is mixed, squarewise."""
+    reach = max(1, alpha.shape[0] // 100)
+    mixed = (alpha > 5) & (alpha < 250)
+    near: npt.NDArray[np.bool_] = ndimage.maximum_filter(mixed, size=2 * reach + 1, mode="constant")
+    return near
 
 
 def _turn(seed: int, index: int, count: int) -> int:

@@ -18,9 +18,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -153,6 +154,25 @@ class MobileRecipe:
         return portrait_mobile(self.width)
 
 
+FINE: Final = MobileRecipe(
+    rate=5e-4,
+    encoder_rate=1e-4,
+    patches=64,
+    coefficients=replace(SUPERVISED, laplacian=1, refined_laplacian=1),
+    synthesis=Synthesis(
+        size=384,
+        kinds=(
+            *("composite", "composite", "real", "composite", "composite", "empty"),
+            *("composite", "composite", "real", "composite", "composite", "composite"),
+        ),
+        hair=0.6,
+        border_trust=0.2,
+    ),
+    schedule=Schedule(steps=2000, batch=6, clip=3.0, warm_up=50),
+)
+"""The compact network's second half: larger samples, and strands finer than photos' labels show."""
+
+
 @dataclass(frozen=True)
 class PaperRecipe:
     """The paper's training: everything jointly from the first step; attributes as in `MobileRecipe`.
@@ -211,6 +231,7 @@ class PortraitTask:
         segmenter: ``best.pt`` of the segmenter's run; masks come from the true alpha when None.
         encoder_weights: torchvision's or MODNet's MobileNetV2, for the compact network.
         perceptual_weights: torchvision's ``vgg16`` checkpoint, where the perceptual term has a weight.
+        start: ``best.pt`` of an earlier run of the same network, whose weights this one begins with.
 
     Raises:
         InputError: a file is missing or something else, or the recipe cannot use it or do without it.
@@ -231,12 +252,16 @@ class PortraitTask:
         segmenter: Path | None = None,
         encoder_weights: Path | None = None,
         perceptual_weights: Path | None = None,
+        start: Path | None = None,
     ) -> None:
         self.recipe = recipe
         self.source = Samples(people, scenes, recipe.synthesis, recipe.schedule.seed)
         self._held_out, self._held_out_scenes = held_out, held_out_scenes
         torch.manual_seed(recipe.schedule.seed)
-        networks: dict[str, nn.Module] = {GENERATOR: network(recipe, encoder_weights)}
+        portrait = network(recipe, encoder_weights)
+        if start is not None:
+            load_start(portrait, start)
+        networks: dict[str, nn.Module] = {GENERATOR: portrait}
         if recipe.adversarial_from < 1:
             networks[DISCRIMINATORS] = PyramidDiscriminators(recipe.discriminator_width)
         self.networks: Mapping[str, nn.Module] = networks
@@ -414,6 +439,22 @@ def network(recipe: MobileRecipe | PaperRecipe, encoder_weights: Path | None = N
     load_encoder(content.encoder, encoder_weights)
     freeze_batch_norm(content.encoder)
     return built
+
+
+def load_start(built: Portrait, checkpoint: Path) -> None:
+    """Fill a network with the averaged weights of an earlier run; MobileNetV2's batch norms are frozen then.
+
+    Raises:
+        InputError: no such checkpoint, or of a network whose parameters differ.
+    """
+    name, earlier = load_checkpoint(checkpoint)
+    try:
+        built.load_state_dict(earlier.state_dict())
+    except RuntimeError as error:
+        accepted = "best.pt of a run of the same network is accepted"
+        raise InputError(checkpoint, f"holds another network ({name})", accepted) from error
+    if isinstance(built.generator.content, MobileContentEncoder):
+        freeze_batch_norm(built.generator.content.encoder)
 
 
 def _segmenter(checkpoint: Path) -> nn.Module:
