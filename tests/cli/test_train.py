@@ -1,6 +1,7 @@
 """`wisp train`: runs from the command line, and refusals."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -41,11 +42,14 @@ def test_portrait_trains_and_resumes(folder, capsys):
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (["--recipe", "other"], "--recipe: is other; mobile and paper are accepted"),
+        (["--recipe", "other"], "--recipe: is other; mobile and mobile-fine and paper are accepted"),
         (["--recipe", "paper"], "--perceptual-weights: is missing"),
         (["--size", "100"], "--size: is 100; a multiple of 32 is accepted"),
         (["--precision", "fp8"], "--precision: is fp8"),
         (["--segmenter", "none.pt"], "none.pt: does not exist"),
+        (["--names", "none.txt"], "none.txt: cannot be read"),
+        (["--licences", "CC0"], "data: has no manifest.csv to read licences from"),
+        (["--data", "none"], "none: does not exist; a folder is accepted"),
     ],
 )
 def test_portrait_refuses(options, complaint, folder, capsys):
@@ -55,3 +59,20 @@ def test_portrait_refuses(options, complaint, folder, capsys):
     assert complaint in error
     assert error.count("\n") == 1
     assert not (folder / "run").exists()
+
+
+def test_trains_on_a_selection_of_several_sets(folder, capsys):
+    """Two of the photos here, and a published set's one photo, which has no test part of its own."""
+    other = folder / "set/train"
+    for part, source in (("original", "image"), ("mask", "alpha")):
+        (other / part).mkdir(parents=True)
+        shutil.copy(folder / f"data/{source}/1.png", other / part / "m_1.png")
+    (folder / "names.txt").write_text("0.png\n2\nm_1.jpg\n")
+    words = ["train", "segmenter", "--data", str(folder / "data"), "--data", str(folder / "set")]
+    words += ["-o", str(folder / "run"), "--names", str(folder / "names.txt")]
+    assert main(words) == 1
+    assert "names.txt: names m_1.jpg, which is not in image and alpha and am-2k" in capsys.readouterr().err
+    (folder / "names.txt").write_text("0.png\n2\nm_1\n")
+    words += ["--batch", "2", "--size", "64", "--workers", "0", "--steps", "1"]
+    assert main(words) == 0
+    assert (folder / "run/best.pt").is_file()

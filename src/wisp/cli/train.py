@@ -18,15 +18,21 @@ if TYPE_CHECKING:
 
 
 DataOption = Annotated[
-    Path,
+    list[Path],
     typer.Option(
-        help="A corpus (people/ with manifest.csv, backgrounds/), a folder with image/ and alpha/, or a "
-        "folder of cut-outs."
+        help="A corpus (people/ with manifest.csv, backgrounds/), a folder with image/ and alpha/ or with "
+        "fg/ and alpha/, a folder of cut-outs, or a published set (Composition-1k, Distinctions-646, "
+        "P3M-10k, AM-2k, AIM-500, PPM-100, PhotoMatte85); may be given several times."
     ),
+]
+NamesOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Text file with the names of the photos to take, one a line."),
 ]
 OutOption = Annotated[Path, typer.Option("-o", "--out", help="Folder of the run.")]
 BackgroundsOption = Annotated[
-    Path | None, typer.Option(help="Folder of photos without people [default: DATA/backgrounds].")
+    Path | None,
+    typer.Option(help="Folder of photos without people [default: backgrounds/ of the first DATA]."),
 ]
 EncoderOption = Annotated[
     Path | None,
@@ -75,6 +81,7 @@ R = TypeVar("R", bound=_Recipe)
 def train_segmenter_command(
     data: DataOption,
     out: OutOption,
+    names: NamesOption = None,
     backgrounds: BackgroundsOption = None,
     encoder_weights: EncoderOption = None,
     licences: LicencesOption = "",
@@ -95,7 +102,7 @@ def train_segmenter_command(
 
     _check(precision, size)
     recipe = _adapted(SegmenterRecipe(), seed=seed, steps=steps, batch=batch, size=size)
-    task = SegmenterTask(recipe, *_photos(data, backgrounds, licences), _weights(encoder_weights))
+    task = SegmenterTask(recipe, *_photos(data, names, backgrounds, licences), _weights(encoder_weights))
     _fit(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
 
 
@@ -117,6 +124,7 @@ def train_portrait_command(
         Path | None,
         typer.Option(help="best.pt of `wisp train segmenter` [default: coarse masks from the true alpha]."),
     ] = None,
+    names: NamesOption = None,
     backgrounds: BackgroundsOption = None,
     encoder_weights: EncoderOption = None,
     perceptual_weights: Annotated[
@@ -155,7 +163,7 @@ def train_portrait_command(
         recipe = replace(recipe, adversarial_from=adversarial_from)
     task = PortraitTask(
         recipe,
-        *_photos(data, backgrounds, licences),
+        *_photos(data, names, backgrounds, licences),
         segmenter=segmenter,
         encoder_weights=_weights(encoder_weights),
         perceptual_weights=perceptual_weights,
@@ -172,6 +180,7 @@ def train_dim_command(
     recipe_name: Annotated[
         str, typer.Option("--recipe", help="mobile (the compact network) or vgg16 (the paper's).")
     ] = "mobile",
+    names: NamesOption = None,
     backgrounds: BackgroundsOption = None,
     encoder_weights: DimEncoderOption = None,
     procedural: Annotated[
@@ -201,7 +210,9 @@ def train_dim_command(
     recipe = _adapted(recipes[recipe_name], seed=seed, steps=steps, batch=batch, size=size)
     if procedural is not None:
         recipe = replace(recipe, synthesis=replace(recipe.synthesis, procedural=procedural))
-    task = DimTask(recipe, *_photos(data, backgrounds, licences), encoder_weights=_weights(encoder_weights))
+    task = DimTask(
+        recipe, *_photos(data, names, backgrounds, licences), encoder_weights=_weights(encoder_weights)
+    )
     if not quiet:
         for note in task.notes:
             _print(note)
@@ -228,11 +239,14 @@ def _adapted(recipe: R, *, seed: int, steps: int | None, batch: int | None, size
 
 
 def _photos(
-    data: Path, backgrounds: Path | None, licences: str
+    data: list[Path], names: Path | None, backgrounds: Path | None, licences: str
 ) -> tuple[list[Entry], list[Path], list[Entry], list[Path]]:
     """People and scenes to train on, people and scenes held out."""
-    people, held_out = _people(data, [text.strip() for text in licences.split(",") if text.strip()])
-    scenes, held_out_scenes = _scenes(backgrounds or data / "backgrounds")
+    from wisp.training.data import datasets, layouts
+
+    allowed = [text.strip() for text in licences.split(",") if text.strip()]
+    people, held_out = layouts.split_folders(data, allowed, names)
+    scenes, held_out_scenes = datasets.hold_out(datasets.backgrounds(backgrounds or data[0] / "backgrounds"))
     return people, scenes, held_out, held_out_scenes
 
 
@@ -244,26 +258,6 @@ def _fit(
     report = _silent if quiet else _print
     best = fit(task, schedule, out, resume=resume, precision=precision, workers=workers, report=report)
     report(f"best weights: {best}")
-
-
-def _people(data: Path, licences: list[str]) -> tuple[list[Entry], list[Entry]]:
-    """Training and held-out photos of any of the three layouts."""
-    from wisp.training.data import datasets
-
-    for folder in (data / "people", data):
-        if (folder / "manifest.csv").is_file():
-            return datasets.corpus(folder, "train", licences), datasets.corpus(folder, "val", licences)
-    if licences:
-        raise InputError(data, "has no manifest.csv to read licences from", "a corpus is accepted")
-    if (data / "image").is_dir():
-        return datasets.hold_out(datasets.image_alpha_folder(data))
-    return datasets.hold_out(datasets.rgba_folder(data))
-
-
-def _scenes(folder: Path) -> tuple[list[Path], list[Path]]:
-    from wisp.training.data import datasets
-
-    return datasets.hold_out(datasets.backgrounds(folder))
 
 
 def _weights(name_or_file: Path | None) -> Path | None:

@@ -30,7 +30,7 @@ def test_sets_with_splits(make, layout, train, test, tmp_path):
     assert names(layouts.read_folder(folder, "train")) == train
     assert names(layouts.read_folder(folder)) == train
     assert names(layouts.read_folder(folder, "test")) == test
-    kept, held_out = layouts.split_folder(folder)
+    kept, held_out = layouts.split_folders([folder])
     assert ([e.name for e in kept], [e.name for e in held_out]) == (train, test)
     cut_out = layout in ("composition-1k", "distinctions-646")
     for entry in (*kept, *held_out):
@@ -56,7 +56,7 @@ def test_sets_without_splits(make, layout, stem, tmp_path):
     assert names(found)[1] == stem
     assert found.entries[1].cut_out == (layout == "cut-outs")
     assert layouts.read_folder(folder, "train").entries + layouts.read_folder(folder, "test").entries
-    kept, held_out = layouts.split_folder(folder)
+    kept, held_out = layouts.split_folders([folder])
     assert len(kept) == 2
     assert {e.name for e in kept} | {e.name for e in held_out} == set(names(found))
     alpha = found.entries[1].load().alpha.astype(int)
@@ -109,13 +109,13 @@ def test_composites_are_held_out_by_subject(tmp_path):
             trees.pair(tmp_path / "image", tmp_path / "alpha", f"s{subject}_{number}")
             rows.append(f"s{subject}_{number},s{subject},b.jpg,1,1")
     (tmp_path / "pairs.csv").write_text("\n".join(rows))
-    kept, held_out = layouts.split_folder(tmp_path)
+    kept, held_out = layouts.split_folders([tmp_path])
     assert len(held_out) == 5
     assert {e.subject for e in kept} & {e.subject for e in held_out} == set()
 
 
 def test_corpus(corpus_folder):
-    kept, held_out = layouts.split_folder(corpus_folder, ["CC0"])
+    kept, held_out = layouts.split_folders([corpus_folder], ["CC0"])
     assert ([e.name for e in kept], [e.name for e in held_out]) == (["p-1", "p-3"], ["p-5"])
     assert names(layouts.read_folder(corpus_folder, "test")) == ["p-4", "p-5"]
 
@@ -123,7 +123,7 @@ def test_corpus(corpus_folder):
 def test_without_the_test_part_a_share_is_held_out(tmp_path):
     folder = trees.composition_1k(tmp_path)
     shutil.rmtree(folder / "Test_set")
-    kept, held_out = layouts.split_folder(folder)
+    kept, held_out = layouts.split_folders([folder])
     assert (len(kept), len(held_out)) == (2, 1)
     with pytest.raises(InputError, match=r"fg: is no folder; Test_set/Adobe-licensed images/"):
         layouts.read_folder(folder, "test")
@@ -131,13 +131,13 @@ def test_without_the_test_part_a_share_is_held_out(tmp_path):
 
 def test_a_subject_in_both_parts_is_refused(tmp_path):
     folder = trees.distinctions_646(tmp_path)
-    layouts.split_folder(folder)  # the same name alone is no harm
+    layouts.split_folders([folder])  # the same name alone is no harm
     for kind in ("FG", "GT"):
         shutil.copy(folder / f"Train/{kind}/test_3.png", folder / f"Test/{kind}/test_3.png")
     with pytest.raises(
         InputError, match=r"Test/FG/test_3\.png: is also trained on, as .*Train/FG/test_3\.png"
     ):
-        layouts.split_folder(folder)
+        layouts.split_folders([folder])
 
 
 @pytest.mark.parametrize(
@@ -194,3 +194,24 @@ def test_unknown_layouts_say_which_are_known(tmp_path):
             assert word in str(error.value)
     with pytest.raises(InputError, match=r"has no manifest\.csv"):
         layouts.read_folder(trees.aim_500(tmp_path / "aim"), licences=["CC0"])
+
+
+def test_merged_person_subsets(tmp_path):
+    folders = [trees.composition_1k(tmp_path / "adobe"), trees.distinctions_646(tmp_path / "d646")]
+    persons = tmp_path / "persons.txt"
+    persons.write_text("a person.jpg\n1-12IM\nh_10.png\ntest_3.png\n")
+    kept, held_out = layouts.split_folders(folders, names=persons)
+    assert [e.name for e in kept] == ["1-12IM", "a person", "test_3", "h_10"]
+    assert [e.name for e in held_out] == ["test_3"]
+    persons.write_text("a person.jpg\n1-12IM\nh_10.png\n")
+    kept, held_out = layouts.split_folders(folders, names=persons)
+    assert (len(kept), len(held_out)) == (2, 1)
+    persons.write_text("t-shirt\n")
+    with pytest.raises(InputError, match=r"persons\.txt: leaves nothing to train on"):
+        layouts.split_folders(folders, names=persons)
+
+
+def test_backgrounds_beside_cut_outs_are_none_of_them(tmp_path):
+    folder = trees.photomatte85(tmp_path)
+    trees.write(folder / "backgrounds/a.png", trees.colours((5, 4), 0))
+    assert names(layouts.read_folder(folder)) == ["0", "1", "2"]

@@ -32,7 +32,7 @@ from typing import Final, Literal, TypeAlias
 from wisp.errors import InputError
 from wisp.training.data import datasets, vips
 from wisp.training.data.datasets import Entry
-from wisp.training.data.selection import Collection, check_disjoint, only, read_names
+from wisp.training.data.selection import Collection, check_disjoint, merge, only, read_names, select
 
 Split: TypeAlias = Literal["train", "test"]
 
@@ -98,26 +98,42 @@ def read_folder(folder: Path, split: Split | None = None, licences: Sequence[str
     return only(found, [(entry.name in held_out) == (split == "test") for entry in found.entries])
 
 
-def split_folder(folder: Path, licences: Sequence[str] = ()) -> tuple[list[Entry], list[Entry]]:
-    """What of a folder to train on, and what to hold out; no subject is in both.
+def split_folders(
+    folders: Sequence[Path], licences: Sequence[str] = (), names: Path | None = None
+) -> tuple[list[Entry], list[Entry]]:
+    """What of some folders, merged, to train on, and what to hold out; no subject is in both.
 
-    Where the authors' test part is not there, or there are no parts, a tenth of the subjects is held out.
+    Where there are no parts, or nothing of the authors' test part is there or selected, a tenth of the
+    subjects is held out.
+
+    Args:
+        folders: data sets, see `find_layout`.
+        licences: as for `read_folder`.
+        names: text file with the names of the photos to take, one a line; None takes all.
 
     Raises:
-        InputError: as for `read_folder`; or one subject is in both of the authors' parts.
+        InputError: as for `read_folder` and `wisp.training.data.selection.select`; a selection that leaves
+            nothing to train on; or one subject is in both of the authors' parts.
     """
+    parts = [_parts(folder, licences) for folder in folders]
+    train, test = ([part[i] for part in parts] for i in (0, 1))
+    if names is not None:
+        chosen = select([*train, *test], read_names(names), names)
+        train, test = chosen[: len(folders)], chosen[len(folders) :]
+    kept, held_out = ([entry for c in merge(side) for entry in c.entries] for side in (train, test))
+    if not kept:
+        raise InputError(names or folders[0], "leaves nothing to train on")
+    check_disjoint(kept, held_out)
+    return (kept, held_out) if held_out else datasets.hold_out_subjects(kept)
+
+
+def _parts(folder: Path, licences: Sequence[str]) -> tuple[Collection, Collection]:
+    """A folder's part to train on and its part to test on, which may be empty."""
     layout, root = find_layout(folder)
-    if layout.splits and _has_test(layout, root):
-        train, test = (read_folder(folder, split, licences).entries for split in _SPLITS)
-        check_disjoint(train, test)
-        return list(train), list(test)
-    if layout.splits:
-        return datasets.hold_out_subjects(read_folder(folder, "train", licences).entries)
-    train, test = (read_folder(folder, split, licences).entries for split in _SPLITS)
-    return list(train), list(test)
-
-
-_SPLITS: Final[tuple[Split, Split]] = ("train", "test")
+    train = read_folder(folder, "train", licences)
+    if not layout.splits or _has_test(layout, root):
+        return train, read_folder(folder, "test", licences)
+    return train, _collection(layout.name, ())
 
 
 def _collection(
@@ -237,12 +253,19 @@ def _pairs(
 
 
 def _cut_outs(folder: Path) -> Path | None:
-    """The folder itself, where the first image anywhere in it has an alpha channel."""
+    """The folder itself, where the first of its images has an alpha channel."""
     try:
-        first = datasets.rgba_folder(folder)[0]
-    except InputError:
+        first = _read_cut_outs(folder, "train").entries[0]
+    except (InputError, IndexError):
         return None
     return folder if vips.has_alpha(first.photo) else None
+
+
+def _read_cut_outs(root: Path, split: Split) -> Collection:
+    """All images of a folder, but for photos without people in ``backgrounds/``."""
+    return _collection(
+        "cut-outs", [e for e in datasets.rgba_folder(root) if not e.name.startswith("backgrounds/")]
+    )
 
 
 CORPUS: Final = Layout(
@@ -304,7 +327,7 @@ LAYOUTS: Final[tuple[Layout, ...]] = (
         "cut-outs",
         "image files with an alpha channel, such as PhotoMatte85",
         _cut_outs,
-        lambda root, _: _collection("cut-outs", datasets.rgba_folder(root)),
+        _read_cut_outs,
         splits=False,
     ),
 )
