@@ -12,7 +12,7 @@ import numpy as np
 
 from wisp.arrays import Alpha, Foreground
 from wisp.errors import InputError
-from wisp.training.data.procedural import blurred, fur, hair
+from wisp.training.data.procedural import blurred, fibres, fur, hair, meshes, plants, translucent
 from wisp.training.data.procedural.attached import with_hair
 
 __all__ = ["KINDS", "generate", "random_foreground", "with_hair"]
@@ -26,11 +26,22 @@ class _Kind(NamedTuple):
 
 
 _KINDS: Final[dict[str, _Kind]] = {
-    "hair": _Kind(hair.hair, 0.28),
-    "curls": _Kind(hair.curls, 0.14),
-    "fur": _Kind(fur.fur, 0.12),
-    "motion": _Kind(blurred.motion, 0.05),
-    "defocus": _Kind(blurred.defocus, 0.05),
+    "hair": _Kind(hair.hair, 0.24),
+    "curls": _Kind(hair.curls, 0.12),
+    "fur": _Kind(fur.fur, 0.13),
+    "lashes": _Kind(fibres.lashes, 0.04),
+    "wool": _Kind(fibres.wool, 0.05),
+    "feather": _Kind(fibres.feather, 0.04),
+    "foliage": _Kind(plants.foliage, 0.06),
+    "grass": _Kind(plants.grass, 0.04),
+    "net": _Kind(meshes.net, 0.05),
+    "lace": _Kind(meshes.lace, 0.03),
+    "wicker": _Kind(meshes.wicker, 0.03),
+    "cloth": _Kind(translucent.cloth, 0.04),
+    "glass": _Kind(translucent.glass, 0.03),
+    "smoke": _Kind(translucent.smoke, 0.03),
+    "motion": _Kind(blurred.motion, 0.035),
+    "defocus": _Kind(blurred.defocus, 0.035),
 }
 
 KINDS: Final[tuple[str, ...]] = tuple(_KINDS)

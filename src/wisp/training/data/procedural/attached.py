@@ -111,7 +111,9 @@ def _outward(alpha: Alpha, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.i
     down = smooth[np.maximum(rows - 2, 0), columns] - smooth[np.minimum(rows + 2, height - 1), columns]
     direction = np.stack([across, down], -1)
     norm = np.sqrt((direction * direction).sum(-1, keepdims=True))
-    unit: Float = np.where(norm > 1e-4, direction / np.maximum(norm, np.float32(1e-4)), np.array([0, -1], np.float32))
+    unit: Float = np.where(
+        norm > 1e-4, direction / np.maximum(norm, np.float32(1e-4)), np.array([0, -1], np.float32)
+    )
     return unit
 
 

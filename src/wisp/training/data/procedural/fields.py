@@ -93,7 +93,7 @@ def edge(distance: Float, softness: float = 1.0) -> Alpha:
         distance: to the edge.
         softness: pixels over which the edge goes from 0 to 1; 1 is a sharp edge seen by a camera's pixels.
     """
-    return np.clip(distance * np.float32(1 / softness) + np.float32(0.5), 0, 1)
+    return np.asarray(np.clip(distance * np.float32(1 / softness) + np.float32(0.5), 0, 1), np.float32)
 
 
 def blur(values: Float, sigma: float) -> Float:

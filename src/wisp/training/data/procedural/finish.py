@@ -46,10 +46,11 @@ def straighten(premultiplied: Float, alpha: Alpha) -> tuple[Foreground, Alpha]:
     far = np.float32(1e-3) * np.stack([plane.mean() for plane in sums])
     present = alpha >= _LEAST
     inverse = 1 / np.maximum(alpha, _LEAST)
-    foreground = np.empty((height, width, 3), np.float32)
+    planes = np.empty_like(premultiplied)
     for c in range(3):
         around = (sums[c] + far[c]) / (sums[3] + far[3] + np.float32(1e-9))
-        foreground[..., c] = np.where(present, premultiplied[c] * inverse, down @ around @ across.T)
+        planes[c] = np.where(present, premultiplied[c] * inverse, down @ around @ across.T)
     alpha = np.where(present, alpha, 0)
     alpha[alpha > 1 - _LEAST] = 1
-    return np.clip(foreground, 0, 1, out=foreground), alpha
+    np.clip(planes, 0, 1, out=planes)
+    return np.ascontiguousarray(planes.transpose(1, 2, 0)), alpha

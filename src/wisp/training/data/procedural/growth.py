@@ -60,7 +60,7 @@ def resample(curves: Float, steps: int) -> Float:
     length = curves.shape[1]
     ends = [2 * curves[:, :1] - curves[:, 1:2], curves, 2 * curves[:, -1:] - curves[:, -2:-1]]
     padded = np.concatenate(ends, axis=1)
-    return np.einsum("sk,nkc->nsc", spline(steps, length + 2), padded, optimize=True)
+    return np.asarray(spline(steps, length + 2) @ padded)
 
 
 def cluster(

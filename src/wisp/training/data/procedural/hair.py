@@ -43,14 +43,15 @@ def curls(size: Size, rng: np.random.Generator) -> tuple[Foreground, Alpha]:
 
 def _hair(size: Size, rng: np.random.Generator, *, curly: bool) -> tuple[Foreground, Alpha]:
     canvas = Canvas(size)
-    side = min(size)
-    across = side * float(np.exp(rng.uniform(np.log(0.14), np.log(0.4))))
-    head = Head(
-        size[1] * rng.uniform(0.25, 0.75),
-        size[0] * rng.uniform(0.3, 0.65),
-        across,
-        across * rng.uniform(1.15, 1.4),
-    )
+    across = min(size) * float(np.exp(rng.uniform(np.log(0.14), np.log(0.75))))
+    down = across * rng.uniform(1.15, 1.4)
+    if across < 0.3 * min(size):
+        x, y = size[1] * rng.uniform(0.25, 0.75), size[0] * rng.uniform(0.3, 0.65)
+    else:  # so close that only a part is seen: one that has an edge
+        angle = rng.uniform(-np.pi, 0)
+        x = size[1] * rng.uniform(0.35, 0.65) - across * np.cos(angle)
+        y = size[0] * rng.uniform(0.3, 0.6) - down * np.sin(angle)
+    head = Head(x, y, across, down)
     bust(canvas, head, rng)
     scalp(canvas, head, rng, curly=curly)
     return finish(canvas.result(), rng)
@@ -59,16 +60,16 @@ def _hair(size: Size, rng: np.random.Generator, *, curly: bool) -> tuple[Foregro
 def bust(canvas: Canvas, head: Head, rng: np.random.Generator) -> None:
     """Draw face, neck and shoulders: a solid body for the hair to leave."""
     skin, source = look.between(look.SKIN, rng), look.light(rng)
-    across, down = np.float32(head.across), np.float32(head.down)
+    across, down = head.across, head.down
 
     corner, x, y = window(canvas.size, (head.x - across, head.x + across), (head.y - down, head.y + down))
     u, v = (x - np.float32(head.x)) / across, (y - np.float32(head.y)) / down
     radius = np.sqrt(u * u + v * v)
     shade = 0.8 + 0.3 * (u * source[0] + v * source[1]) - 0.25 * np.maximum(radius - 0.6, 0)
     colour = np.clip(shade * skin[:, None, None], 0, 1)
-    canvas.layer(colour, edge((1 - radius) * across), 0.45, corner)
+    canvas.layer(colour, edge((1 - radius) * across), 0.4, corner)
 
-    half = across * np.float32(rng.uniform(0.45, 0.65))
+    half = across * rng.uniform(0.45, 0.65)
     bottom = head.y + 1.8 * down
     corner, x, y = window(canvas.size, (head.x - half, head.x + half), (head.y + 0.5 * down, bottom))
     inside = edge(half - np.abs(x - np.float32(head.x))) * np.ones_like(y)
@@ -76,11 +77,11 @@ def bust(canvas: Canvas, head: Head, rng: np.random.Generator) -> None:
     canvas.layer(
         np.clip(fall * (0.9 + 0.2 * source[0] * (x - np.float32(head.x)) / half) * skin[:, None, None], 0, 1),
         inside,
-        0.25,
+        0.0,
         corner,
     )
 
-    wide, top = across * np.float32(rng.uniform(1.9, 2.7)), head.y + down * rng.uniform(1.25, 1.5)
+    wide, top = across * rng.uniform(1.9, 2.7), head.y + down * rng.uniform(1.25, 1.5)
     corner, x, y = window(canvas.size, (head.x - wide, head.x + wide), (top, canvas.size[0]))
     u, v = (x - np.float32(head.x)) / wide, (y - np.float32(top)) / down
     shoulder = (
@@ -90,99 +91,131 @@ def bust(canvas: Canvas, head: Head, rng: np.random.Generator) -> None:
     cloth = look.any_colour(rng)
     folds = np.float32(0.85) + np.float32(0.1) * fractal((len(y), x.shape[1]), head.across, rng, octaves=3)
     colour = np.clip((folds - 0.25 * u * u) * cloth[:, None, None], 0, 1)
-    canvas.layer(colour, edge((v - shoulder) * down), 0.35, corner)
+    canvas.layer(colour, edge((v - shoulder) * down), 0.2, corner)
 
 
 def scalp(canvas: Canvas, head: Head, rng: np.random.Generator, *, curly: bool) -> None:
-    """Draw the hair of a head: locks that make it solid, then strands, then the few that stray."""
-    side = min(canvas.size)
+    """Draw the hair of a head: stripes that make it solid, then strands, a few of which stray."""
     area = canvas.size[0] * canvas.size[1]
-    length = head.across * float(np.exp(rng.uniform(np.log(0.35), np.log(3.2))))
-    steps = 14
-    guides = int(rng.integers(110, 240))
-    # Roots lie on the upper part of the skull, and in it where hair is seen from the front.
-    angle = -np.pi / 2 + rng.uniform(-1, 1, guides) * rng.uniform(1.45, 1.9)
-    depth = np.sqrt(rng.uniform(0.25, 1, guides))
-    fringe = np.sin(angle) > -0.35
-    depth = np.where(fringe, rng.uniform(0.85, 1, guides), depth)
-    roots = np.stack(
-        [head.x + head.across * depth * np.cos(angle), head.y + head.down * depth * np.sin(angle)], -1
-    ).astype(np.float32)
-    volume = rng.uniform(0.0, 1.0)
-    heading = angle + rng.normal(0, 0.25 + 0.3 * volume, guides)
-    gravity = rng.uniform(0.3, 4.0) * (length / head.across) ** 0.5
-    wind = rng.normal(0, 0.6) if rng.random() < 0.5 else rng.normal(0, 3)
-    lengths = length * rng.uniform(0.75, 1.1, guides) * (1 - 0.5 * np.maximum(0, 1 - depth))
-    locks = grow(roots, heading, lengths, steps, rng, pull=(wind, gravity), bend=0.3 + 0.9 * volume)
-    nearness = rng.uniform(0.45, 0.95, guides).astype(np.float32)
+    length = head.across * float(np.exp(rng.uniform(np.log(0.5), np.log(3.5))))
+    guides = int(rng.integers(110, 200))
+    back = rng.random() < 0.3
+    roots, heading = _roots(head, guides, rng, back=back)
+    pull = (rng.normal(0, 0.5 if rng.random() < 0.7 else 3), rng.uniform(0.5, 5))
+    lengths = length * rng.uniform(0.8, 1.1, guides)
+    bend = rng.uniform(0.1, 1.2)
+    locks = grow(roots, heading, lengths, 14, rng, pull=pull, bend=bend)
+    # Hair from higher up lies over hair from farther down.
+    lower = (roots[:, 1] - head.y) / head.down
+    nearness = np.clip(0.72 - 0.18 * lower + rng.normal(0, 0.06, guides), 0.5, 0.95).astype(np.float32)
 
-    thickness = side / 512 * float(np.exp(rng.uniform(np.log(0.25), np.log(1.5))))
-    wave = rng.uniform(0.4, 1) if curly or rng.random() < 0.3 else 0.0
-    winding = (
-        float(np.exp(rng.uniform(np.log(0.03), np.log(0.13)))) * head.across * wave * (1.0 if curly else 0.5),
-        (length / head.across) * (rng.uniform(2.5, 7) if curly else rng.uniform(0.7, 2)),
-        rng.uniform(0.4, 1.1) if curly else 0.1,
-    )
-    paint = Paint.random(rng)
-    budget = 200_000 * area / 512**2
-    points = int(np.clip(winding[1] * 9 if wave else steps, steps, 72))
+    turns = (length / head.across) * (rng.uniform(2.0, 6) if curly else rng.uniform(0.4, 1.6))
+    points = int(np.clip(turns * 9, 16, 64))
     locks = resample(locks, points)
-    gap = float(np.clip(2.2 * head.across / np.sqrt(guides), 2, 40))
-    phase = rng.uniform(0, 2 * np.pi, guides).astype(np.float32)
-    lay_locks(canvas, locks, gap, nearness, paint, rng)
+    along = np.linspace(0, 1, points, dtype=np.float32)
+    facing = rng.uniform(-1, 1) + rng.uniform(-1.5, 1.5) * along + 0.25 * wander(guides, points, 5, rng)
+    if curly or rng.random() < 0.6:
+        # Waves of neighbouring locks run alike, curls each for themselves.
+        swing = head.across * float(np.exp(rng.uniform(np.log(0.03), np.log(0.12 if curly else 0.07))))
+        radius = swing * rng.uniform(0.6, 1.3, (guides, 1)).astype(np.float32) * np.minimum(4 * along, 1)
+        alike = 3.0 if curly else 0.5
+        phase = 6 * rng.random() + alike * rng.standard_normal(guides, np.float32)
+        own = (turns * rng.normal(1, 0.15 if curly else 0.05, guides)).astype(np.float32)
+        locks, turned = curl(locks, radius, own, phase, rng.uniform(0.3, 1.0) if curly else 0.1)
+        facing = facing + np.float32(0.5) * turned
 
-    count = int(np.clip(budget / (length * (1.6 if curly else 1.0)), 200, 3600))
-    owner = rng.integers(0, guides, count)
-    stray = rng.random(count) < rng.uniform(0.02, 0.12)
-    spread = np.where(stray, 2.5, 1) * gap * rng.uniform(0.5, 0.9)
-    strands = cluster(
-        locks,
-        owner,
-        rng,
-        spread=spread.astype(np.float32),
-        tip=rng.uniform(0.25, 1.3),
-        frizz=head.across * float(np.exp(rng.uniform(np.log(0.01), np.log(0.12)))),
+    paint = Paint.random(rng)
+    _cap(canvas, head, paint, back=back)
+    gap = float(np.clip(2.2 * head.across / np.sqrt(guides), 2, 30)) * (
+        rng.uniform(0.35, 0.8) if curly else 1
     )
-    facing = wander(guides, points, 5, rng)[owner] * np.float32(0.5)
-    if wave:
-        radius = winding[0] * (0.4 + 0.6 * np.linspace(0, 1, points, dtype=np.float32))
-        own = radius * rng.uniform(0.6, 1.4, (count, 1)).astype(np.float32)
-        turns = (winding[1] * rng.uniform(0.85, 1.15, guides)).astype(np.float32)[owner]
-        angles = phase[owner] + rng.normal(0, 0.5, count).astype(np.float32)
-        strands, sine = curl(strands, own, turns, angles, winding[2])
-        facing = facing + np.float32(0.6) * sine
-    near = nearness[owner] + rng.normal(0, 0.06, count).astype(np.float32) + np.float32(0.05)
-    width = strand_width(count, points, thickness, rng)
-    colour = paint.shade(strands, facing, near, owner, rng)
-    canvas.strands(Strands(strands, width, colour, np.clip(near, 0, 1), np.float32(rng.uniform(0.8, 1))))
+    lay_locks(canvas, locks, facing, gap, nearness, paint, rng)
+
+    run = float(np.sqrt(np.square(np.diff(locks, axis=1)).sum(-1)).sum()) / guides
+    count = int(np.clip(160_000 * area / 512**2 / max(run, 1), 200, 4000))
+    owner = rng.integers(0, guides, count)
+    stray = rng.random(count) < rng.uniform(0.01, 0.1)
+    spread = np.where(stray, rng.uniform(1.5, 4), 1) * gap * rng.uniform(0.4, 0.8)
+    frizz = gap * float(np.exp(rng.uniform(np.log(0.1), np.log(1.0 if curly else 0.6))))
+    strands = cluster(
+        locks, owner, rng, spread=spread.astype(np.float32), tip=rng.uniform(0.3, 1.4), frizz=frizz
+    )
+    near = nearness[owner] + rng.normal(0.02, 0.04, count).astype(np.float32)
+    thickness = head.across / 180 * float(np.exp(rng.uniform(np.log(0.35), np.log(1.3))))
+    width = strand_width(count, points, float(np.clip(thickness, 0.15, 2.2)), rng)
+    colour = paint.shade(strands, facing[owner], near, owner, rng)
+    opacity = float(rng.uniform(0.75, 1))
+    canvas.strands(Strands(strands, width, colour, np.clip(near, 0, 1), opacity))
+
+
+def _cap(canvas: Canvas, head: Head, paint: Paint, *, back: bool) -> None:
+    """Draw what is seen of the skull between strands: the darkness of the hair below."""
+    across, down = head.across, head.down
+    corner, x, y = window(
+        canvas.size,
+        (head.x - 1.1 * across, head.x + 1.1 * across),
+        (head.y - 1.1 * down, head.y + 1.1 * down),
+    )
+    u, v = (x - np.float32(head.x)) / np.float32(across), (y - np.float32(head.y)) / np.float32(down)
+    inside = (np.float32(0.96) - np.sqrt(u * u + v * v)) * np.float32(across)
+    if not back:
+        inside = np.minimum(inside, (np.abs(u) * np.float32(0.75) - np.float32(0.75) - v) * np.float32(down))
+    canvas.layer(paint.root * np.float32(0.5), edge(inside, max(1.0, 0.02 * across)), 0.44, corner)
+
+
+def _roots(head: Head, count: int, rng: np.random.Generator, *, back: bool) -> tuple[Float, Float]:
+    """Where locks leave the skull, (N, 2), and in which direction, (N,): away from a crown or a parting."""
+    spread = np.pi if back else rng.uniform(1.3, 1.9)
+    angle = -np.pi / 2 + rng.uniform(-1, 1, count) * spread
+    depth = np.sqrt(rng.uniform(0.0 if back else 0.3, 1, count))
+    if not back:  # below the hairline only the sides of the head have hair
+        depth = np.where(np.sin(angle) > -0.4, rng.uniform(0.88, 1, count), depth)
+    u, v = depth * np.cos(angle), depth * np.sin(angle)
+    crown = rng.uniform(-0.6, 0.6), rng.uniform(-1.0, 0.2 if back else -0.6)
+    away = np.arctan2(v - crown[1], u - crown[0])
+    lift = rng.uniform(0, 0.8)  # from lying flat to standing off
+    heading = np.arctan2(
+        (1 - lift) * np.sin(away) + lift * np.sin(angle), (1 - lift) * np.cos(away) + lift * np.cos(angle)
+    )
+    heading += rng.normal(0, rng.uniform(0.05, 0.4), count)
+    roots = np.stack([head.x + head.across * u, head.y + head.down * v], -1)
+    return roots.astype(np.float32), heading.astype(np.float32)
 
 
 def lay_locks(
-    canvas: Canvas, locks: Float, gap: float, nearness: Float, paint: Paint, rng: np.random.Generator
+    canvas: Canvas,
+    locks: Float,
+    facing: Float,
+    gap: float,
+    nearness: Float,
+    paint: Paint,
+    rng: np.random.Generator,
 ) -> None:
-    """Draw the solid inside of hair: stripes several strands wide that taper long before the tips.
+    """Draw the solid inside of hair: stripes several strands wide that taper before the tips.
 
     Args:
         canvas: to draw on.
         locks: (G, M, 2), guides.
+        facing: (G, M), how far they run to the viewer.
         gap: distance between neighbouring guides, pixels.
         nearness: (G,).
         paint: colours.
         rng: random source.
     """
-    stripes = 6
+    run = float(np.sqrt(np.square(np.diff(locks, axis=1)).sum(-1)).sum())
+    affordable = 60_000 * canvas.size[0] * canvas.size[1] / 512**2 / max(run, 1)
+    stripes = int(np.clip(affordable, 2, 8))
     owner = np.repeat(np.arange(len(locks)), stripes)
     count, length = len(owner), locks.shape[1]
     along = np.linspace(0, 1, length, dtype=np.float32)
     spread = np.full(count, 0.5 * gap, np.float32)
-    curves = cluster(locks, owner, rng, spread=spread, tip=rng.uniform(0.3, 1.0), frizz=0.3 * gap)
-    reach = rng.uniform(0.55, 0.95, (count, 1)).astype(np.float32)
-    profile = np.sqrt(np.clip(1 - along / reach, 0, 1)) * np.minimum(0.25 + 6 * along, 1)
-    width = profile * rng.uniform(0.25, 0.6, (count, 1)).astype(np.float32) * np.float32(gap)
-    near = np.clip(nearness[owner] - rng.uniform(0.05, 0.2, count).astype(np.float32), 0, 1)
-    facing = wander(count, length, 5, rng) * np.float32(0.5)
-    colour = paint.shade(curves, facing, near, owner, rng)
-    canvas.strands(Strands(curves, width, colour, near))
+    curves = cluster(locks, owner, rng, spread=spread, tip=rng.uniform(0.3, 1.0), frizz=0.12 * gap)
+    reach = rng.uniform(0.45, 0.95, (count, 1)).astype(np.float32)
+    profile = np.sqrt(np.clip(1 - along / reach, 0, 1)) * np.minimum(0.3 + 6 * along, 1)
+    width = profile * rng.uniform(0.8, 2.0, (count, 1)).astype(np.float32) * np.float32(0.9 * gap / stripes)
+    near = np.clip(nearness[owner] - rng.uniform(0.02, 0.15, count).astype(np.float32), 0, 1)
+    colour = paint.shade(curves, facing[owner], near, owner, rng)
+    canvas.strands(Strands(curves, width, colour, near, grain=float(rng.uniform(0.1, 0.4))))
 
 
 @dataclass(frozen=True)
@@ -220,10 +253,10 @@ class Paint:
             np.clip(tip, 0, 1),
             np.clip(other, 0, 1),
             look.light(rng),
-            rng.uniform(0.05, 0.5),
-            float(np.exp(rng.uniform(np.log(8), np.log(60)))),
-            rng.uniform(0.2, 0.7),
-            rng.uniform(0.05, 0.25),
+            rng.uniform(0.05, 0.6),
+            float(np.exp(rng.uniform(np.log(6), np.log(40)))),
+            rng.uniform(0.5, 1.6),
+            rng.uniform(0.03, 0.16),
         )
 
     def shade(
@@ -240,10 +273,11 @@ class Paint:
         tone = np.exp(
             rng.normal(0, self.variety, locks)[owner] * 0.7 + rng.normal(0, self.variety, count) * 0.7
         ).astype(np.float32)
-        occlusion = 1 - np.float32(self.contrast) * np.clip(0.9 - near, 0, 1)
-        bright = (np.float32(0.45) + np.float32(0.65) * diffuse) * (tone * occlusion)[:, None]
+        occlusion = np.exp(-np.float32(self.contrast) * np.clip(0.85 - near, 0, 1))
+        bright: Float = (np.float32(0.45) + np.float32(0.65) * diffuse) * (tone * occlusion)[:, None]
         colour = colour * bright[..., None]
         colour += (specular * np.float32(self.gloss) * occlusion[:, None])[..., None] * (
             colour + np.float32(0.25)
         )
-        return np.clip(colour, 0, 1, out=colour)
+        shaded: Float = np.clip(colour, 0, 1, out=colour)
+        return shaded

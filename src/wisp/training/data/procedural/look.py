@@ -45,21 +45,23 @@ def between(colours: Float, rng: np.random.Generator) -> Float:
     """A colour between two neighbours of a palette (K, 3): float32 (3,)."""
     place = rng.random() * (len(colours) - 1)
     low = min(int(place), len(colours) - 2)
-    return colours[low] + (colours[low + 1] - colours[low]) * np.float32(place - low)
+    mixed: Float = colours[low] + (colours[low + 1] - colours[low]) * np.float32(place - low)
+    return mixed
 
 
 def hair_colour(rng: np.random.Generator) -> Float:
     """A colour of hair, now and then dyed: float32 (3,)."""
-    if rng.random() < 0.06:
+    if rng.random() < 0.03:
         return any_colour(rng, saturation=(0.4, 0.95))
     base = HAIR[int(rng.integers(len(HAIR)))]
-    return np.clip(base * rng.uniform(0.85, 1.15, 3).astype(np.float32), 0.02, 0.97)
+    varied = base * rng.uniform(0.85, 1.15, 3).astype(np.float32)
+    return np.asarray(np.clip(varied, 0.02, 0.97), np.float32)
 
 
 def light(rng: np.random.Generator) -> Float:
     """A direction towards the light, mostly from above and in front: unit float32 (3,), z to the viewer."""
     direction = np.array([rng.normal(0, 0.8), -abs(rng.normal(0.6, 0.6)), rng.uniform(-0.3, 1.0)])
-    return (direction / np.linalg.norm(direction)).astype(np.float32)
+    return np.asarray(direction / np.linalg.norm(direction), np.float32)
 
 
 def tangents(points: Float) -> Float:
@@ -68,7 +70,8 @@ def tangents(points: Float) -> Float:
     step[:, 1:-1] = points[:, 2:] - points[:, :-2]
     step[:, 0] = points[:, 1] - points[:, 0]
     step[:, -1] = points[:, -1] - points[:, -2]
-    return step / np.maximum(np.sqrt((step * step).sum(-1, keepdims=True)), np.float32(1e-6))
+    step /= np.maximum(np.sqrt((step * step).sum(-1, keepdims=True)), np.float32(1e-6))
+    return step
 
 
 def fibre(tangent: Float, rise: Float, source: Float, shininess: float) -> tuple[Float, Float]:

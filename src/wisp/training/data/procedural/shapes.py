@@ -55,7 +55,7 @@ class Blob:
         # Where the radius changes quickly the edge is nearer than along the ray.
         lean = 1 / np.sqrt(1 + (step * (len(self.radius) / (2 * np.pi)) / self.radius) ** 2)
         radius = self.radius[low] + step[low] * t
-        return ((radius - np.sqrt(u * u + v * v)) * lean[low]).astype(np.float32)
+        return np.asarray((radius - np.sqrt(u * u + v * v)) * lean[low], np.float32)
 
 
 def blob(size: Size, rng: np.random.Generator, *, share: tuple[float, float], rough: float = 0.15) -> Blob:
@@ -85,4 +85,4 @@ def surface(size: Size, rng: np.random.Generator, colour: Float, *, contrast: fl
     x, y = pixels(size)
     tone = fractal(size, max(size) / rng.uniform(3, 24), rng, octaves=3) * np.float32(contrast)
     tone += 1 + 0.25 * (source[0] * (2 * x / width - 1) + source[1] * (2 * y / height - 1))
-    return np.clip(tone * colour[:, None, None], 0, 1)
+    return np.asarray(np.clip(tone * colour[:, None, None], 0, 1), np.float32)
