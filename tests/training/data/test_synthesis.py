@@ -7,6 +7,7 @@ import pytest
 
 from wisp.training.data import datasets, synthesis, vips
 from wisp.training.data.augmentation import Appearance, Geometry
+from wisp.training.data.datasets import Labelled
 from wisp.training.data.loader import batches
 from wisp.training.data.synthesis import Samples, Synthesis
 
@@ -167,3 +168,32 @@ def test_real_photos_are_trusted_less_at_their_border(samples):
     far[:, :-1] &= full.alpha[:, 1:] == 0
     assert (careful.weight == full.weight)[far].mean() > 0.8
     np.testing.assert_array_equal(careful.alpha, full.alpha)
+
+
+def cut_out(size=64):
+    """A soft orange disc over colours that mean nothing, here a loud green."""
+    y, x = np.mgrid[:size, :size] / size - 0.5
+    alpha = (np.clip((0.3 - np.hypot(x, y)) * size / 4 + 0.5, 0, 1) * 255).astype(np.uint8)
+    image = np.where(alpha[..., None] > 0, np.uint8([240, 130, 20]), np.uint8([0, 255, 0]))
+    return Labelled(image.astype(np.uint8), alpha, np.full_like(alpha, 255), cut_out=True)
+
+
+def test_colours_under_the_transparent_part_of_a_cut_out_never_show():
+    turned = Geometry(zoom=(0.7, 1.3), rotation=40, shear=0.1, stretch=1.2, shift=0.1, flip=0.5)
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        foreground, alpha = synthesis.layer(cut_out(), rng, Synthesis(size=48, person=turned, look=CALM))
+        error = np.abs(foreground * 255 - np.array([240, 130, 20])).max(-1)
+        assert (alpha > 0.02).mean() > 0.1
+        assert (error * alpha).max() < 8  # as far as it shows, of 255
+        assert error[alpha == 0].max() < 8
+
+
+def test_cut_outs_are_composited_where_a_real_photo_is_due(samples, tmp_path):
+    shown = cut_out()
+    (tmp_path / "cut").mkdir()
+    vips.as_image(np.dstack([shown.image, shown.alpha])).pngsave(str(tmp_path / "cut/a.png"))
+    cut_outs = replace(samples, people=datasets.rgba_folder(tmp_path / "cut"))
+    examples = [cut_outs[i] for i in range(8)]
+    assert sum(int(e.exact[0]) for e in examples) == 8
+    assert all((e.background != e.image).any() for e in examples if e.alpha.any())

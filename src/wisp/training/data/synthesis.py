@@ -16,6 +16,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from wisp.arrays import Alpha, Foreground, Image, from_float, to_float
+from wisp.compositing.backgrounds import blurred
 from wisp.compositing.over import over
 from wisp.foreground import estimate_foreground
 from wisp.training.data import vips
@@ -106,13 +107,16 @@ class Samples:
     seed: int = 0
 
     def __getitem__(self, index: int) -> Example:
-        """The sample number `index` ≥ 0: without end, each epoch in an order of its own."""
+        """The sample number `index` ≥ 0: without end, each epoch in an order of its own.
+
+        A cut-out has no picture of its own to be shown as a real photo; it is composited instead.
+        """
         rng = np.random.default_rng((self.seed, index))
         kind = self.synthesis.kinds[index % len(self.synthesis.kinds)]
         if kind == "empty":
             return empty(self._scene(rng), rng, self.synthesis)
         person = self.people[_turn(self.seed, index, len(self.people))].load()
-        if kind == "real":
+        if kind == "real" and not person.cut_out:
             return real(person, rng, self.synthesis)
         layers = [layer(person, rng, self.synthesis)]
         if rng.random() < self.synthesis.pair:
@@ -146,9 +150,12 @@ def layer(photo: Labelled, rng: np.random.Generator, synthesis: Synthesis) -> tu
     size = synthesis.size
     matrix = synthesis.person.sample(rng, photo.image.shape, size)
     matrix = keep_cut_sides(matrix, photo.alpha, size)
-    image = to_float(vips.warp(photo.image, matrix, size, border="copy"))
     alpha = to_float(vips.warp(photo.alpha, matrix, size, border="background"))
-    foreground = estimate_foreground(image, alpha, method="blur-fusion")
+    if photo.cut_out:
+        foreground = _own_colours(photo, matrix, alpha)
+    else:
+        image = to_float(vips.warp(photo.image, matrix, size, border="copy"))
+        foreground = estimate_foreground(image, alpha, method="blur-fusion")
     if synthesis.hair and rng.random() < synthesis.hair:
         foreground, alpha = with_hair(foreground, alpha, rng)
     foreground = recolour(foreground, rng, synthesis.look)
@@ -156,6 +163,17 @@ def layer(photo: Labelled, rng: np.random.Generator, synthesis: Synthesis) -> tu
     if rng.random() < chance:
         foreground, alpha = blur_layer(foreground, alpha, rng.uniform(0.3, largest))
     return foreground, alpha
+
+
+def _own_colours(photo: Labelled, matrix: Matrix, alpha: Alpha) -> Foreground:
+    """Colours of a cut-out, warped and carried past its edge; those under α = 0 mean nothing.
+
+    What is warped is αF. On black, a foreground looks like a background behind what is transparent; so the
+    function that continues backgrounds behind a subject continues this one.
+    """
+    shown = over(to_float(photo.image), to_float(photo.alpha), np.zeros(3, np.float32))
+    shown = to_float(vips.warp(from_float(shown), matrix, alpha.shape))
+    return blurred(shown, 1 - alpha, 0.0, foreground=np.zeros_like(shown))
 
 
 def composite(
