@@ -147,6 +147,7 @@ def carry_colours(image: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
     last = levels.pop()
     around = functional.avg_pool2d(last, REACH, 1, REACH // 2, count_include_pad=False)
     x = last + (1 - last[:, 3:]) * around
+    x = x / (x[:, 3:] + 2e-3)  # a little of the region among the largest cells is as good as much
     for level in reversed(levels):
         larger = functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
         x = level + (1 - level[:, 3:]) * larger
