@@ -36,24 +36,29 @@ def with_hair(foreground: Foreground, alpha: Alpha, rng: np.random.Generator) ->
     rows, columns = _border(alpha)
     if len(rows) < _FEWEST:
         return foreground, alpha
-    height, width = alpha.shape
     subject = float(np.sqrt(np.count_nonzero(alpha > 0.5)))
-    top = rows.min()
-    odds = np.exp(-4.0 * (rows - top) / max(1, rows.max() - top))
-    anchor = rng.choice(len(rows), p=odds / odds.sum())
-    near = np.hypot(rows - rows[anchor], columns - columns[anchor]) < subject * rng.uniform(0.1, 0.6)
-    rows, columns = rows[near], columns[near]
+    # Where the hair of a head most likely is; now and then anywhere, as on fur collars and jumpers.
+    depth = (rows - rows.min()) / max(1, rows.max() - rows.min())
+    odds = np.exp(-12.0 * depth) if rng.random() < 0.85 else np.ones(len(rows))
+    anchor = int(rng.choice(len(rows), p=odds / odds.sum()))
+    near = np.hypot(rows - rows[anchor], columns - columns[anchor]) < subject * rng.uniform(0.08, 0.4)
+    out = _outward(alpha, rows, columns)
+    within = _within(foreground, alpha, rows, columns, out)
+    # One material: as far as the colour just inside stays like the anchor's.
+    alike = np.abs(within - within[anchor]).sum(-1) < rng.uniform(0.25, 0.6)
+    rows, columns, out, within = (array[near & alike] for array in (rows, columns, out, within))
 
     guides, steps = int(np.clip(len(rows) / rng.uniform(2, 6), 3, 160)), 12
     chosen = rng.integers(0, len(rows), guides)
     edge = np.stack([columns[chosen], rows[chosen]], -1).astype(np.float32) + np.float32(0.5)
-    out = _outward(alpha, rows[chosen], columns[chosen])
+    out, within = out[chosen], within[chosen]
     # Hair lies along the head more than it stands off it, neighbours alike.
-    lie = np.float32(rng.uniform(-1.4, 1.4)) + noise((height, width), subject / 4, rng)[
-        rows[chosen], columns[chosen]
-    ] * np.float32(0.35)
-    heading = np.arctan2(out[:, 1], out[:, 0]) + lie + rng.normal(0, 0.25, guides)
-    length = subject * float(np.exp(rng.uniform(np.log(0.03), np.log(0.3))))
+    lie = (
+        rng.uniform(-1.3, 1.3)
+        + 0.35 * noise(alpha.shape, max(4.0, subject / 4), rng)[rows[chosen], columns[chosen]]
+    )
+    heading = np.arctan2(out[:, 1], out[:, 0]) + lie + rng.normal(0, 0.2, guides)
+    length = subject * float(np.exp(rng.uniform(np.log(0.02), np.log(0.2))))
     inset = rng.uniform(0.5, 5, guides)[:, None]
     locks = grow(
         edge - out * inset.astype(np.float32),
@@ -76,9 +81,9 @@ def with_hair(foreground: Foreground, alpha: Alpha, rng: np.random.Generator) ->
         phase = rng.uniform(0, 2 * np.pi, guides).astype(np.float32)[owner]
         strands, _ = curl(strands, radius, turns, phase, 0.3)
 
-    thickness = min(height, width) / 512 * float(np.exp(rng.uniform(np.log(0.3), np.log(1.3))))
-    colour = _colours(foreground, alpha, strands, edge[owner], out[owner], rng)
-    canvas = Canvas((height, width))
+    thickness = min(alpha.shape) / 512 * float(np.exp(rng.uniform(np.log(0.3), np.log(1.3))))
+    colour = _relit(within[owner], strands, rng)
+    canvas = Canvas(alpha.shape)
     canvas.strands(
         Strands(
             strands,
@@ -117,34 +122,39 @@ def _outward(alpha: Alpha, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.i
     return unit
 
 
-def _colours(
+def _within(
     foreground: Foreground,
     alpha: Alpha,
-    strands: Float,
-    edge: Float,
+    rows: npt.NDArray[np.intp],
+    columns: npt.NDArray[np.intp],
     out: Float,
-    rng: np.random.Generator,
 ) -> Float:
-    """Colours (N, M, 3) of strands: those of the subject a little way in from where each leaves it, relit."""
+    """Colours (N, 3) a little way in from pixels of the edge: as far in as it takes for a solid subject."""
     height, width = alpha.shape
+    picked = foreground[rows, columns]
+    best = alpha[rows, columns]
+    for reach in (2.0, 4.0, 7.0):
+        column = np.clip(columns - np.rint(out[:, 0] * reach).astype(int), 0, width - 1)
+        row = np.clip(rows - np.rint(out[:, 1] * reach).astype(int), 0, height - 1)
+        better = alpha[row, column] > best + np.float32(0.02)
+        picked[better], best[better] = (
+            foreground[row[better], column[better]],
+            alpha[row[better], column[better]],
+        )
+    return picked
+
+
+def _relit(base: Float, strands: Float, rng: np.random.Generator) -> Float:
+    """Colours (N, M, 3) of strands whose own are `base` (N, 3): lighter, darker and with highlights."""
     count, length = strands.shape[:2]
-    picked = np.zeros((count, 3), np.float32)
-    best = np.full(count, -1.0, np.float32)
-    for reach in (6.0, 3.0, 1.0, 0.0):  # as far in as the subject is solid
-        place = edge - out * (reach * rng.uniform(0.7, 1.3, (count, 1))).astype(np.float32)
-        column = np.clip(place[:, 0].astype(int), 0, width - 1)
-        row = np.clip(place[:, 1].astype(int), 0, height - 1)
-        solid = alpha[row, column]
-        better = solid > best + np.float32(0.05)
-        picked[better], best[better] = foreground[row[better], column[better]], solid[better]
-    diffuse, specular = look.fibre(
-        look.tangents(strands), 0.5 * wander(count, length, 4, rng), look.light(rng), rng.uniform(8, 50)
-    )
-    tone = np.exp(rng.normal(0, rng.uniform(0.05, 0.25), (count, 1))).astype(np.float32)
-    bright = tone * (np.float32(0.8) + np.float32(0.35) * diffuse)
-    colour = picked[:, None] * bright[..., None]
-    colour += (np.float32(rng.uniform(0, 0.35)) * specular)[..., None] * (colour + np.float32(0.15))
-    return np.clip(colour, 0, 1, out=colour)
+    facing = np.float32(0.4) * wander(count, length, 4, rng) + np.float32(rng.uniform(-0.7, 0.7))
+    diffuse, specular = look.fibre(look.tangents(strands), facing, look.light(rng), rng.uniform(8, 40))
+    tone = np.exp(rng.normal(0, rng.uniform(0.05, 0.2), (count, 1))).astype(np.float32)
+    colour = base[:, None] * (tone * (np.float32(0.75) + np.float32(0.35) * diffuse))[..., None]
+    gloss = np.float32(rng.uniform(0, 0.25))
+    colour += (gloss * specular)[..., None] * (colour + np.float32(0.1))
+    relit: Float = np.clip(colour, 0, 1, out=colour)
+    return relit
 
 
 def _in_front(drawn: Float, foreground: Foreground, alpha: Alpha) -> tuple[Foreground, Alpha]:
