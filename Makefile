@@ -32,7 +32,7 @@ $(VENV)/.core: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.test: $(VENV)/.core
-	$(PIP) --editable '.[train,heic,onnxruntime]' --group test --group lint
+	$(PIP) --editable '.[train,video,heic,onnxruntime]' --group test --group lint
 	touch $@
 
 $(VENV)/.bench: $(VENV)/.test
