@@ -86,6 +86,23 @@ def write_refinement(path, *, output="residual"):
     return _save(path, nodes, initialisers, {"image": (3, 64, 64), "alpha": (1, 64, 64)}, output)
 
 
+def write_dim(path, *, output="alpha", reach=3, gain=1.0):
+    """alpha = gain · mean of the channels · (0.5 + trimap / 2), mean of nine places `reach` pixels apart."""
+    initialisers = [
+        numpy_helper.from_array(np.full((1, 3, 1, 1), gain / 3, np.float32), "weights"),
+        numpy_helper.from_array(np.float32(0.5), "half"),
+        numpy_helper.from_array(np.full((1, 1, 3, 3), 1 / 9, np.float32), "ninths"),
+    ]
+    nodes = [
+        helper.make_node("Conv", ["image", "weights"], ["bright"]),
+        helper.make_node("Mul", ["trimap", "half"], ["halved"]),
+        helper.make_node("Add", ["halved", "half"], ["factor"]),
+        helper.make_node("Mul", ["bright", "factor"], ["product"]),
+        helper.make_node("Conv", ["product", "ninths"], [output], pads=[reach] * 4, dilations=[reach, reach]),
+    ]
+    return _save(path, nodes, initialisers, {"image": (3, "h", "w"), "trimap": (1, "h", "w")}, output)
+
+
 def _save(path, nodes, initialisers, inputs, output):
     """Write a graph with inputs and one output of shape (N, …)."""
     described = [
