@@ -103,7 +103,8 @@ class Network:
         try:
             results = self.session.run({ports[name].name: array for name, array in inputs.items()})
         except (RuntimeError, ValueError, KeyError, TypeError) as error:
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            # OpenVINO begins with places in its source and ends with what happened there
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
             raise InputError(self.file, f"fails when it is run as {self.family} ({reason})") from error
         outputs = bind(self.signature.outputs, self.session.outputs)
         return {name: results[port.name] for name, port in outputs.items()}
