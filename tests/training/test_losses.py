@@ -123,3 +123,48 @@ def test_adversarial_losses_are_cross_entropies_summed_over_scales():
     assert losses.generator_loss(fake).item() == pytest.approx(expected, rel=1e-5)
     expected = entropy(1, True) + entropy(0, True) + entropy(-2, False) + entropy(0.5, False)
     assert losses.discriminator_loss(real, fake).item() == pytest.approx(expected, rel=1e-5)
+
+
+def dim_layers(count=2):
+    generator = torch.Generator().manual_seed(3)
+    truth, prediction = torch.rand(2, count, 1, 8, 8, generator=generator)
+    front, back = torch.rand(2, count, 3, 8, 8, generator=generator)
+    unknown = (torch.rand(count, 1, 8, 8, generator=generator) < 0.4).float()
+    return prediction, truth, front, back, unknown
+
+
+def test_alpha_prediction_is_the_mean_distance_and_smooth_at_zero():
+    prediction, truth, _, _, unknown = dim_layers()
+    found = losses.alpha_prediction_loss(prediction, truth, unknown)
+    expected = (prediction - truth).abs()[unknown > 0].mean()
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=0)
+    same = truth.clone().requires_grad_()
+    loss = losses.alpha_prediction_loss(same, truth, unknown)
+    loss.backward()
+    assert loss.item() == pytest.approx(1e-6, rel=1e-3)
+    assert same.grad.abs().max() == 0
+    wide = losses.alpha_prediction_loss(prediction, truth, unknown, epsilon=0.5)
+    assert wide.item() == pytest.approx(((prediction - truth) ** 2 + 0.25).sqrt()[unknown > 0].mean().item())
+
+
+def test_composition_compares_colours():
+    prediction, truth, front, back, unknown = dim_layers()
+    found = losses.compositional_loss(prediction, truth, front, back, unknown)
+    mine = prediction * front + (1 - prediction) * back
+    true = truth * front + (1 - truth) * back
+    expected = (mine - true).abs().mean(1, keepdim=True)[unknown > 0].mean()
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=0)
+    assert losses.compositional_loss(prediction, truth, front, front, unknown).item() == pytest.approx(1e-6)
+
+
+def test_random_backgrounds_are_other_samples_or_a_colour():
+    torch.manual_seed(0)
+    back = torch.rand(4, 3, 5, 6)
+    for _ in range(5):
+        other = losses.random_backgrounds(back)
+        assert all(any(torch.equal(x, y) for y in back) for x in other)
+        assert not any(torch.equal(x, y) for x, y in zip(other, back, strict=True))
+    lone = losses.random_backgrounds(back[:1])
+    assert lone.shape == (1, 3, 5, 6)
+    assert lone.amax((2, 3)).equal(lone.amin((2, 3)))
+    assert not torch.equal(lone, losses.random_backgrounds(back[:1]))
