@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from wisp.cli.console import complain, progress, usage_errors
+from wisp.cli.console import UsageError, complain, progress, usage_errors
 
 if TYPE_CHECKING:
     from wisp.evaluation.protocols import Pairing, Report
@@ -27,7 +28,8 @@ def evaluate_command(
         typer.Option(
             "--protocol",
             metavar="NAME",
-            help="default (SAD, MSE, MAE, Grad, Conn) or segmentation (cross-entropy, accuracy).",
+            help="default (SAD, MSE, MAE, Grad, Conn), segmentation (cross-entropy, accuracy) or video "
+            "(MAD, MSE, Grad, dtSSD of clips: videos, or folders of frames).",
         ),
     ] = "default",
     json_file: Annotated[
@@ -36,27 +38,60 @@ def evaluate_command(
     ] = None,
 ) -> None:
     """Score predictions against truths, paired by relative path and stem."""
-    from wisp.evaluation.protocols import check_places, check_protocol, find_pairs, score
     from wisp.io.atomic import STDIO, check_output, write_files
+
+    plan = _plan_clips if protocol == "video" else _plan_images
+    todo = plan(predictions, truth, trimaps, protocol)
+    if json_file is not None:
+        with usage_errors():
+            check_output(json_file, overwrite=True, inputs=todo.files)
+    with progress(todo.count, quiet=False) as advance:
+        report = todo.score(advance)
+    if report.ignored:
+        complain(f"{report.ignored} of the predictions have no truth and are ignored")
+    if json_file is None:
+        _print(report, todo.what)
+    elif json_file == STDIO:
+        typer.echo(report.to_json())
+    else:
+        write_files({json_file: f"{report.to_json()}\n".encode()}, overwrite=True)
+        _print(report, todo.what)
+
+
+class _Todo(NamedTuple):
+    """What is to be scored: how many of what, the files that are read, and what scores them."""
+
+    count: int
+    what: str
+    files: list[Path]
+    score: Callable[[Callable[[], None]], Report]
+
+
+def _plan_images(predictions: Path, truth: Path, trimaps: Path | None, protocol: str) -> _Todo:
+    from wisp.evaluation.protocols import check_places, check_protocol, find_pairs, score
 
     with usage_errors():
         check_protocol(protocol)
         check_places(predictions, truth, trimaps=trimaps)
     pairing = find_pairs(predictions, truth, trimaps=trimaps)
-    if json_file is not None:
-        with usage_errors():
-            check_output(json_file, overwrite=True, inputs=_files(pairing))
-    with progress(len(pairing.pairs), quiet=False) as advance:
-        report = score(pairing, protocol=protocol, scored=advance)
-    if report.ignored:
-        complain(f"{report.ignored} of the predictions have no truth and are ignored")
-    if json_file is None:
-        _print(report)
-    elif json_file == STDIO:
-        typer.echo(report.to_json())
-    else:
-        write_files({json_file: f"{report.to_json()}\n".encode()}, overwrite=True)
-        _print(report)
+    return _Todo(
+        len(pairing.pairs),
+        "images",
+        _files(pairing),
+        lambda scored: score(pairing, protocol=protocol, scored=scored),
+    )
+
+
+def _plan_clips(predictions: Path, truth: Path, trimaps: Path | None, protocol: str) -> _Todo:
+    from wisp.evaluation.video_protocol import check_clip_places, find_clip_pairs, score_clips
+
+    with usage_errors():
+        if trimaps is not None:
+            raise UsageError("--trimaps: clips are scored as a whole; leave it out with --protocol video")
+        check_clip_places(predictions, truth)
+    pairing = find_clip_pairs(predictions, truth)
+    files = [path for pair in pairing.pairs for path in (pair.prediction, pair.truth)]
+    return _Todo(len(pairing.pairs), "clips", files, lambda scored: score_clips(pairing, scored=scored))
 
 
 def _files(pairing: Pairing) -> list[Path]:
@@ -68,14 +103,14 @@ def _files(pairing: Pairing) -> list[Path]:
     ]
 
 
-def _print(report: Report) -> None:
-    """A table on standard output: a row an image, and their mean."""
+def _print(report: Report, what: str) -> None:
+    """A table on standard output: a row an image or a clip, and their mean."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(caption=f"{report.count} images, region: {report.region}")
-    table.add_column("image", overflow="fold")
+    table = Table(caption=f"{report.count} {what}, region: {report.region}")
+    table.add_column(what.removesuffix("s"), overflow="fold")
     mean = report.mean
     for metric in mean:
         table.add_column(metric, justify="right", no_wrap=True)
