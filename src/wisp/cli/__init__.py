@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from wisp.cli.ablate import ablate_app
 from wisp.cli.compose import compose_command
 from wisp.cli.console import UsageError, complain, complain_of_bug
 from wisp.cli.cutout import cutout_command
@@ -62,6 +63,7 @@ train_app.command("segmenter")(train_segmenter_command)
 train_app.command("portrait")(train_portrait_command)
 train_app.command("dim")(train_dim_command)
 app.add_typer(train_app, name="train")
+app.add_typer(ablate_app, name="ablate")
 app.command("export")(export_command)
 app.add_typer(models_app, name="models")
 app.command("doctor")(doctor_command)

@@ -100,9 +100,9 @@ def train_segmenter_command(
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", "train") from error
 
-    _check(precision, size)
+    check_options(precision, size)
     recipe = _adapted(SegmenterRecipe(), seed=seed, steps=steps, batch=batch, size=size)
-    task = SegmenterTask(recipe, *_photos(data, names, backgrounds, licences), _weights(encoder_weights))
+    task = SegmenterTask(recipe, *photos_of(data, names, backgrounds, licences), weights_of(encoder_weights))
     _fit(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
 
 
@@ -128,7 +128,10 @@ def train_portrait_command(
     backgrounds: BackgroundsOption = None,
     encoder_weights: EncoderOption = None,
     perceptual_weights: Annotated[
-        Path | None, typer.Option(help="torchvision's vgg16 .pth, for the paper's perceptual loss.")
+        Path | None,
+        typer.Option(
+            help="torchvision's vgg16 .pth, or the word vgg16, which fetches it: for the perceptual loss."
+        ),
     ] = None,
     adversarial_from: Annotated[
         float | None,
@@ -150,7 +153,7 @@ def train_portrait_command(
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", "train") from error
 
-    _check(precision, size)
+    check_options(precision, size)
     recipes: dict[str, MobileRecipe | PaperRecipe] = {
         "mobile": MobileRecipe(),
         "mobile-fine": FINE,
@@ -163,14 +166,14 @@ def train_portrait_command(
         recipe = replace(recipe, adversarial_from=adversarial_from)
     task = PortraitTask(
         recipe,
-        *_photos(data, names, backgrounds, licences),
+        *photos_of(data, names, backgrounds, licences),
         segmenter=segmenter,
-        encoder_weights=_weights(encoder_weights),
-        perceptual_weights=perceptual_weights,
+        encoder_weights=weights_of(encoder_weights),
+        perceptual_weights=weights_of(perceptual_weights),
         start=start,
     )
     if segmenter is None and not quiet:
-        _print("no --segmenter: coarse masks are made of the true alphas")
+        tell("no --segmenter: coarse masks are made of the true alphas")
     _fit(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
 
 
@@ -203,7 +206,7 @@ def train_dim_command(
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", "train") from error
 
-    _check(precision, size)
+    check_options(precision, size)
     recipes: dict[str, MobileRecipe | VGG16Recipe] = {"mobile": MobileRecipe(), "vgg16": VGG16Recipe()}
     if recipe_name not in recipes:
         raise InputError("--recipe", f"is {recipe_name}", f"{' and '.join(recipes)} are accepted")
@@ -211,15 +214,16 @@ def train_dim_command(
     if procedural is not None:
         recipe = replace(recipe, synthesis=replace(recipe.synthesis, procedural=procedural))
     task = DimTask(
-        recipe, *_photos(data, names, backgrounds, licences), encoder_weights=_weights(encoder_weights)
+        recipe, *photos_of(data, names, backgrounds, licences), encoder_weights=weights_of(encoder_weights)
     )
     if not quiet:
         for note in task.notes:
-            _print(note)
+            tell(note)
     _fit(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
 
 
-def _check(precision: str, size: int | None) -> None:
+def check_options(precision: str, size: int | None) -> None:
+    """Raise `InputError` for a ``--precision`` or a ``--size`` that no recipe can have."""
     if precision not in ("auto", "bf16", "fp32"):
         raise InputError("--precision", f"is {precision}", "auto, bf16 and fp32 are accepted")
     if size is not None and size % 32:
@@ -238,7 +242,7 @@ def _adapted(recipe: R, *, seed: int, steps: int | None, batch: int | None, size
     return replace(recipe, schedule=schedule, synthesis=synthesis)
 
 
-def _photos(
+def photos_of(
     data: list[Path], names: Path | None, backgrounds: Path | None, licences: str
 ) -> tuple[list[Entry], list[Path], list[Entry], list[Path]]:
     """People and scenes to train on, people and scenes held out."""
@@ -255,20 +259,22 @@ def _fit(
 ) -> None:
     from wisp.training.loop import fit
 
-    report = _silent if quiet else _print
+    report = say_nothing if quiet else tell
     best = fit(task, schedule, out, resume=resume, precision=precision, workers=workers, report=report)
     report(f"best weights: {best}")
 
 
-def _weights(name_or_file: Path | None) -> Path | None:
+def weights_of(name_or_file: Path | None) -> Path | None:
+    """The file of published weights, fetched where a name is given."""
     from wisp.training.pretrained import resolve
 
     return None if name_or_file is None else resolve(name_or_file)
 
 
-def _print(line: str) -> None:
+def tell(line: str) -> None:
+    """Print a line of progress on stderr."""
     typer.echo(line, err=True)
 
 
-def _silent(_: str) -> None:
-    pass
+def say_nothing(_: str) -> None:
+    """What ``--quiet`` prints."""

@@ -46,8 +46,14 @@ PRETRAINED: Final[Mapping[str, Pretrained]] = {
         size=14_212_972,
         licence="BSD-3-Clause (torchvision); trained on ImageNet, whose photos are for research use",
     ),
+    "vgg16": Pretrained(
+        url="https://download.pytorch.org/models/vgg16-397923af.pth",
+        sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+        size=553_433_881,
+        licence="BSD-3-Clause (torchvision); trained on ImageNet, whose photos are for research use",
+    ),
 }
-"""MobileNetV2 by name; the first eight digits of the hash stand in torchvision's own file name."""
+"""MobileNetV2 and VGG-16; the first eight digits of the hash stand in torchvision's own file name."""
 
 
 def cache_folder() -> Path:

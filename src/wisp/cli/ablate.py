@@ -1,0 +1,97 @@
+"""`wisp ablate NETWORK`: the ablations of a network's paper, every variant trained alike and briefly."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wisp.cli.train import (
+    BackgroundsOption,
+    DataOption,
+    EncoderOption,
+    LicencesOption,
+    NamesOption,
+    PrecisionOption,
+    QuietOption,
+    SeedOption,
+    SizeOption,
+    WorkersOption,
+    check_options,
+    photos_of,
+    say_nothing,
+    tell,
+    weights_of,
+)
+from wisp.errors import MissingExtraError
+
+ablate_app = typer.Typer(help="Train the variants of a paper's ablation tables, and compare them.")
+
+ImagesOption = Annotated[
+    int, typer.Option(min=1, help="Training images of each variant, rounded up to whole batches.")
+]
+VariantsOption = Annotated[
+    str, typer.Option(help="Only these variants, comma-separated [default: all, as the tables name them].")
+]
+OutOption = Annotated[Path, typer.Option("-o", "--out", help="Folder of the results.")]
+ResumeOption = Annotated[
+    bool, typer.Option("--resume", help="Go on with OUT's variants; those that are done are kept.")
+]
+
+
+@ablate_app.command("portrait")
+def ablate_portrait_command(
+    data: DataOption,
+    out: OutOption,
+    images: ImagesOption = 512,
+    variants: VariantsOption = "",
+    segmenter: Annotated[
+        Path | None,
+        typer.Option(help="best.pt of `wisp train segmenter` [default: coarse masks from the true alpha]."),
+    ] = None,
+    names: NamesOption = None,
+    backgrounds: BackgroundsOption = None,
+    encoder_weights: EncoderOption = None,
+    perceptual_weights: Annotated[
+        Path | None,
+        typer.Option(
+            help="torchvision's vgg16 .pth, or the word vgg16, which fetches it; most variants need it."
+        ),
+    ] = None,
+    licences: LicencesOption = "",
+    batch: Annotated[int, typer.Option(min=1, help="Samples a step.")] = 8,
+    size: SizeOption = None,
+    seed: SeedOption = 0,
+    resume: ResumeOption = False,
+    precision: PrecisionOption = "auto",
+    workers: WorkersOption = 1,
+    quiet: QuietOption = False,
+) -> None:
+    """Tables 3, 4 and 5 of Yaman et al. 2022: losses, modules and inputs of the portrait network."""
+    try:
+        from wisp.training.ablation import ablate
+        from wisp.training.ablation.portrait import AblationRecipe, portrait_ablation, short
+        from wisp.training.ablation.portrait_variants import VARIANTS
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("training", "train") from error
+
+    check_options(precision, size)
+    recipe = AblationRecipe(schedule=short(images, batch, seed))
+    if size is not None:
+        recipe = replace(recipe, synthesis=replace(recipe.synthesis, size=size))
+    chosen = [name.strip() for name in variants.split(",") if name.strip()]
+    report = say_nothing if quiet else tell
+    ablation = portrait_ablation(
+        recipe,
+        *photos_of(data, names, backgrounds, licences),
+        variants=chosen or list(VARIANTS),
+        segmenter=segmenter,
+        encoder_weights=weights_of(encoder_weights),
+        perceptual_weights=weights_of(perceptual_weights),
+    )
+    if segmenter is None:
+        report("no --segmenter: coarse masks are made of the true alphas")
+    table = ablate(ablation, out, resume=resume, precision=precision, workers=workers, report=report)
+    report(f"tables: {table}")

@@ -1,0 +1,246 @@
+"""Ablations: the same short training, once for each variant of a network or its losses.
+
+Every network whose paper has such tables describes its variants in a module here (`portrait`); `ablate`
+trains them one after the other from the same seed, scores each on the same held-out pictures, and writes the
+tables.
+
+A run lives in a folder:
+
+- ``settings.json``: what all variants share; a resumed run must bring the same;
+- ``VARIANT/``: the training of one, as `wisp.training.loop.fit` leaves it, without its checkpoint once done;
+- ``VARIANT.json``: the scores of one that is done, which is never done again;
+- ``ablation.json`` and ``ablation.md``: the tables, written anew after each variant.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import torch
+from torch import nn
+
+from wisp.errors import InputError
+from wisp.evaluation.bootstrap import paired_bootstrap
+from wisp.evaluation.protocols import Report
+from wisp.evaluation.tables import markdown
+from wisp.io.atomic import write_files
+from wisp.networks.checkpoints import read_checkpoint
+from wisp.training.loop import Task, fit
+
+COLUMNS: Final = (
+    ("mse", "MSE ×10³", 1e3),
+    ("mae", "MAE ×10³", 1e3),
+    ("sad", "SAD", 1.0),
+    ("grad", "Grad", 1.0),
+    ("conn", "Conn", 1.0),
+)
+"""Metric, its heading, and the factor it is shown with: those of Yaman et al. 2022, table 1."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a paper's table.
+
+    Attributes:
+        case: as the table words it.
+        variant: the variant that answers it; several lines may share one.
+        published: the paper's MSE ×10³, None where the line is not the paper's.
+    """
+
+    case: str
+    variant: str
+    published: float | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table, top to bottom."""
+
+    title: str
+    rows: Sequence[Row]
+
+
+class Trial(Task, Protocol):
+    """A variant that is ready to be trained."""
+
+    def measure(self, network: nn.Module, device: torch.device) -> Report:
+        """Scores of the trained network on the held-out pictures, by picture."""
+        ...
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """What is compared.
+
+    Attributes:
+        trials: builders by the name of the variant, in the order in which they are trained.
+        tables: what is reported; lines of variants that are not among the trials stay empty.
+        reference: the variant that the others are compared with.
+        settings: what all share, as JSON can hold it.
+        scored: what the pictures are, for the heading.
+        groups: which person or thing a held-out picture shows, by the picture's name.
+    """
+
+    trials: Mapping[str, Callable[[], Trial]]
+    tables: Sequence[Table]
+    reference: str
+    settings: Mapping[str, Any]
+    scored: str
+    groups: Mapping[str, str]
+
+
+def ablate(
+    ablation: Ablation,
+    out: Path,
+    *,
+    resume: bool = False,
+    precision: str = "auto",
+    workers: int = 1,
+    report: Callable[[str], None] = lambda _: None,
+) -> Path:
+    """Train and score every variant that is not done yet, and write the tables.
+
+    A variant whose loss is no longer a number has failed, which is a result like another: it is noted, and
+    the next one follows.
+
+    Args:
+        ablation: what is compared.
+        out: folder of the run, made when missing.
+        resume: go on with the run that `out` holds.
+        precision: as in `wisp.training.loop.fit`.
+        workers: as there.
+        report: receives one line now and then.
+
+    Returns:
+        ``out/ablation.md``.
+
+    Raises:
+        InputError: `out` holds a run and `resume` is False, or the other way round, or the run has other
+            settings.
+    """
+    _check_start(out, ablation.settings, resume=resume)
+    out.mkdir(parents=True, exist_ok=True)
+    _write(out / "settings.json", _json(ablation.settings))
+    for number, (name, build) in enumerate(ablation.trials.items(), 1):
+        if (out / f"{name}.json").is_file():
+            report(f"{name}: done already")
+            continue
+        report(f"{name}: variant {number} of {len(ablation.trials)}")
+        found = _run(build(), out / name, precision=precision, workers=workers, report=report)
+        _write(out / f"{name}.json", _json(found))
+        (out / name / "checkpoint.pt").unlink(missing_ok=True)  # four times the weights, of no more use
+        _write_tables(ablation, out)
+    return _write_tables(ablation, out)
+
+
+def _check_start(out: Path, settings: Mapping[str, Any], *, resume: bool) -> None:
+    kept = out / "settings.json"
+    if not resume:
+        if kept.exists():
+            raise InputError(out, "holds an ablation already", "--resume or another folder is accepted")
+        return
+    if not kept.is_file():
+        raise InputError(kept, "does not exist", "start without --resume")
+    earlier, now = json.loads(kept.read_text(encoding="utf-8")), json.loads(_json(settings))
+    if earlier != now:
+        keys = sorted(key for key in {*earlier, *now} if earlier.get(key) != now.get(key))
+        problem = f"belongs to an ablation with another {' and another '.join(keys)}"
+        raise InputError(kept, problem, "the options that it was started with are accepted")
+
+
+def _run(
+    trial: Trial, folder: Path, *, precision: str, workers: int, report: Callable[[str], None]
+) -> dict[str, Any]:
+    """Train one variant, or go on with it, and score the averaged weights it ends with."""
+    bare = copy.deepcopy(next(iter(trial.networks.values())))  # training casts the original to bf16
+    resume = (folder / "checkpoint.pt").is_file()
+    schedule = trial.recipe.schedule
+    try:
+        best = fit(
+            trial, schedule, folder, resume=resume, precision=precision, workers=workers, report=report
+        )
+    except FloatingPointError as error:
+        report(f"{folder.name}: failed, {error}")
+        return {"failed": str(error)}
+    bare.load_state_dict(read_checkpoint(best, "best.pt of this run is accepted")["network"])
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return trial.measure(bare.to(device).eval(), device).to_dict()
+
+
+def _write_tables(ablation: Ablation, out: Path) -> Path:
+    """``ablation.json`` and ``ablation.md`` from the variants that are done."""
+    files = {name: out / f"{name}.json" for name in ablation.trials}
+    done = {
+        name: json.loads(path.read_text(encoding="utf-8")) for name, path in files.items() if path.is_file()
+    }
+    differences = _differences(ablation, done)
+    tables = [{"title": table.title, "rows": [vars(row) for row in table.rows]} for table in ablation.tables]
+    results = {
+        "settings": ablation.settings,
+        "scored": ablation.scored,
+        "reference": ablation.reference,
+        "variants": done,
+        "mse_differences": differences,
+        "tables": tables,
+    }
+    text = _as_markdown(ablation, done, differences)
+    write_files(
+        {str(out / "ablation.json"): _json(results), str(out / "ablation.md"): text.encode()}, overwrite=True
+    )
+    return out / "ablation.md"
+
+
+def _differences(ablation: Ablation, done: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """How much higher each variant's MSE is than the reference's, with its 95 % interval over subjects."""
+    base = done.get(ablation.reference, {}).get("images")
+    groups = [ablation.groups[name] for name in base or ()]
+    if not base or len(set(groups)) < 2:
+        return {}
+    found = {}
+    for name, result in done.items():
+        if name == ablation.reference or "images" not in result:
+            continue
+        mine = [result["images"][image]["mse"] for image in base]
+        theirs = [values["mse"] for values in base.values()]
+        found[name] = vars(paired_bootstrap(mine, theirs, groups, seed=0))
+    return found
+
+
+def _as_markdown(
+    ablation: Ablation, done: Mapping[str, Any], differences: Mapping[str, Mapping[str, float]]
+) -> str:
+    header = ["case", "MSE ×10³, published", *(heading for _, heading, _ in COLUMNS)]
+    header.append(f"MSE ×10³ less that of {ablation.reference} [95 %]")
+    parts = [f"Scored on {ablation.scored}."]
+    for table in ablation.tables:
+        rows = []
+        for row in table.rows:
+            published = "" if row.published is None else f"{row.published:.2f}"
+            rows.append([row.case, published, *_cells(done.get(row.variant), differences.get(row.variant))])
+        parts.append(f"**{table.title}**\n\n{markdown(header, rows)}".rstrip())
+    return "\n\n".join(parts) + "\n"
+
+
+def _cells(result: Mapping[str, Any] | None, difference: Mapping[str, float] | None) -> list[str]:
+    """What a line shows after its case: scores, and the difference from the reference."""
+    if result is None or "failed" in result:
+        word = "" if result is None else "failed"
+        return [word] * len(COLUMNS) + [""]
+    cells = [f"{result['mean'][metric] * factor:.3g}" for metric, _, factor in COLUMNS]
+    if difference is None:
+        return [*cells, ""]
+    mean, low, high = (1e3 * difference[key] for key in ("mean", "low", "high"))
+    return [*cells, f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]"]
+
+
+def _json(content: Any) -> bytes:
+    return json.dumps(content, indent=1, sort_keys=False).encode() + b"\n"
+
+
+def _write(path: Path, content: bytes) -> None:
+    write_files({str(path): content}, overwrite=True)
