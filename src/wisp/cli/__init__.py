@@ -20,6 +20,7 @@ from wisp.cli.cutout import cutout_command
 from wisp.cli.doctor import doctor_command
 from wisp.cli.evaluate import evaluate_command
 from wisp.cli.export import export_command
+from wisp.cli.figure import figure_app
 from wisp.cli.models import models_app
 from wisp.cli.replace import replace_command
 from wisp.cli.train import train_dim_command, train_portrait_command, train_segmenter_command
@@ -64,6 +65,7 @@ train_app.command("portrait")(train_portrait_command)
 train_app.command("dim")(train_dim_command)
 app.add_typer(train_app, name="train")
 app.add_typer(ablate_app, name="ablate")
+app.add_typer(figure_app, name="figure")
 app.command("export")(export_command)
 app.add_typer(models_app, name="models")
 app.command("doctor")(doctor_command)

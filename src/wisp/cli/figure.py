@@ -1,0 +1,239 @@
+"""``wisp figure NAME``: pictures and tables of the documents' experiments, for any photos."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast, get_args
+
+import typer
+
+from wisp.cli import options as o
+from wisp.cli.console import UsageError, progress, usage_errors
+
+if TYPE_CHECKING:
+    from wisp.arrays import Image
+    from wisp.figures.places import Place
+    from wisp.pipeline import Method
+
+figure_app = typer.Typer(
+    help="Pictures and tables of the documents' experiments, by name.", no_args_is_help=False
+)
+
+PhotosArgument = Annotated[list[str], typer.Argument(metavar="PHOTO", help="Photos or folders of photos.")]
+SheetOption = Annotated[
+    str, typer.Option("--out", "-o", metavar="FILE", help="The sheet; the suffix chooses the format.")
+]
+HeightOption = Annotated[int, typer.Option(min=16, help="Height of a row, pixels.")]
+SeedOption = Annotated[int, typer.Option(help="Seed of what is drawn at random.")]
+
+
+@figure_app.callback(invoke_without_command=True)
+def _list_by_default(
+    context: typer.Context,
+    listed: Annotated[bool, typer.Option("--list", help="List the figures and end.")] = False,
+) -> None:
+    """Pictures and tables of the documents' experiments, by name."""
+    if listed or context.invoked_subcommand is None:
+        list_figures()
+        raise typer.Exit
+
+
+def list_figures() -> None:
+    """Print every figure: its name, what it shows, and where the document has it."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from wisp.figures import FIGURES
+
+    table = Table("name", "shows", "after", box=None, pad_edge=False)
+    for name, figure in FIGURES.items():
+        table.add_row(name, figure.shows, figure.source)
+    Console(soft_wrap=False).print(table)
+
+
+@figure_app.command("portrait-green")
+def portrait_green_command(
+    photos: PhotosArgument,
+    out: SheetOption,
+    truth: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="True alphas, under the photos' names: a column.")
+    ] = None,
+    beside: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=FOLDER", help="Alphas of another system: a column each. Repeatable."),
+    ] = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(metavar="METHOD", help="How alpha is estimated: a column each. Repeatable. [auto]"),
+    ] = None,
+    colour: Annotated[str, typer.Option(help="What subjects are set on.")] = "#00b140",
+    height: HeightOption = 384,
+    model: o.ModelOption = None,
+    device: o.DeviceOption = "auto",
+    precision: o.PrecisionOption = "auto",
+    overwrite: o.OverwriteOption = False,
+    quiet: o.QuietOption = False,
+) -> None:
+    """A sheet of photos and their subjects on green, beside the truth and other systems."""
+    from wisp.compositing.backgrounds import colour as colour_of
+    from wisp.figures.portrait_green import columns, draw
+    from wisp.figures.running import Running
+    from wisp.pipeline import check_method
+
+    systems = _named(beside or [])
+    with usage_errors():
+        colour_of(colour)
+        for name in method or []:
+            check_method(name, model)
+        methods = [Running(cast("Method", name), model, device, precision) for name in method or ["auto"]]
+        places = _photos_of_a_sheet(photos, out, overwrite=overwrite)
+    with progress(len(places), quiet=quiet) as done:
+        sheet = draw(places, methods, truth=truth, beside=systems, height=height, colour=colour, done=done)
+    _write_sheet(out, sheet, columns(methods, truth=truth, beside=systems), overwrite=overwrite, quiet=quiet)
+
+
+@figure_app.command("portrait-replace")
+def portrait_replace_command(
+    photos: PhotosArgument,
+    out: SheetOption,
+    background: Annotated[
+        list[str],
+        typer.Option(metavar="FILE|FOLDER|COLOUR", help="New backgrounds, dealt out. Repeatable."),
+    ],
+    height: HeightOption = 384,
+    seed: SeedOption = 0,
+    method: o.MethodOption = "auto",
+    model: o.ModelOption = None,
+    device: o.DeviceOption = "auto",
+    precision: o.PrecisionOption = "auto",
+    overwrite: o.OverwriteOption = False,
+    quiet: o.QuietOption = False,
+) -> None:
+    """A sheet of photos, their alphas, and their subjects on another background."""
+    from wisp.figures.portrait_replace import COLUMNS, draw
+    from wisp.figures.running import Running
+
+    with usage_errors():
+        places = _photos_of_a_sheet(photos, out, overwrite=overwrite, others=background)
+        scenes = [scene for text in background for scene in _scenes(text)]
+    running = Running(method, model, device, precision)
+    with progress(len(places), quiet=quiet) as done:
+        sheet = draw(places, scenes, running, height=height, seed=seed, done=done)
+    _write_sheet(out, sheet, COLUMNS, overwrite=overwrite, quiet=quiet)
+
+
+@figure_app.command("portrait-sensitivity")
+def portrait_sensitivity_command(
+    data: Annotated[
+        str,
+        typer.Argument(metavar="FOLDER", help="A folder with image/ and alpha/, or a folder of cut-outs."),
+    ],
+    out: Annotated[str, typer.Option("--out", "-o", metavar="FOLDER", help="Folder of tables and plots.")],
+    backgrounds: Annotated[str, typer.Option(metavar="FOLDER", help="Backgrounds to set subjects on.")],
+    to: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--to", metavar="WHAT", help="backgrounds, exposure or mask. Repeatable. [default: all three]"
+        ),
+    ] = None,
+    count: Annotated[int, typer.Option(min=2, help="Backgrounds of each subject.")] = 20,
+    subjects: Annotated[int | None, typer.Option(min=1, help="Only so many subjects, spread evenly.")] = None,
+    longest: Annotated[
+        int | None, typer.Option(min=64, help="Shrink larger photos to this many pixels, the longer side.")
+    ] = None,
+    seed: SeedOption = 0,
+    method: o.MethodOption = "auto",
+    model: o.ModelOption = None,
+    device: o.DeviceOption = "auto",
+    precision: o.PrecisionOption = "auto",
+    overwrite: o.OverwriteOption = False,
+    quiet: o.QuietOption = False,
+) -> None:
+    """What a subject's score depends on: its background, exposure, the quality of the mask."""
+    from wisp.figures.places import pictures
+    from wisp.figures.plots import check_plots
+    from wisp.figures.portrait_sensitivity import Experiment, Setting, mattes, vary
+    from wisp.figures.running import Running
+    from wisp.figures.sensitivity_report import report
+    from wisp.figures.subjects import find
+    from wisp.io.atomic import check_output, write_files
+    from wisp.pipeline import check_method
+
+    unknown = sorted({*(to or ())} - {*get_args(Experiment)})
+    if unknown:
+        raise UsageError(f"--to: is {unknown[0]}; {', '.join(get_args(Experiment))} are accepted")
+    experiments: list[Experiment] = [name for name in get_args(Experiment) if not to or name in to]
+    names = ["sensitivity.json", "sensitivity.md", *(f"{name}.png" for name in experiments)]
+    folder = Path(out)
+    check_plots()
+    with usage_errors():
+        check_method(method, model)
+        sources = find(data)
+        scenes = [place.path for place in pictures([backgrounds])]
+        if folder.is_dir():
+            for name in names:
+                check_output(folder / name, overwrite=overwrite)
+        else:
+            check_output(folder)
+    if subjects is not None and subjects < len(sources):
+        sources = [sources[index * len(sources) // subjects] for index in range(subjects)]
+    setting = Setting(Running(method, model, device, precision), scenes, count, seed, longest)
+    with progress(len(sources) * mattes(experiments, count), quiet=quiet) as done:
+        trials = vary(sources, experiments, setting, done=done)
+    about = {"method": method, "model": model, "subjects": len(sources), "seed": seed, "longest": longest}
+    files = report(trials, about)
+    folder.mkdir(exist_ok=True)
+    write_files({str(folder / name): content for name, content in files.items()}, overwrite=overwrite)
+    if not quiet:
+        typer.echo(f"tables: {folder / 'sensitivity.md'}", err=True)
+
+
+def _named(texts: Sequence[str]) -> dict[str, str]:
+    """What ``--beside`` gives: folders by the systems' names."""
+    out: dict[str, str] = {}
+    for text in texts:
+        name, equals, folder = text.partition("=")
+        if not (name and equals and folder) or name in out:
+            problem = "names one system twice" if name in out else "is no name with a folder"
+            raise UsageError(f"--beside: {text} {problem}; NAME=FOLDER is accepted")
+        out[name] = folder
+    return out
+
+
+def _photos_of_a_sheet(
+    photos: Sequence[str], out: str, *, overwrite: bool, others: Sequence[str] = ()
+) -> list[Place]:
+    """The photos, after everything that can be known beforehand about the sheet's file."""
+    from wisp.figures.places import pictures
+    from wisp.io.atomic import check_output
+    from wisp.io.formats import format_of
+
+    format_of(out)
+    places = pictures(photos)
+    check_output(out, overwrite=overwrite, inputs=[*(place.path for place in places), *others])
+    return places
+
+
+def _scenes(text: str) -> list[str]:
+    """What a ``--background`` stands for: itself, or every picture of a folder."""
+    from wisp.compositing.backgrounds import colour
+    from wisp.errors import InputError
+    from wisp.figures.places import pictures
+
+    if Path(text).exists():
+        return [str(place.path) for place in pictures([text])]
+    try:
+        colour(text)
+    except InputError as error:
+        accepted = "a picture, a folder of pictures or a colour is accepted"
+        raise InputError(text, "is no file, no folder and no colour", accepted) from error
+    return [text]
+
+
+def _write_sheet(out: str, sheet: Image, columns: Sequence[str], *, overwrite: bool, quiet: bool) -> None:
+    from wisp.io.images import write_image
+
+    write_image(out, sheet, bits=8, overwrite=overwrite)
+    if not quiet:
+        typer.echo(f"columns: {', '.join(columns)}", err=True)

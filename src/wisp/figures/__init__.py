@@ -1,0 +1,41 @@
+"""Pictures and tables of the documents' experiments, each made again for any photos by `wisp figure NAME`.
+
+One module a figure, with a function that draws it from the public API alone, so that figures follow the
+default method; one row here; one command in `wisp.cli.figure`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure.
+
+    Attributes:
+        shows: what is to be seen, without a full stop.
+        source: the document and its figure or section.
+    """
+
+    shows: str
+    source: str
+
+
+FIGURES: Final[Mapping[str, Figure]] = {
+    "portrait-green": Figure(
+        "photos and their subjects on green, beside the truth and other systems",
+        "Yaman et al. 2022, figure 2",
+    ),
+    "portrait-replace": Figure(
+        "photo, alpha, and the subject on another background",
+        "Yaman et al. 2022, figure 3",
+    ),
+    "portrait-sensitivity": Figure(
+        "what background, exposure and the quality of the mask do to a subject's score",
+        "Yaman et al. 2022, section 4.1 and Limitations",
+    ),
+}
+"""By name, as the command line takes it."""
