@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -212,6 +213,17 @@ class TestDoctor:
         assert (ran.code, ran.stdout) == (0, "")
         assert "versions" in json.loads((tmp_path / "report.json").read_text())
         assert wisp("doctor", "--json", tmp_path / "missing" / "report.json").code == 1
+
+    def test_the_cache_of_compiled_networks(self, wisp, tmp_path, monkeypatch):
+        assert "switched off (WISP_CACHE)" in wisp("doctor").stdout
+        cache = tmp_path / "cache"
+        cache.mkdir()
+        (cache / "a.compiled").write_bytes(bytes(3_000_000))
+        monkeypatch.setenv("WISP_CACHE", str(cache))
+        assert re.search(rf"in use: {cache}, [1-9]\d* in \d+ MB of at most 250", wisp("doctor").stdout)
+        monkeypatch.setenv("WISP_CACHE", str(cache / "a.compiled"))
+        report = json.loads(wisp("doctor", "--json", "-").stdout)
+        assert report["cache"]["state"] == "cannot be written to"
 
     def test_a_network_that_cannot_run_is_told(self, wisp, monkeypatch):
         from wisp.inference import segmenter

@@ -244,3 +244,80 @@ def test_onnx_runtime_has_no_other_precision(network, without):
 def test_cores_are_those_the_process_may_use(monkeypatch):
     monkeypatch.setattr(sessions.os, "sched_getaffinity", lambda pid: {0, 3, 5}, raising=False)
     assert cores() == 3
+
+
+class TestKeptOnDisk:
+    @pytest.fixture
+    def cache(self, tmp_path, monkeypatch):
+        where = tmp_path / "cache"
+        monkeypatch.setenv("WISP_CACHE", str(where))
+        return where
+
+    @pytest.fixture
+    def compilations(self, monkeypatch):
+        """How often a network was read from its ONNX file."""
+        calls = []
+        read_onnx = sessions._read_onnx
+        monkeypatch.setattr(sessions, "_read_onnx", lambda file: calls.append(file) or read_onnx(file))
+        return calls
+
+    def test_the_second_session_is_not_compiled_and_computes_the_same(self, network, cache, compilations):
+        batch = batch_of(1, 3, 32, 64)
+        first = open_session(network, threads=1)
+        second = open_session(network, threads=1)
+        assert len(compilations) == 1
+        assert len(list(cache.iterdir())) == 1
+        assert second.describe() == first.describe()
+        assert (second.inputs, second.outputs) == (first.inputs, first.outputs)
+        np.testing.assert_array_equal(
+            second.run({"image": batch})["mask"], first.run({"image": batch})["mask"]
+        )
+
+    def test_it_remembers_which_networks_are_quantised(self, tmp_path, network, cache, compilations):
+        quantised = write_segmenter(tmp_path / "q.onnx", quantised=True)
+        for _ in range(2):
+            assert open_session(quantised).describe().precision == "int8"
+            assert open_session(quantised, precision="int8").describe().precision == "int8"
+            with pytest.raises(InputError, match="is not quantised for int8"):
+                open_session(network, precision="int8")
+        assert len(compilations) == 2
+
+    def test_precision_threads_and_contents_are_kept_apart(self, tmp_path, network, cache, compilations):
+        open_session(network, precision="fp32", threads=1)
+        open_session(network, precision="fp32", threads=2)
+        open_session(write_segmenter(tmp_path / "tiny2.onnx", bias=1.0), precision="fp32", threads=1)
+        expected_count = 3
+        if NATIVE_BF16:
+            open_session(network, precision="bf16", threads=1)
+            expected_count += 1
+        assert len(compilations) == len(list(cache.iterdir())) == expected_count
+
+    def test_a_damaged_file_is_made_again(self, network, cache, compilations):
+        open_session(network, precision="fp32")
+        (file,) = cache.iterdir()
+        whole = file.read_bytes()
+        damaged = bytearray(whole)
+        damaged[len(damaged) // 2] ^= 0xFF
+        file.write_bytes(damaged)
+        batch = batch_of(1, 3, 32, 32)
+        result = open_session(network, precision="fp32").run({"image": batch})["mask"]
+        np.testing.assert_allclose(result, expected(batch), atol=1e-4)
+        assert len(compilations) == 2
+        assert len(file.read_bytes()) == len(whole)
+        open_session(network, precision="fp32")
+        assert len(compilations) == 2
+
+    def test_a_file_that_this_openvino_does_not_take_is_made_again(self, network, cache, compilations):
+        open_session(network, precision="fp32")
+        (file,) = cache.iterdir()
+        sessions.compiled.write(file.stem, sessions.compiled.Kept(False, b"of another version"))
+        batch = batch_of(1, 3, 32, 32)
+        result = open_session(network, precision="fp32").run({"image": batch})["mask"]
+        np.testing.assert_allclose(result, expected(batch), atol=1e-4)
+        open_session(network, precision="fp32")
+        assert len(compilations) == 2
+
+    def test_switched_off_nothing_is_exported(self, network, cache, monkeypatch):
+        monkeypatch.setenv("WISP_CACHE", "off")
+        open_session(network)
+        assert not cache.exists()

@@ -40,6 +40,7 @@ def _report(device: Device, precision: Precision) -> dict[str, Any]:
         "machine": {"system": platform.platform(), "processor": platform.machine(), "cores": cores()},
         "devices": _devices(),
         "networks": _networks(device, precision),
+        "cache": _cache(),
     }
 
 
@@ -100,6 +101,19 @@ def _networks(device: Device, precision: Precision) -> list[dict[str, Any]]:
     return networks
 
 
+def _cache() -> dict[str, Any]:
+    """Where compiled networks are kept; asked after the networks were loaded, so that theirs count."""
+    from wisp.inference import compiled
+
+    where = compiled.folder()
+    if where is None:
+        return {"state": f"switched off ({compiled.VARIABLE})"}
+    networks, size = compiled.usage(where)
+    state = "in use" if compiled.writable(where) else "cannot be written to"
+    report = {"folder": str(where), "networks": networks, "bytes": size, "limit": compiled.LIMIT}
+    return {"state": state, **report}
+
+
 def _print(report: dict[str, Any]) -> None:
     for section in ("versions", "machine"):
         typer.echo(section)
@@ -118,3 +132,10 @@ def _print(report: dict[str, Any]) -> None:
                 f"  {network['name']}: {network['runtime']} on {network['device']}, "
                 f"{network['precision']}{threads}"
             )
+    typer.echo("compiled networks")
+    cache = report["cache"]
+    if "folder" in cache:
+        used = f"{cache['networks']} in {cache['bytes'] / 1e6:.0f} MB of at most {cache['limit'] / 1e6:.0f}"
+        typer.echo(f"  {cache['state']}: {cache['folder']}, {used}")
+    else:
+        typer.echo(f"  {cache['state']}")
