@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -58,7 +59,8 @@ def evaluate_command(
         _print(report, todo.what)
 
 
-class _Todo(NamedTuple):
+@dataclass(frozen=True)
+class _Todo:
     """What is to be scored: how many of what, the files that are read, and what scores them."""
 
     count: int

@@ -1,0 +1,210 @@
+"""Alpha and foreground in some thousandths of a second a picture, for video; photos are worth more time.
+
+The expensive parts work on a small picture, and what is left for the full size is done where alpha is soft.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from wisp.arrays import Alpha, Float, Foreground, Image, Mask, check_alpha, check_image, check_same_size
+from wisp.inference.segmenter import segment
+from wisp.inference.sessions import Device, Precision
+from wisp.opencv import opencv
+
+WORKING_SIDE: Final = 640
+"""Length of the longer side of the small picture."""
+RADIUS: Final = 6
+"""Windows of the guided filter are (2 RADIUS + 1)² pixels of the small picture."""
+EPSILON: Final = 1e-4
+"""Variance of colours below which one of its windows counts as flat."""
+REDUCTION: Final = 4
+"""The foreground's averages are taken on a picture this much smaller."""
+WINDOWS: Final = (21, 5)
+"""Sides of the two windows over which they are taken, in pixels of that picture."""
+
+_PRIOR = np.float32(1e-4)
+_SOFT = np.float32(0.5 / 255)
+
+
+def quick_alpha(
+    image: Image,
+    *,
+    model: str | Path | None = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
+) -> Alpha:
+    """Alpha of the people in a frame: the segmenter's mask, drawn to the frame's edges by a guided filter.
+
+    Fast Guided Filter (He and Sun 2015): the affine functions of colour are fitted on the small picture and
+    applied to the large one.
+
+    Args:
+        image: float32 (H, W, 3), sRGB-encoded, [0, 1], of any size.
+        model: a segmentation network other than the default: its name or an ONNX file.
+        device: where to run it: ``auto``, ``cpu`` or ``gpu``.
+        precision: ``auto``, ``fp32``, ``bf16`` or ``int8``.
+
+    Returns:
+        float32 (H, W), [0, 1].
+
+    Raises:
+        InputError: see `wisp.inference.segmenter.segment`.
+        MissingExtraError: OpenCV is not installed.
+    """
+    small = working_picture(check_image(image))
+    mask = segment(small, model=model, device=device, precision=precision)
+    return guided_enlargement(small, mask, image)
+
+
+def working_picture(image: Image) -> Image:
+    """The image with its longer side reduced to `WORKING_SIDE`, never enlarged: float32 (h, w, 3)."""
+    height, width = image.shape[:2]
+    share = min(1.0, WORKING_SIDE / max(height, width))
+    return shrink(image, max(1, round(height * share)), max(1, round(width * share)))
+
+
+def guided_enlargement(
+    small: Image, mask: Mask, image: Image, *, radius: int = RADIUS, epsilon: float = EPSILON
+) -> Alpha:
+    """A small mask at the size of its picture, with that picture's edges.
+
+    Args:
+        small: the picture reduced, float32 (h, w, 3), [0, 1].
+        mask: float32 (h, w), [0, 1].
+        image: the picture itself, float32 (H, W, 3), [0, 1].
+        radius: windows are (2 radius + 1)² pixels of the small picture, mirrored at its border.
+        epsilon: variance of colours below which a window counts as flat.
+
+    Returns:
+        float32 (H, W), [0, 1]. Where the mask is the same all over a window's reach, alpha is the mask.
+    """
+    cv2 = opencv()
+    height, width = image.shape[:2]
+    lines = _affine(small, mask, radius, epsilon)
+    base = cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR)
+    soft = (base > _SOFT) & (base < 1 - _SOFT)
+    reach = 2 * radius * max(1, round(width / small.shape[1])) + 1
+    near = cv2.dilate(soft.view(np.uint8), np.ones((3, 3), np.uint8), iterations=reach // 2)
+    places = np.flatnonzero(near)
+    if not places.size:
+        return np.asarray(base, np.float32)
+    large = cv2.resize(lines, (width, height), interpolation=cv2.INTER_LINEAR).reshape(-1, 4)[places]
+    values = large[:, 3] + np.einsum("nc,nc->n", large[:, :3], image.reshape(-1, 3)[places])
+    alpha: Alpha = base.copy()
+    alpha.reshape(-1)[places] = values.clip(0, 1)
+    return alpha
+
+
+def quick_foreground(image: Image, alpha: Alpha) -> Foreground:
+    """The subject's own colours, by blur fusion whose averages are taken on a small picture.
+
+    Forte 2021, "Approximate Fast Foreground Colour Estimation" (ICIP), see `wisp.foreground.blur_fusion`. Its
+    averages vary slowly, so a picture `REDUCTION` times smaller yields nearly the same; what they leave
+    unexplained is shared out at full size, where alpha is soft.
+
+    Args:
+        image: float32 (H, W, 3), [0, 1].
+        alpha: float32 (H, W), [0, 1].
+
+    Returns:
+        float32 (H, W, 3), [0, 1]: the image where α = 1, a continuation of the subject's colours where α = 0.
+
+    Raises:
+        InputError: an array of another type or size.
+        MissingExtraError: OpenCV is not installed.
+    """
+    check_same_size("alpha", check_alpha(alpha), "image", check_image(image))
+    cv2 = opencv()
+    height, width = alpha.shape
+    size = max(1, round(height / REDUCTION)), max(1, round(width / REDUCTION))
+    opacity = shrink(alpha, *size)[..., None]
+    shown = shrink(image * alpha[..., None], *size)
+    hidden = shrink(image, *size) - shown
+    nearer, farther = _blurred(shown, opacity, WINDOWS[0]), _blurred(hidden, 1 - opacity, WINDOWS[0])
+    residual = shown + hidden - opacity * nearer - (1 - opacity) * farther
+    nearer += opacity * residual
+    farther += (1 - opacity) * residual
+    nearer = _blurred(nearer * opacity, opacity, WINDOWS[1])
+    farther = _blurred(farther * (1 - opacity), 1 - opacity, WINDOWS[1])
+    foreground: Foreground = cv2.resize(nearer, (width, height), interpolation=cv2.INTER_LINEAR)
+    flat_alpha, colours, seen = alpha.reshape(-1), foreground.reshape(-1, 3), image.reshape(-1, 3)
+    soft = np.flatnonzero((flat_alpha > 0) & (flat_alpha < 1))
+    if soft.size:
+        behind = cv2.resize(farther, (width, height), interpolation=cv2.INTER_LINEAR).reshape(-1, 3)[soft]
+        a, own = flat_alpha[soft][:, None], colours[soft]
+        colours[soft] = (own + a * (seen[soft] - a * own - (1 - a) * behind)).clip(0, 1)
+    cv2.copyTo(image, (alpha >= 1).view(np.uint8), foreground)
+    return foreground
+
+
+def shrink(values: Float, height: int, width: int) -> Float:
+    """Resize a float array (H, W) or (H, W, C) to a smaller or equal size by averaging areas."""
+    if values.shape[:2] == (height, width):
+        return values
+    cv2 = opencv()
+    small: Float = cv2.resize(np.ascontiguousarray(values), (width, height), interpolation=cv2.INTER_AREA)
+    return small
+
+
+def _blurred(weighted: Float, weight: Float, window: int) -> Float:
+    """Σ w c / Σ w over a window; the picture's own mean where a window has no weight."""
+    cv2 = opencv()
+    flat = weight[..., 0]
+    mean = weighted.mean((0, 1)) / max(float(flat.mean()), 1e-6)
+    size = (window, window)
+    total = cv2.boxFilter(weighted, -1, size, borderType=cv2.BORDER_CONSTANT, normalize=True)
+    mass = cv2.boxFilter(flat, -1, size, borderType=cv2.BORDER_CONSTANT, normalize=True)[..., None]
+    blurred: Float = (total + _PRIOR * mean) / (mass + _PRIOR)
+    return blurred
+
+
+def _affine(small: Image, mask: Mask, radius: int, epsilon: float) -> Float:
+    """Slopes (3) and offset of alpha as a function of colour, averaged over windows: float32 (h, w, 4)."""
+    cv2 = opencv()
+    size = (2 * radius + 1, 2 * radius + 1)
+
+    def mean(plane: Float) -> Any:
+        return cv2.boxFilter(plane, -1, size, borderType=cv2.BORDER_REFLECT)
+
+    lines = np.zeros((*mask.shape, 4), np.float32)
+    mean_p = mean(mask)
+    lines[..., 3] = mean_p
+    varied = np.flatnonzero((mean_p > _SOFT) & (mean_p < 1 - _SOFT))
+    if not varied.size:
+        return lines
+    colours = list(cv2.split(small))
+    means = [mean(plane).reshape(-1)[varied] for plane in colours]
+    p = mean_p.reshape(-1)[varied]
+    covariance = np.stack(
+        [mean(c * mask).reshape(-1)[varied] - m * p for c, m in zip(colours, means, strict=True)], 1
+    )
+    variance = np.empty((varied.size, 3, 3), np.float32)
+    for i in range(3):
+        for j in range(i + 1):
+            product = mean(colours[i] * colours[j]).reshape(-1)[varied] - means[i] * means[j]
+            variance[:, i, j] = variance[:, j, i] = product
+        variance[:, i, i] += epsilon
+    slopes = _solve(variance, covariance)
+    flat = lines.reshape(-1, 4)
+    flat[varied, :3] = slopes
+    flat[varied, 3] = p - np.einsum("nc,nc->n", slopes, np.stack(means, 1))
+    averaged: Float = mean(lines)
+    return averaged
+
+
+def _solve(matrix: Float, right: Float) -> Float:
+    """Symmetric 3 × 3 systems by Cramer's rule: (N, 3, 3), (N, 3) → (N, 3).
+
+    In double precision: where a window holds two colours only, the determinant nearly vanishes.
+    """
+    rows = matrix.astype(np.float64).transpose(1, 0, 2)
+    adjugate = np.stack(
+        [np.cross(rows[1], rows[2]), np.cross(rows[2], rows[0]), np.cross(rows[0], rows[1])], 1
+    )
+    determinant = np.einsum("nc,nc->n", rows[0], adjugate[:, 0])
+    solution = np.einsum("nij,nj->ni", adjugate, right) / np.maximum(determinant, 1e-20)[:, None]
+    return solution.astype(np.float32)

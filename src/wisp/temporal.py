@@ -1,0 +1,249 @@
+"""Frames → mattes that do not flicker: any method that mattes one frame, steadied along the motion.
+
+`step` is pure: frame and state go in, matte and the next state come out. What the state holds is the last
+alpha and a small picture of the last frame, so memory does not grow.
+
+1. Motion is estimated on small pictures by Dense Inverse Search (Kroeger et al. 2016, "Fast Optical Flow
+   using Dense Inverse Search", ECCV). Around the subject's edge the subject's own motion is taken, since that
+   is what alpha's edge moves with, whatever the background does.
+2. The last alpha is moved along. How far it is believed depends on how well the last picture, moved along in
+   the same way, explains this one: what moved, changed or came into view is taken from the new alpha alone,
+   so that nothing trails.
+3. What is left of the difference between old and new, where the picture says that nothing changed, is
+   flicker, and most of it is not shown.
+4. A cut, seen in the small pictures, starts afresh.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from wisp.arrays import Alpha, Float, Foreground, Image, Matte, check_alpha, check_image, check_same_size
+from wisp.opencv import opencv
+from wisp.quick import quick_foreground, shrink
+
+Small: TypeAlias = npt.NDArray[np.uint8]
+
+
+class AlphaMethod(Protocol):
+    """What mattes a single frame."""
+
+    def __call__(self, image: Image, /) -> Alpha:
+        """Image float32 (H, W, 3), sRGB-encoded, [0, 1] → alpha float32 (H, W), [0, 1]."""
+
+
+class ForegroundMethod(Protocol):
+    """What finds the subject's own colours in a single frame."""
+
+    def __call__(self, image: Image, alpha: Alpha, /) -> Foreground:
+        """Image and alpha → foreground float32 (H, W, 3), [0, 1]."""
+
+
+@dataclass(frozen=True)
+class Steadiness:
+    """How alpha is held steady.
+
+    Attributes:
+        hold: how much of the moved old alpha is kept where the picture says that nothing changed, in [0, 1);
+            0 mattes every frame by itself.
+        change: difference of colour, on the scale 0–1, at which old alpha is believed e times less.
+        slack: how far old alpha may lie outside of what the new alpha says nearby before it is cut off there.
+        side: length of the longer side of the small pictures, pixels.
+        cut: share of a picture's colours, [0, 1], that must differ for a cut.
+    """
+
+    hold: float = 0.8
+    change: float = 0.04
+    slack: float = 0.3
+    side: int = 384
+    cut: float = 0.5
+
+
+@dataclass(frozen=True)
+class State:
+    """What one frame hands to the next.
+
+    Attributes:
+        alpha: of the last frame, as it was shown: float32 (H, W).
+        small: the last frame reduced, uint8 (h, w, 3).
+        age: frames since the beginning or the last cut, from 0.
+    """
+
+    alpha: Alpha
+    small: Small
+    age: int
+
+
+STEADY: Final = Steadiness()
+"""Chosen by ``benchmarks/video.py``'s way of measuring, on clips of people that are trained on."""
+
+
+def step(
+    image: Image,
+    state: State | None,
+    alpha_of: AlphaMethod,
+    *,
+    steadiness: Steadiness = STEADY,
+    foreground_of: ForegroundMethod = quick_foreground,
+) -> tuple[Matte, State]:
+    """Matte one frame.
+
+    Args:
+        image: the frame, float32 (H, W, 3), sRGB-encoded, [0, 1].
+        state: what the step before gave; None at the beginning.
+        alpha_of: mattes the frame by itself.
+        steadiness: how alpha is held steady.
+        foreground_of: finds the subject's colours.
+
+    Returns:
+        matte: alpha and foreground of the frame.
+        state: for the next step.
+
+    Raises:
+        InputError: a frame, or an alpha from `alpha_of`, of the wrong kind.
+        MissingExtraError: OpenCV is not installed.
+    """
+    alpha, state = steady_alpha(check_image(image), alpha_of(image), state, steadiness)
+    return Matte(alpha, foreground_of(image, alpha)), state
+
+
+def mattes(
+    frames: Iterable[Image],
+    alpha_of: AlphaMethod,
+    *,
+    steadiness: Steadiness = STEADY,
+    foreground_of: ForegroundMethod = quick_foreground,
+) -> Iterator[Matte]:
+    """The mattes of a clip's frames, in order. Arguments and errors are those of `step`."""
+    state: State | None = None
+    for image in frames:
+        matte, state = step(image, state, alpha_of, steadiness=steadiness, foreground_of=foreground_of)
+        yield matte
+
+
+def steady_alpha(
+    image: Image, alpha: Alpha, state: State | None, steadiness: Steadiness = STEADY
+) -> tuple[Alpha, State]:
+    """Alpha of a frame, held steady, and the state for the next one.
+
+    Args:
+        image: the frame, float32 (H, W, 3), [0, 1].
+        alpha: what was found in this frame alone, float32 (H, W), [0, 1].
+        state: of the frame before; None at the beginning. One of another size counts as a cut.
+        steadiness: how alpha is held steady.
+    """
+    check_same_size("alpha", check_alpha(alpha), "image", image)
+    small = reduced(image, steadiness.side)
+    fresh = State(alpha, small, 0)
+    if state is None or state.alpha.shape != alpha.shape or steadiness.hold == 0:
+        return alpha, fresh
+    if is_cut(state.small, small, steadiness.cut):
+        return alpha, fresh
+    age = state.age + 1
+    flow, believed = _motion(state.small, small, alpha, steadiness)
+    believed *= min(steadiness.hold, age / (age + 1))
+    held = _held(alpha, state.alpha, flow, believed, steadiness.slack)
+    return held, State(held, small, age)
+
+
+def is_cut(before: Small, after: Small, threshold: float = STEADY.cut) -> bool:
+    """Whether two small pictures, uint8 (h, w, 3) of one size, are of different scenes.
+
+    Two things must hold: their colours differ (half the L1 distance of histograms with 8 bins a channel, so
+    that motion alone is no cut), and so do most of their places.
+    """
+    counts = [
+        np.bincount((picture >> 5).reshape(-1, 3) @ _BINS, minlength=512) for picture in (before, after)
+    ]
+    distance = np.abs(counts[0] - counts[1]).sum() / (2 * counts[0].sum())
+    if distance <= threshold:
+        return False
+    moved = np.abs(before.astype(np.int16) - after).mean(2) > _CHANGED
+    return bool(moved.mean() > 0.5)
+
+
+_BINS: Final = np.array([64, 8, 1])
+_CHANGED: Final = 20  # of 255: what noise and small motion stay below
+
+
+def reduced(image: Image, side: int) -> Small:
+    """The image with its longer side reduced to `side`, never enlarged: uint8 (h, w, 3)."""
+    height, width = image.shape[:2]
+    share = min(1.0, side / max(height, width))
+    small = shrink(image, max(1, round(height * share)), max(1, round(width * share)))
+    rounded: Small = (small * 255 + 0.5).clip(0, 255).astype(np.uint8)
+    return rounded
+
+
+def _motion(before: Small, after: Small, alpha: Alpha, steadiness: Steadiness) -> tuple[Float, Float]:
+    """Where each small pixel was (displacement x, y to the frame before) and how far that is believed."""
+    cv2 = opencv()
+    height, width = after.shape[:2]
+    opacity = shrink(alpha, height, width)
+    if min(height, width) < 16:  # too small to search in: nothing moves
+        flow = np.zeros((height, width, 2), np.float32)
+    else:
+        search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        grey = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (after, before)]
+        flow = _subjects_own(search.calc(grey[0], grey[1], None), opacity)
+    moved = cv2.remap(before, *_places(flow), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    difference = cv2.absdiff(after, moved).max(2).astype(np.float32) / 255
+    # At the edge only the subject's share of the difference counts: the background may well move otherwise.
+    plain = cv2.boxFilter(difference, -1, (5, 5))
+    mass = cv2.boxFilter(opacity * opacity, -1, (5, 5))
+    own = cv2.boxFilter(difference * opacity * opacity, -1, (5, 5)) / np.maximum(mass, 1e-6)
+    plain += np.minimum(_NEAR * mass, 1) * (own - plain)
+    believed: Float = np.exp(-((plain / np.float32(steadiness.change)) ** 2))
+    return flow, believed
+
+
+def _subjects_own(flow: Float, opacity: Alpha) -> Float:
+    """The flow, with that of the subject's inside carried outwards over its edge.
+
+    Right at the edge the search mixes both sides' motions, so what is carried comes from farther inside.
+    """
+    cv2 = opencv()
+    inside = cv2.erode(opacity * opacity, np.ones((_INSIDE, _INSIDE), np.uint8))
+    inside += np.float32(1e-4) * opacity
+    size = (_CARRIED, _CARRIED)
+    mass = cv2.boxFilter(inside, -1, size)[..., None]
+    carried = cv2.boxFilter(flow * inside[..., None], -1, size) / np.maximum(mass, 1e-9)
+    near = np.minimum(_NEAR * cv2.boxFilter(opacity, -1, size), 1) * (1 - inside)
+    own: Float = flow + near[..., None] * (carried - flow)
+    return own
+
+
+_INSIDE: Final = 7
+"""What lies nearer to the subject's edge than half of this is not trusted to move with it, small pixels."""
+_CARRIED: Final = 25
+"""Window over which the subject's motion is carried, small pixels."""
+_NEAR: Final = np.float32(20)
+"""A twentieth of a window's area makes the subject's motion count there in full."""
+
+
+def _held(new: Alpha, old: Alpha, flow: Float, believed: Float, slack: float) -> Alpha:
+    """The new alpha with the old one, moved along and kept within reason, mixed in as far as believed."""
+    cv2 = opencv()
+    height, width = new.shape
+    scale = np.array([width / flow.shape[1], height / flow.shape[0]], np.float32)
+    large = cv2.resize(flow * scale, (width, height), interpolation=cv2.INTER_LINEAR)
+    # Cubic, so that alpha that is moved again and again does not blur.
+    moved = cv2.remap(old, *_places(large), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    window = np.ones((5, 5), np.uint8)
+    moved = np.minimum(np.maximum(moved, cv2.erode(new, window) - slack), cv2.dilate(new, window) + slack)
+    share = cv2.resize(believed, (width, height), interpolation=cv2.INTER_LINEAR)
+    held: Alpha = new + share * (moved - new)
+    return held.clip(0, 1)
+
+
+def _places(flow: Float) -> tuple[Float, Float]:
+    """Columns and rows that a flow points to."""
+    height, width = flow.shape[:2]
+    column: Float = np.arange(width, dtype=np.float32)
+    row: Float = np.arange(height, dtype=np.float32)
+    return flow[..., 0] + column, flow[..., 1] + row[:, None]

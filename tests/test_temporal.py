@@ -1,0 +1,131 @@
+"""Mattes over time: flicker falls, nothing trails, a cut starts afresh, and step is pure."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from tiny_clips import moving_disc
+from wisp.arrays import to_float
+from wisp.errors import InputError
+from wisp.evaluation.video_metrics import clip_scores
+from wisp.temporal import STEADY, State, Steadiness, is_cut, mattes, reduced, steady_alpha, step
+
+SIZE = (72, 128)
+TEXTURE = ndimage.gaussian_filter(np.random.default_rng(3).normal(0, 1, (72, 256, 3)), (2, 2, 0)) * 120
+
+
+def frame(index, *, step=2.0):
+    """A textured disc that moves over a textured ground, float32, and its alpha."""
+    _, alpha = moving_disc(index, *SIZE, step=step)
+    shift = round(step * index)
+    ground = np.clip(60 + TEXTURE[:, 100:228], 0, 255)
+    subject = np.clip(190 + np.roll(TEXTURE, shift, axis=1)[:, :128], 0, 255)
+    picture = alpha[..., None] * subject + (1 - alpha[..., None]) * ground
+    return to_float(np.rint(picture).astype(np.uint8)), alpha.astype(np.float32)
+
+
+def flickering(alpha, seed):
+    """What a nervous network would say: the edge moves in and out, and its level wavers."""
+    rng = np.random.default_rng(seed)
+    wavering = ndimage.gaussian_filter(rng.normal(0, 1, alpha.shape), 2)
+    wavering *= 0.12 / wavering.std()
+    soft = np.exp(-((np.abs(ndimage.gaussian_filter(alpha, 2) - 0.5) / 0.4) ** 2))
+    return (alpha + wavering * soft).clip(0, 1).astype(np.float32)
+
+
+def steadied(frames, alphas, steadiness=STEADY):
+    state, held = None, []
+    for image, alpha in zip(frames, alphas, strict=True):
+        shown, state = steady_alpha(image, alpha, state, steadiness)
+        held.append(shown)
+    return held
+
+
+@pytest.mark.parametrize("speed", [0.0, 1.5])
+def test_flicker_falls_and_alpha_follows_the_motion(speed):
+    frames, truths = zip(*[frame(index, step=speed) for index in range(16)], strict=True)
+    noisy = [flickering(truth, seed) for seed, truth in enumerate(truths)]
+    before, after = clip_scores(noisy, truths), clip_scores(steadied(frames, noisy), truths)
+    assert after["dtssd"] < 0.6 * before["dtssd"]
+    assert after["mad"] < 0.95 * before["mad"]
+
+
+def test_nothing_trails_behind_a_fast_subject():
+    """A perfect alpha stays nearly perfect: what old alpha says of where the subject was is not believed."""
+    frames, truths = zip(*[frame(index, step=5) for index in range(8)], strict=True)
+    held = steadied(frames, truths)
+    assert clip_scores(held, truths)["mad"] < 4
+    still = steadied([frames[0]] * 8, truths)  # a picture that stands still would trail: the test can tell
+    assert clip_scores(still, truths)["mad"] > 8
+
+
+def test_a_subject_that_vanishes_is_gone_at_once():
+    image, alpha = frame(0)
+    empty = frame(0)[0].copy()
+    empty[alpha > 0] = 60 / 255
+    _, state = steady_alpha(image, alpha, None)
+    held, _ = steady_alpha(empty, np.zeros_like(alpha), state)
+    assert held.max() < 0.31  # the slack; without clamping, old alpha would show through
+    assert held.mean() < 0.02 * alpha.mean()
+
+
+def test_a_cut_starts_afresh():
+    image, alpha = frame(3)
+    other = 1 - image[::-1]
+    _, state = steady_alpha(image, alpha, None)
+    _, state = steady_alpha(image, alpha, state)
+    assert state.age == 1
+    held, state = steady_alpha(other, alpha[::-1].copy(), state)
+    assert state.age == 0
+    np.testing.assert_array_equal(held, alpha[::-1])
+
+
+def test_motion_and_exposure_are_no_cuts():
+    pictures = [reduced(frame(index, step=6)[0], 128) for index in (0, 1)]
+    assert not is_cut(*pictures)
+    assert not is_cut(pictures[0], (pictures[0] * 0.9).astype(np.uint8))
+    assert is_cut(pictures[0], 255 - pictures[0][::-1])
+    assert not is_cut(pictures[0], pictures[0][:, ::-1])  # the same colours elsewhere
+
+
+def test_another_size_starts_afresh():
+    _, state = steady_alpha(*frame(0), None)
+    image, alpha = frame(1)
+    held, state = steady_alpha(image[:50, :60].copy(), alpha[:50, :60].copy(), state)
+    assert held.shape == (50, 60)
+    assert state.age == 0
+
+
+def test_step_is_pure():
+    image, alpha = frame(0)
+    _, state = step(image, None, lambda image: alpha)
+    copies = image.copy(), state.alpha.copy(), state.small.copy()
+    first = step(image, state, lambda image: alpha * np.float32(0.9))
+    again = step(image, state, lambda image: alpha * np.float32(0.9))
+    np.testing.assert_array_equal(first[0].alpha, again[0].alpha)
+    np.testing.assert_array_equal(first[0].foreground, again[0].foreground)
+    for now, then in zip((image, state.alpha, state.small), copies, strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
+def test_without_holding_every_frame_is_its_own():
+    frames, truths = zip(*[frame(index) for index in range(3)], strict=True)
+    found = iter(truths)
+    for matte, truth in zip(
+        mattes(frames, lambda image: next(found), steadiness=Steadiness(hold=0)), truths, strict=True
+    ):
+        np.testing.assert_array_equal(matte.alpha, truth)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (7, 5), (33, 17)])
+def test_odd_sizes(size):
+    image, alpha = np.full((*size, 3), 0.5, np.float32), np.full(size, 0.7, np.float32)
+    matte, state = step(image, None, lambda image: alpha)
+    matte, state = step(image, state, lambda image: alpha)
+    assert isinstance(state, State)
+    np.testing.assert_allclose(matte.alpha, 0.7, atol=1e-5)
+
+
+def test_an_alpha_of_another_size_is_refused():
+    with pytest.raises(InputError, match="alpha: is 10×10"):
+        step(frame(0)[0], None, lambda image: np.zeros((10, 10), np.float32))
