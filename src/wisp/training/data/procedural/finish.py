@@ -13,19 +13,20 @@ _LEAST: Final = np.float32(0.5 / 255)
 """Alpha below this is 0, and above 1 − this it is 1."""
 
 
-def finish(drawn: Float, rng: np.random.Generator, *, softness: float = 0.7) -> tuple[Foreground, Alpha]:
-    """Foreground and alpha of what was drawn.
+def finish(drawn: Float, rng: np.random.Generator) -> tuple[Foreground, Alpha]:
+    """Foreground and alpha of what was drawn, as sharp as a lens makes it, and now and then out of focus.
 
     Args:
         drawn: float32 (4, H, W), premultiplied colour and alpha.
         rng: random source.
-        softness: largest sigma of the lens's blur, pixels; below 0.25 there is none.
 
     Returns:
         float32 (H, W, 3), straight, [0, 1], and float32 (H, W), [0, 1].
     """
-    sigma = rng.uniform(0, softness)
-    if sigma >= 0.25:
+    sigma = rng.uniform(0, 0.9)
+    if rng.random() < 0.08:
+        sigma += rng.uniform(0, 2) * min(drawn.shape[1:]) / 512
+    if sigma >= 0.25:  # less makes no difference
         drawn = blur(drawn, sigma)
     return straighten(drawn[:3], drawn[3])
 

@@ -23,7 +23,7 @@ def fur(size: Size, rng: np.random.Generator) -> tuple[Foreground, Alpha]:
     canvas.layer(base, edge(body.inside(size) + 0.1 * length, max(1.0, 0.4 * length)), 0.05)
 
     steps, per = 8, int(rng.integers(5, 10))
-    tufts = int(np.clip(110_000 * (size[0] * size[1] / 512**2) / max(length, 4) / per, 100, 1200))
+    tufts = int(np.clip(85_000 * (size[0] * size[1] / 512**2) / max(length, 4) / per, 100, 1200))
     angle = rng.uniform(-np.pi, np.pi, tufts)
     rim = rng.random(tufts) < 0.5
     depth = np.where(rim, rng.uniform(0.9, 1.01, tufts), np.sqrt(rng.uniform(0, 0.9, tufts)))

@@ -98,10 +98,15 @@ def scalp(canvas: Canvas, head: Head, rng: np.random.Generator, *, curly: bool) 
     """Draw the hair of a head: stripes that make it solid, then strands, a few of which stray."""
     area = canvas.size[0] * canvas.size[1]
     length = head.across * float(np.exp(rng.uniform(np.log(0.5), np.log(3.5))))
-    guides = int(rng.integers(110, 200))
+    large = float(np.clip(head.across / (0.25 * min(canvas.size)), 1, 1.8))
+    guides = int(rng.integers(110, 200) * large)
     back = rng.random() < 0.3
-    roots, heading = _roots(head, guides, rng, back=back)
+    afro = curly and rng.random() < 0.3  # stands off on all sides, in tight and fine curls
+    lift = 1.0 if afro else rng.uniform(0, 0.8)
+    roots, heading = _roots(head, guides, lift, rng, back=back)
     pull = (rng.normal(0, 0.5 if rng.random() < 0.7 else 3), rng.uniform(0.5, 5))
+    if afro:
+        length, pull = min(length, head.across), (0.0, 0.3)
     lengths = length * rng.uniform(0.8, 1.1, guides)
     bend = rng.uniform(0.1, 1.2)
     locks = grow(roots, heading, lengths, 14, rng, pull=pull, bend=bend)
@@ -109,14 +114,17 @@ def scalp(canvas: Canvas, head: Head, rng: np.random.Generator, *, curly: bool) 
     lower = (roots[:, 1] - head.y) / head.down
     nearness = np.clip(0.72 - 0.18 * lower + rng.normal(0, 0.06, guides), 0.5, 0.95).astype(np.float32)
 
-    turns = (length / head.across) * (rng.uniform(2.0, 6) if curly else rng.uniform(0.4, 1.6))
-    points = int(np.clip(turns * 9, 16, 64))
+    winding = rng.uniform(5, 9) if afro else rng.uniform(1.5, 5) if curly else rng.uniform(0.4, 1.6)
+    turns = min(5.0, winding * length / head.across)
+    points = int(np.clip(turns * 13, 16, 64))
     locks = resample(locks, points)
     along = np.linspace(0, 1, points, dtype=np.float32)
     facing = rng.uniform(-1, 1) + rng.uniform(-1.5, 1.5) * along + 0.25 * wander(guides, points, 5, rng)
     if curly or rng.random() < 0.6:
         # Waves of neighbouring locks run alike, curls each for themselves.
-        swing = head.across * float(np.exp(rng.uniform(np.log(0.03), np.log(0.12 if curly else 0.07))))
+        swing = head.across * float(
+            np.exp(rng.uniform(np.log(0.03), np.log(0.05 if afro else 0.12 if curly else 0.07)))
+        )
         radius = swing * rng.uniform(0.6, 1.3, (guides, 1)).astype(np.float32) * np.minimum(4 * along, 1)
         alike = 3.0 if curly else 0.5
         phase = 6 * rng.random() + alike * rng.standard_normal(guides, np.float32)
@@ -126,13 +134,13 @@ def scalp(canvas: Canvas, head: Head, rng: np.random.Generator, *, curly: bool) 
 
     paint = Paint.random(rng)
     _cap(canvas, head, paint, back=back)
-    gap = float(np.clip(2.2 * head.across / np.sqrt(guides), 2, 30)) * (
+    gap = float(np.clip(2.2 * head.across / np.sqrt(guides), 2, 30 * large)) * (
         rng.uniform(0.35, 0.8) if curly else 1
     )
     lay_locks(canvas, locks, facing, gap, nearness, paint, rng)
 
     run = float(np.sqrt(np.square(np.diff(locks, axis=1)).sum(-1)).sum()) / guides
-    count = int(np.clip(160_000 * area / 512**2 / max(run, 1), 200, 4000))
+    count = int(np.clip(120_000 * area / 512**2 / max(run, 1), 200, min(4000, 90_000 / points)))
     owner = rng.integers(0, guides, count)
     stray = rng.random(count) < rng.uniform(0.01, 0.1)
     spread = np.where(stray, rng.uniform(1.5, 4), 1) * gap * rng.uniform(0.4, 0.8)
@@ -141,7 +149,7 @@ def scalp(canvas: Canvas, head: Head, rng: np.random.Generator, *, curly: bool) 
         locks, owner, rng, spread=spread.astype(np.float32), tip=rng.uniform(0.3, 1.4), frizz=frizz
     )
     near = nearness[owner] + rng.normal(0.02, 0.04, count).astype(np.float32)
-    thickness = head.across / 180 * float(np.exp(rng.uniform(np.log(0.35), np.log(1.3))))
+    thickness = head.across / 180 * float(np.exp(rng.uniform(np.log(0.35), np.log(0.6 if afro else 1.3))))
     width = strand_width(count, points, float(np.clip(thickness, 0.15, 2.2)), rng)
     colour = paint.shade(strands, facing[owner], near, owner, rng)
     opacity = float(rng.uniform(0.75, 1))
@@ -163,8 +171,21 @@ def _cap(canvas: Canvas, head: Head, paint: Paint, *, back: bool) -> None:
     canvas.layer(paint.root * np.float32(0.5), edge(inside, max(1.0, 0.02 * across)), 0.44, corner)
 
 
-def _roots(head: Head, count: int, rng: np.random.Generator, *, back: bool) -> tuple[Float, Float]:
-    """Where locks leave the skull, (N, 2), and in which direction, (N,): away from a crown or a parting."""
+def _roots(
+    head: Head, count: int, lift: float, rng: np.random.Generator, *, back: bool
+) -> tuple[Float, Float]:
+    """Where locks leave the skull, and how.
+
+    Args:
+        head: of whom.
+        count: locks, N.
+        lift: 0, lying flat, away from a crown or a parting, to 1, standing off.
+        rng: random source.
+        back: whether the head is seen from behind.
+
+    Returns:
+        Roots, (N, 2), and the direction in which each lock leaves, (N,), radians.
+    """
     spread = np.pi if back else rng.uniform(1.3, 1.9)
     angle = -np.pi / 2 + rng.uniform(-1, 1, count) * spread
     depth = np.sqrt(rng.uniform(0.0 if back else 0.3, 1, count))
@@ -173,7 +194,6 @@ def _roots(head: Head, count: int, rng: np.random.Generator, *, back: bool) -> t
     u, v = depth * np.cos(angle), depth * np.sin(angle)
     crown = rng.uniform(-0.6, 0.6), rng.uniform(-1.0, 0.2 if back else -0.6)
     away = np.arctan2(v - crown[1], u - crown[0])
-    lift = rng.uniform(0, 0.8)  # from lying flat to standing off
     heading = np.arctan2(
         (1 - lift) * np.sin(away) + lift * np.sin(angle), (1 - lift) * np.cos(away) + lift * np.cos(angle)
     )
@@ -204,7 +224,7 @@ def lay_locks(
     """
     run = float(np.sqrt(np.square(np.diff(locks, axis=1)).sum(-1)).sum())
     affordable = 60_000 * canvas.size[0] * canvas.size[1] / 512**2 / max(run, 1)
-    stripes = int(np.clip(affordable, 2, 8))
+    stripes = int(np.clip(affordable, 3, 8))
     owner = np.repeat(np.arange(len(locks)), stripes)
     count, length = len(owner), locks.shape[1]
     along = np.linspace(0, 1, length, dtype=np.float32)
@@ -212,7 +232,7 @@ def lay_locks(
     curves = cluster(locks, owner, rng, spread=spread, tip=rng.uniform(0.3, 1.0), frizz=0.12 * gap)
     reach = rng.uniform(0.45, 0.95, (count, 1)).astype(np.float32)
     profile = np.sqrt(np.clip(1 - along / reach, 0, 1)) * np.minimum(0.3 + 6 * along, 1)
-    width = profile * rng.uniform(0.8, 2.0, (count, 1)).astype(np.float32) * np.float32(0.9 * gap / stripes)
+    width = profile * rng.uniform(0.8, 2.0, (count, 1)).astype(np.float32) * np.float32(0.65 * gap / stripes)
     near = np.clip(nearness[owner] - rng.uniform(0.02, 0.15, count).astype(np.float32), 0, 1)
     colour = paint.shade(curves, facing[owner], near, owner, rng)
     canvas.strands(Strands(curves, width, colour, near, grain=float(rng.uniform(0.1, 0.4))))
@@ -276,8 +296,7 @@ class Paint:
         occlusion = np.exp(-np.float32(self.contrast) * np.clip(0.85 - near, 0, 1))
         bright: Float = (np.float32(0.45) + np.float32(0.65) * diffuse) * (tone * occlusion)[:, None]
         colour = colour * bright[..., None]
-        colour += (specular * np.float32(self.gloss) * occlusion[:, None])[..., None] * (
-            colour + np.float32(0.25)
-        )
+        shine = (specular * np.float32(self.gloss) * occlusion[:, None])[..., None]
+        colour += shine * (colour + np.float32(0.25)) * np.maximum(np.float32(1.1) - colour, 0)
         shaded: Float = np.clip(colour, 0, 1, out=colour)
         return shaded

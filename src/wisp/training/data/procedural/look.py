@@ -54,7 +54,7 @@ def hair_colour(rng: np.random.Generator) -> Float:
     if rng.random() < 0.03:
         return any_colour(rng, saturation=(0.4, 0.95))
     base = HAIR[int(rng.integers(len(HAIR)))]
-    varied = base * rng.uniform(0.85, 1.15, 3).astype(np.float32)
+    varied = base * np.float32(rng.uniform(0.8, 1.12)) * rng.uniform(0.96, 1.04, 3).astype(np.float32)
     return np.asarray(np.clip(varied, 0.02, 0.97), np.float32)
 
 

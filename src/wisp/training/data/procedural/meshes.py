@@ -15,7 +15,7 @@ from wisp.training.data.procedural.strands import Canvas, Strands
 def net(size: Size, rng: np.random.Generator) -> tuple[Foreground, Alpha]:
     """A net of diamonds, squares or hexagons, sagging; foreground (H, W, 3), alpha (H, W)."""
     canvas, side = Canvas(size), min(size)
-    cell = side * float(np.exp(rng.uniform(np.log(0.012), np.log(0.1))))
+    cell = max(5.0, side * float(np.exp(rng.uniform(np.log(0.012), np.log(0.1)))))
     thickness = max(0.25, cell * float(np.exp(rng.uniform(np.log(0.03), np.log(0.2)))))
     drape = _Drape(size, rng, strength=rng.uniform(0.5, 3.0) * cell)
     colour, source = look.any_colour(rng), look.light(rng)
@@ -42,7 +42,7 @@ def lace(size: Size, rng: np.random.Generator) -> tuple[Foreground, Alpha]:
     colour = look.any_colour(rng, saturation=(0, 0.25)) if rng.random() < 0.7 else look.any_colour(rng)
     drape = _Drape(size, rng, strength=side * rng.uniform(0.01, 0.05))
     thread = max(0.3, side / 512 * rng.uniform(0.5, 1.8))
-    for family in _lattice(size, side * rng.uniform(0.012, 0.03), rng):
+    for family in _lattice(size, max(5.0, side * rng.uniform(0.012, 0.03)), rng):
         curves = drape(family)
         tone = np.broadcast_to(np.clip(colour * 0.9, 0, 1), (len(curves), 1, 3))
         width = np.full((1, 1), 0.5 * thread, np.float32)
@@ -177,7 +177,8 @@ def _hemmed(
 
     trim = Canvas(canvas.size)
     shade = np.clip(colour * 0.95, 0, 1)[None, None].astype(np.float32)
-    thick = np.full((1, 1), np.clip(2.5 * thickness, 0.5, 0.015 * min(height, width) + 0.5), np.float32)
+    broad = min(max(2.5 * thickness, 2.2), 0.015 * min(height, width) + 2.5)
+    thick = np.full((1, 1), broad, np.float32)
     trim.strands(Strands(cord, thick, shade, np.array([0.8], np.float32)))
     loose = int(rng.integers(0, 80))
     if loose:
