@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-DATA = {"classical": "alphamatting-dev", "cutout": "portrait-dev"}
+DATA = {"classical": "alphamatting-dev", "cutout": "portrait-dev", "portrait": "portrait-dev"}
 """Which folder of ../shared/eval a script needs."""
 
 
