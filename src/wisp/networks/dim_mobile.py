@@ -2,8 +2,10 @@
 
 After Xu et al. 2017 (`wisp.networks.dim`), made for CPUs in bf16 and for short trainings. Where it differs:
 
-- MobileNetV2 pools by strides. The indices come from 2×2 maxima of its maps, narrowed to the decoder's
-  channels, and the maps themselves are joined as skips, as in U-Net.
+- MobileNetV2 pools by strides. The decoder unpools to where the encoder's maps, narrowed to its channels,
+  have their 2×2 maxima, and joins these maps as skips. The maxima are soft (`soft_maxima`), so that where to
+  unpool is learned, as in Lu et al. 2019, "Indices Matter", and so that values which nearly tie do not flip
+  when a runtime computes in bf16.
 - Beside the encoder, skips at strides 1, 2 and 4 see the image, the trimap, and the colours of known
   foreground and background carried into the unknown part (`carry_colours`): what sampling methods start from,
   so that training is not spent on learning to look for them.
@@ -98,7 +100,7 @@ class Unpooling(nn.Module):
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         """(N, inputs, H, W) and (N, skip, 2H, 2W) → (N, outputs, 2H, 2W)."""
         guide = self.narrow(skip)
-        unpooled = double(x) * maxima(guide)
+        unpooled = double(x) * soft_maxima(guide)
         result: Tensor = self.block(unpooled + guide if self.add else torch.cat([unpooled, guide], 1))
         return result
 
@@ -122,10 +124,16 @@ def conv(inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1) -> nn.S
     )
 
 
-def maxima(x: Tensor) -> Tensor:
-    """1 at the largest value of each 2×2 cell, at several where they tie: (N, C, H, W), H and W even."""
-    with torch.no_grad():
-        return (x >= double(functional.max_pool2d(x, 2))).to(x.dtype)
+def soft_maxima(x: Tensor) -> Tensor:
+    """How nearly each value is the largest of its 2×2 cell: 1 for that one, 0 for those 1 or more below it.
+
+    Args:
+        x: (N, C, H, W), H and W even.
+
+    Returns:
+        (N, C, H, W), [0, 1].
+    """
+    return functional.relu(x - double(functional.max_pool2d(x, 2)) + 1)
 
 
 def carry_colours(image: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
