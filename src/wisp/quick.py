@@ -84,12 +84,10 @@ def guided_enlargement(
     """
     cv2 = opencv()
     height, width = image.shape[:2]
-    lines = _affine(small, mask, radius, epsilon)
+    lines, spread = _affine(small, mask, radius, epsilon)
     base = cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR)
-    soft = (base > _SOFT) & (base < 1 - _SOFT)
-    reach = 2 * radius * max(1, round(width / small.shape[1])) + 1
-    near = cv2.dilate(soft.view(np.uint8), np.ones((3, 3), np.uint8), iterations=reach // 2)
-    places = np.flatnonzero(near)
+    reach = cv2.resize(spread, (width, height), interpolation=cv2.INTER_LINEAR)
+    places = np.flatnonzero((reach > _SOFT) & (reach < 1 - _SOFT))
     if not places.size:
         return np.asarray(base, np.float32)
     large = cv2.resize(lines, (width, height), interpolation=cv2.INTER_LINEAR).reshape(-1, 4)[places]
@@ -162,8 +160,11 @@ def _blurred(weighted: Float, weight: Float, window: int) -> Float:
     return blurred
 
 
-def _affine(small: Image, mask: Mask, radius: int, epsilon: float) -> Float:
-    """Slopes (3) and offset of alpha as a function of colour, averaged over windows: float32 (h, w, 4)."""
+def _affine(small: Image, mask: Mask, radius: int, epsilon: float) -> tuple[Float, Float]:
+    """Slopes (3) and offset of alpha as a function of colour, averaged over windows: float32 (h, w, 4).
+
+    And the mask averaged over all that they depend on, (h, w): where it is 0 or 1, so is alpha.
+    """
     cv2 = opencv()
     size = (2 * radius + 1, 2 * radius + 1)
 
@@ -174,8 +175,9 @@ def _affine(small: Image, mask: Mask, radius: int, epsilon: float) -> Float:
     mean_p = mean(mask)
     lines[..., 3] = mean_p
     varied = np.flatnonzero((mean_p > _SOFT) & (mean_p < 1 - _SOFT))
+    spread: Float = mean(mean_p)
     if not varied.size:
-        return lines
+        return lines, spread
     colours = list(cv2.split(small))
     means = [mean(plane).reshape(-1)[varied] for plane in colours]
     p = mean_p.reshape(-1)[varied]
@@ -193,7 +195,7 @@ def _affine(small: Image, mask: Mask, radius: int, epsilon: float) -> Float:
     flat[varied, :3] = slopes
     flat[varied, 3] = p - np.einsum("nc,nc->n", slopes, np.stack(means, 1))
     averaged: Float = mean(lines)
-    return averaged
+    return averaged, spread
 
 
 def _solve(matrix: Float, right: Float) -> Float:
@@ -207,4 +209,5 @@ def _solve(matrix: Float, right: Float) -> Float:
     )
     determinant = np.einsum("nc,nc->n", rows[0], adjugate[:, 0])
     solution = np.einsum("nij,nj->ni", adjugate, right) / np.maximum(determinant, 1e-20)[:, None]
-    return solution.astype(np.float32)
+    single: Float = solution.astype(np.float32)
+    return single

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from wisp.cli.ablate import ablate_app
+from wisp.cli.camera import camera_command
 from wisp.cli.compose import compose_command
 from wisp.cli.console import UsageError, complain, complain_of_bug
 from wisp.cli.cutout import cutout_command
@@ -25,6 +26,7 @@ from wisp.cli.models import models_app
 from wisp.cli.replace import replace_command
 from wisp.cli.train import train_dim_command, train_portrait_command, train_segmenter_command
 from wisp.cli.trimap import trimap_command
+from wisp.cli.video import video_command
 from wisp.errors import InputError, WispError
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -58,6 +60,8 @@ def _shared(
 app.command("cutout")(cutout_command)
 app.command("replace")(replace_command)
 app.command("trimap")(trimap_command)
+app.command("video")(video_command)
+app.command("camera")(camera_command)
 app.command("evaluate")(evaluate_command)
 app.command("compose")(compose_command)
 train_app.command("segmenter")(train_segmenter_command)

@@ -1,0 +1,69 @@
+"""The methods that matte one frame of a clip, by the names of ``--method``."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Final, cast
+
+from wisp.arrays import Alpha, Image
+from wisp.inference.models import find_model
+from wisp.inference.portrait import portrait
+from wisp.inference.segmenter import segment, session_of
+from wisp.inference.sessions import Device, Precision
+from wisp.opencv import opencv
+from wisp.pipeline import Method, check_method, family_of, run
+from wisp.quick import quick_alpha, working_picture
+from wisp.temporal import AlphaMethod
+
+DEFAULT: Final = "quick"
+"""What ``auto`` is for clips: the segmenter's mask drawn to the frame's edges, which keeps up with them."""
+
+
+def alpha_method(
+    name: str = "auto",
+    *,
+    model: str | Path | None = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
+) -> AlphaMethod:
+    """What mattes a frame by itself. Its network is loaded now, so that what is wrong with it shows at once.
+
+    Args:
+        name: ``auto``; ``quick`` (`wisp.quick.quick_alpha`); ``portrait``, its mask found on a small picture;
+            every other method is that of `wisp.pipeline.run` and may take seconds a frame.
+        model: a network other than the default: its name or an ONNX file.
+        device: where networks run: ``auto``, ``cpu`` or ``gpu``.
+        precision: what they compute in.
+
+    Raises:
+        InputError: no such method, network, device or precision.
+        MissingExtraError: OpenCV is not installed.
+    """
+    opencv()
+    name = DEFAULT if name == "auto" else name
+    if name == "quick":
+        session_of(find_model(model), device=device, precision=precision)
+        return partial(quick_alpha, model=model, device=device, precision=precision)
+    check_method(name, model)
+    family = family_of(name)
+    session_of(find_model(model, family), device=device, precision=precision)
+    if name == "portrait":
+        return partial(_portrait_alpha, model=model, device=device, precision=precision)
+    method = cast(Method, name)
+
+    def alpha_of(image: Image, /) -> Alpha:
+        return run(image, method=method, model=model, device=device, precision=precision).matte.alpha
+
+    return alpha_of
+
+
+def _portrait_alpha(
+    image: Image, /, *, model: str | Path | None, device: Device, precision: Precision
+) -> Alpha:
+    """The portrait network's alpha, from a mask that is found on a small picture."""
+    cv2 = opencv()
+    height, width = image.shape[:2]
+    mask = segment(working_picture(image), device=device, precision=precision)
+    large = cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR)
+    return portrait(image, large, model=model, device=device, precision=precision)

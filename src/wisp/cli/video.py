@@ -1,0 +1,171 @@
+"""``wisp video``: clips to clips with alpha, or with another background."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+
+import typer
+
+from wisp.cli import options as o
+from wisp.cli.console import UsageError, complain, usage_errors
+
+if TYPE_CHECKING:
+    from wisp.video import Progress as Done
+
+CodecOption: TypeAlias = Literal["auto", "h264", "prores4444", "vp9-alpha", "ffv1", "png"]
+
+BackgroundOption: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--background",
+        metavar="FILE|VIDEO|COLOUR|blur[:S]|transparent|green",
+        help="What goes behind the subject.",
+    ),
+]
+
+VideoMethodOption: TypeAlias = Annotated[
+    Literal["auto", "quick", "portrait", "dim", "closed-form", "knn", "random-walk"],
+    typer.Option(
+        "--method",
+        rich_help_panel="Running",
+        help="How alpha is estimated in a frame; auto keeps up with it.",
+    ),
+]
+
+_RESULT, _PART = "Result", "Part"
+
+
+def video_command(
+    source: Annotated[
+        Path, typer.Argument(metavar="INPUT", help="A video file, or a folder of frames as pictures.")
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="OUT",
+            help=".mp4, .mov, .webm or .mkv, or a name without a suffix for a folder of PNG files.",
+        ),
+    ],
+    background: BackgroundOption = "transparent",
+    codec: Annotated[
+        CodecOption,
+        typer.Option("--codec", rich_help_panel=_RESULT, help="The suffix and alpha choose it."),
+    ] = "auto",
+    save_alpha: Annotated[
+        Path | None,
+        typer.Option(
+            "--save-alpha",
+            metavar="OUT2",
+            rich_help_panel=_RESULT,
+            help="Write the alpha too, as a grey clip.",
+        ),
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--start", metavar="T", rich_help_panel=_PART, help="Begin at this time: seconds, m:s or h:m:s."
+        ),
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--end", metavar="T", rich_help_panel=_PART, help="End before this time.")
+    ] = None,
+    method: VideoMethodOption = "auto",
+    model: o.ModelOption = None,
+    device: o.DeviceOption = "auto",
+    precision: o.PrecisionOption = "auto",
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", rich_help_panel=_RESULT, help="Go on with an interrupted folder of PNG files."
+        ),
+    ] = False,
+    overwrite: o.OverwriteOption = False,
+    quiet: o.QuietOption = False,
+) -> None:
+    """Cut the subject out of a clip, or set it on another background; sound comes along."""
+    from wisp.alpha_methods import alpha_method
+    from wisp.video import Job, check_job, convert
+
+    job = Job(
+        source,
+        out,
+        background,
+        codec,
+        save_alpha,
+        Fraction(0) if start is None else seconds("--start", start),
+        None if end is None else seconds("--end", end),
+        overwrite,
+        resume,
+    )
+    with usage_errors():
+        check_job(job)
+        alpha_of = alpha_method(method, model=model, device=device, precision=precision)
+    try:
+        with _progress(quiet=quiet) as show:
+            notes = convert(job, alpha_of, progress=show)
+    except KeyboardInterrupt:
+        from wisp.io.video_folders import partial_of
+
+        if job.codecs[0].resumable:
+            complain(f"{out}: stopped; --resume goes on with what is in {partial_of(out).name}")
+        raise
+    for note in () if quiet else notes:
+        complain(f"{source}: {note}")
+
+
+def seconds(name: str, text: str) -> Fraction:
+    """A time from ``12.5``, ``1:02.5`` or ``1:00:00``.
+
+    Raises:
+        UsageError: anything else.
+    """
+    try:
+        total = Fraction(0)
+        parts = text.split(":")
+        for part in parts:
+            if not part or part[0] in "+-" or not set(part) <= set("0123456789."):
+                raise ValueError
+            total = 60 * total + Fraction(part)
+        if len(parts) > 3:
+            raise ValueError
+    except ValueError:
+        accepted = "seconds (12.5), m:s (1:02.5) or h:m:s is accepted"
+        raise UsageError(f"{name}: is {text!r}; {accepted}") from None
+    return total
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[Callable[[Done], None]]:
+    """A bar on stderr, where that is a terminal, with frames a second and the time left."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]:.1f} frames a second"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None, rate=0.0)
+        began = time.monotonic()
+        first: list[int] = []  # a resumed clip begins in the middle
+
+        def show(progress: Done) -> None:
+            first[:1] = first[:1] or [progress.done - 1]
+            rate = (progress.done - first[0]) / max(time.monotonic() - began, 1e-3)
+            total = max(progress.total, progress.done) if progress.total else None
+            bar.update(task, completed=progress.done, total=total, rate=rate)
+
+        yield show
