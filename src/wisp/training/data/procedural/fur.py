@@ -42,13 +42,13 @@ def fur(size: Size, rng: np.random.Generator) -> tuple[Foreground, Alpha]:
     nearness = np.clip(0.3 + 0.4 * (roots[:, 1] / size[0]) + rng.normal(0, 0.05, tufts), 0.15, 0.85)
     coat = 1 + rng.uniform(0.05, 0.3) * _at(noise(size, side / rng.uniform(3, 12), rng), roots)
     thickness = side / 512 * float(np.exp(rng.uniform(np.log(0.35), np.log(1.5))))
-    spread = length * rng.uniform(0.1, 0.3)
+    area = np.pi * body.squash * float(np.square(body.radius).mean())
+    spread = max(length * rng.uniform(0.1, 0.3), 0.45 * float(np.sqrt(area / tufts)))
     tip = rng.uniform(0.1, 1.2)
     facing = 0.4 * wander(tufts, steps, 4, rng) + np.float32(rng.uniform(-0.7, 0.7))
     # Below, a soft undercoat of broader strokes; over it hairs one by one.
-    strokes = max(2, per // 2)
-    area = np.pi * body.squash * float(np.square(body.radius).mean())
-    undercoat = min(2.5 * area / (tufts * strokes * length), 0.3 * length)
+    strokes = max(3, per * 2 // 3)
+    undercoat = min(2.5 * area / (tufts * strokes * length), 0.13 * length)
     for many, broad, lift in ((strokes, max(undercoat, thickness), -0.08), (per, thickness, 0.0)):
         owner = np.repeat(np.arange(tufts), many)
         count = len(owner)
@@ -59,8 +59,10 @@ def fur(size: Size, rng: np.random.Generator) -> tuple[Foreground, Alpha]:
         if lift:
             width *= np.sin(np.linspace(0.3, np.pi, steps, dtype=np.float32))
         colour = paint.shade(strands, facing[owner], near, owner, rng)
+        if lift:  # the undercoat is even; what is seen of it between hairs lies in their shade
+            colour += np.float32(0.6) * (colour.mean((0, 1)) - colour)
         colour *= np.clip(coat, 0.4, 1.6).astype(np.float32)[owner][:, None, None]
-        grain = 0.25 if lift else 0.0
+        grain = 0.35 if lift else 0.0
         canvas.strands(Strands(strands, width, np.clip(colour, 0, 1, out=colour), near, grain=grain))
     return finish(canvas.result(), rng)
 
