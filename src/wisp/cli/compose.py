@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -52,6 +53,11 @@ def compose_command(
     ] = None,
     trimaps: Annotated[bool, typer.Option("--trimaps", help="Write trimap/ too.")] = False,
     layers: Annotated[bool, typer.Option("--layers", help="Write fg/ and bg/ too.")] = False,
+    video: Annotated[
+        bool, typer.Option("--video", help="Write clips: both layers move, and alpha is exact in each frame.")
+    ] = False,
+    frames: Annotated[int, typer.Option(min=1, metavar="N", help="Frames a clip.")] = 60,
+    size: Annotated[str, typer.Option(metavar="WxH", help="Size of clips, pixels.")] = "960x540",
     jobs: o.JobsOption = 0,
     overwrite: o.OverwriteOption = False,
     quiet: o.QuietOption = False,
@@ -67,10 +73,15 @@ def compose_command(
         collections = selection.merge([layouts.read_folder(folder, split) for folder in foregrounds])
         if names is not None:
             collections = selection.select(collections, selection.read_names(names), names)
-        count = per_foreground or composites.PER_FOREGROUND[split or "train"]
+        usual = 1 if video else composites.PER_FOREGROUND[split or "train"]
+        count = per_foreground or usual
         planned = composites.plan(collections, backgrounds, count=count, order=order, seed=seed)
         if not planned:
             raise UsageError(f"{', '.join(map(str, foregrounds))}: no foreground is left to compose")
+    if video:
+        _make_clips(planned, out, frames, _size(size), seed, layers=layers, overwrite=overwrite, quiet=quiet)
+        return
+    with usage_errors():
         todo = composed.prepare(out, planned, wanted, overwrite=overwrite)
     failed = _make(todo, out, jobs, trimaps=trimaps, layers=layers, quiet=quiet)
     if not quiet:
@@ -122,3 +133,50 @@ def _make(todo: list[Composite], out: Path, jobs: int, *, trimaps: bool, layers:
         complain("interrupted")
         end_process(130)
     return len(failed)
+
+
+def _make_clips(
+    planned: Sequence[Composite],
+    out: Path,
+    frames: int,
+    size: tuple[int, int],
+    seed: int,
+    *,
+    layers: bool,
+    overwrite: bool,
+    quiet: bool,
+) -> None:
+    """Make clips one after the other, each told in a line if it fails; those that are there already stay."""
+    from wisp.training.data.clip_files import ClipPlan, make_clip, prepare_clips
+    from wisp.training.data.clips import scenario
+
+    plans = [
+        ClipPlan(composite, scenario(index, size, frames=frames, seed=seed))
+        for index, composite in enumerate(planned)
+    ]
+    with usage_errors():
+        todo = prepare_clips(out, plans, layers=layers, overwrite=overwrite)
+    failed = 0
+    with progress(len(todo), quiet=quiet) as advance:
+        for plan in todo:
+            try:
+                make_clip(plan, out, layers=layers)
+            except (WispError, MemoryError) as error:
+                failed += 1
+                complain(str(error) or f"{plan.name}: there is not enough memory")
+            advance()
+    if not quiet:
+        there = len(plans) - len(todo)
+        complain(
+            f"{out}: {len(plans) - failed} clips" + (f", {there} of them already there" if there else "")
+        )
+    if failed:
+        raise typer.Exit(1)
+
+
+def _size(text: str) -> tuple[int, int]:
+    """Height and width from ``WxH``."""
+    width, cross, height = text.lower().partition("x")
+    if not (cross and width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise UsageError(f"--size: is {text!r}; a width and a height, as 960x540, are accepted")
+    return int(height), int(width)
