@@ -67,12 +67,25 @@ def test_layers_compose_to_the_image_and_the_trimap_holds_every_mixed_pixel(samp
 def test_crops_lie_around_mixed_pixels(cropping):
     alpha = soft_disc()
     rng = np.random.default_rng(0)
-    steady = replace(cropping, off_centre=0.0)
+    steady = replace(cropping, off_centre=0.0, crops=(20,))
     for _ in range(20):
         matrix = window(alpha, rng, steady)
         middle = np.linalg.solve(matrix[:, :2], np.array([32, 32]) - matrix[:, 2])
         column, row = np.floor(middle + 1e-9).astype(int)
         assert 2 < alpha[row, column] < 253
+
+
+def test_crops_stay_within_the_source_where_they_fit(cropping):
+    alpha = soft_disc(96, 46.0)
+    rng = np.random.default_rng(0)
+    upright = replace(cropping, off_centre=0.0, rotation=0.0, shear=0.0, stretch=1.0, crops=(60,), zoom=1.0)
+    for _ in range(20):
+        matrix = window(alpha, rng, upright)
+        corners = np.linalg.solve(matrix[:, :2], np.array([[0, 64], [0, 64]]) - matrix[:, 2:])
+        assert corners.min() >= -1e-6
+        assert corners.max() <= 96 + 1e-6
+    wide = window(alpha, rng, replace(upright, crops=(200,)))
+    np.testing.assert_allclose(np.linalg.solve(wide[:, :2], [32, 32] - wide[:, 2]), [48, 48], atol=1e-6)
 
 
 def test_crops_have_every_size_and_turn_and_mirror(cropping):

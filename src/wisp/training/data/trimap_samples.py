@@ -229,7 +229,10 @@ def crop(cutout: Cutout, rng: np.random.Generator, cropping: Cropping) -> tuple[
 
 
 def window(alpha: Bytes, rng: np.random.Generator, cropping: Cropping) -> Matrix:
-    """An affine map (2, 3) from the source to a crop of it, around a pixel that is partly subject."""
+    """An affine map (2, 3) from the source to a crop of it, around a pixel that is partly subject.
+
+    The crop is moved into the source as far as it fits there.
+    """
     places = np.flatnonzero((alpha > 2) & (alpha < 253))
     if places.size == 0:
         places = np.flatnonzero(alpha)
@@ -242,8 +245,17 @@ def window(alpha: Bytes, rng: np.random.Generator, cropping: Cropping) -> Matrix
     matrix = geometry.sample(rng, (side, side), cropping.size)
     # The geometry takes a square of that side; move the pixel to where the square's middle came to lie.
     middle = matrix[:, :2] @ np.array([side / 2, side / 2]) + matrix[:, 2]
-    matrix[:, 2] = middle - matrix[:, :2] @ np.array([column + 0.5, row + 0.5])
+    centre = [
+        _inside(place, side, length)
+        for place, length in zip((column + 0.5, row + 0.5), alpha.shape[::-1], strict=True)
+    ]
+    matrix[:, 2] = middle - matrix[:, :2] @ np.array(centre)
     return matrix
+
+
+def _inside(place: float, side: float, length: int) -> float:
+    """The middle of an interval of length `side`, as near to `place` as lies within 0 … `length`."""
+    return length / 2 if side >= length else float(np.clip(place, side / 2, length - side / 2))
 
 
 def backdrop(pixels: Bytes, rng: np.random.Generator, cropping: Cropping) -> Image:
