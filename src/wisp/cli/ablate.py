@@ -45,7 +45,7 @@ ResumeOption = Annotated[
 def ablate_portrait_command(
     data: DataOption,
     out: OutOption,
-    images: ImagesOption = 512,
+    images: ImagesOption = 360,
     variants: VariantsOption = "",
     segmenter: Annotated[
         Path | None,
@@ -61,7 +61,7 @@ def ablate_portrait_command(
         ),
     ] = None,
     licences: LicencesOption = "",
-    batch: Annotated[int, typer.Option(min=1, help="Samples a step.")] = 8,
+    batch: Annotated[int, typer.Option(min=1, help="Samples a step.")] = 4,
     size: SizeOption = None,
     seed: SeedOption = 0,
     resume: ResumeOption = False,

@@ -63,11 +63,11 @@ class AblationRecipe(MobileRecipe):
     adversarial_from: float = 0.0
     coefficients: Coefficients = PAPER
     adversarial: Coefficients = PAPER
-    synthesis: Synthesis = field(default_factory=lambda: replace(MobileRecipe().synthesis, size=192))
-    schedule: Schedule = field(default_factory=lambda: short(512))
+    synthesis: Synthesis = field(default_factory=lambda: replace(MobileRecipe().synthesis, size=160))
+    schedule: Schedule = field(default_factory=lambda: short(360))
     variant: Variant = field(default_factory=Variant)
     perceptual_samples: int = 1
-    scored_size: int = 256
+    scored_size: int = 192
     scored_people: int = 96
 
     def of(self, variant: Variant) -> AblationRecipe:
@@ -82,7 +82,7 @@ class AblationRecipe(MobileRecipe):
         )
 
 
-def short(images: int, batch: int = 8, seed: int = 0) -> Schedule:
+def short(images: int, batch: int = 4, seed: int = 0) -> Schedule:
     """A schedule of about `images` samples, whose only validation is its last step."""
     steps = max(1, math.ceil(images / batch))
     return Schedule(
