@@ -76,3 +76,30 @@ def test_trains_on_a_selection_of_several_sets(folder, capsys):
     words += ["--batch", "2", "--size", "64", "--workers", "0", "--steps", "1"]
     assert main(words) == 0
     assert (folder / "run/best.pt").is_file()
+
+
+def test_dim_trains_and_resumes(folder, capsys):
+    words = ["train", "dim", "--data", str(folder / "data"), "-o", str(folder / "run")]
+    words += ["--batch", "2", "--size", "64", "--workers", "0", "--procedural", "0", "--steps", "1"]
+    assert main(words) == 0
+    assert (folder / "run/best.pt").is_file()
+    assert main([*words, "--resume"]) == 0
+    assert main(words) == 1
+    assert "exists already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--recipe", "other"], "--recipe: is other; mobile and vgg16 are accepted"),
+        (["--size", "100"], "--size: is 100; a multiple of 32 is accepted"),
+        (["--encoder-weights", "none.pth"], "none.pth: does not exist"),
+    ],
+)
+def test_dim_refuses(options, complaint, folder, capsys):
+    words = ["train", "dim", "--data", str(folder / "data"), "-o", str(folder / "run")]
+    assert main([*words, *options]) in (1, 2)
+    error = capsys.readouterr().err
+    assert complaint in error
+    assert error.count("\n") == 1
+    assert not (folder / "run").exists()

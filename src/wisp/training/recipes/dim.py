@@ -74,6 +74,7 @@ class MobileRecipe:
         fixed_width: radius of the unknown part around mixed pixels in the second step, pixels.
         coefficients: of the loss, in the first and the third step; the second has the alpha loss alone.
         synthesis: how samples are made.
+        examples: held-out samples of each kind at a validation.
         schedule: how long and how fast.
     """
 
@@ -85,6 +86,7 @@ class MobileRecipe:
     fixed_width: int = 8
     coefficients: Coefficients = Coefficients(alpha=1.0, composition=0.5, laplacian=0.5)
     synthesis: Cropping = field(default_factory=Cropping)
+    examples: int = 32
     schedule: Schedule = field(default_factory=lambda: Schedule(steps=6000, batch=8, clip=3.0))
 
 
@@ -108,6 +110,7 @@ class VGG16Recipe:
     fixed_width: int = 8
     coefficients: Coefficients = field(default_factory=Coefficients)
     synthesis: Cropping = field(default_factory=Cropping)
+    examples: int = 32
     schedule: Schedule = field(
         default_factory=lambda: Schedule(
             steps=49_300,
@@ -191,9 +194,13 @@ class DimTask:
 
     @cached_property
     def _examples(self) -> dict[str, list[Batch]]:
-        batch = 8 if isinstance(self.recipe, MobileRecipe) else 2
+        recipe = self.recipe
         return fixed_trimap_examples(
-            self._held_out, self._held_out_scenes, self.recipe.synthesis, batch=batch
+            self._held_out,
+            self._held_out_scenes,
+            recipe.synthesis,
+            count=recipe.examples,
+            batch=min(recipe.examples, 8 if isinstance(recipe, MobileRecipe) else 2),
         )
 
     def validate(self, network: nn.Module, device: torch.device) -> Validation:
