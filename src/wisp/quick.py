@@ -23,7 +23,7 @@ EPSILON: Final = 1e-4
 """Variance of colours below which one of its windows counts as flat."""
 REDUCTION: Final = 4
 """The foreground's averages are taken on a picture this much smaller."""
-WINDOWS: Final = (21, 5)
+WINDOWS: Final = (21, 3)
 """Sides of the two windows over which they are taken, in pixels of that picture."""
 
 _PRIOR = np.float32(1e-4)
@@ -119,9 +119,11 @@ def quick_foreground(image: Image, alpha: Alpha) -> Foreground:
     cv2 = opencv()
     height, width = alpha.shape
     size = max(1, round(height / REDUCTION)), max(1, round(width / REDUCTION))
-    opacity = shrink(alpha, *size)[..., None]
-    shown = shrink(image * alpha[..., None], *size)
-    hidden = shrink(image, *size) - shown
+    half = max(1, round(height / 2)), max(1, round(width / 2))
+    seen_half, alpha_half = shrink(image, *half), shrink(alpha, *half)
+    opacity = shrink(alpha_half, *size)[..., None]
+    shown = shrink(seen_half * alpha_half[..., None], *size)
+    hidden = shrink(seen_half, *size) - shown
     nearer, farther = _blurred(shown, opacity, WINDOWS[0]), _blurred(hidden, 1 - opacity, WINDOWS[0])
     residual = shown + hidden - opacity * nearer - (1 - opacity) * farther
     nearer += opacity * residual
