@@ -26,7 +26,7 @@ from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage, sparse
+from scipy import sparse
 
 from wisp.arrays import Alpha, Background, Float, Foreground, Image
 from wisp.foreground.smooth_layers import SmoothLayers, fit_smooth_layers
@@ -37,9 +37,10 @@ SWEEPS: Final = (
     4  # red-black sweeps over single pixels; each coarser level, with fewer pixels, takes two more
 )
 RIM: Final = 2  # known pixels around the soft band that are solved for along with it
+CHUNK: Final = 1 << 14  # pixels that are worked on at a time
 
 Bools: TypeAlias = npt.NDArray[np.bool_]
-Indices: TypeAlias = npt.NDArray[np.intp]
+Lattice: TypeAlias = npt.NDArray[np.int32]
 Sparse: TypeAlias = "sparse.csr_array[np.float32, tuple[int, int]]"
 
 
@@ -50,15 +51,15 @@ class Layers:
     Attributes:
         image, alpha: what they were estimated from.
         smooth: the coarse model, None where there is nothing to tell apart (α = 0 or α = 1 everywhere).
-        rows, columns: intp (n,), the pixels of the soft band.
+        rows, columns: int32 (n,), the pixels of the soft band.
         band: float32 (n, 6), F and B there.
     """
 
     image: Image
     alpha: Alpha
     smooth: SmoothLayers | None
-    rows: Indices
-    columns: Indices
+    rows: Lattice
+    columns: Lattice
     band: Float
 
     def foreground(self) -> Foreground:
@@ -72,11 +73,12 @@ class Layers:
     def _dense(self, layer: int, known: Bools) -> Float:
         if self.smooth is None:
             return self.image.copy()
-        height, width = self.alpha.shape
-        colours = self.smooth.at(np.arange(height), np.arange(width), layer)
-        colours[self.rows, self.columns] = self.band[:, 3 * layer : 3 * layer + 3]
-        np.clip(colours, 0, 1, out=colours)
-        np.copyto(colours, self.image, where=known[..., None])
+        colours = np.empty(self.image.shape, np.float32)
+        for rows, block in self.smooth.blocks(colours, layer):
+            np.copyto(block, self.image[rows], where=known[rows, :, None])
+        mixed = ~known[self.rows, self.columns]
+        band = self.band[mixed, 3 * layer : 3 * layer + 3]
+        colours[self.rows[mixed], self.columns[mixed]] = band.clip(0, 1)
         return colours
 
 
@@ -89,11 +91,13 @@ def estimate_multilevel(image: Image, alpha: Alpha) -> Layers:
     """
     opaque, clear = alpha >= 1, alpha <= 0
     if opaque.all() or clear.all():
-        nowhere = np.empty(0, np.intp)
+        nowhere = np.empty(0, np.int32)
         return Layers(image, alpha, None, nowhere, nowhere, np.empty((0, 6), np.float32))
     # The outline of what is opaque belongs to the band: a matte without soft pixels is continued, too.
-    soft = ~(opaque | clear) | (opaque & ~ndimage.binary_erosion(opaque, border_value=1))
-    active = ndimage.binary_dilation(soft, iterations=RIM)
+    soft = ~(opaque | clear) | (opaque & _grown(~opaque))
+    active = soft
+    for _ in range(RIM):
+        active = _grown(active)
     smooth = fit_smooth_layers(image, alpha, _bounds(active))
     rows, columns, band = _refine(image, alpha, active, smooth)
     return Layers(image, alpha, smooth, rows, columns, band)
@@ -101,99 +105,129 @@ def estimate_multilevel(image: Image, alpha: Alpha) -> Layers:
 
 def _refine(
     image: Image, alpha: Alpha, active: Bools, smooth: SmoothLayers
-) -> tuple[Indices, Indices, Float]:
+) -> tuple[Lattice, Lattice, Float]:
     """Add detail to the smooth model level by level, down to the single pixels that are active."""
     maps = [active]
     while 2 ** len(maps) <= max(smooth.spacing):
-        maps.append(ndimage.binary_dilation(_halve(maps[-1]), np.ones((3, 3), np.bool_)))
+        maps.append(_grown(_halve(maps[-1]), diagonally=True))
     height, width = alpha.shape
-    lattice, added = np.empty((0, 0), np.intp), np.empty((0, 6), np.float32)
+    lattice, added = np.empty((2, 2), np.int32), np.empty((0, 6), np.float32)
     for power in reversed(range(len(maps))):
-        level = maps[power]
-        y, x = np.nonzero(level)
+        level, step = maps[power], 2**power
+        y, x = (place.astype(np.int32) for place in np.nonzero(level))
         black = ((y + x) & 1).astype(np.bool_)
-        order = np.concatenate([np.flatnonzero(~black), np.flatnonzero(black)])
-        y, x, reds = y[order], x[order], int(y.size - black.sum())
+        y, x = (np.concatenate([place[~black], place[black]]) for place in (y, x))
+        reds = int(y.size - black.sum())
         start = np.zeros((y.size, 6), np.float32) if added.size == 0 else _double(added, lattice, y, x)
-        lattice = np.full(level.shape, -1, np.intp)
-        lattice[y, x] = np.arange(y.size)
+        lattice = np.full((level.shape[0] + 2, level.shape[1] + 2), -1, np.int32)
+        lattice[y + 1, x + 1] = np.arange(y.size, dtype=np.int32)
 
-        step = 2**power
-        down, across = np.arange(0, height, step), np.arange(0, width, step)
-        base = np.hstack([smooth.at(down, across, layer)[y, x] for layer in (0, 1)])
-        a = alpha[y * step, x * step][:, None]
-        unexplained = image[y * step, x * step] - a * base[:, :3] - (1 - a) * base[:, 3:]
-        added = _relax(a, unexplained, _links(a[:, 0], lattice, reds, y, x), start, SWEEPS + 2 * power)
-    return y, x, base + added
+        base = smooth.at_points(np.arange(0, height, step), np.arange(0, width, step), y, x)
+        a = alpha[y * step, x * step]
+        unexplained = image[y * step, x * step]
+        unexplained -= a[:, None] * base[:, :3]
+        unexplained -= (1 - a)[:, None] * base[:, 3:]
+        added = _relax(a, unexplained, _links(a, lattice, reds, y, x), start, SWEEPS + 2 * power)
+    base += added
+    return y, x, base
 
 
 @dataclass(frozen=True)
 class _Links:
-    """Weights between red and black neighbours, as matrices that take weighted means.
+    """How some pixels, all red or all black, hang on their neighbours, all of the other colour.
 
     Attributes:
-        to_red: (reds, blacks), rows sum to 1.
-        to_black: (blacks, reds), rows sum to 1.
-        total: float32 (n,), the sum of a pixel's weights, reds first.
+        own: the pixels' numbers.
+        means: (pixels, pixels of the other colour), takes weighted means: rows sum to 1.
+        total: float32 (pixels, 1), the sum of a pixel's weights.
     """
 
-    to_red: Sparse
-    to_black: Sparse
+    own: slice
+    means: Sparse
     total: Float
 
 
-def _links(alpha: Float, lattice: Indices, reds: int, y: Indices, x: Indices) -> _Links:
-    padded = np.pad(lattice, 1, constant_values=-1)
-    sides = [padded[y[:reds] + 1 + dy, x[:reds] + 1 + dx] for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0))]
-    neighbours = np.stack(sides, axis=1)
-    linked = neighbours >= 0
-    red, black = np.nonzero(linked)[0], neighbours[linked]
-    weight = (EPSILON + OMEGA * np.abs(alpha[red] - alpha[black])).astype(np.float32)
-    n = alpha.size
-    total = np.bincount(red, weight, n) + np.bincount(black, weight, n)
-    total = np.maximum(total, EPSILON).astype(np.float32)
-    starts = np.concatenate([[0], np.cumsum(linked.sum(1))])
-    to_red = sparse.csr_array((weight / total[red], black - reds, starts), shape=(reds, n - reds))
-    to_black = sparse.csc_array((weight / total[black], black - reds, starts), shape=(n - reds, reds))
-    return _Links(to_red, to_black.tocsr(), total)
+def _links(alpha: Float, lattice: Lattice, reds: int, y: Lattice, x: Lattice) -> list[list[_Links]]:
+    """The links of the red pixels, then those of the black ones, in chunks that fit into a cache.
+
+    `lattice` holds the pixels' numbers, −1 where there is none, and a frame of one such pixel.
+    """
+    colours = []
+    for first, last in ((0, reds), (reds, alpha.size)):
+        other, others = (reds, alpha.size - reds) if first == 0 else (0, reds)
+        chunks = []
+        for begin in range(first, last, CHUNK):
+            own = slice(begin, min(begin + CHUNK, last))
+            below, right = y[own] + 1, x[own] + 1
+            neighbours = np.empty((below.size, 4), np.int32)
+            for side, (dy, dx) in enumerate(((0, 1), (0, -1), (1, 0), (-1, 0))):
+                neighbours[:, side] = lattice[below + dy, right + dx]
+            weight = np.abs(alpha[neighbours] - alpha[own, None])
+            weight *= OMEGA
+            weight += EPSILON
+            weight[neighbours < 0] = 0
+            total = np.maximum(weight.sum(1, keepdims=True), np.float32(EPSILON))
+            weight /= total
+            neighbours -= other
+            np.maximum(neighbours, 0, out=neighbours)  # those without a weight
+            starts = np.arange(0, neighbours.size + 1, 4, dtype=np.int32)
+            entries = (weight.ravel(), neighbours.ravel(), starts)
+            chunks.append(_Links(own, sparse.csr_array(entries, shape=(below.size, others)), total))
+        colours.append(chunks)
+    return colours
 
 
-def _relax(a: Float, unexplained: Float, links: _Links, start: Float, sweeps: int) -> Float:
+def _relax(alpha: Float, unexplained: Float, colours: list[list[_Links]], start: Float, sweeps: int) -> Float:
     """Red-black sweeps; overwrites and returns `start`.
 
     With v = (α, 1 − α), the weighted mean m of the neighbours' two layers and the sum d of their weights, a
-    pixel's 2×2 system (d + vvᵀ) x = dm + vr has the solution m + v (r − v·m) / (d + v·v).
+    pixel's 2×2 system (d + vvᵀ) x = dm + vr has the solution m + v (r − v·m) / (d + v·v). F and B lie side
+    by side here, three channels each, and a product with ones adds one to the other.
     """
-    reds = links.to_red.shape[0]
-    b = 1 - a
-    gain = 1 / (links.total[:, None] + a * a + b * b)
-    red, black = slice(0, reds), slice(reds, None)
+    reds = colours[0][-1].own.stop if colours[0] else 0
+    others = (slice(reds, None), slice(0, reds))
+    both = np.tile(np.eye(3, dtype=np.float32), (2, 2))
+    v = np.repeat(np.stack([alpha, 1 - alpha], axis=1), 3, axis=1)
+    total = np.concatenate([links.total for chunks in colours for links in chunks])
+    gain = v / (total + (alpha * alpha + (1 - alpha) ** 2)[:, None])
+    known = gain * np.tile(unexplained, 2)
     for _ in range(sweeps):
-        for own, other, means in ((red, black, links.to_red), (black, red, links.to_black)):
-            layers = means @ start[other]
-            left = unexplained[own] - a[own] * layers[:, :3]
-            left -= b[own] * layers[:, 3:]
-            left *= gain[own]
-            layers[:, :3] += a[own] * left
-            layers[:, 3:] += b[own] * left
-            start[own] = layers
+        for chunks, other in zip(colours, others, strict=True):
+            for links in chunks:
+                layers = links.means @ start[other]
+                seen = (layers * v[links.own]) @ both
+                seen *= gain[links.own]
+                layers -= seen
+                np.add(layers, known[links.own], out=start[links.own])
     return start
 
 
-def _double(values: Float, lattice: Indices, y: Indices, x: Indices) -> Float:
+def _double(values: Float, lattice: Lattice, y: Lattice, x: Lattice) -> Float:
     """`values` of a level, numbered by `lattice`, interpolated to rows y and columns x of the next finer."""
-    padded = np.pad(lattice, ((0, 1), (0, 1)), constant_values=-1)
-    top, left, odd_y, odd_x = y // 2, x // 2, y % 2, x % 2
-    corners = [padded[top + dy * odd_y, left + dx * odd_x] for dy in (0, 1) for dx in (0, 1)]
-    index = np.stack(corners, axis=1)
-    weight = (index >= 0).astype(np.float32)
-    weight /= weight.sum(1, keepdims=True)
-    starts = np.arange(0, index.size + 1, 4)
-    shape = (y.size, values.shape[0])
-    result: Float = (
-        sparse.csr_array((weight.ravel(), np.maximum(index, 0).ravel(), starts), shape=shape) @ values
-    )
-    return result
+    doubled = np.empty((y.size, values.shape[1]), np.float32)
+    for begin in range(0, y.size, CHUNK):
+        own = slice(begin, begin + CHUNK)
+        top, left, odd_y, odd_x = y[own] // 2, x[own] // 2, y[own] % 2, x[own] % 2
+        index = np.empty((top.size, 4), np.int32)
+        for corner, (dy, dx) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):
+            index[:, corner] = lattice[top + 1 + dy * odd_y, left + 1 + dx * odd_x]
+        weight = (index >= 0).astype(np.float32)
+        weight /= weight.sum(1, keepdims=True)
+        starts = np.arange(0, index.size + 1, 4, dtype=np.int32)
+        entries = (weight.ravel(), np.maximum(index, 0).ravel(), starts)
+        doubled[own] = sparse.csr_array(entries, shape=(top.size, values.shape[0])) @ values
+    return doubled
+
+
+def _grown(region: Bools, *, diagonally: bool = False) -> Bools:
+    """The region and its pixels' four neighbours, or all eight."""
+    grown = region.copy()
+    grown[1:] |= region[:-1]
+    grown[:-1] |= region[1:]
+    across = grown.copy() if diagonally else region
+    grown[:, 1:] |= across[:, :-1]
+    grown[:, :-1] |= across[:, 1:]
+    return grown
 
 
 def _halve(active: Bools) -> Bools:

@@ -16,7 +16,9 @@ factorisation solves for all three channels exactly, in about 0.1 s.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -34,9 +36,11 @@ SHORT_SIDE: Final = 48  # nodes along the shorter side
 LONG_SIDE: Final = 72
 MARGIN: Final = 0.25  # of the box's height and width, what is looked at around it
 SAMPLES: Final = 1 << 20  # pixels looked at, at most
+BLOCK: Final = 16  # rows that are filled at a time
+CHUNK: Final = 1 << 14  # single pixels that are
 
 Double: TypeAlias = npt.NDArray[np.float64]
-Indices: TypeAlias = npt.NDArray[np.intp]
+Places: TypeAlias = npt.NDArray[np.integer[Any]]
 Sparse: TypeAlias = "sparse.csr_array[Any, tuple[int, int]]"
 
 
@@ -54,15 +58,57 @@ class SmoothLayers:
     origin: tuple[int, int]
     spacing: tuple[float, float]
 
-    def at(self, rows: Indices, columns: Indices, layer: int) -> Float:
-        """Layer 0 (F) or 1 (B) where `rows` and `columns` cross: float32 (len(rows), len(columns), 3)."""
-        _, ny, nx, _ = self.nodes.shape
-        down = interpolation_matrix((rows - self.origin[0]) / self.spacing[0], ny, np.float32)
-        across = interpolation_matrix((columns - self.origin[1]) / self.spacing[1], nx, np.float32)
-        wide = across @ self.nodes[layer].transpose(1, 0, 2).reshape(nx, ny * 3)
-        wide = wide.reshape(columns.size, ny, 3).transpose(1, 0, 2).reshape(ny, columns.size * 3)
-        dense: Float = (down @ wide).reshape(rows.size, columns.size, 3)
-        return dense
+    def blocks(self, out: Float, layer: int) -> Iterator[tuple[slice, Float]]:
+        """Write layer 0 (F) or 1 (B) into `out`, float32 (H, W, 3), some rows at a time.
+
+        Yields:
+            The rows, and `out` there, filled a moment ago and so still in the CPU's caches.
+        """
+        height, width = out.shape[:2]
+        lines = self._lines(np.arange(width), layer)
+        above, below, part = _between(np.arange(height), self.origin[0], self.spacing[0], lines.shape[0])
+        bounds = np.concatenate([[0], np.flatnonzero(np.diff(above)) + 1, [height]])
+        for first, last in pairwise(bounds.tolist()):
+            upper = lines[above[first]]
+            difference = lines[below[first]] - upper
+            for begin in range(first, last, BLOCK):
+                rows = slice(begin, min(begin + BLOCK, last))
+                block = out[rows]
+                np.multiply(part[rows, None, None], difference, out=block)
+                block += upper
+                yield rows, block
+
+    def at_points(self, down: Places, across: Places, y: Places, x: Places) -> Float:
+        """Both layers at single pixels.
+
+        Args:
+            down: rows, in pixels, that are looked at.
+            across: columns alike.
+            y: int (n,), the place of each pixel's row in `down`.
+            x: int (n,), the place of its column in `across`.
+
+        Returns:
+            float32 (n, 6), F and B.
+        """
+        lines = np.concatenate([self._lines(across, layer) for layer in (0, 1)], axis=2)
+        above, below, part = _between(down, self.origin[0], self.spacing[0], lines.shape[0])
+        values = np.empty((y.size, 6), np.float32)
+        for begin in range(0, y.size, CHUNK):
+            some = slice(begin, begin + CHUNK)
+            row, column = y[some], x[some]
+            upper = lines[above[row], column]
+            difference = lines[below[row], column]
+            difference -= upper
+            difference *= part[row, None]
+            np.add(upper, difference, out=values[some])
+        return values
+
+    def _lines(self, columns: Places, layer: int) -> Float:
+        """A layer at columns of pixels and rows of nodes: float32 (ny, len(columns), 3)."""
+        nodes = self.nodes[layer]
+        left, right, part = _between(columns, self.origin[1], self.spacing[1], nodes.shape[1])
+        lines: Float = nodes[:, left] + part[:, None] * (nodes[:, right] - nodes[:, left])
+        return lines
 
 
 def fit_smooth_layers(image: Image, alpha: Alpha, box: tuple[slice, slice]) -> SmoothLayers:
@@ -130,6 +176,13 @@ def interpolation_matrix(places: Double, n: int, dtype: type[np.floating[Any]] =
     rows = np.tile(np.arange(place.size), 2)
     entries = (np.concatenate([1 - part, part]), (rows, np.concatenate([first, second])))
     return sparse.csr_array(entries, shape=(place.size, n))
+
+
+def _between(places: Places, origin: int, spacing: float, n: int) -> tuple[Places, Places, Float]:
+    """The nodes before and after each place, and how far it is between them; constant beyond the ends."""
+    place = np.clip((places - origin) / spacing, 0, n - 1)
+    first = np.minimum(place.astype(np.intp), max(n - 2, 0))
+    return first, np.minimum(first + 1, n - 1), (place - first).astype(np.float32)
 
 
 def _gram(weight: Double, down: Sparse, across: Sparse) -> Sparse:
