@@ -53,7 +53,17 @@ def _versions() -> dict[str, str]:
     versions = {"wisp": __version__, "python": sys.version.split()[0]}
     vips = libvips()
     versions["libvips"] = ".".join(str(vips.version(part)) for part in range(3))
-    for package in ("numpy", "scipy", "pyvips", "openvino", "onnxruntime", "torch", "pi-heif", "av"):
+    for package in (
+        "numpy",
+        "scipy",
+        "pyvips",
+        "openvino",
+        "onnxruntime",
+        "torch",
+        "pi-heif",
+        "av",
+        "opencv-python-headless",
+    ):
         try:
             versions[package] = version(package)
         except PackageNotFoundError:
