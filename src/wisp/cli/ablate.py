@@ -45,7 +45,7 @@ ResumeOption = Annotated[
 def ablate_portrait_command(
     data: DataOption,
     out: OutOption,
-    images: ImagesOption = 360,
+    images: ImagesOption = 300,
     variants: VariantsOption = "",
     segmenter: Annotated[
         Path | None,

@@ -64,7 +64,7 @@ class AblationRecipe(MobileRecipe):
     coefficients: Coefficients = PAPER
     adversarial: Coefficients = PAPER
     synthesis: Synthesis = field(default_factory=lambda: replace(MobileRecipe().synthesis, size=160))
-    schedule: Schedule = field(default_factory=lambda: short(360))
+    schedule: Schedule = field(default_factory=lambda: short(300))
     variant: Variant = field(default_factory=Variant)
     perceptual_samples: int = 1
     scored_size: int = 192
