@@ -30,6 +30,9 @@ Mask: TypeAlias = Float
 Trimap: TypeAlias = npt.NDArray[np.uint8]
 Bits: TypeAlias = Literal[8, 16]
 
+_CHUNK: Final = 1 << 16
+"""Values that are converted at a time."""
+
 BACKGROUND: Final = 0
 UNKNOWN: Final = 128
 FOREGROUND: Final = 255
@@ -59,7 +62,10 @@ class Matte:
 
     def rgba(self) -> Float:
         """The cut-out as straight RGBA: float32 (H, W, 4), [0, 1]."""
-        return np.dstack([self.foreground, self.alpha])
+        straight = np.empty((*self.alpha.shape, 4), np.float32)
+        straight[..., :3] = self.foreground
+        straight[..., 3] = self.alpha
+        return straight
 
 
 def check_image(image: npt.NDArray[Any], name: str = "image") -> Image:
@@ -110,11 +116,10 @@ def check_same_size(name: str, array: npt.NDArray[Any], other: str, reference: n
 
 def to_float(stored: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> Float:
     """Stored integers to working floats: uint8 0–255 or uint16 0–65535 → float32 [0, 1], same shape."""
-    if stored.dtype == np.uint8:
-        return stored.astype(np.float32) * np.float32(1 / 255)
-    if stored.dtype == np.uint16:
-        return stored.astype(np.float32) * np.float32(1 / 65535)
-    raise InputError("pixels", f"are {stored.dtype}", "uint8 and uint16 are accepted")
+    largest = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}.get(stored.dtype)
+    if largest is None:
+        raise InputError("pixels", f"are {stored.dtype}", "uint8 and uint16 are accepted")
+    return np.multiply(stored, np.float32(1 / largest), dtype=np.float32)
 
 
 @overload
@@ -125,13 +130,17 @@ def from_float(values: Float, bits: Bits = 8) -> npt.NDArray[np.uint8] | npt.NDA
     """Working floats to stored integers, clipped to [0, 1] and rounded to nearest.
 
     Args:
-        values: float32, any shape.
+        values: float32, any shape with at least one axis.
         bits: 8 → uint8 0–255, 16 → uint16 0–65535.
     """
-    scaled = np.clip(values, 0, 1)
-    scaled *= 255 if bits == 8 else 65535
-    scaled += 0.5
-    return scaled.astype(np.uint8) if bits == 8 else scaled.astype(np.uint16)
+    stored = np.empty(values.shape, np.uint8 if bits == 8 else np.uint16)
+    rows = max(1, _CHUNK * len(values) // max(values.size, 1))
+    for first in range(0, len(values), rows):  # a few at a time: large photos take no second copy in floats
+        scaled = np.clip(values[first : first + rows], 0, 1)
+        scaled *= 255 if bits == 8 else 65535
+        scaled += 0.5
+        stored[first : first + rows] = scaled
+    return stored
 
 
 def srgb_to_linear(encoded: Float) -> Float:

@@ -34,7 +34,7 @@ _GREY: Final = 0.5 / 255
 """How far the channels of a grey result may be apart: a grey profile's conversion rounds each by itself."""
 
 SAVE_OPTIONS: Final[dict[str, dict[str, Any]]] = {
-    "png": {"compression": 4, "filter": "paeth"},
+    "png": {"compression": 3, "filter": "up"},
     "tiff": {"compression": "deflate", "predictor": "horizontal"},
     "webp": {"lossless": True, "exact": True, "effort": 0},
     "avif": {"compression": "av1", "Q": 95, "effort": 0, "subsample_mode": "off"},
