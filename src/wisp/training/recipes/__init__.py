@@ -89,10 +89,15 @@ class _RefinedAlpha(nn.Module):
 
 
 def _image_and_trimap() -> dict[str, Tensor]:
+    """A soft warm disc on a cool ground, a little noise over both, and a band of unknown along its edge."""
     generator = torch.Generator().manual_seed(0)
-    known = torch.randint(0, 3, (1, 1, 4, 5), generator=generator)
-    trimap = known.repeat_interleave(32, 2).repeat_interleave(32, 3) / 2
-    return {"image": torch.rand(1, 3, 128, 160, generator=generator), "trimap": trimap}
+    rows, columns = torch.meshgrid(torch.arange(128) - 64, torch.arange(160) - 80, indexing="ij")
+    inside = (40 - torch.hypot(rows.float(), columns.float()))[None, None]
+    alpha = (inside / 12 + 0.5).clamp(0, 1)
+    warm, cool = (torch.tensor(c).view(1, 3, 1, 1) for c in ((0.8, 0.5, 0.3), (0.2, 0.4, 0.7)))
+    image = alpha * warm + (1 - alpha) * cool + 0.05 * torch.rand(1, 3, 128, 160, generator=generator)
+    trimap = torch.where(inside.abs() < 16, 128 / 255, (inside > 0).float())
+    return {"image": image, "trimap": trimap}
 
 
 def _image_and_mask() -> dict[str, Tensor]:
