@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wisp.arrays import to_float
+from wisp.arrays import Matte, to_float
 from wisp.errors import InputError, MissingExtraError
 from wisp.io.formats import FORMATS
 from wisp.io.images import (
@@ -562,6 +562,20 @@ class TestWrite:
         pixels = to_float(stored(3, 4, 4))
         with pytest.raises(InputError, match="named for two outputs"):
             write_images([Output(tmp_path / "a.png", pixels), Output(tmp_path / "a.png", pixels[..., 3])])
+
+
+@pytest.mark.parametrize("profile", [None, "srgb", "p3"])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_matte_is_written_as_its_cut_out_is(bits, profile):
+    image = rng.random((33, 47, 3), np.float32)
+    matte = Matte(rng.random((33, 47), np.float32), image)
+    icc = None if profile is None else bytes(libvips().Operation.call("profile_load", profile))
+    like = Photo(image, None, 8, icc, None, None)
+    as_matte, as_pixels = (
+        encode_image(pixels, FORMATS["png"], bits=bits, like=like) for pixels in (matte, matte.rgba())
+    )
+    assert as_matte == as_pixels
+    np.testing.assert_array_equal(matte.rgba(), np.dstack([matte.foreground, matte.alpha]))
 
 
 def test_import_is_cheap():

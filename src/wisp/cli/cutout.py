@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from wisp.cli import options as o
 
 if TYPE_CHECKING:
-    from wisp.arrays import Float
+    from wisp.arrays import Matte
     from wisp.io.images import Photo
     from wisp.pipeline import Result
 
@@ -60,10 +60,10 @@ def cutout_command(
             keep_metadata=keep_metadata,
             quiet=quiet,
         ),
-        _rgba,
+        _matte,
         opaque=False,
     )
 
 
-def _rgba(photo: Photo, result: Result) -> Float:
-    return result.matte.rgba()
+def _matte(photo: Photo, result: Result) -> Matte:
+    return result.matte

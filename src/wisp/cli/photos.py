@@ -16,12 +16,14 @@ from wisp.cli.options import Device, FormatName, Method, Precision, Refinement
 from wisp.errors import InputError, WispError
 
 if TYPE_CHECKING:
-    from wisp.arrays import Bits, Float
+    from pathlib import Path
+
+    from wisp.arrays import Bits
     from wisp.io.batch import Job, Plan
-    from wisp.io.images import Photo
+    from wisp.io.images import Photo, Pixels
     from wisp.pipeline import Result
 
-    Finish = Callable[[Photo, Result], Float]
+    Finish = Callable[[Photo, Result], Pixels]
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,7 @@ def _process_one(job: Job, options: Options, finish: Finish, gate: Gate, *, fold
         opacity=photo.alpha,
         **guidance,
     )
-    pictures = {job.output: finish(photo, result)}
+    pictures: dict[Path, Pixels] = {job.output: finish(photo, result)}
     if job.alpha_out is not None:
         pictures[job.alpha_out] = result.matte.alpha
     if job.foreground_out is not None:

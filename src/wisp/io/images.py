@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from wisp.arrays import Alpha, Bits, Float, Image, Trimap, check_trimap, from_float, to_float
+from wisp.arrays import Alpha, Bits, Float, Image, Matte, Trimap, check_trimap, from_float, to_float
 from wisp.errors import InputError
 from wisp.io import profiles, tiff
 from wisp.io.atomic import check_output, write_files
@@ -28,6 +28,10 @@ from wisp.io.formats import (
 )
 from wisp.io.profiles import Stored
 from wisp.io.vips import libvips
+
+Pixels: TypeAlias = Float | Matte
+"""float32 (H, W, 3) image, (H, W, 4) straight cut-out, or (H, W) grey, all [0, 1]; or a matte, which is a
+cut-out that needs no copy of its own."""
 
 MAX_PIXELS: Final = 200_000_000
 _GREY: Final = 0.5 / 255
@@ -71,13 +75,13 @@ class Output:
 
     Attributes:
         path: where to; ``-`` is standard output.
-        pixels: float32 (H, W, 3) image, (H, W, 4) straight cut-out, or (H, W) grey, all [0, 1].
+        pixels: see `Pixels`.
         bits: bits a channel; None takes what the photo had, or the most the format holds below it.
         format: a key of `FORMATS`; None goes by the suffix.
     """
 
     path: Path | str
-    pixels: Float
+    pixels: Pixels
     bits: Bits | None = None
     format: str | None = None
 
@@ -175,7 +179,7 @@ def read_trimap(source: Path | str, *, page: int | None = None, max_pixels: int 
 
 def write_image(
     path: Path | str,
-    pixels: Float,
+    pixels: Pixels,
     *,
     bits: Bits | None = None,
     format: str | None = None,
@@ -187,8 +191,7 @@ def write_image(
 
     Args:
         path: where to; ``-`` is standard output.
-        pixels: float32 (H, W, 3) image, (H, W, 4) straight cut-out, or (H, W) grey, all [0, 1]. Colours
-            are sRGB; those under zero alpha are kept.
+        pixels: see `Pixels`. Colours are sRGB; those under zero alpha are kept.
         bits: bits a channel; None takes what `like` had, or the most the format holds below it.
         format: a key of `FORMATS`; None goes by the suffix.
         like: the photo whose ICC profile and resolution are carried over; see `encode_image`.
@@ -236,7 +239,7 @@ def write_images(
 
 
 def encode_image(
-    pixels: Float,
+    pixels: Pixels,
     row: Format,
     *,
     bits: Bits | None = None,
@@ -262,23 +265,16 @@ def encode_image(
     Raises:
         InputError: the format cannot hold it.
     """
-    if (
-        pixels.dtype != np.float32
-        or pixels.ndim not in (2, 3)
-        or pixels.shape[2:] not in ((), (3,), (4,))
-        or not pixels.size
-    ):
-        raise InputError(
-            name, f"pixels are {pixels.dtype} {pixels.shape}", "float32 (H, W), (H, W, 3 or 4) are accepted"
-        )
+    colour, alpha = _layers(pixels, name)
     depth = bits or best_bits(row, like.bits if like else 8)
-    check_holds(
-        name, row, alpha=pixels.shape[2:] == (4,), bits=depth, width=pixels.shape[1], height=pixels.shape[0]
-    )
-    exif = like.exif if like is not None and keep_metadata and pixels.ndim == 3 else None
+    height, width = colour.shape[:2]
+    check_holds(name, row, alpha=alpha is not None, bits=depth, width=width, height=height)
+    exif = like.exif if like is not None and keep_metadata and colour.ndim == 3 else None
     if exif is not None and not row.exif:
         raise InputError(name, f"{row.name} cannot hold EXIF", "png, webp, avif and jpeg can")
-    stored, profile = _stored(pixels, depth, like.icc_profile if like else None)
+    stored, profile = _stored(colour, depth, like.icc_profile if like else None)
+    if alpha is not None:
+        stored = _with_alpha(stored, from_float(alpha, depth))
     pyvips = libvips()
     picture = profiles.as_vips(stored)
     keep = []
@@ -323,19 +319,40 @@ def _grey(decoded: Decoded) -> Stored | None:
     return first if grey else None
 
 
-def _stored(pixels: Float, bits: Bits, profile: bytes | None) -> tuple[Stored, bytes | None]:
-    """Working pixels as stored values (H, W, C), in `profile` where it can be, and the profile to embed."""
-    if pixels.ndim == 2:
-        return from_float(pixels, bits)[..., None], None
+def _layers(pixels: Pixels, name: Path | str) -> tuple[Float, Alpha | None]:
+    """Colours (H, W, 3) or grey (H, W), and the alpha beside them."""
+    if isinstance(pixels, Matte):
+        return pixels.foreground, pixels.alpha
+    if (
+        pixels.dtype != np.float32
+        or pixels.shape[2:] not in ((), (3,), (4,))
+        or not pixels.size
+        or pixels.ndim < 2
+    ):
+        raise InputError(
+            name, f"pixels are {pixels.dtype} {pixels.shape}", "float32 (H, W), (H, W, 3 or 4) are accepted"
+        )
+    return (pixels[..., :3], pixels[..., 3]) if pixels.shape[2:] == (4,) else (pixels, None)
+
+
+def _stored(colour: Float, bits: Bits, profile: bytes | None) -> tuple[Stored, bytes | None]:
+    """Working colours as stored values (H, W, C), in `profile` where it can be, and the profile to embed."""
+    if colour.ndim == 2:
+        return from_float(colour, bits)[..., None], None
     if profile is None or not profiles.is_whole(profile):
-        return from_float(pixels, bits), None
+        return from_float(colour, bits), None
     channels = profiles.channels_of(profile)
     if channels == 3 and profiles.is_srgb(profile):
-        return from_float(pixels, bits), profile
-    colour = pixels[..., :3]
+        return from_float(colour, bits), profile
     fits = channels == 3 or (channels == 1 and float(np.ptp(colour, axis=2).max()) <= _GREY)
     if not fits:
-        return from_float(pixels, bits), profiles.srgb_profile()
-    converted = profiles.from_srgb(colour, profile, bits)
-    alpha = from_float(pixels[..., 3:], bits)
-    return cast(Stored, np.dstack([converted, alpha])), profile
+        return from_float(colour, bits), profiles.srgb_profile()
+    return profiles.from_srgb(colour, profile, bits), profile
+
+
+def _with_alpha(colour: Stored, alpha: Stored) -> Stored:
+    """(H, W, C) and (H, W) → (H, W, C + 1)."""
+    stored: Stored = np.empty((*alpha.shape, colour.shape[2] + 1), colour.dtype)
+    stored[..., :-1] = colour
+    stored[..., -1] = alpha
+    return stored
