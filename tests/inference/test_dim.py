@@ -123,7 +123,7 @@ def test_bad_input_is_refused(network, tmp_path):
         dim(image, np.where(trimap == 0, np.uint8(7), trimap), model=network)
     with pytest.raises(InputError, match="tile: is 500"):
         dim(image, trimap, model=network, tile=500)
-    with pytest.raises(InputError, match="tile: is 64; a multiple of 32 above 448"):
+    with pytest.raises(InputError, match="tile: is 64; a multiple of 32 above 544"):
         dim(image, trimap, model=network, tile=64)
     with pytest.raises(InputError, match="is no network of Deep Image Matting"):
         dim(image, trimap, model=write_segmenter(tmp_path / "other.onnx"))

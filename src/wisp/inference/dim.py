@@ -30,10 +30,10 @@ from wisp.inference.resampling import pad_to_multiple
 from wisp.inference.segmenter import session_of
 from wisp.inference.sessions import Device, Precision, Session
 
-TILE: Final = 1024
+TILE: Final = 1280
 """Longest side of what the network sees at once, pixels."""
-MARGIN: Final = 192
-"""Context around the part of a tile that is kept, pixels."""
+MARGIN: Final = 240
+"""Context around the part of a tile that is kept, pixels: as far as `dim-mobile` sees (docs/decisions/009)."""
 RAMP: Final = 32
 """Over how many pixels neighbouring tiles are blended."""
 
