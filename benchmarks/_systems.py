@@ -12,14 +12,9 @@ from typing import Any, cast
 
 import wisp
 from wisp.arrays import Alpha, Float, Image
-from wisp.classical import METHODS
-from wisp.inference.cleaning import clean
 from wisp.inference.peers import find_peer, open_peer
-from wisp.inference.portrait import portrait
-from wisp.inference.segmenter import segment
 from wisp.inference.sessions import Description, Port, Runtime, Session
-from wisp.pipeline import DEFAULT_METHOD, Method, check_method
-from wisp.trimap import trimap_from_mask
+from wisp.pipeline import Method, check_method, estimate
 
 RUNTIMES = {"onnxruntime": "ONNX Runtime", "openvino": "wisp's runtime"}
 
@@ -50,7 +45,7 @@ class System:
     def about(self) -> dict[str, str]:
         """What there is to know before it runs."""
         if self.kind == "ours":
-            default = "yes" if self.key == DEFAULT_METHOD else "no"
+            default = "yes" if self.key == "auto" else "no"
             return {"kind": "ours", "method": self.key, "default": default, "network": Path(self.file).name}
         peer = find_peer(self.key)
         return {
@@ -150,7 +145,6 @@ def stay_on_one_core() -> None:
 
 def _alpha_of(method: Method, model: str | None) -> Callable[[Image], Alpha]:
     """What `wisp.cutout` does with a photo before it looks for the foreground's colours."""
-    if method == "portrait":
-        return lambda image: clean(portrait(image, model=model))
-    solve = METHODS[DEFAULT_METHOD if method == "auto" else method]
-    return lambda image: solve(image, trimap_from_mask(segment(image, model=model))).alpha
+    return lambda image: (
+        estimate(image, method, None, None, model=model, device="auto", precision="auto").alpha
+    )

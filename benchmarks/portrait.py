@@ -53,7 +53,7 @@ from wisp.io.images import read_grey, read_photo
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "portrait.json"
-METHODS = ("portrait", "closed-form")
+METHODS = ("auto", "portrait", "closed-form")
 EXPECTED = ("modnet", "rvm", "u2net", "isnet")
 """Peers whose absence is told."""
 METRICS = {"sad": ("SAD", 1, 2), "mse": ("MSE ×10³", 1e3, 2), "mae": ("MAE ×10³", 1e3, 2)} | {

@@ -80,6 +80,49 @@ class TestSteps:
         np.testing.assert_array_equal(limited, np.minimum(plain, opacity))
 
 
+class TestPortrait:
+    def test_alone_without_a_trimap(self, scene):
+        image, alpha, _ = scene
+        result = run(image, mask=alpha, method="portrait")
+        assert (result.trimap, result.solution) == (None, None)
+        assert result.mask is alpha
+        assert error(result.matte.alpha, alpha) < 0.1
+
+    def test_a_trimap_s_known_pixels_are_kept(self, scene):
+        image, _, trimap = scene
+        result = run(image, trimap=trimap, method="portrait")
+        np.testing.assert_array_equal(result.matte.alpha[trimap == 255], 1)
+        np.testing.assert_array_equal(result.matte.alpha[trimap == 0], 0)
+        assert not np.isin(result.matte.alpha[trimap == 128], (0, 0.5, 1)).all()
+
+    def test_without_guidance_it_has_its_share_in_the_alpha(self, network, scene):
+        image, _, _ = scene
+        both = run(image, model=network)
+        alone = run(image, model=network, method="closed-form")
+        np.testing.assert_array_equal(both.trimap, alone.trimap)
+        network_alpha = run(image, mask=both.mask, method="portrait").matte.alpha
+        unknown = both.trimap == 128
+        average = 0.7 * alone.matte.alpha + 0.3 * network_alpha
+        assert np.abs(both.matte.alpha - average)[unknown].mean() < 0.01
+        assert np.abs(both.matte.alpha - alone.matte.alpha)[unknown].max() > 0.01
+
+    def test_large_photos_are_matted_smaller_and_refined_at_their_own_size(self, network, monkeypatch):
+        from wisp import pipeline
+
+        image, _ = bright_disc(300, 400, softness=4)
+        whole = run(image, model=network).matte.alpha
+        seen = []
+        solve = pipeline.METHODS["closed-form"]
+        monkeypatch.setattr(
+            pipeline, "METHODS", {"closed-form": lambda i, t: seen.append(t.shape) or solve(i, t)}
+        )
+        monkeypatch.setattr(pipeline, "SOLVED_PIXELS", 30_000)
+        smaller = run(image, model=network).matte.alpha
+        assert seen == [(150, 200)]
+        assert smaller.shape == (300, 400)
+        assert error(smaller, whole) < 0.01
+
+
 class TestNoSubject:
     def test_an_empty_alpha_and_a_note(self, network):
         image = np.random.default_rng(0).random((50, 70, 3), np.float32) * np.float32(0.2)
@@ -167,14 +210,14 @@ class TestBadInput:
     def test_methods_of_later_versions_say_so(self, scene):
         image, _, trimap = scene
         expected = (
-            "method: portrait is not available in this version; auto, closed-form, knn, random-walk are"
+            "method: dlmn is not available in this version; auto, portrait, closed-form, knn, random-walk are"
         )
         with pytest.raises(InputError, match=expected):
-            run(image, trimap=trimap, method="portrait")
+            run(image, trimap=trimap, method="dlmn")
 
     def test_unknown_methods(self, scene):
         image, _, trimap = scene
-        with pytest.raises(InputError, match="method: is 'magic'; auto, closed-form, knn, random-walk are"):
+        with pytest.raises(InputError, match="method: is 'magic'; auto, portrait, closed-form, knn"):
             estimate_alpha(image, trimap, method="magic")
 
     def test_two_kinds_of_guidance(self, scene):

@@ -32,7 +32,8 @@ from wisp.foreground import estimate_foreground
 from wisp.inference.cleaning import clean
 from wisp.inference.dim import dim
 from wisp.inference.models import DEFAULTS, FAMILIES
-from wisp.inference.portrait import portrait
+from wisp.inference.portrait import enlarge, portrait
+from wisp.inference.resampling import resize
 from wisp.inference.segmenter import segment
 from wisp.inference.sessions import Device, Precision
 from wisp.io.images import read_grey, read_photo, read_trimap
@@ -41,7 +42,12 @@ from wisp.trimap import mask_from_trimap, trimap_from_mask, with_known
 Method: TypeAlias = Literal["auto", "portrait", "dim", "dlmn", "closed-form", "knn", "random-walk"]
 Refinement: TypeAlias = Literal["none", "guided-filter"]
 
-DEFAULT_METHOD: Final = "closed-form"
+GUIDED_METHOD: Final = "closed-form"
+"""What ``auto`` is where a trimap or a mask is given."""
+SOLVED_PIXELS: Final = 2_000_000
+"""Larger photos are matted at this size, then enlarged while the portrait network refines the border."""
+PORTRAIT_SHARE: Final = 0.3
+"""The portrait network's share of what ``auto`` makes without guidance; chosen in docs/decisions/008."""
 NO_SUBJECT: Final = "no subject was found; the alpha is empty"
 
 
@@ -93,7 +99,7 @@ def run(
         check_same_size("trimap", check_trimap(trimap), "image", image)
     if mask is not None:
         check_same_size("mask", check_alpha(mask, "mask"), "image", image)
-    found = _estimate(image, method, trimap, mask, model=model, device=device, precision=precision)
+    found = estimate(image, method, trimap, mask, model=model, device=device, precision=precision)
     alpha, trimap = found.alpha, found.trimap
     if found.mask is not None and not alpha.any():
         return Result(Matte(alpha, image), found.mask, trimap, notes=(NO_SUBJECT,))
@@ -107,7 +113,7 @@ def run(
     return Result(matte, found.mask, trimap, found.solution, _notes(found.solution))
 
 
-class _Estimate(NamedTuple):
+class Estimate(NamedTuple):
     """Alpha and what it was estimated from."""
 
     alpha: Alpha
@@ -116,7 +122,7 @@ class _Estimate(NamedTuple):
     solution: Solution | None = None
 
 
-def _estimate(
+def estimate(
     image: Image,
     method: Method,
     trimap: Trimap | None,
@@ -125,19 +131,24 @@ def _estimate(
     model: str | Path | None,
     device: Device,
     precision: Precision,
-) -> _Estimate:
-    """Alpha by the method asked for; what it needs and was not given is found first."""
+) -> Estimate:
+    """Alpha by the method asked for; what it needs and was not given is found first.
+
+    Args and errors are those of `run`, which checks them; foreground colours are left out.
+    """
     if method == "auto":
-        method = DEFAULT_METHOD
+        if trimap is None and mask is None:
+            return _unguided(image, model=model, device=device, precision=precision)
+        method = GUIDED_METHOD
     if method == "portrait":
         if trimap is not None:
             guess = mask_from_trimap(trimap)
             alpha = portrait(image, guess, model=model, device=device, precision=precision)
-            return _Estimate(with_known(alpha, trimap), trimap=trimap)
+            return Estimate(with_known(alpha, trimap), trimap=trimap)
         if mask is None:
             mask = segment(image, device=device, precision=precision)
         alpha = portrait(image, mask, model=model, device=device, precision=precision)
-        return _Estimate(clean(alpha), mask)
+        return Estimate(clean(alpha), mask)
     if trimap is None:
         if mask is None:
             segmenter = model if family_of(method) == "segmenter" else None
@@ -145,9 +156,34 @@ def _estimate(
         trimap = trimap_from_mask(mask)
     if method == "dim":
         alpha = dim(image, trimap, model=model, device=device, precision=precision)
-        return _Estimate(alpha, mask, trimap)
+        return Estimate(alpha, mask, trimap)
     solution = METHODS[method](image, trimap)
-    return _Estimate(solution.alpha, mask, trimap, solution)
+    return Estimate(solution.alpha, mask, trimap, solution)
+
+
+def _unguided(image: Image, *, model: str | Path | None, device: Device, precision: Precision) -> Estimate:
+    """Alpha of people by two methods that err in different ways, averaged where the trimap is unknown.
+
+    Closed-form matting follows colours exactly but spreads where subject and background are alike; the
+    portrait network knows what people look like and is softer. Their average is better than either.
+    """
+    mask = segment(image, model=model, device=device, precision=precision)
+    trimap = trimap_from_mask(mask)
+    if not trimap.any():
+        return Estimate(np.zeros(mask.shape, np.float32), mask, trimap)
+    seen, seen_mask, seen_trimap = image, mask, trimap
+    shrunk = min(1.0, (SOLVED_PIXELS / mask.size) ** 0.5)
+    if shrunk < 1:
+        size = max(1, round(mask.shape[0] * shrunk)), max(1, round(mask.shape[1] * shrunk))
+        seen, seen_mask = resize(image, *size), resize(mask, *size).clip(0, 1)
+        seen_trimap = trimap_from_mask(seen_mask)
+    solution = METHODS[GUIDED_METHOD](seen, seen_trimap)
+    network = portrait(seen, seen_mask, device=device, precision=precision)
+    alpha = np.float32(1 - PORTRAIT_SHARE) * solution.alpha + np.float32(PORTRAIT_SHARE) * network
+    alpha = with_known(alpha, seen_trimap)
+    if shrunk < 1:
+        alpha = with_known(enlarge(alpha, image, device=device, precision=precision), trimap)
+    return Estimate(clean(alpha), mask, trimap, solution)
 
 
 def cutout(
@@ -170,14 +206,16 @@ def cutout(
 
     Args:
         image: float32 (H, W, 3), sRGB-encoded, [0, 1]; or the path of a photo.
-        method: how alpha is estimated where the trimap is unknown: ``closed-form`` (``auto`` is this one),
-            ``knn`` or ``random-walk``.
+        method: how alpha is estimated: ``portrait`` (a network, for people), ``closed-form``, ``knn`` or
+            ``random-walk`` (where the trimap is unknown). ``auto`` is closed-form with a trimap or a mask,
+            and the average of portrait and closed-form without.
         trimap: uint8 (H, W), 0 background, 128 unknown, 255 foreground; or the path of one.
         mask: soft or hard segmentation, float32 (H, W), [0, 1]; or the path of one.
         alpha: finished alpha, float32 (H, W), [0, 1], or the path of one: only the foreground is estimated.
         refine: ``guided-filter`` smooths alpha along the photo's edges; known pixels of a trimap keep their
             value.
-        model: a segmentation network other than the default: its name or an ONNX file.
+        model: a network other than the default, its name or an ONNX file: the method's, or the segmentation
+            network of methods that have none of their own.
         device: what the network runs on: ``auto``, ``cpu`` or ``gpu``.
         precision: what the network computes in: ``auto``, ``fp32``, ``bf16`` or ``int8``.
 
@@ -223,7 +261,7 @@ def estimate_alpha(image: Image, trimap: Trimap, *, method: Method = "auto") -> 
     """
     check_same_size("trimap", check_trimap(trimap), "image", check_image(image))
     check_method(method)
-    found = _estimate(image, method, trimap, None, model=None, device="auto", precision="auto")
+    found = estimate(image, method, trimap, None, model=None, device="auto", precision="auto")
     return found.alpha
 
 

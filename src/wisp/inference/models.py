@@ -59,6 +59,9 @@ class Model:
         return card if card.is_file() else None
 
 
+_LICENCE: Final = "Apache-2.0 (encoder from MODNet); trained on photos of which some are for research use"
+_PHOTOS: Final = "1,293 photos of people and composites of them, 172 photos without people"
+
 MODELS: Final[dict[str, Model]] = {
     model.name: model
     for model in (
@@ -69,14 +72,39 @@ MODELS: Final[dict[str, Model]] = {
             url="",
             size=5_445_500,
             sha256="c128413f8e864f6554937d18fe04dec0789fa9c2188b35e2b12d8af7238a5d37",
-            licence="Apache-2.0 (encoder from MODNet); trained on photos of which some are for research use",
-            training_data="1,293 photos of people and composites of them, 172 photos without people",
+            licence=_LICENCE,
+            training_data=_PHOTOS,
             input_size=416,
+        ),
+        Model(
+            name="portrait-mobile",
+            family="portrait",
+            file="portrait-mobile.onnx",
+            url="",
+            size=7_432_145,
+            sha256="35e179d2414a9944fb4ec3265f58c74d30a7e9676647b62aa9b6524278455554",
+            licence=_LICENCE,
+            training_data=f"{_PHOTOS}, strands of hair drawn on some",
+        ),
+        Model(
+            name="portrait-mobile-refinement",
+            family="portrait-refinement",
+            file="portrait-mobile-refinement.onnx",
+            url="",
+            size=186_862,
+            sha256="a914b8d87cb2e20a5ff67ffe7f2a3efbe110f40e7c05abdcff2e4d50e91e111e",
+            licence=_LICENCE,
+            training_data=f"{_PHOTOS}, strands of hair drawn on some",
+            input_size=64,
         ),
     )
 }
 
-DEFAULTS: Final[dict[str, str]] = {"segmenter": "segmenter-mobile"}
+DEFAULTS: Final[dict[str, str]] = {
+    "segmenter": "segmenter-mobile",
+    "portrait": "portrait-mobile",
+    "portrait-refinement": "portrait-mobile-refinement",
+}
 """The network that is used for each family unless another is asked for."""
 
 FAMILIES: Final[dict[str, str]] = {

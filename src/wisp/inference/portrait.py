@@ -78,7 +78,6 @@ def portrait(
     check_image(image)
     row = find_model(model, "portrait")
     generator = session_of(row, device=device, precision=precision)
-    refinement = session_of(refinement_of(row), device=device, precision=precision)
     if mask is None:
         mask = segment(image, device=device, precision=precision)
     check_same_size("mask", check_alpha(mask, "mask"), "image", image)
@@ -87,11 +86,39 @@ def portrait(
         return np.zeros(mask.shape, np.float32)
     seen = image[box.slices]
     alpha = _generate(generator, row, seen, mask[box.slices])
-    for size in refined_sizes(alpha.shape, seen.shape):
-        alpha = refine(resize(seen, *size), resize(alpha, *size).clip(0, 1), refinement)
     whole = np.zeros(mask.shape, np.float32)
-    whole[box.slices] = alpha
+    whole[box.slices] = enlarge(alpha, seen, model=model, device=device, precision=precision)
     return whole
+
+
+def enlarge(
+    alpha: Alpha,
+    image: Image,
+    *,
+    model: str | Path | None = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
+) -> Alpha:
+    """A small alpha at the photo's size, its border refined at every step of the way.
+
+    Args:
+        alpha: float32 (h, w), [0, 1], of the whole photo.
+        image: float32 (H, W, 3), sRGB-encoded, [0, 1].
+        model: as in `portrait`; its refinement is used.
+        device: as in `portrait`.
+        precision: as in `portrait`.
+
+    Returns:
+        float32 (H, W), [0, 1].
+
+    Raises:
+        InputError: no such network, device or precision.
+    """
+    row = refinement_of(find_model(model, "portrait"))
+    refinement = session_of(row, device=device, precision=precision)
+    for size in refined_sizes(alpha.shape, image.shape):
+        alpha = refine(resize(image, *size), resize(alpha, *size).clip(0, 1), refinement)
+    return alpha
 
 
 def surroundings(mask: Mask) -> Box | None:

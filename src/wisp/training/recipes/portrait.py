@@ -168,7 +168,7 @@ FINE: Final = MobileRecipe(
         hair=0.6,
         border_trust=0.2,
     ),
-    schedule=Schedule(steps=2000, batch=6, clip=3.0, warm_up=50),
+    schedule=Schedule(steps=1500, batch=6, clip=3.0, warm_up=50),
 )
 """The compact network's second half: larger samples, and strands finer than photos' labels show."""
 
