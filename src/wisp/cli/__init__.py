@@ -21,6 +21,7 @@ from wisp.cli.cutout import cutout_command
 from wisp.cli.doctor import doctor_command
 from wisp.cli.evaluate import evaluate_command
 from wisp.cli.export import export_command
+from wisp.cli.extract import extract_command
 from wisp.cli.figure import figure_app
 from wisp.cli.models import models_app
 from wisp.cli.replace import replace_command
@@ -64,6 +65,7 @@ app.command("video")(video_command)
 app.command("camera")(camera_command)
 app.command("evaluate")(evaluate_command)
 app.command("compose")(compose_command)
+app.command("extract")(extract_command)
 train_app.command("segmenter")(train_segmenter_command)
 train_app.command("portrait")(train_portrait_command)
 train_app.command("dim")(train_dim_command)
