@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wisp.errors import MissingExtraError
+from wisp.errors import InputError, MissingExtraError
+from wisp.io.atomic import check_output
+
+if TYPE_CHECKING:
+    from wisp.training.export import Exported
 
 
 def export_command(
@@ -19,20 +23,64 @@ def export_command(
             help="Which network, where a run trains several (portrait-refinement)  [default: the main one]."
         ),
     ] = None,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Quantise to 8 bits, calibrated on photos of --data.")
+    ] = False,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(help="With --int8: what the network was trained on, as `wisp train` takes it."),
+    ] = None,
+    names: Annotated[
+        Path | None, typer.Option(help="With --int8: text file with the photos to take, one a line.")
+    ] = None,
+    backgrounds: Annotated[
+        Path | None,
+        typer.Option(help="With --int8: folder of photos without people [default: DATA/backgrounds]."),
+    ] = None,
+    samples: Annotated[
+        int, typer.Option(help="With --int8: how many to calibrate with, a multiple of 8.")
+    ] = 16,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODULE", help="With --int8: stays in floats [default: what is known to be sensitive]."
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing.")] = False,
 ) -> None:
-    """Export a checkpoint as ONNX with fp16 weights and check the file against the network."""
+    """Export a checkpoint as ONNX, with fp16 weights or in int8, and check the file against the network."""
     try:
-        from wisp.training.export import export_checkpoint
+        from wisp.training.calibration import samples as read_samples
+        from wisp.training.export import Calibration, export_checkpoint
     except ModuleNotFoundError as error:
         raise MissingExtraError("exporting", "train") from error
 
-    done = export_checkpoint(checkpoint, out, part=part, overwrite=overwrite)
+    if int8 and not data:
+        raise InputError("--int8", "needs photos to calibrate with", "--data FOLDER is accepted")
+    if not int8 and (data or names or backgrounds or keep):
+        raise InputError("--data", "is of no use without --int8", "--int8 --data FOLDER is accepted")
+    check_output(out, overwrite=overwrite)
+    calibration = None
+    if int8 and data:
+        photos, held_out = read_samples(data, names=names, backgrounds=backgrounds, count=samples)
+        calibration = Calibration(photos, held_out, keep)
+    done = export_checkpoint(checkpoint, out, part=part, calibration=calibration, overwrite=overwrite)
     if not quiet:
-        typer.echo(
-            f"{done.path}: {done.size / 1e6:.2f} MB, {done.parameters / 1e6:.2f} M parameters, "
-            f"largest difference from the network {done.difference:.1e}, "
-            f"{done.rounding:.1e} with fp16 weights",
-            err=True,
+        typer.echo(f"{done.path}: {_told(done)}", err=True)
+
+
+def _told(done: Exported) -> str:
+    """What an export did, in a line."""
+    size = f"{done.size / 1e6:.2f} MB, {done.parameters / 1e6:.2f} M parameters"
+    if done.loss is None:
+        return (
+            f"{size}, largest difference from the network {done.difference:.1e}, "
+            f"{done.rounding:.1e} with fp16 weights"
         )
+    loss = done.loss
+    return (
+        f"{size}, {loss.quantised} convolutions in int8, {loss.kept} in floats; mean absolute error on "
+        f"{loss.samples} held-out samples {loss.before:.5f} in floats, {loss.after:.5f} in int8 "
+        f"({loss.share:+.1%})"
+    )

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
@@ -22,6 +23,9 @@ from wisp.errors import InputError
 from wisp.inference.sessions import load_openvino
 from wisp.io.atomic import atomic_paths
 from wisp.networks.checkpoints import read_checkpoint
+from wisp.training.calibration import cases
+from wisp.training.data.loader import Batch
+from wisp.training.quantisation import error_of, quantise
 from wisp.training.recipes import NETWORKS
 
 OPSET: Final = 17
@@ -29,6 +33,47 @@ TOLERANCE: Final = 1e-3
 ROUNDING: Final = 1 / 255
 SMALLEST: Final = 1024
 """Initialisers with fewer values stay fp32: they weigh nothing, and the first of MobileNetV2 need it."""
+
+_QUANTISERS: Final = frozenset({"QuantizeLinear", "DequantizeLinear"})
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Samples for an int8 edition, as `wisp.training.calibration.samples` gives them.
+
+    Attributes:
+        photos: to calibrate with.
+        held_out: to measure the loss on.
+        keep: modules that stay in floats; None for those that are known to be sensitive.
+    """
+
+    photos: Sequence[Batch]
+    held_out: Sequence[Batch]
+    keep: Sequence[str] | None = None
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What int8 costs.
+
+    Attributes:
+        quantised: convolutions in int8.
+        kept: convolutions in floats.
+        samples: how many held-out ones were judged.
+        before: mean absolute error of the float network's alphas on them.
+        after: that of the file.
+    """
+
+    quantised: int
+    kept: int
+    samples: int
+    before: float
+    after: float
+
+    @property
+    def share(self) -> float:
+        """By how much the error grew, as a share of it."""
+        return self.after / self.before - 1 if self.before else 0.0
 
 
 @dataclass(frozen=True)
@@ -40,7 +85,8 @@ class Exported:
         size: bytes.
         parameters: how many numbers the network has learned.
         difference: largest difference between the network's outputs and those of the file with fp32 weights.
-        rounding: the same with the fp16 weights that the file keeps.
+        rounding: the same with the fp16 weights that the file keeps; of an int8 file, before quantisation.
+        loss: what int8 cost; None for a file in floats.
     """
 
     path: Path
@@ -48,10 +94,16 @@ class Exported:
     parameters: int
     difference: float
     rounding: float
+    loss: Loss | None = None
 
 
 def export_checkpoint(
-    checkpoint: Path, out: Path, *, part: str | None = None, overwrite: bool = False
+    checkpoint: Path,
+    out: Path,
+    *,
+    part: str | None = None,
+    calibration: Calibration | None = None,
+    overwrite: bool = False,
 ) -> Exported:
     """Export ``best.pt`` (or ``checkpoint.pt``) of a run.
 
@@ -60,14 +112,36 @@ def export_checkpoint(
         out: the ONNX file.
         part: the key in `NETWORKS` to export the weights as, where a run trains several networks at once
             (``portrait-refinement``); the run's own when None.
+        calibration: what to quantise it to int8 with; weights stay floats when None.
         overwrite: replace an existing file.
 
     Raises:
-        InputError: what `load_checkpoint` and `export` raise.
+        InputError: what `load_checkpoint`, `export` and `quantise` raise; or the network has no int8 edition.
     """
     name, network = load_checkpoint(checkpoint, part)
     family = NETWORKS[name]
-    return export(family.wrap(network), family.example(), family.outputs, out, overwrite=overwrite)
+    if calibration is None:
+        return export(family.wrap(network), family.example(), family.outputs, out, overwrite=overwrite)
+    if family.cases is None:
+        able = [key for key, other in NETWORKS.items() if other.cases is not None]
+        raise InputError("--int8", f"is not available for {name}", f"{', '.join(able)} are accepted")
+    photos, held_out = (
+        cases(family.cases, network, batches) for batches in (calibration.photos, calibration.held_out)
+    )
+    keep = family.sensitive if calibration.keep is None else calibration.keep
+    with atomic_paths([out], overwrite=overwrite) as (temporary,), TemporaryDirectory() as folder:
+        floats = Path(folder, "floats.onnx")
+        done = export(family.wrap(network), family.example(), family.outputs, floats, halved=False)
+        counts = quantise(floats, temporary, [case.inputs for case in photos], keep)
+        _halve(temporary)
+        loss = Loss(
+            counts.quantised,
+            counts.kept,
+            len(held_out),
+            error_of(floats, held_out),
+            error_of(temporary, held_out),
+        )
+        return replace(done, path=out, size=temporary.stat().st_size, loss=loss)
 
 
 def load_checkpoint(checkpoint: Path, part: str | None = None) -> tuple[str, nn.Module]:
@@ -104,6 +178,7 @@ def export(
     outputs: Sequence[str],
     out: Path,
     *,
+    halved: bool = True,
     overwrite: bool = False,
 ) -> Exported:
     """Write a network as ONNX with dynamic batch, height and width, and check the file against it.
@@ -113,14 +188,13 @@ def export(
         example: inputs by name, (N, C, H, W); what the check runs.
         outputs: names of the outputs, (N, C, H, W).
         out: the ONNX file.
+        halved: store the weights as fp16; fp32 otherwise, and `Exported.rounding` is the difference.
         overwrite: replace an existing file.
 
     Raises:
         InputError: the graph differs from the network by more than `TOLERANCE`, or by more than `ROUNDING`
             once its weights are fp16; nothing is written then.
     """
-    import onnx
-
     network.eval()
     names = list(example)
     axes = {name: {0: "n", 2: "h", 3: "w"} for name in [*names, *outputs]}
@@ -139,12 +213,11 @@ def export(
             )
         difference = parity(network, example, temporary)
         _check(out, difference, TOLERANCE)
-        model = onnx.load(str(temporary))
-        halve_weights(model)
-        onnx.checker.check_model(model)
-        onnx.save(model, str(temporary))
-        rounding = parity(network, example, temporary)
-        _check(out, rounding, ROUNDING)
+        rounding = difference
+        if halved:
+            _halve(temporary)
+            rounding = parity(network, example, temporary)
+            _check(out, rounding, ROUNDING)
         size = temporary.stat().st_size
     parameters = sum(p.numel() for p in network.parameters())
     return Exported(out, size, parameters, difference, rounding)
@@ -157,15 +230,30 @@ def _check(out: Path, difference: float, tolerance: float) -> None:
         )
 
 
+def _halve(path: Path) -> None:
+    import onnx
+
+    model = onnx.load(str(path))
+    halve_weights(model)
+    onnx.checker.check_model(model)
+    onnx.save(model, str(path))
+
+
 def halve_weights(model: Any) -> None:
-    """Store the large fp32 initialisers of an ONNX model as fp16, each followed by a cast to fp32."""
+    """Store the large fp32 initialisers of an ONNX model as fp16, each followed by a cast to fp32.
+
+    Scales of quantised tensors stay as they are: runtimes look for constants there.
+    """
     from onnx import TensorProto, helper, numpy_helper
 
     graph = model.graph
+    scales = {name for node in graph.node if node.op_type in _QUANTISERS for name in node.input[1:]}
     casts = []
     for initialiser in graph.initializer:
         values = numpy_helper.to_array(initialiser)
         if initialiser.data_type != TensorProto.FLOAT or values.size < SMALLEST:
+            continue
+        if initialiser.name in scales:
             continue
         name = initialiser.name
         stored = f"{name}.fp16"

@@ -9,6 +9,8 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
+from wisp.training.calibration import CaseMaker, alpha_cases, mask_cases, patch_cases
+
 
 @dataclass(frozen=True)
 class Family:
@@ -19,12 +21,17 @@ class Family:
         wrap: bare network → module with its post-processing inside.
         example: inputs by name to trace and check it with.
         outputs: names of its outputs.
+        cases: what it is quantised and judged on; None where there is no int8 edition.
+        sensitive: modules of the exported network that stay in floats when it is quantised; see
+            `wisp.training.quantisation.quantise`.
     """
 
     build: Callable[[Mapping[str, Any]], nn.Module]
     wrap: Callable[[nn.Module], nn.Module]
     example: Callable[[], dict[str, Tensor]]
     outputs: Sequence[str]
+    cases: CaseMaker | None = None
+    sensitive: Sequence[str] = ()
 
 
 def _segmenter(recipe: Mapping[str, Any]) -> nn.Module:
@@ -118,9 +125,12 @@ def _image() -> dict[str, Tensor]:
     return {"image": torch.rand(1, 3, 128, 160, generator=torch.Generator().manual_seed(0))}
 
 
+SEGMENTER_SENSITIVE: Final = ("network/encoder/features.0", "network/encoder/features.1")
+"""Its first three convolutions, which see the photo (docs/decisions/008)."""
+
 NETWORKS: Final[Mapping[str, Family]] = {
-    "segmenter": Family(_segmenter, _Mask, _image, ("mask",)),
-    "portrait": Family(_portrait, _Alpha, _image_and_mask, ("alpha",)),
-    "portrait-refinement": Family(_portrait, _refinement, _patches, ("residual",)),
+    "segmenter": Family(_segmenter, _Mask, _image, ("mask",), mask_cases, SEGMENTER_SENSITIVE),
+    "portrait": Family(_portrait, _Alpha, _image_and_mask, ("alpha",), alpha_cases),
+    "portrait-refinement": Family(_portrait, _refinement, _patches, ("residual",), patch_cases),
     "dim": Family(_dim, _RefinedAlpha, _image_and_trimap, ("alpha",)),
 }
