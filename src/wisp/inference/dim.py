@@ -33,7 +33,7 @@ from wisp.inference.sessions import Device, Precision, Session
 TILE: Final = 1280
 """Longest side of what the network sees at once, pixels."""
 MARGIN: Final = 240
-"""Context around the part of a tile that is kept, pixels: as far as `dim-mobile` sees (docs/decisions/009)."""
+"""Context around the part of a tile that is kept, pixels: as far as `dim-mobile` sees (decision 009)."""
 RAMP: Final = 32
 """Over how many pixels neighbouring tiles are blended."""
 
@@ -103,7 +103,7 @@ def dim(
     if tile % row.multiple or tile <= 2 * (MARGIN + RAMP):
         accepted = f"a multiple of {row.multiple} above {2 * (MARGIN + RAMP)} is accepted"
         raise InputError("tile", f"is {tile}", accepted)
-    alpha = (trimap == FOREGROUND).astype(np.float32)
+    alpha: Alpha = (trimap == FOREGROUND).astype(np.float32)
     unknown = trimap == UNKNOWN
     box = _bounding_box(unknown)
     if box is None:
@@ -116,7 +116,8 @@ def dim(
     for rows in sides[0]:
         for columns in sides[1]:
             _add_tile(alpha, session, row, image, trimap, unknown, rows, columns)
-    return np.clip(alpha, 0, 1, out=alpha)
+    np.clip(alpha, 0, 1, out=alpha)
+    return alpha
 
 
 def spans(first: int, last: int, length: int, tile: int, multiple: int) -> list[Span]:

@@ -235,7 +235,8 @@ def first_maxima(x: Tensor) -> Tensor:
     """
     with torch.no_grad():
         # The places of a cell side by side, in the order in which pooling reads them: (N, C, 4, H/2, W/2).
-        cells = functional.pixel_unshuffle(x, 2).unflatten(1, (x.shape[1], 4))
+        n, channels, height, width = x.shape
+        cells = functional.pixel_unshuffle(x, 2).reshape(n, channels, 4, height // 2, width // 2)
         largest = (cells == cells.amax(2, keepdim=True)).to(x.dtype)
         taken = torch.cumsum(largest, 2)  # 1 from the first largest on, until the second
         first = largest * (taken < 1.5).to(x.dtype)

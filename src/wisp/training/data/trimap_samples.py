@@ -275,12 +275,14 @@ def shift_colour(background: Image, foreground: Foreground, alpha: Alpha) -> Ima
     if weight == 0:
         return background
     mean = (foreground * alpha[..., None]).sum((0, 1), dtype=np.float64) / weight
-    return np.clip(background + (mean - background.mean((0, 1))).astype(np.float32), 0, 1)
+    shifted: Image = np.clip(background + (mean - background.mean((0, 1))).astype(np.float32), 0, 1)
+    return shifted
 
 
 def steepen(alpha: Alpha, factor: float) -> Alpha:
     """Alpha with a steeper slope around one half."""
-    return np.clip((alpha - 0.5) * np.float32(factor) + 0.5, 0, 1)
+    steeper: Alpha = np.clip((alpha - 0.5) * np.float32(factor) + 0.5, 0, 1)
+    return steeper
 
 
 def compose(

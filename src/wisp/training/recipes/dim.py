@@ -230,7 +230,7 @@ def dim_terms(coefficients: Coefficients, alpha: Tensor, trimap: Tensor, batch: 
     back = batch.background if c.background == "true" else losses.random_backgrounds(batch.background)
     found: dict[str, list[Tensor]] = {}
     for layers in zip(
-        *(x.split(1) for x in (alpha, batch.alpha, unknown, batch.foreground, back)), strict=True
+        *(torch.split(x, 1) for x in (alpha, batch.alpha, unknown, batch.foreground, back)), strict=True
     ):
         mine, truth, weight, front, behind = layers
         if c.alpha:
