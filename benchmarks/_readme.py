@@ -1,4 +1,4 @@
-"""Write the README's figures from the kept results, so that none is typed by hand.
+"""Write the figures of README.md and docs/portrait.md from the kept results, so that none is typed by hand.
 
 python benchmarks/_readme.py
 """
@@ -8,26 +8,34 @@ import re
 from pathlib import Path
 from typing import Any
 
+import portrait
+
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 MARKS = re.compile(r"(<!-- figures -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 
 
 def main() -> None:
-    """Rewrite the README between its marks."""
-    readme = ROOT / "README.md"
-    readme.write_text(with_figures(readme.read_text(encoding="utf-8")), encoding="utf-8")
+    """Rewrite the pages between their marks."""
+    for page, figures in PAGES.items():
+        path = ROOT / page
+        path.write_text(with_figures(path.read_text(encoding="utf-8"), figures()), encoding="utf-8")
 
 
-def with_figures(readme: str) -> str:
-    """The README with the figures of today's results."""
-    return MARKS.sub(lambda marks: marks[1] + figures() + marks[2], readme)
+def with_figures(page: str, figures: str) -> str:
+    """A page with the figures of today's results."""
+    return MARKS.sub(lambda marks: marks[1] + figures + marks[2], page)
 
 
-def figures() -> str:
-    """Two tables in Markdown."""
+def portrait_figures() -> str:
+    """Everything that was measured of portraits, in Markdown."""
+    return str(portrait.table(load("portrait"))) + "\n"
+
+
+def readme_figures() -> str:
+    """Three tables in Markdown."""
     cutout = load("cutout")
-    each, mean = cutout["folder"]["cpu_s_each_after_start"], cutout["folder"]["mean"]
+    each = cutout["folder"]["cpu_s_each_after_start"]
     lines = [
         f"On {cutout['machine']['cores']} cores of an {cutout['machine']['cpu']}, user and system seconds"
         " of all threads, everything from process start to exit (`benchmarks/cutout.py`):",
@@ -45,8 +53,10 @@ def figures() -> str:
         ),
         f"| each further portrait of 832×832 | {each:.2f} | |",
         "",
-        f"Those {cutout['folder']['photos']} portraits with exact alpha score SAD {mean['sad']:.2f},"
-        f" MSE {mean['mse']:.4f}, Grad {mean['grad']:.2f}, Conn {mean['conn']:.2f} over the whole image.",
+        portrait_figures().split("\n\nDifference")[0],
+        "",
+        "`auto` is what `wisp cutout` does without guidance; differences with their confidence intervals"
+        " are in [docs/portrait.md](docs/portrait.md).",
         "",
         "Classical matting beside pymatting, ten photos of alphamatting.com, each method in a process of its"
         " own (`benchmarks/classical.py`):",
@@ -68,6 +78,9 @@ def figures() -> str:
 def load(name: str) -> Any:
     """The kept result of a benchmark."""
     return json.loads((RESULTS / f"{name}.json").read_text())
+
+
+PAGES = {"README.md": readme_figures, "docs/portrait.md": portrait_figures}
 
 
 if __name__ == "__main__":
