@@ -99,13 +99,15 @@ def _networks(device: Device, precision: Precision) -> list[dict[str, Any]]:
 
     from wisp.errors import WispError
     from wisp.inference.models import MODELS
+    from wisp.inference.precision import choose
     from wisp.inference.segmenter import session_of
 
     networks: list[dict[str, Any]] = []
     for model in MODELS.values():
         try:
             description = session_of(model, device=device, precision=precision).describe()
-            networks.append({"name": model.name, **asdict(description)})
+            reason = choose(model, device=device, precision=precision).reason
+            networks.append({"name": model.name, **asdict(description), "reason": reason})
         except WispError as error:
             networks.append({"name": model.name, "problem": str(error)})
     return networks
@@ -140,7 +142,7 @@ def _print(report: dict[str, Any]) -> None:
             threads = f", {network['threads']} threads" if network["threads"] else ""
             typer.echo(
                 f"  {network['name']}: {network['runtime']} on {network['device']}, "
-                f"{network['precision']}{threads}"
+                f"{network['precision']}{threads}: {network['reason']}"
             )
     typer.echo("compiled networks")
     cache = report["cache"]

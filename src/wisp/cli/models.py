@@ -49,6 +49,8 @@ def show_command(
     typer.echo(f"file           {model.path}")
     typer.echo(f"size           {model.size} bytes")
     typer.echo(f"sha256         {model.sha256}")
+    if model.int8 is not None:
+        typer.echo(f"int8           {model.int8.path}, {model.int8.size} bytes")
     typer.echo(f"source         {model.url}")
     typer.echo(f"licence        {model.licence}")
     typer.echo(f"training data  {model.training_data}")

@@ -13,6 +13,26 @@ from wisp.errors import InputError
 
 
 @dataclass(frozen=True)
+class Edition:
+    """Another file of a network that comes with wisp: the same inputs and outputs, other arithmetic.
+
+    Attributes:
+        file: a name inside ``wisp/weights``.
+        size: of the file, in bytes.
+        sha256: of the file, checked before its first use.
+    """
+
+    file: str
+    size: int
+    sha256: str
+
+    @property
+    def path(self) -> Path:
+        """Where the file lies."""
+        return Path(str(resources.files("wisp.weights") / self.file))
+
+
+@dataclass(frozen=True)
 class Model:
     """One network.
 
@@ -27,6 +47,7 @@ class Model:
         training_data: what it was trained on, in short; its card tells the rest.
         input_size: the length in pixels of the long side of the picture that it sees.
         multiple: both sides of its input are multiples of this.
+        int8: the same network quantised (``wisp export --int8``); None where there is none.
     """
 
     name: str
@@ -39,6 +60,7 @@ class Model:
     training_data: str
     input_size: int = 512
     multiple: int = 32
+    int8: Edition | None = None
 
     @property
     def shipped(self) -> bool:
@@ -75,6 +97,11 @@ MODELS: Final[dict[str, Model]] = {
             licence=_LICENCE,
             training_data=_PHOTOS,
             input_size=416,
+            int8=Edition(
+                "segmenter-mobile-int8.onnx",
+                3_154_640,
+                "b1e8ba0b0aca6a98c14c791a29d185069178dbc2c911059a85a1cc625839767c",
+            ),
         ),
         Model(
             name="portrait-mobile",
@@ -174,6 +201,11 @@ def verified_file(model: Model) -> Path:
         InputError: the file is missing, or is not the one that the row describes.
     """
     return _verified(model.path, model.sha256)
+
+
+def verified_edition(edition: Edition) -> Path:
+    """Where another edition's file lies; as `verified_file`."""
+    return _verified(edition.path, edition.sha256)
 
 
 @cache

@@ -12,7 +12,8 @@ from scipy import ndimage
 
 from wisp.arrays import Float, Image, Mask, check_image
 from wisp.errors import InputError
-from wisp.inference.models import Model, find_model, verified_file
+from wisp.inference.models import Model, find_model
+from wisp.inference.precision import choose
 from wisp.inference.resampling import pad_to_multiple, resize
 from wisp.inference.sessions import Device, Precision, Session, open_session
 
@@ -78,17 +79,18 @@ def without_doubtful_regions(mask: Mask) -> Mask:
 
 
 def session_of(model: Model, *, device: Device = "auto", precision: Precision = "auto") -> Session:
-    """The loaded network; loaded and compared with its row once in a process."""
+    """The loaded network, in the edition that `choose` finds; loaded once in a process."""
     with _loading:
-        return _cached_session(verified_file(model), device, precision)
+        return _cached_session(model, device, precision)
 
 
 _loading: Final = threading.Lock()
 
 
 @cache
-def _cached_session(file: Path, device: Device, precision: Precision) -> Session:
-    return open_session(file, device=device, precision=precision)
+def _cached_session(model: Model, device: Device, precision: Precision) -> Session:
+    choice = choose(model, device=device, precision=precision)
+    return open_session(choice.file, device=device, precision=choice.precision)
 
 
 def _run(session: Session, model: Model, batch: Float) -> Mask:

@@ -170,6 +170,33 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def cpu_capabilities() -> frozenset[str]:
+    """What OpenVINO computes in on this CPU (``FP32``, ``BF16``, ``INT8`` …); empty without OpenVINO."""
+    return frozenset(_of_cpu("OPTIMIZATION_CAPABILITIES") or ())
+
+
+def cpu_name() -> str:
+    """What OpenVINO calls this CPU; empty without OpenVINO."""
+    return str(_of_cpu("FULL_DEVICE_NAME") or "").strip()
+
+
+def runtime_version() -> str:
+    """OpenVINO's version and build; empty without it."""
+    try:
+        return str(load_openvino().__version__)
+    except ImportError:
+        return ""
+
+
+def _of_cpu(what: str) -> Any:
+    try:
+        openvino = load_openvino()
+    except ImportError:
+        return None
+    with _one_at_a_time:
+        return openvino.Core().get_property("CPU", what)
+
+
 _one_at_a_time: Final = threading.RLock()
 """Held by whoever is inside OpenVINO's Python binding.
 
@@ -222,8 +249,10 @@ class _OpenVinoSession:
 
 
 def _precision_setting(core: Any, device: str, precision: Precision) -> dict[str, str]:
-    if precision == "fp32":
-        return {"INFERENCE_PRECISION_HINT": "f32"}
+    if precision == "fp32" or (precision == "int8" and device == "CPU"):
+        return {
+            "INFERENCE_PRECISION_HINT": "f32"
+        }  # what is not int8 in an int8 network gains nothing from bf16
     native = "BF16" in core.get_property(device, "OPTIMIZATION_CAPABILITIES")
     if precision == "bf16" and not native:
         raise InputError("precision", f"bf16: this {device} lacks it", "auto and fp32 are accepted")
