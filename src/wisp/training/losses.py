@@ -166,9 +166,7 @@ def discriminator_loss(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor
     return torch.stack(terms).sum()
 
 
-def alpha_prediction_loss(
-    prediction: Tensor, truth: Tensor, weight: Tensor, epsilon: float = 1e-6
-) -> Tensor:
+def alpha_prediction_loss(prediction: Tensor, truth: Tensor, weight: Tensor, epsilon: float = 1e-6) -> Tensor:
     """√(d² + ε²) of the difference d of two alphas, which unlike |d| has a slope everywhere.
 
     Source: Xu et al. 2017, "Deep Image Matting", equation 2; `weight` is 1 in the unknown region.
