@@ -121,7 +121,7 @@ class TestGuidance:
 
 
 class TestCommands:
-    @pytest.mark.parametrize("method", ["portrait", "dim", "dlmn"])
+    @pytest.mark.parametrize("method", ["dim", "dlmn"])
     def test_a_method_of_a_later_version(self, fails, files, tmp_path, method):
         line = fails(2, method, "cutout", files / "photo.png", "-o", tmp_path / "o.png", "--method", method)
         assert "closed-form, knn, random-walk are accepted" in line
