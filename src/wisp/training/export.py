@@ -85,7 +85,8 @@ class Exported:
         size: bytes.
         parameters: how many numbers the network has learned.
         difference: largest difference between the network's outputs and those of the file with fp32 weights.
-        rounding: the same with the fp16 weights that the file keeps; of an int8 file, before quantisation.
+        rounding: the same with the weights that the file keeps, fp16 unless these changed an output by more
+            than `ROUNDING`; of an int8 file, before quantisation.
         loss: what int8 cost; None for a file in floats.
     """
 
@@ -188,12 +189,12 @@ def export(
         example: inputs by name, (N, C, H, W); what the check runs.
         outputs: names of the outputs, (N, C, H, W).
         out: the ONNX file.
-        halved: store the weights as fp16; fp32 otherwise, and `Exported.rounding` is the difference.
+        halved: store the weights as fp16, unless that changes an output by more than `ROUNDING`; fp32
+            otherwise, and `Exported.rounding` is the difference.
         overwrite: replace an existing file.
 
     Raises:
-        InputError: the graph differs from the network by more than `TOLERANCE`, or by more than `ROUNDING`
-            once its weights are fp16; nothing is written then.
+        InputError: the graph differs from the network by more than `TOLERANCE`; nothing is written then.
     """
     network.eval()
     names = list(example)
@@ -215,9 +216,12 @@ def export(
         _check(out, difference, TOLERANCE)
         rounding = difference
         if halved:
+            whole = temporary.read_bytes()
             _halve(temporary)
             rounding = parity(network, example, temporary)
-            _check(out, rounding, ROUNDING)
+            if rounding > ROUNDING:
+                temporary.write_bytes(whole)
+                rounding = difference
         size = temporary.stat().st_size
     parameters = sum(p.numel() for p in network.parameters())
     return Exported(out, size, parameters, difference, rounding)
