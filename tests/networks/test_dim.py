@@ -71,6 +71,15 @@ def test_the_trimap_s_channel_begins_at_zero_and_learns():
     assert stage.features[0].weight.grad[:, 3].abs().max() > 0
 
 
+def test_the_signal_lives_through_an_encoder_that_starts_at_random():
+    torch.manual_seed(0)
+    stage = VGG16Stage(1 / 4)
+    found = []
+    stage.fc6.register_forward_hook(lambda *arguments: found.append(arguments[2].std().item()))
+    stage(*scene())
+    assert 0.1 < found[0] < 10
+
+
 @pytest.mark.parametrize("known", [0.0, 0.5, 1.0])
 def test_known_pixels_are_exact_and_may_be_missing(known):
     torch.manual_seed(0)

@@ -16,6 +16,7 @@ pass in training (`clamp_alpha`): otherwise a pixel that starts below 0 never le
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -129,18 +130,17 @@ class VGG16Stage(nn.Module):
                 layers += [nn.Conv2d(inputs, channels, 3, padding=1), nn.ReLU()]
                 inputs = channels
             layers.append(nn.MaxPool2d(2))
+        self.fc6 = nn.Conv2d(inputs, scaled(FC6), 7, padding=3)
+        for layer in (*layers, self.fc6):
+            _start(layer, nn.init.kaiming_normal_)  # where no weights are loaded
         layers[0] = widen(layers[0], 1)
         self.features = nn.Sequential(*layers)
-        self.fc6 = nn.Conv2d(inputs, scaled(FC6), 7, padding=3)
         widths = [scaled(channels) for channels in DECODER]
         self.reduce = nn.Conv2d(scaled(FC6), widths[0], 1)
         self.decode = nn.ModuleList(nn.Conv2d(a, b, 5, padding=2) for a, b in pairwise(widths))
         self.head = nn.Conv2d(widths[-1], 1, 5, padding=2)
-        for convolution in (self.reduce, *self.decode, self.head):
-            assert isinstance(convolution, nn.Conv2d)
-            nn.init.xavier_uniform_(convolution.weight)
-            assert convolution.bias is not None
-            nn.init.zeros_(convolution.bias)
+        for layer in (self.reduce, *self.decode, self.head):
+            _start(layer, nn.init.xavier_uniform_)
 
     def forward(self, image: Tensor, trimap: Tensor) -> Tensor:
         """Image (N, 3, H, W) and trimap (N, 1, H, W) in [0, 1], sides multiples of 32 → alpha, unclamped."""
@@ -179,6 +179,14 @@ class VGG16Stage(nn.Module):
         except (RuntimeError, KeyError) as error:
             first_line = str(error).strip().splitlines()[-1].strip()
             raise InputError(path, f"is no VGG-16 ({first_line})", accepted) from error
+
+
+def _start(layer: nn.Module, initialise: Callable[[Tensor], Tensor]) -> None:
+    """Random weights and no bias, where the layer is a convolution."""
+    if isinstance(layer, nn.Conv2d):
+        initialise(layer.weight)
+        assert layer.bias is not None
+        nn.init.zeros_(layer.bias)
 
 
 def dim_vgg16(width: float = 1.0) -> DeepImageMatting:
