@@ -27,6 +27,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,6 @@ import numpy.typing as npt
 from wisp.alpha_methods import alpha_method
 from wisp.arrays import Alpha, Image, from_float, to_float
 from wisp.evaluation.video_metrics import clip_scores
-from wisp.inference.models import DEFAULTS
 from wisp.inference.sessions import load_openvino
 from wisp.io.video_codecs import CODECS
 from wisp.io.video_files import FileWriter, Layout
@@ -52,6 +52,8 @@ CORPUS = ROOT.parent / "shared" / "corpus"
 SIZE = (540, 960)
 HD = (720, 1280)
 SEED = 20
+ALONE = ", frame by frame"
+Pixels = npt.NDArray[np.uint8]
 
 Method = Callable[[Iterable[Image]], Iterator[Alpha]]
 """Frames of one clip → their alphas."""
@@ -92,23 +94,16 @@ def main() -> None:
 
 
 def our_methods() -> dict[str, Method]:
-    """Each of our fast methods, steadied and frame by frame."""
-    found: dict[str, Method] = {}
-    for name in ("quick", *(["portrait"] if "portrait" in DEFAULTS else [])):
-        alpha_of = alpha_method(name)
+    """Each of our fast methods, frame by frame."""
+    return {f"wisp, {name}": partial(map, alpha_method(name)) for name in ("auto", "segmenter", "portrait")}
 
-        def steadied(frames: Iterable[Image], alpha_of: Any = alpha_of) -> Iterator[Alpha]:
-            state: State | None = None
-            for image in frames:
-                alpha, state = steady_alpha(image, alpha_of(image), state)
-                yield alpha
 
-        def alone(frames: Iterable[Image], alpha_of: Any = alpha_of) -> Iterator[Alpha]:
-            return map(alpha_of, frames)
-
-        found[f"wisp, {name}"] = steadied
-        found[f"wisp, {name}, frame by frame"] = alone
-    return found
+def steadied(images: list[Pixels], alphas: Iterable[Alpha]) -> Iterator[Alpha]:
+    """Alphas that were found frame by frame, held steady."""
+    state: State | None = None
+    for image, found in zip(images, alphas, strict=True):
+        alpha, state = steady_alpha(to_float(image), found, state)
+        yield alpha
 
 
 Run = Callable[[Mapping[str, npt.NDArray[np.float32]]], list[npt.NDArray[np.float32]]]
@@ -152,14 +147,19 @@ def quality(methods: Mapping[str, Method], folder: Path, count: int, frames: int
     chosen = held_out(folder, count)
     report: dict[str, Any] = {"people": [person.name for person, _ in chosen], "frames": frames, "size": SIZE}
     for kind in ("moving", "still"):
-        scores: dict[str, list[dict[str, float]]] = {name: [] for name in methods}
+        scores: dict[str, list[dict[str, float]]] = {}
         for index, (person, scene) in enumerate(chosen):
             plan = scenario(index, SIZE, frames=frames, seed=SEED)
             images, truths = rendered(person, scene, plan if kind == "moving" else still(plan))
             for name, method in methods.items():
-                predicted = (rounded(alpha) for alpha in method(map(to_float, images)))
-                scores[name].append(clip_scores(predicted, map(to_float, truths)))
-                print(kind, person.name, name, scores[name][-1], flush=True)
+                alphas = list(method(map(to_float, images)))
+                tried = {name: alphas}
+                if name.startswith("wisp"):
+                    tried = {name: list(steadied(images, alphas)), name + ALONE: alphas}
+                for label, found in tried.items():
+                    row = clip_scores(map(rounded, found), map(to_float, truths))
+                    scores.setdefault(label, []).append(row)
+                    print(kind, person.name, label, row, flush=True)
         means = {name: {m: mean(rows, m) for m in rows[0]} for name, rows in scores.items()}
         report[kind] = {"mean": means, "clips": scores, "ratio": ratios(means)}
     return report
@@ -169,8 +169,8 @@ def ratios(means: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, floa
     """Each of our methods against RVM in ONNX Runtime, and against itself frame by frame."""
     found = {}
     for name, row in means.items():
-        if name.startswith("wisp") and not name.endswith("frame by frame"):
-            alone = means[f"{name}, frame by frame"]
+        if name.startswith("wisp") and not name.endswith(ALONE):
+            alone = means[name + ALONE]
             found[f"{name} / frame by frame"] = {m: row[m] / alone[m] for m in row}
             if "RVM, ONNX Runtime" in means:
                 found[f"{name} / RVM"] = {m: row[m] / means["RVM, ONNX Runtime"][m] for m in row}
@@ -185,7 +185,8 @@ def speed(methods: Mapping[str, Method], folder: Path, frames: int = 24, passes:
     for _ in range(passes):  # one method after the other, so that a busy moment is no method's alone
         for name, method in methods.items():
             cpu, wall = time.process_time(), time.perf_counter()
-            for _ in method(map(to_float, images)):
+            alphas = method(map(to_float, images))
+            for _ in steadied(images, alphas) if name.startswith("wisp") else alphas:
                 pass
             row = {
                 "cpu_s": (time.process_time() - cpu) / frames,
@@ -268,9 +269,7 @@ def held_out(folder: Path, count: int) -> list[tuple[Entry, Path]]:
     return [(person, scenes[chosen[i]]) for i, person in enumerate(in_turn[:count])]
 
 
-def rendered(
-    person: Entry, scene: Path, plan: Scenario
-) -> tuple[list[npt.NDArray[np.uint8]], list[npt.NDArray[np.uint8]]]:
+def rendered(person: Entry, scene: Path, plan: Scenario) -> tuple[list[Pixels], list[Pixels]]:
     """Images and alphas of a clip, as files of eight bits would hold them."""
     frames: Iterator[ClipFrame] = clip(person.load(), vips.read_rgb(scene), plan)
     stored = [(from_float(frame.image), from_float(frame.alpha)) for frame in frames]
@@ -282,7 +281,7 @@ def rounded(alpha: Alpha) -> Alpha:
     return to_float(from_float(alpha))
 
 
-def write_clip(path: Path, images: list[npt.NDArray[np.uint8]]) -> None:
+def write_clip(path: Path, images: list[Pixels]) -> None:
     """An H.264 clip at 30 frames a second."""
     height, width = images[0].shape[:2]
     writer = FileWriter(path, CODECS["h264"], Layout(height, width, 3, tick=Fraction(1, 30)))

@@ -135,7 +135,17 @@ def pyvirtualcam(monkeypatch):
 
 
 def test_the_virtual_camera_from_the_command_line(pyvirtualcam, device, network, capfd):
-    words = ["camera", "--device", device, "--background", "green", "--virtual-camera", "--model", network]
+    words = [
+        "camera",
+        "--device",
+        device,
+        "--background",
+        "green",
+        "--virtual-camera",
+        "--method",
+        "segmenter",
+    ]
+    words += ["--model", network]
     assert main([str(word) for word in words]) == 0
     assert pyvirtualcam.made == (64, 48, 30.0, "RGB")
     assert pyvirtualcam.sent[0].shape == (*SIZE, 3)

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from tiny_networks import bright_disc, write_segmenter
+from tiny_networks import bright_disc, write_portrait, write_refinement, write_segmenter
 from wisp.classical import guided_filter
 from wisp.compositing.over import over
 from wisp.errors import InputError
 from wisp.foreground.blur_fusion import estimate_blur_fusion
 from wisp.opencv import opencv
-from wisp.quick import guided_enlargement, quick_alpha, quick_foreground, shrink
+from wisp.quick import guided_enlargement, quick_alpha, quick_foreground, quick_mask, shrink
 
 
 @pytest.fixture(scope="module")
@@ -20,10 +20,30 @@ def network(tmp_path_factory):
 @pytest.mark.parametrize(("height", "width"), [(90, 121), (701, 1000)])
 def test_alpha_lies_where_the_subject_is(network, height, width):
     image, alpha = bright_disc(height, width, softness=6)
-    found = quick_alpha(image, model=network, precision="fp32")
+    found = quick_mask(image, model=network, precision="fp32")
     assert found.shape == (height, width)
     assert found.dtype == np.float32
     assert np.abs(found - alpha).mean() < 0.01
+
+
+def test_the_portrait_network_sees_a_small_picture(monkeypatch, tmp_path):
+    from wisp import quick
+
+    write_refinement(tmp_path / "tiny-refinement.onnx")
+    network = write_portrait(tmp_path / "tiny.onnx")
+    seen = []
+
+    def bright(image, **_):
+        seen.append(image.shape[:2])
+        return (image.mean(2) > 0.5).astype(np.float32)
+
+    monkeypatch.setattr(quick, "segment", bright)
+    image, alpha = bright_disc(500, 1000, softness=6)
+    found = quick_alpha(image, model=network, precision="fp32")
+    assert seen == [(400, 800)]
+    assert found.shape == alpha.shape
+    assert np.abs(found - alpha).mean() < 0.02
+    assert not quick_alpha(np.zeros((40, 50, 3), np.float32), model=network).any()
 
 
 def test_the_guided_filter_is_that_of_photos():
@@ -42,7 +62,7 @@ def test_an_enlarged_mask_gets_the_edges_of_the_large_picture():
     small = shrink(image, 200, 300)
     hard = (shrink(alpha, 200, 300) > 0.5).astype(np.float32)
     plain = opencv().resize(hard, (600, 400))
-    drawn = guided_enlargement(small, hard, image)
+    drawn = guided_enlargement(small, hard, image, radius=6)
     assert np.abs(drawn - alpha).mean() < 0.6 * np.abs(plain - alpha).mean()
     assert drawn.min() >= 0
     assert drawn.max() <= 1
@@ -52,7 +72,7 @@ def test_flat_masks_stay_as_they_are():
     image, _ = bright_disc(40, 50)
     for value in (0, 1):
         mask = np.full((20, 25), value, np.float32)
-        np.testing.assert_array_equal(guided_enlargement(shrink(image, 20, 25), mask, image), value)
+        np.testing.assert_array_equal(guided_enlargement(shrink(image, 20, 25), mask, image, radius=6), value)
 
 
 def composed(height, width):

@@ -11,14 +11,15 @@ from typing import Any, Final
 import numpy as np
 
 from wisp.arrays import Alpha, Float, Foreground, Image, Mask, check_alpha, check_image, check_same_size
+from wisp.inference.portrait import portrait
 from wisp.inference.segmenter import segment
 from wisp.inference.sessions import Device, Precision
 from wisp.opencv import opencv
 
-WORKING_SIDE: Final = 640
-"""Length of the longer side of the small picture."""
-RADIUS: Final = 6
-"""Windows of the guided filter are (2 RADIUS + 1)² pixels of the small picture."""
+SIDES: Final = {"alpha": 800, "mask": 640}
+"""Length of the longer side of the small picture, for the portrait network and for the segmenter alone."""
+RADII: Final = {"alpha": 2, "mask": 6}
+"""Windows of the guided filter are (2 r + 1)² pixels of the small picture."""
 EPSILON: Final = 1e-4
 """Variance of colours below which one of its windows counts as flat."""
 REDUCTION: Final = 4
@@ -37,16 +38,44 @@ def quick_alpha(
     device: Device = "auto",
     precision: Precision = "auto",
 ) -> Alpha:
-    """Alpha of the people in a frame: the segmenter's mask, drawn to the frame's edges by a guided filter.
+    """Alpha of the people in a frame: the portrait network's on a small picture, drawn to the frame's edges.
 
-    Fast Guided Filter (He and Sun 2015): the affine functions of colour are fitted on the small picture and
-    applied to the large one.
+    Fast Guided Filter (He and Sun 2015): affine functions of colour are fitted on the small picture and
+    applied to the large one. It takes the place of the network's own refinement of the border.
+
+    Args:
+        image: float32 (H, W, 3), sRGB-encoded, [0, 1], of any size.
+        model: a portrait network other than the default: its name or an ONNX file.
+        device: where to run it: ``auto``, ``cpu`` or ``gpu``.
+        precision: ``auto``, ``fp32``, ``bf16`` or ``int8``.
+
+    Returns:
+        float32 (H, W), [0, 1].
+
+    Raises:
+        InputError: see `wisp.inference.portrait.portrait`.
+        MissingExtraError: OpenCV is not installed.
+    """
+    small = working_picture(check_image(image), SIDES["alpha"])
+    mask = segment(small, device=device, precision=precision)
+    alpha = portrait(small, mask, model=model, device=device, precision=precision, refined=False)
+    return guided_enlargement(small, alpha, image, radius=RADII["alpha"])
+
+
+def quick_mask(
+    image: Image,
+    *,
+    model: str | Path | None = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
+) -> Alpha:
+    """The same from the segmenter alone, which is coarser and takes two thirds of the time.
 
     Args:
         image: float32 (H, W, 3), sRGB-encoded, [0, 1], of any size.
         model: a segmentation network other than the default: its name or an ONNX file.
-        device: where to run it: ``auto``, ``cpu`` or ``gpu``.
-        precision: ``auto``, ``fp32``, ``bf16`` or ``int8``.
+        device: as in `quick_alpha`.
+        precision: as in `quick_alpha`.
 
     Returns:
         float32 (H, W), [0, 1].
@@ -55,20 +84,20 @@ def quick_alpha(
         InputError: see `wisp.inference.segmenter.segment`.
         MissingExtraError: OpenCV is not installed.
     """
-    small = working_picture(check_image(image))
+    small = working_picture(check_image(image), SIDES["mask"])
     mask = segment(small, model=model, device=device, precision=precision)
-    return guided_enlargement(small, mask, image)
+    return guided_enlargement(small, mask, image, radius=RADII["mask"])
 
 
-def working_picture(image: Image) -> Image:
-    """The image with its longer side reduced to `WORKING_SIDE`, never enlarged: float32 (h, w, 3)."""
+def working_picture(image: Image, side: int) -> Image:
+    """The image with its longer side reduced to `side`, never enlarged: float32 (h, w, 3)."""
     height, width = image.shape[:2]
-    share = min(1.0, WORKING_SIDE / max(height, width))
+    share = min(1.0, side / max(height, width))
     return shrink(image, max(1, round(height * share)), max(1, round(width * share)))
 
 
 def guided_enlargement(
-    small: Image, mask: Mask, image: Image, *, radius: int = RADIUS, epsilon: float = EPSILON
+    small: Image, mask: Mask | Alpha, image: Image, *, radius: int, epsilon: float = EPSILON
 ) -> Alpha:
     """A small mask at the size of its picture, with that picture's edges.
 

@@ -30,7 +30,7 @@ def source(tmp_path):
 @pytest.fixture
 def video(wisp, network, tmp_path):
     def run(*words):
-        return wisp("video", *words, "--model", network)
+        return wisp("video", *words, "--method", "segmenter", "--model", network)
 
     return run
 
@@ -171,7 +171,7 @@ class TestMistakes:
         )
         before = names(tmp_path)
         for out in ("out.mkv", "out"):
-            words = ["video", source, "-o", tmp_path / out, "--model", network]
+            words = ["video", source, "-o", tmp_path / out, "--method", "segmenter", "--model", network]
             ran = subprocess.run(
                 [sys.executable, "-c", code, *map(str, words)], capture_output=True, text=True, check=False
             )
@@ -208,7 +208,7 @@ def test_ctrl_c_leaves_nothing_and_a_folder_can_be_resumed(network, video, tmp_p
     pictures = [moving_disc(index % 30, *SIZE)[0] for index in range(600)]
     source = write_clip(tmp_path / "long.mp4", pictures, options={"preset": "ultrafast"})
     before = names(tmp_path)
-    words = ["video", source, "-o", tmp_path / "out.mkv", "--model", network]
+    words = ["video", source, "-o", tmp_path / "out.mkv", "--method", "segmenter", "--model", network]
     code, told = interrupted(
         words, lambda: any(p.suffix == ".mkv" and p.stat().st_size for p in tmp_path.iterdir())
     )
@@ -216,7 +216,18 @@ def test_ctrl_c_leaves_nothing_and_a_folder_can_be_resumed(network, video, tmp_p
     assert names(tmp_path) == before
 
     partial = tmp_path / "out.partial"
-    words = ["video", source, "-o", tmp_path / "out", "--model", network, "--end", "2"]
+    words = [
+        "video",
+        source,
+        "-o",
+        tmp_path / "out",
+        "--method",
+        "segmenter",
+        "--model",
+        network,
+        "--end",
+        "2",
+    ]
     code, told = interrupted(words, (partial / "000030.png").exists)
     assert code == 130
     assert "--resume goes on with what is in out.partial" in told[0]
@@ -241,7 +252,18 @@ def test_memory_does_not_grow_with_length(network, tmp_path):
     for count in (40, 240):
         pictures = (moving_disc(index % 30, *SIZE)[0] for index in range(count))
         source = write_clip(tmp_path / f"{count}.mp4", list(pictures), options={"preset": "ultrafast"})
-        words = ["video", source, "-o", tmp_path / f"{count}.mkv", "--background", "red", "--model", network]
+        words = [
+            "video",
+            source,
+            "-o",
+            tmp_path / f"{count}.mkv",
+            "--background",
+            "red",
+            "--method",
+            "segmenter",
+            "--model",
+            network,
+        ]
         code = (
             "import resource, sys; from wisp.cli import main; code = main(sys.argv[1:]);"
             "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss); sys.exit(code)"

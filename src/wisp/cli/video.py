@@ -30,11 +30,11 @@ BackgroundOption: TypeAlias = Annotated[
 ]
 
 VideoMethodOption: TypeAlias = Annotated[
-    Literal["auto", "quick", "portrait", "dim", "closed-form", "knn", "random-walk"],
+    Literal["auto", "segmenter", "portrait", "dim", "closed-form", "knn", "random-walk"],
     typer.Option(
         "--method",
         rich_help_panel="Running",
-        help="How alpha is estimated in a frame; auto keeps up with it.",
+        help="How alpha is estimated in a frame; auto and segmenter are fast.",
     ),
 ]
 

@@ -57,6 +57,7 @@ def portrait(
     model: str | Path | None = None,
     device: Device = "auto",
     precision: Precision = "auto",
+    refined: bool = True,
 ) -> Alpha:
     """Alpha of the people in a photo.
 
@@ -67,6 +68,7 @@ def portrait(
             generator; None for the default.
         device: where to run it: ``auto``, ``cpu`` or ``gpu``.
         precision: ``auto``, ``fp32``, ``bf16`` or ``int8``.
+        refined: whether the border is refined; otherwise the generator's alpha is only resized.
 
     Returns:
         float32 (H, W), [0, 1]; 0 everywhere when the mask is below `FLOOR` everywhere.
@@ -87,7 +89,10 @@ def portrait(
     seen = image[box.slices]
     alpha = _generate(generator, row, seen, mask[box.slices])
     whole = np.zeros(mask.shape, np.float32)
-    whole[box.slices] = enlarge(alpha, seen, model=model, device=device, precision=precision)
+    if refined:
+        whole[box.slices] = enlarge(alpha, seen, model=model, device=device, precision=precision)
+    else:
+        whole[box.slices] = resize(alpha, *seen.shape[:2]).clip(0, 1)
     return whole
 
 
