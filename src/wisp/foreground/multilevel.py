@@ -30,6 +30,7 @@ from scipy import sparse
 
 from wisp.arrays import Alpha, Background, Float, Foreground, Image
 from wisp.foreground.smooth_layers import SmoothLayers, fit_smooth_layers
+from wisp.threads import one_blas_thread
 
 EPSILON: Final = 1e-3  # ε
 OMEGA: Final = 1.0  # ω
@@ -191,14 +192,15 @@ def _relax(alpha: Float, unexplained: Float, colours: list[list[_Links]], start:
     total = np.concatenate([links.total for chunks in colours for links in chunks])
     gain = v / (total + (alpha * alpha + (1 - alpha) ** 2)[:, None])
     known = gain * np.tile(unexplained, 2)
-    for _ in range(sweeps):
-        for chunks, other in zip(colours, others, strict=True):
-            for links in chunks:
-                layers = links.means @ start[other]
-                seen = (layers * v[links.own]) @ both
-                seen *= gain[links.own]
-                layers -= seen
-                np.add(layers, known[links.own], out=start[links.own])
+    with one_blas_thread:
+        for _ in range(sweeps):
+            for chunks, other in zip(colours, others, strict=True):
+                for links in chunks:
+                    layers = links.means @ start[other]
+                    seen = (layers * v[links.own]) @ both
+                    seen *= gain[links.own]
+                    layers -= seen
+                    np.add(layers, known[links.own], out=start[links.own])
     return start
 
 
