@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from wisp.errors import InputError
-from wisp.inference.models import DEFAULTS, MODELS, find_model, verified_file
+from wisp.inference.models import DEFAULTS, MODELS, find_model, verified_edition, verified_file
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.name)
@@ -64,3 +64,15 @@ def test_a_damaged_file_is_refused(tmp_path):
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(InputError, match="is missing"):
         verified_file(replace(MODELS["segmenter-mobile"], file=str(tmp_path / "gone.onnx")))
+
+
+def test_all_weights_together_stay_small():
+    files = MODELS["segmenter-mobile"].path.parent.glob("*.onnx")
+    assert sum(file.stat().st_size for file in files) <= 40e6
+
+
+@pytest.mark.parametrize("model", [model for model in MODELS.values() if model.int8], ids=lambda m: m.name)
+def test_int8_editions_are_the_ones_their_rows_describe(model):
+    stored = verified_edition(model.int8).read_bytes()
+    assert (len(stored), hashlib.sha256(stored).hexdigest()) == (model.int8.size, model.int8.sha256)
+    assert b"QuantizeLinear" in stored

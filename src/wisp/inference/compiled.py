@@ -3,7 +3,7 @@
 A file holds what the runtime exported, under a name that is a hash of all that it depends on, behind a hash
 of its own contents: OpenVINO loads a damaged network without a word and computes nonsense with it. Files
 appear whole, whoever else writes the same one at the time; where nothing can be written, or what is there
-cannot be used, networks are compiled as if there were no cache. docs/decisions/007 has the measurements.
+cannot be used, networks are compiled as if there were no cache. docs/decisions/012 has the measurements.
 
 The environment variable ``WISP_CACHE`` names another folder, or switches the cache off with ``off``.
 """

@@ -112,6 +112,11 @@ MODELS: Final[dict[str, Model]] = {
             sha256="35e179d2414a9944fb4ec3265f58c74d30a7e9676647b62aa9b6524278455554",
             licence=_LICENCE,
             training_data=f"{_PHOTOS}, strands of hair drawn on some",
+            int8=Edition(
+                "portrait-mobile-int8.onnx",
+                4_293_547,
+                "4571a3c97997434102f007857358e4a66495d15f14160c311597959a7583b376",
+            ),
         ),
         Model(
             name="portrait-mobile-refinement",
@@ -123,6 +128,11 @@ MODELS: Final[dict[str, Model]] = {
             licence=_LICENCE,
             training_data=f"{_PHOTOS}, strands of hair drawn on some",
             input_size=64,
+            int8=Edition(
+                "portrait-mobile-refinement-int8.onnx",
+                112_032,
+                "87688ad5e6ec81b6c9fe29544b6683b6524a5a625774402c1ff88f20958eab1c",
+            ),
         ),
     )
 }

@@ -4,7 +4,7 @@ ONNX Runtime's quantiser does the work: weights as signed integers with a scale 
 as unsigned ones with a scale for each tensor, from the least and greatest values that the calibration shows.
 They are written as QuantizeLinear and DequantizeLinear pairs, which every runtime fuses into int8 kernels.
 
-What stays in floats, each because 8 bits measured badly there (docs/decisions/008):
+What stays in floats, each because 8 bits measured badly there (docs/decisions/013):
 
 - From the last convolution to the outputs: logits and alphas need more than 256 levels.
 - Means over a whole map are taken of the values before they are rounded; OpenVINO would round the mean once

@@ -126,7 +126,7 @@ def _image() -> dict[str, Tensor]:
 
 
 SEGMENTER_SENSITIVE: Final = ("network/encoder/features.0", "network/encoder/features.1")
-"""Its first three convolutions, which see the photo (docs/decisions/008)."""
+"""Its first three convolutions, which see the photo (docs/decisions/013)."""
 
 NETWORKS: Final[Mapping[str, Family]] = {
     "segmenter": Family(_segmenter, _Mask, _image, ("mask",), mask_cases, SEGMENTER_SENSITIVE),
