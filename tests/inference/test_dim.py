@@ -68,7 +68,7 @@ def test_tiles_are_run_only_where_something_is_unknown_and_none_is_larger(networ
     trimap[850:870, 1400:1420] = 128
     seen = []
     run = module._run
-    monkeypatch.setattr(module, "_run", lambda s, r, i, t: seen.append(i.shape[:2]) or run(s, r, i, t))
+    monkeypatch.setattr(module, "_run", lambda s, r, i: seen.append(i[0].shape[:2]) or run(s, r, i))
     dim(image, trimap, model=network, tile=TILE)
     assert len(seen) == 2
     trimap[:] = 128

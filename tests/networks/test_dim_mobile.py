@@ -81,12 +81,22 @@ def test_known_pixels_are_exact_and_may_be_missing():
     torch.manual_seed(0)
     network = dim_mobile().eval()
     image, trimap = torch.rand(1, 3, 64, 96), torch.full((1, 1, 64, 96), 128 / 255)
+    prior = torch.rand(1, 1, 64, 96)
     with torch.inference_mode():
-        assert torch.isfinite(network(image, trimap).alpha).all()
+        assert torch.isfinite(network(image, trimap, prior).alpha).all()
         trimap[..., :40], trimap[..., 56:] = 0, 1
-        alpha = network(image, trimap).alpha
+        alpha = network(image, trimap, prior).alpha
     assert torch.equal(alpha[..., :40], torch.zeros(1, 1, 64, 40))
     assert torch.equal(alpha[..., 56:], torch.ones(1, 1, 64, 40))
+
+
+def test_it_begins_as_the_prior():
+    torch.manual_seed(0)
+    network = dim_mobile().eval()
+    image, trimap = torch.rand(1, 3, 64, 96), torch.full((1, 1, 64, 96), 128 / 255)
+    prior = torch.rand(1, 1, 64, 96)
+    with torch.inference_mode():
+        torch.testing.assert_close(network(image, trimap, prior).alpha, prior)
 
 
 def test_the_encoder_is_imagenet_s_until_the_trimap_has_taught_it():
@@ -96,7 +106,7 @@ def test_the_encoder_is_imagenet_s_until_the_trimap_has_taught_it():
     with torch.inference_mode():
         expected = encoder(image)
         stage = dim_mobile(encoder).stage.eval()
-        seen = torch.cat([(image - encoder.mean) / encoder.std, torch.ones(1, 2, 64, 64)], 1)
+        seen = torch.cat([(image - encoder.mean) / encoder.std, torch.ones(1, 3, 64, 64)], 1)
         found = stage.encoder.maps(seen)
     for a, b in zip(found, expected, strict=True):
         torch.testing.assert_close(a, b)
@@ -104,7 +114,7 @@ def test_the_encoder_is_imagenet_s_until_the_trimap_has_taught_it():
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
-    family = NETWORKS["dim"]
+    family = NETWORKS["dim-mobile"]
     torch.manual_seed(0)
     network = family.build({})
     torch.nn.init.normal_(network.refinement.layers[-1].weight, std=0.02)

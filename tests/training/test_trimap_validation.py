@@ -35,7 +35,7 @@ def test_scores_count_the_unknown_part(examples):
     flat = [batch for kept in examples.values() for batch in kept]
     network = torch.nn.Identity().train()
 
-    def half(image, trimap):
+    def half(image, trimap, prior):
         return torch.full_like(trimap, 0.5)
 
     found = validate_unknown(half, network, examples, torch.device("cpu"), shown=3)

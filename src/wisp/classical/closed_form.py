@@ -113,7 +113,7 @@ def _coarse_to_fine(
 ) -> Solution:
     """Solve at once what is small enough, else first at half size; if that settles too little, only there."""
     if np.count_nonzero(trimap == UNKNOWN) > AT_ONCE:
-        small, coarse = _half(image, trimap)
+        small, coarse = half(image, trimap)
         start = _coarse_to_fine(small, coarse, build, tolerance, max_iterations)
         alpha = guided_upsampling(small, start.alpha, image)
         unknown = trimap == UNKNOWN
@@ -126,7 +126,7 @@ def _coarse_to_fine(
     return solve(image, trimap, build, method=METHOD, tolerance=tolerance, max_iterations=max_iterations)
 
 
-def _half(image: Image, trimap: Trimap) -> tuple[Image, Trimap]:
+def half(image: Image, trimap: Trimap) -> tuple[Image, Trimap]:
     """Both at half size. Of four pixels one that is known decides, unless another one disagrees."""
     height, width = trimap.shape
     after = (0, height % 2), (0, width % 2)

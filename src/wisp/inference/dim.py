@@ -3,12 +3,13 @@
 Xu, Price, Cohen, Huang 2017, "Deep Image Matting" (CVPR). The network sees the photo at its own resolution in
 overlapping tiles, and only where something is unknown, so that its memory is that of a tile. A tile's outer
 `MARGIN` pixels are context alone; what lies within is blended with the neighbouring tiles over `RAMP` pixels.
+Networks that take a prior are given closed-form matting of the whole photo at half size.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,7 @@ from wisp.arrays import (
     check_same_size,
     check_trimap,
 )
+from wisp.classical.prior import prior
 from wisp.errors import InputError
 from wisp.inference.models import Model, find_model
 from wisp.inference.resampling import pad_to_multiple
@@ -36,6 +38,11 @@ MARGIN: Final = 240
 """Context around the part of a tile that is kept, pixels: as far as `dim-mobile` sees (decision 009)."""
 RAMP: Final = 32
 """Over how many pixels neighbouring tiles are blended."""
+PRIOR: Final = "prior"
+"""The input of networks that start from `wisp.classical.prior`."""
+
+Seen: TypeAlias = tuple[Image, Trimap, Alpha | None]
+"""Image, trimap, and a prior where the network takes one."""
 
 
 class Span(NamedTuple):
@@ -109,13 +116,14 @@ def dim(
     if box is None:
         return alpha
     session = session_of(row, device=device, precision=precision)
+    start = prior(image, trimap) if any(port.name == PRIOR for port in session.inputs) else None
     sides = [
         spans(first, last, length, tile, row.multiple)
         for (first, last), length in zip(box, trimap.shape, strict=True)
     ]
     for rows in sides[0]:
         for columns in sides[1]:
-            _add_tile(alpha, session, row, image, trimap, unknown, rows, columns)
+            _add_tile(alpha, session, row, (image, trimap, start), unknown, rows, columns)
     np.clip(alpha, 0, 1, out=alpha)
     return alpha
 
@@ -153,8 +161,7 @@ def _add_tile(
     alpha: Alpha,
     session: Session,
     row: Model,
-    image: Image,
-    trimap: Trimap,
+    seen: Seen,
     unknown: npt.NDArray[np.bool_],
     rows: Span,
     columns: Span,
@@ -167,24 +174,28 @@ def _add_tile(
     wanted = unknown[top:bottom, left:right]
     if not wanted.any():
         return
-    seen = slice(rows.start, rows.stop), slice(columns.start, columns.stop)
-    found = _run(session, row, image[seen], trimap[seen])
+    window = slice(rows.start, rows.stop), slice(columns.start, columns.stop)
+    image, trimap, start = seen
+    found = _run(session, row, (image[window], trimap[window], None if start is None else start[window]))
     found = found[top - rows.start : bottom - rows.start, left - columns.start : right - columns.start]
     weights = rows.weights()[:, None] * columns.weights()
     alpha[top:bottom, left:right] += np.where(wanted, found * weights, np.float32(0))
 
 
-def _run(session: Session, row: Model, image: Image, trimap: Trimap) -> Alpha:
+def _run(session: Session, row: Model, seen: Seen) -> Alpha:
     """Alpha of one tile."""
+    image, trimap, start = seen
     height, width = trimap.shape
-    seen = pad_to_multiple(image, row.multiple)
+    padded = pad_to_multiple(image, row.multiple)
     known = pad_to_multiple(trimap.astype(np.float32) * np.float32(1 / 255), row.multiple)
-    inputs = {"image": np.ascontiguousarray(seen.transpose(2, 0, 1)[None]), "trimap": known[None, None]}
+    inputs = {"image": np.ascontiguousarray(padded.transpose(2, 0, 1)[None]), "trimap": known[None, None]}
+    if start is not None:
+        inputs[PRIOR] = pad_to_multiple(start, row.multiple)[None, None]
     wrong = InputError(
         row.file,
         "is no network of Deep Image Matting",
-        "an ONNX file with the inputs image (N, 3, H, W) and trimap (N, 1, H, W) and the output alpha "
-        "(N, 1, H, W) is accepted",
+        "an ONNX file with the inputs image (N, 3, H, W), trimap and perhaps prior (N, 1, H, W) and the output "
+        "alpha (N, 1, H, W) is accepted",
     )
     try:
         alpha = session.run(inputs)["alpha"]

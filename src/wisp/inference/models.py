@@ -148,7 +148,8 @@ FAMILIES: Final[dict[str, str]] = {
     "segmenter": "image (N, 3, H, W) → mask (N, 1, H, W)",
     "portrait": "image (N, 3, H, W) and mask (N, 1, H, W) → alpha (N, 1, H, W)",
     "portrait-refinement": "image (P, 3, 64, 64) and alpha (P, 1, 64, 64) → residual (P, 1, 64, 64)",
-    "dim": "image (N, 3, H, W) and trimap (N, 1, H, W; 0, 128/255, 1) → alpha (N, 1, H, W)",
+    "dim": "image (N, 3, H, W), trimap (N, 1, H, W; 0, 128/255, 1) and perhaps prior (N, 1, H, W; "
+    "`wisp.classical.prior`) → alpha (N, 1, H, W)",
 }
 """Named inputs and outputs, float32; images are sRGB-encoded RGB in [0, 1], masks and alphas in [0, 1]."""
 

@@ -52,7 +52,7 @@ class DeepImageMatting(nn.Module):
     """Both stages.
 
     Args:
-        stage: image and trimap → alpha that may leave [0, 1].
+        stage: image and trimap, and a prior where it takes one → alpha that may leave [0, 1].
         refinement: image and alpha → alpha that may leave [0, 1].
     """
 
@@ -60,15 +60,19 @@ class DeepImageMatting(nn.Module):
         super().__init__()
         self.stage, self.refinement = stage, refinement
 
-    def forward(self, image: Tensor, trimap: Tensor, *, refine: bool = True) -> Prediction:
+    def forward(
+        self, image: Tensor, trimap: Tensor, prior: Tensor | None = None, *, refine: bool = True
+    ) -> Prediction:
         """Alpha from an image and a trimap.
 
         Args:
             image: (N, 3, H, W), sRGB-encoded RGB, [0, 1]; H and W multiples of 32.
             trimap: (N, 1, H, W): 0 background, about 0.5 unknown, 1 foreground.
+            prior: a first alpha (`wisp.classical.prior`), (N, 1, H, W), [0, 1], for stages that take one.
             refine: with the second stage.
         """
-        coarse = clamp_alpha(self.stage(image, trimap), training=self.training)
+        inputs = (image, trimap) if prior is None else (image, trimap, prior)
+        coarse = clamp_alpha(self.stage(*inputs), training=self.training)
         coarse = within_unknown(coarse, trimap)
         if not refine:
             return Prediction(coarse, coarse)

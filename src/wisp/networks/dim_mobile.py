@@ -9,7 +9,10 @@ After Xu et al. 2017 (`wisp.networks.dim`), made for CPUs in bf16 and for short 
 - Beside the encoder, skips at strides 1, 2 and 4 see the image, the trimap, and the colours of known
   foreground and background carried into the unknown part (`carry_colours`): what sampling methods start from,
   so that training is not spent on learning to look for them.
-- The trimap enters the encoder as two channels, known background and known foreground, that begin at zero.
+- A prior enters as well, closed-form matting at half size (`wisp.classical.prior`), and what the decoder finds
+  is added to it: the network begins where closed-form matting ends.
+- The trimap and the prior enter the encoder as three channels (known background, known foreground, prior) that
+  begin at zero.
 - The refinement has 16 channels and its input is not scaled, which Adam would undo.
 """
 
@@ -28,12 +31,12 @@ CARRIED: Final = 4
 """The stride at which colours are carried: they vary slowly."""
 REACH: Final = 7
 """Cells of 32 pixels, a side, from which a place far inside the unknown part takes its colours."""
-CARRIED_CUES, PIXEL_CUES = 9, 6
+CARRIED_CUES, PIXEL_CUES = 9, 7
 """Channels of the two parts of `colour_cues`."""
 
 
 class MobileStage(nn.Module):
-    """Image and trimap → alpha, not clamped.
+    """Image, trimap and prior → alpha, not clamped.
 
     Args:
         encoder: MobileNetV2 with output stride 32; its first convolution is widened here.
@@ -50,7 +53,7 @@ class MobileStage(nn.Module):
         super().__init__()
         stem = encoder.features[0]
         assert isinstance(stem, nn.Sequential)
-        stem[0] = widen(stem[0], 2)
+        stem[0] = widen(stem[0], 3)
         self.encoder = encoder
         self.fine1 = conv(PIXEL_CUES, fine[0])
         self.fine2 = conv(fine[0], fine[1], stride=2)
@@ -62,13 +65,17 @@ class MobileStage(nn.Module):
         self.to2 = Unpooling(16 + fine[1], widths[3], widths[4])
         self.to1 = Unpooling(fine[0], widths[4], widths[5], add=True)
         self.head = nn.Conv2d(widths[5], 1, 3, padding=1)
+        nn.init.zeros_(self.head.weight)
+        assert self.head.bias is not None
+        nn.init.zeros_(self.head.bias)
 
-    def forward(self, image: Tensor, trimap: Tensor) -> Tensor:
-        """Image (N, 3, H, W) and trimap (N, 1, H, W) in [0, 1], sides multiples of 32 → (N, 1, H, W)."""
+    def forward(self, image: Tensor, trimap: Tensor, prior: Tensor) -> Tensor:
+        """Image (N, 3, H, W), trimap and prior (N, 1, H, W) in [0, 1], sides multiples of 32 → (N, 1, H, W)."""
         background, _, foreground = regions(trimap)
         normalised = (image - self.encoder.mean) / self.encoder.std
-        maps = self.encoder.maps(torch.cat([normalised, background, foreground], 1))
+        maps = self.encoder.maps(torch.cat([normalised, background, foreground, prior], 1))
         carried, cues = colour_cues(image, background, foreground)
+        cues = torch.cat([cues, prior], 1)
         fine1 = self.fine1(cues)
         fine2 = self.fine2(fine1)
         fine4 = self.fine4(fine2)
@@ -77,7 +84,7 @@ class MobileStage(nn.Module):
         x = self.to4(x, torch.cat([maps.at4, fine4, carried], 1))
         x = self.to2(x, torch.cat([maps.at2, fine2], 1))
         x = self.to1(x, fine1)
-        alpha: Tensor = self.head(x)
+        alpha: Tensor = prior + self.head(x)
         return alpha
 
 

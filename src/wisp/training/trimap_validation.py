@@ -47,7 +47,7 @@ def fixed_trimap_examples(
 
 
 def validate_unknown(
-    predict: Callable[[Tensor, Tensor], Tensor],
+    predict: Callable[[Tensor, Tensor, Tensor], Tensor],
     network: nn.Module,
     examples: Mapping[str, Sequence[Batch]],
     device: torch.device,
@@ -56,7 +56,7 @@ def validate_unknown(
     """Scores of alphas against truth over the unknown part.
 
     Args:
-        predict: image (N, 3, S, S) and trimap (N, 1, S, S) → alpha (N, 1, S, S) in [0, 1].
+        predict: image (N, 3, S, S), trimap and prior (N, 1, S, S) → alpha (N, 1, S, S) in [0, 1].
         network: what `predict` runs; put in evaluation mode meanwhile.
         examples: fixed samples by kind.
         device: where the network lies.
@@ -76,7 +76,9 @@ def validate_unknown(
             found[name] = []
             for batch in kept:
                 assert batch.trimap is not None
-                alphas = predict(batch.image.to(device), batch.trimap.to(device)).float().cpu()
+                assert batch.prior is not None
+                inputs = (batch.image, batch.trimap, batch.prior)
+                alphas = predict(*(x.to(device) for x in inputs)).float().cpu()
                 for index, alpha in enumerate(alphas):
                     difference = (alpha - batch.alpha[index])[batch.weight[index] > 0.5]
                     sad = float(difference.abs().sum()) / 1000

@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from wisp.arrays import from_float, to_float
+from wisp.classical.prior import prior
 from wisp.training.data import datasets, trimap_samples
 from wisp.training.data.augmentation import Appearance, Geometry
 from wisp.training.data.loader import loader, to_batch
@@ -206,6 +208,15 @@ def test_batches_carry_the_trimap(samples):
     assert batch.trimap.shape == (3, 1, 64, 64)
     assert {round(255 * value, 3) for value in batch.trimap.unique().tolist()} <= {0, 128, 255}
     assert torch.equal(batch.weight > 0.5, (batch.trimap > 0.25) & (batch.trimap < 0.75))
+
+
+def test_a_prior_is_made_where_it_is_asked_for(samples):
+    example = replace(samples, cropping=replace(samples.cropping, prior=True))[0]
+    plain = samples[0]
+    assert np.array_equal(example.image, plain.image)
+    assert (plain.prior == 128).all()
+    image = to_float(np.ascontiguousarray(example.image.transpose(1, 2, 0)))
+    assert np.array_equal(example.prior[0], from_float(prior(image, example.trimap[0])))
 
 
 def test_backgrounds_are_sometimes_out_of_focus(samples):

@@ -28,6 +28,8 @@ class Batch:
     """(N, 1, 1, 1), 1 where the composition is exact."""
     trimap: Tensor | None = None
     """Of samples that have one (`TrimapExample`): 0, 128/255 or 1."""
+    prior: Tensor | None = None
+    """Likewise."""
 
 
 class Source(Protocol):
@@ -70,12 +72,12 @@ def loader(
 
 def to_batch(tensors: tuple[Tensor, ...], device: torch.device) -> Batch:
     """Stored tensors → working floats on `device`, channels last."""
-    image, alpha, weight, foreground, background, *trimap = (
+    image, alpha, weight, foreground, background, *guidance = (
         t.to(device, torch.float32, memory_format=torch.channels_last).mul_(1 / 255)
         for t in (*tensors[:5], *tensors[6:])
     )
     exact = tensors[5].to(device, torch.float32).view(-1, 1, 1, 1)
-    return Batch(image, alpha, weight, foreground, background, exact, *trimap)
+    return Batch(image, alpha, weight, foreground, background, exact, *guidance)
 
 
 class _Indexed(Dataset[tuple[Tensor, ...]]):

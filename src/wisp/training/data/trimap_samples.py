@@ -25,6 +25,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from wisp.arrays import Alpha, Foreground, Image, Trimap, from_float, to_float
+from wisp.classical.prior import prior
 from wisp.compositing.over import over
 from wisp.foreground import estimate_foreground
 from wisp.training.data import vips
@@ -51,6 +52,8 @@ class TrimapExample(NamedTuple):
         background: uint8 (3, S, S), what lies behind.
         exact: uint8 (1,), 1: alpha, foreground and background compose to the image but for noise and JPEG.
         trimap: uint8 (1, S, S): 0, 128, 255.
+        prior: uint8 (1, S, S), what `wisp.classical.prior` makes of image and trimap; one half everywhere
+            where it was not asked for.
     """
 
     image: Bytes
@@ -60,6 +63,7 @@ class TrimapExample(NamedTuple):
     background: Bytes
     exact: Bytes
     trimap: Bytes
+    prior: Bytes
 
 
 class Cutout(NamedTuple):
@@ -101,6 +105,7 @@ class Cropping:
         defocus: chance that the background is out of focus, and the largest sigma as a share of the side.
         pool: members of each pool.
         uses: how often each of them is used before another takes its place.
+        prior: whether samples have a prior.
     """
 
     size: vips.Size = 320
@@ -126,6 +131,7 @@ class Cropping:
     defocus: tuple[float, float] = (0.35, 1 / 40)
     pool: int = 64
     uses: int = 8
+    prior: bool = False
 
 
 @dataclass(frozen=True)
@@ -296,6 +302,7 @@ def compose(
     stored = degrade(over(foreground, alpha, background), rng, cropping.camera)
     alpha_stored = from_float(alpha)
     trimap = dilated(to_float(alpha_stored), rng, cropping.widths)
+    start = from_float(prior(to_float(stored), trimap)) if cropping.prior else np.full_like(trimap, 128)
     return TrimapExample(
         _channels_first(stored),
         alpha_stored[None],
@@ -304,6 +311,7 @@ def compose(
         _channels_first(from_float(background)),
         np.ones(1, np.uint8),
         trimap[None],
+        start[None],
     )
 
 

@@ -76,22 +76,27 @@ def _refinement(portrait: nn.Module) -> nn.Module:
     return portrait.get_submodule("refinement.network")
 
 
-def _dim(recipe: Mapping[str, Any]) -> nn.Module:
-    from wisp.networks.dim import dim_vgg16
+def _dim_mobile(_: Mapping[str, Any]) -> nn.Module:
     from wisp.networks.dim_mobile import dim_mobile
 
-    return dim_vgg16(recipe["width"]) if "width" in recipe else dim_mobile()
+    return dim_mobile()
+
+
+def _dim_vgg16(recipe: Mapping[str, Any]) -> nn.Module:
+    from wisp.networks.dim import dim_vgg16
+
+    return dim_vgg16(recipe["width"])
 
 
 class _RefinedAlpha(nn.Module):
-    """Image (N, 3, H, W) and trimap (N, 1, H, W) → alpha (N, 1, H, W) of both stages."""
+    """Image (N, 3, H, W), trimap and perhaps a prior (N, 1, H, W) → alpha (N, 1, H, W) of both stages."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, image: Tensor, trimap: Tensor) -> Tensor:
-        alpha: Tensor = self.network(image, trimap).alpha
+    def forward(self, image: Tensor, trimap: Tensor, prior: Tensor | None = None) -> Tensor:
+        alpha: Tensor = self.network(image, trimap, prior).alpha
         return alpha
 
 
@@ -105,6 +110,13 @@ def _image_and_trimap() -> dict[str, Tensor]:
     image = alpha * warm + (1 - alpha) * cool + 0.05 * torch.rand(1, 3, 128, 160, generator=generator)
     trimap = torch.where(inside.abs() < 16, 128 / 255, (inside > 0).float())
     return {"image": image, "trimap": trimap}
+
+
+def _image_trimap_and_prior() -> dict[str, Tensor]:
+    """The same, and a prior that is a little too soft."""
+    given = _image_and_trimap()
+    prior = torch.nn.functional.avg_pool2d(given["trimap"], 9, 1, 4)
+    return {**given, "prior": torch.where(given["trimap"] == 128 / 255, prior, given["trimap"])}
 
 
 def _image_and_mask() -> dict[str, Tensor]:
@@ -132,5 +144,6 @@ NETWORKS: Final[Mapping[str, Family]] = {
     "segmenter": Family(_segmenter, _Mask, _image, ("mask",), mask_cases, SEGMENTER_SENSITIVE),
     "portrait": Family(_portrait, _Alpha, _image_and_mask, ("alpha",), alpha_cases),
     "portrait-refinement": Family(_portrait, _refinement, _patches, ("residual",), patch_cases),
-    "dim": Family(_dim, _RefinedAlpha, _image_and_trimap, ("alpha",)),
+    "dim-mobile": Family(_dim_mobile, _RefinedAlpha, _image_trimap_and_prior, ("alpha",)),
+    "dim-vgg16": Family(_dim_vgg16, _RefinedAlpha, _image_and_trimap, ("alpha",)),
 }

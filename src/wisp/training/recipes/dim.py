@@ -78,14 +78,14 @@ class MobileRecipe:
         schedule: how long and how fast.
     """
 
-    network: str = NETWORK
+    network: str = "dim-mobile"
     rate: float = 1e-3
     encoder_rate: float = 2e-4
     first: float = 0.75
     second: float = 0.08
     fixed_width: int = 8
     coefficients: Coefficients = Coefficients(alpha=1.0, composition=0.5, laplacian=0.5)
-    synthesis: Cropping = field(default_factory=Cropping)
+    synthesis: Cropping = field(default_factory=lambda: Cropping(prior=True))
     examples: int = 32
     schedule: Schedule = field(default_factory=lambda: Schedule(steps=6000, batch=8, clip=3.0))
 
@@ -101,7 +101,7 @@ class VGG16Recipe:
     it the first step. fc6 starts at random unless the file of weights has it.
     """
 
-    network: str = NETWORK
+    network: str = "dim-vgg16"
     width: float = 1.0
     rate: float = 1e-5
     encoder_rate: float = 1e-5
@@ -188,9 +188,12 @@ class DimTask:
         if phase == SECOND:
             trimap, coefficients = fixed_trimap(batch.alpha, self.recipe.fixed_width), Coefficients(1.0, 0.0)
         _learn(matting, phase)
-        prediction: Prediction = matting(batch.image, trimap, refine=phase != FIRST)
+        prediction: Prediction = matting(batch.image, trimap, self._prior(batch), refine=phase != FIRST)
         with torch.autocast(batch.image.device.type, enabled=False):
             return dim_terms(coefficients, prediction.alpha.float(), trimap, batch)
+
+    def _prior(self, batch: Batch) -> Tensor | None:
+        return batch.prior if self.recipe.synthesis.prior else None
 
     @cached_property
     def _examples(self) -> dict[str, list[Batch]]:
@@ -206,8 +209,9 @@ class DimTask:
     def validate(self, network: nn.Module, device: torch.device) -> Validation:
         """Scores over the unknown region, as `wisp.training.trimap_validation` counts them."""
 
-        def alpha(image: Tensor, trimap: Tensor) -> Tensor:
-            predicted: Tensor = network(image, trimap).alpha
+        def alpha(image: Tensor, trimap: Tensor, prior: Tensor) -> Tensor:
+            inputs = (image, trimap, prior) if self.recipe.synthesis.prior else (image, trimap)
+            predicted: Tensor = network(*inputs).alpha
             return predicted
 
         return validate_unknown(alpha, network, self._examples, device)
