@@ -194,8 +194,8 @@ def _run(session: Session, row: Model, seen: Seen) -> Alpha:
     wrong = InputError(
         row.file,
         "is no network of Deep Image Matting",
-        "an ONNX file with the inputs image (N, 3, H, W), trimap and perhaps prior (N, 1, H, W) and the output "
-        "alpha (N, 1, H, W) is accepted",
+        "an ONNX file with the inputs image (N, 3, H, W), trimap and perhaps prior (N, 1, H, W) and the "
+        "output alpha (N, 1, H, W) is accepted",
     )
     try:
         alpha = session.run(inputs)["alpha"]
