@@ -48,6 +48,21 @@ DimEncoderOption = Annotated[
         "for vgg16 torchvision's vgg16 .pth."
     ),
 ]
+StartOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME_OR_FILE",
+        help="Weights to begin with: the name of a shipped network, its ONNX file, or best.pt of a run.",
+    ),
+]
+SegmenterOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME_OR_FILE",
+        help="Where coarse masks come from: segmenter-mobile, an ONNX file, or best.pt of `wisp train "
+        "segmenter` [default: the true alpha].",
+    ),
+]
 LicencesOption = Annotated[
     str, typer.Option(help="Keep only photos whose licence contains one of these, comma-separated.")
 ]
@@ -84,6 +99,7 @@ def train_segmenter_command(
     names: NamesOption = None,
     backgrounds: BackgroundsOption = None,
     encoder_weights: EncoderOption = None,
+    start: StartOption = None,
     licences: LicencesOption = "",
     steps: StepsOption = None,
     batch: BatchOption = None,
@@ -102,7 +118,8 @@ def train_segmenter_command(
 
     check_options(precision, size)
     recipe = _adapted(SegmenterRecipe(), seed=seed, steps=steps, batch=batch, size=size)
-    task = SegmenterTask(recipe, *photos_of(data, names, backgrounds, licences), weights_of(encoder_weights))
+    photos = photos_of(data, names, backgrounds, licences)
+    task = SegmenterTask(recipe, *photos, weights_of(encoder_weights), start)
     _fit(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
 
 
@@ -117,13 +134,8 @@ def train_portrait_command(
             "published).",
         ),
     ] = "mobile",
-    start: Annotated[
-        Path | None, typer.Option(help="best.pt of an earlier run, whose weights this one begins with.")
-    ] = None,
-    segmenter: Annotated[
-        Path | None,
-        typer.Option(help="best.pt of `wisp train segmenter` [default: coarse masks from the true alpha]."),
-    ] = None,
+    start: StartOption = None,
+    segmenter: SegmenterOption = None,
     names: NamesOption = None,
     backgrounds: BackgroundsOption = None,
     encoder_weights: EncoderOption = None,

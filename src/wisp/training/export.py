@@ -31,6 +31,8 @@ from wisp.training.recipes import NETWORKS
 OPSET: Final = 17
 TOLERANCE: Final = 1e-3
 ROUNDING: Final = 1 / 255
+METADATA: Final = "wisp.recipe"
+"""Under this key an exported file keeps the recipe of its network, as JSON."""
 SMALLEST: Final = 1024
 """Initialisers with fewer values stay fp32: they weigh nothing, and the first of MobileNetV2 need it."""
 
@@ -119,10 +121,10 @@ def export_checkpoint(
     Raises:
         InputError: what `load_checkpoint`, `export` and `quantise` raise; or the network has no int8 edition.
     """
-    name, network = load_checkpoint(checkpoint, part)
+    name, recipe, network = load_checkpoint(checkpoint, part)
     family = NETWORKS[name]
     if calibration is None:
-        return export(family.wrap(network), family.example(), family.outputs, out, overwrite=overwrite)
+        return export_network(name, recipe, network, out, overwrite=overwrite)
     if family.cases is None:
         able = [key for key, other in NETWORKS.items() if other.cases is not None]
         raise InputError("--int8", f"is not available for {name}", f"{', '.join(able)} are accepted")
@@ -145,7 +147,29 @@ def export_checkpoint(
         return replace(done, path=out, size=temporary.stat().st_size, loss=loss)
 
 
-def load_checkpoint(checkpoint: Path, part: str | None = None) -> tuple[str, nn.Module]:
+def export_network(
+    name: str, recipe: Mapping[str, Any], network: nn.Module, out: Path, *, overwrite: bool = False
+) -> Exported:
+    """Export a bare network; the file keeps its recipe, so that training can go on from it.
+
+    Args:
+        name: its key in `NETWORKS`.
+        recipe: what `NETWORKS[name].build` makes it from.
+        network: the network.
+        out: the ONNX file.
+        overwrite: replace an existing file.
+
+    Raises:
+        InputError: as `export`.
+    """
+    family = NETWORKS[name]
+    kept = json.dumps({**recipe, "network": name}, sort_keys=True)
+    return export(
+        family.wrap(network), family.example(), family.outputs, out, overwrite=overwrite, recipe=kept
+    )
+
+
+def load_checkpoint(checkpoint: Path, part: str | None = None) -> tuple[str, Mapping[str, Any], nn.Module]:
     """The averaged network of a run.
 
     Args:
@@ -153,7 +177,7 @@ def load_checkpoint(checkpoint: Path, part: str | None = None) -> tuple[str, nn.
         part: as in `export_checkpoint`.
 
     Returns:
-        Its key in `NETWORKS` and the bare network.
+        Its key in `NETWORKS`, the recipe and the bare network.
 
     Raises:
         InputError: no such checkpoint, not one of ours, or `part` is not in its run.
@@ -170,7 +194,7 @@ def load_checkpoint(checkpoint: Path, part: str | None = None) -> tuple[str, nn.
         raise InputError(checkpoint, f"has no network {name}", f"{' and '.join(parts)} are accepted")
     network = NETWORKS[name].build(recipe)
     network.load_state_dict(state["network"] if "network" in state else state["averaged"])
-    return name, network
+    return name, recipe, network
 
 
 def export(
@@ -181,6 +205,7 @@ def export(
     *,
     halved: bool = True,
     overwrite: bool = False,
+    recipe: str = "",
 ) -> Exported:
     """Write a network as ONNX with dynamic batch, height and width, and check the file against it.
 
@@ -192,6 +217,7 @@ def export(
         halved: store the weights as fp16, unless that changes an output by more than `ROUNDING`; fp32
             otherwise, and `Exported.rounding` is the difference.
         overwrite: replace an existing file.
+        recipe: kept in the file under `METADATA`; nothing is where it is empty.
 
     Raises:
         InputError: the graph differs from the network by more than `TOLERANCE`; nothing is written then.
@@ -222,6 +248,8 @@ def export(
             if rounding > ROUNDING:
                 temporary.write_bytes(whole)
                 rounding = difference
+        if recipe:
+            _describe(temporary, recipe)
         size = temporary.stat().st_size
     parameters = sum(p.numel() for p in network.parameters())
     return Exported(out, size, parameters, difference, rounding)
@@ -232,6 +260,14 @@ def _check(out: Path, difference: float, tolerance: float) -> None:
         raise InputError(
             out, f"differs from its network by {difference:.2g}", f"at most {tolerance:.2g} is accepted"
         )
+
+
+def _describe(path: Path, recipe: str) -> None:
+    import onnx
+
+    model = onnx.load(str(path))
+    model.metadata_props.add(key=METADATA, value=recipe)
+    onnx.save(model, str(path))
 
 
 def _halve(path: Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import cast
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
@@ -45,6 +46,29 @@ def freeze_batch_norm(module: nn.Module) -> None:
     for child in module.modules():
         if isinstance(child, NORMS):
             _stay_in_eval(child)
+
+
+def freeze_folded(module: nn.Module) -> None:
+    """Freeze the batch norms that hold no statistics, as `folded` makes them; others go on as they are.
+
+    For a network whose weights were read from a file in which batch norms are folded into convolutions, and
+    for what such a network has become in a later checkpoint.
+    """
+    for child in module.modules():
+        if isinstance(child, NORMS):
+            variance = child.running_var
+            if variance is not None and torch.equal(variance, torch.full_like(variance, 1 - child.eps)):
+                _stay_in_eval(child)
+
+
+def folded(bias: Tensor, epsilon: float) -> dict[str, Tensor]:
+    """The state of a batch norm that only adds `bias`: no statistics, as what is left once it is folded."""
+    return {
+        "weight": torch.ones_like(bias),
+        "bias": bias,
+        "running_mean": torch.zeros_like(bias),
+        "running_var": torch.full_like(bias, 1 - epsilon),
+    }
 
 
 def frozen(module: nn.Module) -> bool:

@@ -32,6 +32,7 @@ from wisp.errors import InputError
 from wisp.networks.checkpoints import read_checkpoint
 from wisp.training import pictures
 from wisp.training.data.loader import Batch, Source, loader, to_batch
+from wisp.training.freezing import freeze_folded
 
 Terms: TypeAlias = dict[str, Tensor]
 """Named terms of a loss, already weighted: their sum is what is minimised."""
@@ -306,6 +307,7 @@ class _Run:
             raise InputError(path, "belongs to another recipe", f"{state['recipe']} is accepted")
         for name, network in self.bare.items():
             network.load_state_dict(state["networks"][name])
+            freeze_folded(network)
         self.averaged.load_state_dict(state["averaged"])
         for name, optimiser in self.optimisers.items():
             optimiser.load_state_dict(state["optimisers"][name])

@@ -26,6 +26,7 @@ from torch.optim import Optimizer
 
 from wisp.errors import InputError
 from wisp.evaluation.protocols import PROTOCOLS, Report
+from wisp.inference.models import MODELS
 from wisp.networks.discriminators import PyramidDiscriminators
 from wisp.networks.portrait import Portrait
 from wisp.training import pictures, validation
@@ -104,7 +105,7 @@ def portrait_ablation(
     held_out_scenes: Sequence[Path],
     *,
     variants: Sequence[str] = tuple(VARIANTS),
-    segmenter: Path | None = None,
+    segmenter: str | Path | None = None,
     encoder_weights: Path | None = None,
     perceptual_weights: Path | None = None,
 ) -> Ablation:
@@ -201,7 +202,7 @@ class AblationTask(PortraitTask):
         scenes: Sequence[Path],
         examples: Mapping[str, Example],
         *,
-        segmenter: Path | None = None,
+        segmenter: str | Path | None = None,
         encoder_weights: Path | None = None,
         perceptual_weights: Path | None = None,
     ) -> None:
@@ -285,7 +286,7 @@ class AblationTask(PortraitTask):
 
 
 def _settings(
-    recipe: AblationRecipe, data: Mapping[str, Sequence[object]], files: Mapping[str, Path | None]
+    recipe: AblationRecipe, data: Mapping[str, Sequence[object]], files: Mapping[str, str | Path | None]
 ) -> dict[str, Any]:
     """What a resumed run must bring again: the recipe, and of its data and weights what tells them apart."""
     shared = asdict(recipe)
@@ -298,8 +299,9 @@ def _settings(
     }
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
+def _sha256(name_or_file: str | Path) -> str:
+    known = MODELS.get(str(name_or_file))
+    with (known.path if known else Path(name_or_file)).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

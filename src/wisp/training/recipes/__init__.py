@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import torch
@@ -24,6 +24,7 @@ class Family:
         cases: what it is quantised and judged on; None where there is no int8 edition.
         sensitive: modules of the exported network that stay in floats when it is quantised; see
             `wisp.training.quantisation.quantise`.
+        usual: what `build` needs of a recipe, for ONNX files that keep none: those of wisp 0.1.
     """
 
     build: Callable[[Mapping[str, Any]], nn.Module]
@@ -32,6 +33,7 @@ class Family:
     outputs: Sequence[str]
     cases: CaseMaker | None = None
     sensitive: Sequence[str] = ()
+    usual: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _segmenter(recipe: Mapping[str, Any]) -> nn.Module:
@@ -141,9 +143,13 @@ SEGMENTER_SENSITIVE: Final = ("network/encoder/features.0", "network/encoder/fea
 """Its first three convolutions, which see the photo (docs/decisions/013)."""
 
 NETWORKS: Final[Mapping[str, Family]] = {
-    "segmenter": Family(_segmenter, _Mask, _image, ("mask",), mask_cases, SEGMENTER_SENSITIVE),
-    "portrait": Family(_portrait, _Alpha, _image_and_mask, ("alpha",), alpha_cases),
-    "portrait-refinement": Family(_portrait, _refinement, _patches, ("residual",), patch_cases),
+    "segmenter": Family(
+        _segmenter, _Mask, _image, ("mask",), mask_cases, SEGMENTER_SENSITIVE, usual={"width": 256}
+    ),
+    "portrait": Family(_portrait, _Alpha, _image_and_mask, ("alpha",), alpha_cases, usual={"width": 16}),
+    "portrait-refinement": Family(
+        _portrait, _refinement, _patches, ("residual",), patch_cases, usual={"width": 16}
+    ),
     "dim-mobile": Family(_dim_mobile, _RefinedAlpha, _image_trimap_and_prior, ("alpha",)),
-    "dim-vgg16": Family(_dim_vgg16, _RefinedAlpha, _image_and_trimap, ("alpha",)),
+    "dim-vgg16": Family(_dim_vgg16, _RefinedAlpha, _image_and_trimap, ("alpha",), usual={"width": 1.0}),
 }

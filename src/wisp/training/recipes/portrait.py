@@ -42,8 +42,8 @@ from wisp.training.data import datasets
 from wisp.training.data.loader import Batch
 from wisp.training.data.masks import MaskDamage, coarsen, damage_mask, segment
 from wisp.training.data.synthesis import Samples, Synthesis
-from wisp.training.export import load_checkpoint
 from wisp.training.freezing import freeze, freeze_batch_norm
+from wisp.training.importing import load_start, read_network
 from wisp.training.loop import Schedule, Terms, Validation
 from wisp.training.recipes.segmenter import load_encoder
 
@@ -228,10 +228,11 @@ class PortraitTask:
         scenes: training photos without people.
         held_out: photos to validate on.
         held_out_scenes: photos without people to validate on.
-        segmenter: ``best.pt`` of the segmenter's run; masks come from the true alpha when None.
+        segmenter: ``best.pt`` of the segmenter's run, its ONNX file or the name of one that wisp ships; masks
+            come from the true alpha when None.
         encoder_weights: torchvision's or MODNet's MobileNetV2, for the compact network.
         perceptual_weights: torchvision's ``vgg16`` checkpoint, where the perceptual term has a weight.
-        start: ``best.pt`` of an earlier run of the same network, whose weights this one begins with.
+        start: what this run begins with, as `wisp.training.importing.load_start` takes it.
 
     Raises:
         InputError: a file is missing or something else, or the recipe cannot use it or do without it.
@@ -249,18 +250,16 @@ class PortraitTask:
         held_out: Sequence[datasets.Entry],
         held_out_scenes: Sequence[Path],
         *,
-        segmenter: Path | None = None,
+        segmenter: str | Path | None = None,
         encoder_weights: Path | None = None,
         perceptual_weights: Path | None = None,
-        start: Path | None = None,
+        start: str | Path | None = None,
     ) -> None:
         self.recipe = recipe
         self.source = Samples(people, scenes, recipe.synthesis, recipe.schedule.seed)
         self._held_out, self._held_out_scenes = held_out, held_out_scenes
         torch.manual_seed(recipe.schedule.seed)
-        portrait = network(recipe, encoder_weights)
-        if start is not None:
-            load_start(portrait, start)
+        portrait = network(recipe, encoder_weights, start)
         networks: dict[str, nn.Module] = {GENERATOR: portrait}
         if recipe.adversarial_from < 1:
             networks[DISCRIMINATORS] = PyramidDiscriminators(recipe.discriminator_width)
@@ -420,47 +419,38 @@ def portrait_terms(
     return terms
 
 
-def network(recipe: MobileRecipe | PaperRecipe, encoder_weights: Path | None = None) -> Portrait:
+def network(
+    recipe: MobileRecipe | PaperRecipe, encoder_weights: Path | None = None, start: str | Path | None = None
+) -> Portrait:
     """The network at its start.
 
     Args:
         recipe: which, and how wide.
         encoder_weights: of the compact network's MobileNetV2; its batch norms are frozen then.
+        start: weights of the whole network instead; the batch norms of its MobileNetV2 are frozen, too.
 
     Raises:
-        InputError: the file is missing or something else, or the network has no such encoder.
+        InputError: a file is missing or something else, or the network has no such encoder.
     """
     built = recipe.build()
-    if encoder_weights is None:
-        return built
     content = built.generator.content
-    if not isinstance(content, MobileContentEncoder):
-        raise InputError("--encoder-weights", "is no option of the paper's network", "--recipe mobile has it")
-    load_encoder(content.encoder, encoder_weights)
-    freeze_batch_norm(content.encoder)
+    if encoder_weights is not None:
+        if not isinstance(content, MobileContentEncoder):
+            raise InputError(
+                "--encoder-weights", "is no option of the paper's network", "--recipe mobile has it"
+            )
+        load_encoder(content.encoder, encoder_weights)
+    if start is not None:
+        load_start(built, recipe.network, start)
+    if isinstance(content, MobileContentEncoder) and (encoder_weights is not None or start is not None):
+        freeze_batch_norm(content.encoder)
     return built
 
 
-def load_start(built: Portrait, checkpoint: Path) -> None:
-    """Fill a network with the averaged weights of an earlier run; MobileNetV2's batch norms are frozen then.
-
-    Raises:
-        InputError: no such checkpoint, or of a network whose parameters differ.
-    """
-    name, earlier = load_checkpoint(checkpoint)
-    try:
-        built.load_state_dict(earlier.state_dict())
-    except RuntimeError as error:
-        accepted = "best.pt of a run of the same network is accepted"
-        raise InputError(checkpoint, f"holds another network ({name})", accepted) from error
-    if isinstance(built.generator.content, MobileContentEncoder):
-        freeze_batch_norm(built.generator.content.encoder)
-
-
-def _segmenter(checkpoint: Path) -> nn.Module:
-    name, built = load_checkpoint(checkpoint)
+def _segmenter(name_or_file: str | Path) -> nn.Module:
+    name, built = read_network(name_or_file, "segmenter")
     if name != "segmenter":
-        raise InputError(checkpoint, f"is a checkpoint of {name}", "a segmenter's is accepted")
+        raise InputError(name_or_file, f"is a checkpoint of {name}", "a segmenter's is accepted")
     freeze(built)
     return built
 

@@ -26,6 +26,7 @@ from wisp.training.data import datasets
 from wisp.training.data.loader import Batch
 from wisp.training.data.synthesis import Samples, Synthesis
 from wisp.training.freezing import freeze_batch_norm
+from wisp.training.importing import load_start
 from wisp.training.loop import Schedule, Terms, Validation
 
 
@@ -54,21 +55,26 @@ class SegmenterRecipe:
     schedule: Schedule = field(default_factory=lambda: Schedule(steps=1600, batch=8))
 
 
-def network(recipe: SegmenterRecipe, encoder_weights: Path | None = None) -> DeepLabV3Plus:
+def network(
+    recipe: SegmenterRecipe, encoder_weights: Path | None = None, start: str | Path | None = None
+) -> DeepLabV3Plus:
     """The network at its start.
 
     Args:
         recipe: its width.
         encoder_weights: torchvision's MobileNetV2 checkpoint (``.pth``) or MODNet's ONNX file; random
             without.
+        start: weights of the whole network instead, as `wisp.training.importing.load_start` takes them.
 
     Raises:
-        InputError: the file is neither.
+        InputError: a file is something else.
     """
     encoder = MobileNetV2(output_stride=16)
     load_encoder(encoder, encoder_weights)
     built = DeepLabV3Plus(encoder, recipe.width)
-    if encoder_weights is not None:
+    if start is not None:
+        load_start(built, recipe.network, start)
+    if encoder_weights is not None or start is not None:
         freeze_batch_norm(built.encoder)
     return built
 
@@ -95,6 +101,7 @@ class SegmenterTask:
         held_out: photos to validate on.
         held_out_scenes: photos without people to validate on.
         encoder_weights: as in `network`.
+        start: as in `network`.
     """
 
     score = "mae"
@@ -107,12 +114,13 @@ class SegmenterTask:
         held_out: Sequence[datasets.Entry],
         held_out_scenes: Sequence[Path],
         encoder_weights: Path | None = None,
+        start: str | Path | None = None,
     ) -> None:
         self.recipe = recipe
         self.source = Samples(people, scenes, recipe.synthesis, recipe.schedule.seed)
         self._held_out, self._held_out_scenes = held_out, held_out_scenes
         torch.manual_seed(recipe.schedule.seed)
-        self.networks: Mapping[str, nn.Module] = {"segmenter": network(recipe, encoder_weights)}
+        self.networks: Mapping[str, nn.Module] = {"segmenter": network(recipe, encoder_weights, start)}
 
     def optimisers(self, networks: Mapping[str, nn.Module]) -> Mapping[str, Optimizer]:
         """One AdamW; the encoder learns more slowly."""
