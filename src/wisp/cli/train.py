@@ -193,11 +193,17 @@ def train_dim_command(
     data: DataOption,
     out: OutOption,
     recipe_name: Annotated[
-        str, typer.Option("--recipe", help="mobile (the compact network) or vgg16 (the paper's).")
+        str,
+        typer.Option(
+            "--recipe",
+            help="mobile (the compact network), mobile-fine (its second run, after --start) or vgg16 (the "
+            "paper's).",
+        ),
     ] = "mobile",
     names: NamesOption = None,
     backgrounds: BackgroundsOption = None,
     encoder_weights: DimEncoderOption = None,
+    start: StartOption = None,
     procedural: Annotated[
         float | None,
         typer.Option(min=0, max=1, help="Share of procedural foregrounds [default: the recipe's]."),
@@ -214,20 +220,23 @@ def train_dim_command(
 ) -> None:
     """Train Deep Image Matting (Xu et al. 2017) in its three steps: alpha from an image and a trimap."""
     try:
-        from wisp.training.recipes.dim import DimTask, MobileRecipe, VGG16Recipe
+        from wisp.training.recipes.dim import FINE, DimTask, MobileRecipe, VGG16Recipe
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", "train") from error
 
     check_options(precision, size)
-    recipes: dict[str, MobileRecipe | VGG16Recipe] = {"mobile": MobileRecipe(), "vgg16": VGG16Recipe()}
+    recipes: dict[str, MobileRecipe | VGG16Recipe] = {
+        "mobile": MobileRecipe(),
+        "mobile-fine": FINE,
+        "vgg16": VGG16Recipe(),
+    }
     if recipe_name not in recipes:
         raise InputError("--recipe", f"is {recipe_name}", f"{' and '.join(recipes)} are accepted")
     recipe = _adapted(recipes[recipe_name], seed=seed, steps=steps, batch=batch, size=size)
     if procedural is not None:
         recipe = replace(recipe, synthesis=replace(recipe.synthesis, procedural=procedural))
-    task = DimTask(
-        recipe, *photos_of(data, names, backgrounds, licences), encoder_weights=weights_of(encoder_weights)
-    )
+    photos = photos_of(data, names, backgrounds, licences)
+    task = DimTask(recipe, *photos, encoder_weights=weights_of(encoder_weights), start=start)
     if not quiet:
         for note in task.notes:
             tell(note)

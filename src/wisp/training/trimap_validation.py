@@ -34,9 +34,8 @@ def fixed_trimap_examples(
         count: samples of each kind.
         batch: samples a batch.
     """
-    calm = replace(
-        cropping, rotation=0.0, shear=0.0, stretch=1.0, pair=0.0, look=CALM, camera=CALM, contrast=1.0, uses=1
-    )
+    mild = replace(cropping, rotation=0.0, shear=0.0, stretch=1.0, pair=0.0, contrast=1.0, islands=0.0)
+    calm = replace(mild, look=CALM, camera=CALM, uses=1)
     shares = {PROCEDURAL: 1.0, PHOTOS: 0.0} if cutouts else {PROCEDURAL: 1.0}
     examples = {}
     for kind, share in shares.items():

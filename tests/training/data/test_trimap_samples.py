@@ -219,6 +219,26 @@ def test_a_prior_is_made_where_it_is_asked_for(samples):
     assert np.array_equal(example.prior[0], from_float(prior(image, example.trimap[0])))
 
 
+def test_islands_turn_known_pixels_unknown_and_nothing_else():
+    trimap = np.zeros((90, 120), np.uint8)
+    trimap[:, 60:] = 255
+    found = [trimap_samples.with_islands(trimap, np.random.default_rng(seed)) for seed in range(20)]
+    for islands in found:
+        changed = islands != trimap
+        assert (islands[changed] == 128).all()
+        assert changed.mean() < 0.5
+    assert sum((islands != trimap).any() for islands in found) > 15
+    assert np.array_equal(found[3], trimap_samples.with_islands(trimap, np.random.default_rng(3)))
+
+
+def test_strands_are_drawn_on_photographed_cutouts(samples):
+    entry = samples.cutouts[0]
+    plain = trimap_samples.photographed_cutout(entry)
+    strands = [trimap_samples.photographed_cutout(entry, (seed,)) for seed in range(8)]
+    assert any((cutout.alpha > plain.alpha + 20).any() for cutout in strands)
+    assert all((cutout.alpha.astype(int) >= plain.alpha.astype(int) - 1).all() for cutout in strands)
+
+
 def test_backgrounds_are_sometimes_out_of_focus(samples):
     sharp = replace(samples.cropping, defocus=(0.0, 0.1), look=CLEAR, scene=Geometry((1.5, 1.5)))
     soft = replace(sharp, defocus=(1.0, 0.2))

@@ -91,6 +91,15 @@ def test_loss_falls_and_the_export_equals_the_network(mobile, photos, tmp_path):
     assert done.difference <= done.rounding < 1 / 255
 
 
+def test_a_second_run_begins_with_the_first_one_s_weights(mobile, photos, tmp_path):
+    best = fit(DimTask(mobile, *photos), replace(mobile.schedule, steps=2), tmp_path / "run", workers=0)
+    begun = DimTask(mobile, *photos, start=best)
+    kept = torch.load(best, weights_only=True)["network"]
+    assert all(torch.equal(values, kept[name]) for name, values in state_of(begun).items())
+    with pytest.raises(InputError, match="dim-vgg16"):
+        DimTask(small(VGG16Recipe(width=1 / 32)), *photos, start=best)
+
+
 def test_the_three_steps_follow_each_other(mobile, photos):
     task = DimTask(replace(mobile, first=0.5, second=0.25), *photos)
     due = [task.phases(step) for step in range(40)]

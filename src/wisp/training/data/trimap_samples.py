@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from wisp.arrays import Alpha, Foreground, Image, Trimap, from_float, to_float
+from wisp.arrays import UNKNOWN, Alpha, Foreground, Image, Trimap, from_float, to_float
 from wisp.classical.prior import prior
 from wisp.compositing.over import over
 from wisp.foreground import estimate_foreground
@@ -96,7 +96,11 @@ class Cropping:
         procedural: share of the cut-outs that are drawn procedurally; all where there are no others.
         drawn: side of these, pixels.
         contrast: alpha of photographed cut-outs is steepened by up to this factor: labels that a network made
-            are softer than hair.
+            are softer than hair. Steep alphas have no faint wisps, so it stays near 1.
+        hair: chance that a photographed cut-out gets procedural strands along its edge
+            (`wisp.training.data.procedural.with_hair`): wisps that labels of photos do not show.
+        islands: chance that patches of known foreground and background become unknown, as they are in a
+            trimap that was made of an unsure mask; nothing mixed is near, and the network learns to say so.
         similar: chance that the background takes on the foreground's mean colour.
         scene: geometry of backgrounds.
         photos: share of the backgrounds that are photos of people, cut out or not.
@@ -120,7 +124,9 @@ class Cropping:
     pair: float = 0.3
     procedural: float = 0.6
     drawn: int = 512
-    contrast: float = 2.0
+    contrast: float = 1.4
+    hair: float = 0.6
+    islands: float = 0.35
     similar: float = 0.15
     scene: Geometry = field(
         default_factory=lambda: Geometry(zoom=(1.3, 4.0), rotation=10, shear=0.05, shift=0.1)
@@ -169,7 +175,8 @@ class TrimapSamples:
         if not self.cutouts or chosen.random() < self.cropping.procedural:
             return crop(drawn_cutout(seed, self.cropping.drawn), rng, self.cropping)
         entry = self.cutouts[int(chosen.integers(len(self.cutouts)))]
-        foreground, alpha = crop(photographed_cutout(entry), rng, self.cropping)
+        strands = seed if chosen.random() < self.cropping.hair else None
+        foreground, alpha = crop(photographed_cutout(entry, strands), rng, self.cropping)
         return foreground, steepen(alpha, rng.uniform(1, self.cropping.contrast))
 
     def _scene(self, index: int, rng: np.random.Generator) -> Bytes:
@@ -199,13 +206,22 @@ def drawn_cutout(seed: tuple[int, ...], side: int) -> Cutout:
 
 
 @lru_cache(maxsize=_HELD)
-def photographed_cutout(entry: Entry) -> Cutout:
-    """A labelled photo as a foreground whose colours are carried past its edge."""
+def photographed_cutout(entry: Entry, strands: tuple[int, ...] | None = None) -> Cutout:
+    """A labelled photo as a foreground whose colours are carried past its edge.
+
+    Args:
+        entry: the photo.
+        strands: seed of the hair that is drawn along its edge; None for none.
+    """
     photo = entry.load()
-    if entry.cut_out:
-        return Cutout(photo.image, photo.alpha)
-    estimated = estimate_foreground(to_float(photo.image), to_float(photo.alpha), method="blur-fusion")
-    return Cutout(from_float(estimated), photo.alpha)
+    foreground, alpha = to_float(photo.image), to_float(photo.alpha)
+    if not entry.cut_out:
+        foreground = estimate_foreground(foreground, alpha, method="blur-fusion")
+    if strands is not None:
+        from wisp.training.data.procedural import with_hair
+
+        foreground, alpha = with_hair(foreground, alpha, np.random.default_rng((*strands, 1)))
+    return Cutout(from_float(foreground), from_float(alpha))
 
 
 @lru_cache(maxsize=_HELD)
@@ -302,6 +318,8 @@ def compose(
     stored = degrade(over(foreground, alpha, background), rng, cropping.camera)
     alpha_stored = from_float(alpha)
     trimap = dilated(to_float(alpha_stored), rng, cropping.widths)
+    if rng.random() < cropping.islands:
+        trimap = with_islands(trimap, rng)
     start = from_float(prior(to_float(stored), trimap)) if cropping.prior else np.full_like(trimap, 128)
     return TrimapExample(
         _channels_first(stored),
@@ -318,6 +336,20 @@ def compose(
 def dilated(alpha: Alpha, rng: np.random.Generator, widths: tuple[int, int]) -> Trimap:
     """A trimap whose unknown part is dilated at random, either way by a width of its own."""
     return random_trimap(alpha, rng, erosion=widths, dilation=widths)
+
+
+def with_islands(trimap: Trimap, rng: np.random.Generator) -> Trimap:
+    """A trimap of which one to four discs, stretched and turned at random, have become unknown."""
+    height, width = trimap.shape
+    rows, columns = np.ogrid[:height, :width]
+    islands = trimap.copy()
+    for _ in range(int(rng.integers(1, 5))):
+        y, x = rng.uniform(0, height) - rows, rng.uniform(0, width) - columns
+        angle, stretch = rng.uniform(0, np.pi), np.exp(rng.uniform(-0.9, 0.9))
+        radius = min(height, width) * np.exp(rng.uniform(np.log(0.015), np.log(0.17)))
+        along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
+        islands[(along * stretch) ** 2 + (across / stretch) ** 2 < radius**2] = UNKNOWN
+    return islands
 
 
 def _channels_first(pixels: Bytes) -> Bytes:

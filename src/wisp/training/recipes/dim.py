@@ -1,7 +1,8 @@
 """The recipes of Deep Image Matting: the compact network that ships, and the paper's own.
 
     wisp train dim --data corpus --encoder-weights imagenet -o runs/dim
-    wisp export runs/dim/best.pt -o dim-mobile.onnx
+    wisp train dim --recipe mobile-fine --start runs/dim/best.pt --data corpus -o runs/dim-fine
+    wisp export runs/dim-fine/best.pt -o dim-mobile.onnx
 
     wisp train dim --recipe vgg16 --data corpus --encoder-weights vgg16.pth -o runs/dim-vgg16
 
@@ -19,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +35,7 @@ from wisp.training.data import datasets
 from wisp.training.data.loader import Batch
 from wisp.training.data.trimap_samples import Cropping, TrimapSamples
 from wisp.training.freezing import freeze_batch_norm
+from wisp.training.importing import load_start
 from wisp.training.loop import Schedule, Terms, Validation
 from wisp.training.recipes.segmenter import load_encoder
 from wisp.training.trimap_validation import fixed_trimap_examples, validate_unknown
@@ -90,6 +92,17 @@ class MobileRecipe:
     schedule: Schedule = field(default_factory=lambda: Schedule(steps=6000, batch=8, clip=3.0))
 
 
+FINE: Final = MobileRecipe(
+    rate=5e-4,
+    encoder_rate=1e-4,
+    first=0.6,
+    synthesis=Cropping(prior=True, procedural=0.5, contrast=1.0, hair=0.5),
+    schedule=Schedule(steps=1650, batch=8, warm_up=50, clip=3.0, validate_every=275),
+)
+"""A second run that begins with the weights of a first one: slower, more of it with everything together, and
+with the labels of photos as they are."""
+
+
 @dataclass(frozen=True)
 class VGG16Recipe:
     """The paper's network and rate; attributes as in `MobileRecipe`.
@@ -135,6 +148,7 @@ class DimTask:
         held_out: photos to validate on.
         held_out_scenes: photos without people to validate on.
         encoder_weights: torchvision's or MODNet's MobileNetV2, or torchvision's VGG-16; random without.
+        start: weights of the whole network instead, as `wisp.training.importing.load_start` takes them.
 
     Raises:
         InputError: the file of weights is missing or something else.
@@ -151,14 +165,15 @@ class DimTask:
         held_out_scenes: Sequence[Path],
         *,
         encoder_weights: Path | None = None,
+        start: str | Path | None = None,
     ) -> None:
         self.recipe = recipe
         self.source = TrimapSamples(cutouts, scenes, recipe.synthesis, recipe.schedule.seed)
         self._held_out, self._held_out_scenes = held_out, held_out_scenes
         torch.manual_seed(recipe.schedule.seed)
-        self.networks: Mapping[str, nn.Module] = {NETWORK: network(recipe, encoder_weights)}
+        self.networks: Mapping[str, nn.Module] = {NETWORK: network(recipe, encoder_weights, start)}
         self.notes: tuple[str, ...] = ()
-        if isinstance(recipe, VGG16Recipe):
+        if isinstance(recipe, VGG16Recipe) and start is None:
             self.notes = _vgg16_notes(encoder_weights)
 
     def optimisers(self, networks: Mapping[str, nn.Module]) -> Mapping[str, Optimizer]:
@@ -255,13 +270,19 @@ def fixed_trimap(alpha: Tensor, radius: int) -> Tensor:
     return torch.where(unknown > 0.5, torch.full_like(alpha, 0.5), (alpha > 0.5).to(alpha.dtype))
 
 
-def network(recipe: MobileRecipe | VGG16Recipe, encoder_weights: Path | None = None) -> DeepImageMatting:
+def network(
+    recipe: MobileRecipe | VGG16Recipe,
+    encoder_weights: Path | None = None,
+    start: str | Path | None = None,
+) -> DeepImageMatting:
     """The network at its start.
 
     Args:
         recipe: which.
         encoder_weights: torchvision's or MODNet's MobileNetV2, whose batch norms are frozen then, or
             torchvision's VGG-16.
+        start: weights of the whole network instead, as `wisp.training.importing.load_start` takes them; the
+            batch norms of its MobileNetV2 are frozen, too.
 
     Raises:
         InputError: the file is missing or something else.
@@ -272,12 +293,15 @@ def network(recipe: MobileRecipe | VGG16Recipe, encoder_weights: Path | None = N
             stage = built.stage
             assert isinstance(stage, VGG16Stage)
             stage.load_torchvision(encoder_weights)
-        return built
-    encoder = MobileNetV2(output_stride=32)
-    load_encoder(encoder, encoder_weights)
-    if encoder_weights is not None:
-        freeze_batch_norm(encoder)
-    return dim_mobile(encoder)
+    else:
+        encoder = MobileNetV2(output_stride=32)
+        load_encoder(encoder, encoder_weights)
+        if encoder_weights is not None or start is not None:
+            freeze_batch_norm(encoder)
+        built = dim_mobile(encoder)
+    if start is not None:
+        load_start(built, recipe.network, start)
+    return built
 
 
 def _vgg16_notes(encoder_weights: Path | None) -> tuple[str, ...]:
