@@ -4,7 +4,9 @@ import pytest
 from tiny_networks import bright_disc, write_segmenter
 from wisp.arrays import Matte
 from wisp.classical import guided_filter
+from wisp.classical.prior import prior
 from wisp.errors import InputError
+from wisp.inference.portrait import portrait
 from wisp.io.images import write_image
 from wisp.pipeline import NO_SUBJECT, composite, cutout, estimate_alpha, run
 from wisp.trimap import trimap_from_alpha
@@ -33,7 +35,6 @@ class TestSteps:
         assert error(result.matte.alpha, alpha) < 0.01
         assert result.mask is not None
         assert result.trimap is not None
-        assert result.solution.method == "closed-form"
         assert result.notes == ()
 
     def test_a_mask_replaces_the_network(self, scene, tmp_path):
@@ -43,12 +44,14 @@ class TestSteps:
         assert result.mask is rough
         assert error(result.matte.alpha, alpha) < error(rough, alpha)
 
-    @pytest.mark.parametrize("method", ["auto", "closed-form", "knn", "random-walk"])
+    @pytest.mark.parametrize("method", ["auto", "dim", "closed-form", "knn", "random-walk"])
     def test_a_trimap_replaces_network_and_mask(self, scene, method):
         image, alpha, trimap = scene
         result = run(image, trimap=trimap, method=method)
         assert result.mask is None
-        assert result.solution.method == ("closed-form" if method == "auto" else method)
+        assert (result.solution.method if result.solution else "dim") == (
+            "dim" if method == "auto" else method
+        )
         assert error(result.matte.alpha, alpha) < 0.03
         np.testing.assert_array_equal(result.matte.alpha[trimap == 255], 1)
         np.testing.assert_array_equal(result.matte.alpha[trimap == 0], 0)
@@ -98,13 +101,12 @@ class TestPortrait:
     def test_without_guidance_it_has_its_share_in_the_alpha(self, network, scene):
         image, _, _ = scene
         both = run(image, model=network)
-        alone = run(image, model=network, method="closed-form")
-        np.testing.assert_array_equal(both.trimap, alone.trimap)
-        network_alpha = run(image, mask=both.mask, method="portrait").matte.alpha
+        quick = prior(image, both.trimap)
+        network_alpha = portrait(image, both.mask, refined=False)
         unknown = both.trimap == 128
-        average = 0.7 * alone.matte.alpha + 0.3 * network_alpha
+        average = 0.7 * quick + 0.3 * network_alpha
         assert np.abs(both.matte.alpha - average)[unknown].mean() < 0.01
-        assert np.abs(both.matte.alpha - alone.matte.alpha)[unknown].max() > 0.01
+        assert np.abs(both.matte.alpha - quick)[unknown].max() > 0.01
 
     def test_large_photos_are_matted_smaller_and_refined_at_their_own_size(self, network, monkeypatch):
         from wisp import pipeline
@@ -112,10 +114,7 @@ class TestPortrait:
         image, _ = bright_disc(300, 400, softness=4)
         whole = run(image, model=network).matte.alpha
         seen = []
-        solve = pipeline.METHODS["closed-form"]
-        monkeypatch.setattr(
-            pipeline, "METHODS", {"closed-form": lambda i, t: seen.append(t.shape) or solve(i, t)}
-        )
+        monkeypatch.setattr(pipeline, "prior", lambda i, t: seen.append(t.shape) or prior(i, t))
         monkeypatch.setattr(pipeline, "SOLVED_PIXELS", 30_000)
         smaller = run(image, model=network).matte.alpha
         assert seen == [(150, 200)]
@@ -209,15 +208,13 @@ class TestFunctions:
 class TestBadInput:
     def test_methods_of_later_versions_say_so(self, scene):
         image, _, trimap = scene
-        expected = (
-            "method: dlmn is not available in this version; auto, portrait, closed-form, knn, random-walk are"
-        )
+        expected = "method: dlmn is not available in this version; auto, portrait, dim, closed-form, knn"
         with pytest.raises(InputError, match=expected):
             run(image, trimap=trimap, method="dlmn")
 
     def test_unknown_methods(self, scene):
         image, _, trimap = scene
-        with pytest.raises(InputError, match="method: is 'magic'; auto, portrait, closed-form, knn"):
+        with pytest.raises(InputError, match="method: is 'magic'; auto, portrait, dim, closed-form, knn"):
             estimate_alpha(image, trimap, method="magic")
 
     def test_two_kinds_of_guidance(self, scene):

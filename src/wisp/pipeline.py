@@ -24,6 +24,7 @@ from wisp.arrays import (
     check_trimap,
 )
 from wisp.classical import METHODS, Solution, guided_filter
+from wisp.classical.prior import prior
 from wisp.compositing.backgrounds import Anchor, Fit, colour
 from wisp.compositing.backgrounds import fit as fit_background
 from wisp.compositing.over import over
@@ -42,12 +43,16 @@ from wisp.trimap import mask_from_trimap, trimap_from_mask, with_known
 Method: TypeAlias = Literal["auto", "portrait", "dim", "dlmn", "closed-form", "knn", "random-walk"]
 Refinement: TypeAlias = Literal["none", "guided-filter"]
 
-GUIDED_METHOD: Final = "closed-form"
-"""What ``auto`` is where a trimap or a mask is given."""
+TRIMAP_METHOD: Final = "dim"
+"""What ``auto`` is where a trimap is given."""
+MASK_METHOD: Final = "closed-form"
+"""What ``auto`` is where a mask is given, whose trimap is only as right as the mask (docs/decisions/008)."""
 SOLVED_PIXELS: Final = 2_000_000
 """Larger photos are matted at this size, then enlarged while the portrait network refines the border."""
 PORTRAIT_SHARE: Final = 0.3
 """The portrait network's share of what ``auto`` makes without guidance; chosen in docs/decisions/008."""
+PORTRAIT_SIDE: Final = 448
+"""What the portrait network sees there, pixels: it brings shape, closed-form matting brings detail."""
 NO_SUBJECT: Final = "no subject was found; the alpha is empty"
 
 
@@ -139,7 +144,7 @@ def estimate(
     if method == "auto":
         if trimap is None and mask is None:
             return _unguided(image, model=model, device=device, precision=precision)
-        method = GUIDED_METHOD
+        method = MASK_METHOD if trimap is None else TRIMAP_METHOD
     if method == "portrait":
         if trimap is not None:
             guess = mask_from_trimap(trimap)
@@ -165,7 +170,9 @@ def _unguided(image: Image, *, model: str | Path | None, device: Device, precisi
     """Alpha of people by two methods that err in different ways, averaged where the trimap is unknown.
 
     Closed-form matting follows colours exactly but spreads where subject and background are alike; the
-    portrait network knows what people look like and is softer. Their average is better than either.
+    portrait network knows what people look like and is softer. Their average is better than either, and as
+    good with closed-form at half size and without the network's refinement, which take two thirds of the
+    time (docs/decisions/008).
     """
     mask = segment(image, model=model, device=device, precision=precision)
     trimap = trimap_from_mask(mask)
@@ -177,13 +184,13 @@ def _unguided(image: Image, *, model: str | Path | None, device: Device, precisi
         size = max(1, round(mask.shape[0] * shrunk)), max(1, round(mask.shape[1] * shrunk))
         seen, seen_mask = resize(image, *size), resize(mask, *size).clip(0, 1)
         seen_trimap = trimap_from_mask(seen_mask)
-    solution = METHODS[GUIDED_METHOD](seen, seen_trimap)
-    network = portrait(seen, seen_mask, device=device, precision=precision)
-    alpha = np.float32(1 - PORTRAIT_SHARE) * solution.alpha + np.float32(PORTRAIT_SHARE) * network
+    network = portrait(seen, seen_mask, device=device, precision=precision, refined=False, side=PORTRAIT_SIDE)
+    share = np.float32(PORTRAIT_SHARE)
+    alpha = (1 - share) * prior(seen, seen_trimap) + share * network
     alpha = with_known(alpha, seen_trimap)
     if shrunk < 1:
         alpha = with_known(enlarge(alpha, image, device=device, precision=precision), trimap)
-    return Estimate(clean(alpha), mask, trimap, solution)
+    return Estimate(clean(alpha), mask, trimap)
 
 
 def cutout(
@@ -206,9 +213,9 @@ def cutout(
 
     Args:
         image: float32 (H, W, 3), sRGB-encoded, [0, 1]; or the path of a photo.
-        method: how alpha is estimated: ``portrait`` (a network, for people), ``closed-form``, ``knn`` or
-            ``random-walk`` (where the trimap is unknown). ``auto`` is closed-form with a trimap or a mask,
-            and the average of portrait and closed-form without.
+        method: how alpha is estimated: ``portrait`` (a network, for people), ``dim`` (a network),
+            ``closed-form``, ``knn`` or ``random-walk`` (where the trimap is unknown). ``auto`` is dim with a
+            trimap, closed-form with a mask, and the average of portrait and closed-form without.
         trimap: uint8 (H, W), 0 background, 128 unknown, 255 foreground; or the path of one.
         mask: soft or hard segmentation, float32 (H, W), [0, 1]; or the path of one.
         alpha: finished alpha, float32 (H, W), [0, 1], or the path of one: only the foreground is estimated.
@@ -250,8 +257,8 @@ def estimate_alpha(image: Image, trimap: Trimap, *, method: Method = "auto") -> 
     Args:
         image: float32 (H, W, 3), sRGB-encoded, [0, 1].
         trimap: uint8 (H, W), 0 background, 128 unknown, 255 foreground.
-        method: ``closed-form`` (Levin, Lischinski, Weiss 2008; ``auto`` is this one), ``knn`` (Chen, Li, Tang
-            2013) or ``random-walk`` (Grady et al. 2005).
+        method: ``dim`` (after Xu et al. 2017; ``auto`` is this one), ``closed-form`` (Levin, Lischinski,
+            Weiss 2008), ``knn`` (Chen, Li, Tang 2013) or ``random-walk`` (Grady et al. 2005).
 
     Returns:
         float32 (H, W), [0, 1]; exactly 0 and 1 where the trimap is known.

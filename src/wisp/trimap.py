@@ -190,14 +190,15 @@ def _dilate(region: _Region, radius: float) -> _Region:
 def _distance_along_columns(region: _Region, reach: int) -> npt.NDArray[Any]:
     """Rows from each pixel to the nearest one of `region` in its column, or `reach` + 1 if it is farther."""
     beyond = reach + 1
-    rows = np.arange(region.shape[0], dtype=np.int32)[:, None]
+    numbers = np.int16 if region.shape[0] + beyond < np.iinfo(np.int16).max else np.int32
+    rows = np.arange(region.shape[0], dtype=numbers)[:, None]
     distance = np.full(region.shape, beyond, np.uint8 if beyond < 256 else np.int32)
     passes: tuple[tuple[slice, Callable[..., Any], int], ...] = (
         (slice(None), np.maximum.accumulate, -beyond),
         (slice(None, None, -1), np.minimum.accumulate, region.shape[0] + beyond),
     )
     for order, accumulate, nowhere in passes:
-        nearest = accumulate(np.where(region, rows, np.int32(nowhere))[order], axis=0)[order]
+        nearest = accumulate(np.where(region, rows, numbers(nowhere))[order], axis=0)[order]
         np.subtract(rows, nearest, out=nearest)
         np.abs(nearest, out=nearest)
         np.minimum(distance, np.minimum(nearest, beyond), out=distance, casting="unsafe")

@@ -48,20 +48,13 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("WISP_CACHE", str(tmp_path / "cache"))
 
 
-def test_bf16_comes_first(model, cpu, cache):
-    measured = cpu(WITH_BF16)
-    choice = choose(model)
-    assert (choice.file.name, choice.precision) == ("tiny.onnx", "auto")
-    assert choice.reason == "this CPU computes in bf16"
-    assert measured == []
-
-
-def test_int8_is_taken_where_it_is_faster_and_measured_once(model, cpu, cache):
-    measured = cpu(WITHOUT_BF16, factor=2.0)
+@pytest.mark.parametrize(("capabilities", "other"), [(WITH_BF16, "bf16"), (WITHOUT_BF16, "fp32")])
+def test_int8_is_taken_where_it_is_faster_and_measured_once(model, cpu, cache, capabilities, other):
+    measured = cpu(capabilities, factor=2.0)
     for _ in range(2):
         choice = choose(model)
         assert (choice.file.name, choice.precision) == ("tiny-int8.onnx", "int8")
-        assert choice.reason == "this CPU has no bf16, and int8 takes 0.50 of fp32's time here"
+        assert choice.reason == f"int8 takes 0.50 of {other}'s time on this CPU"
     assert len(measured) == 1
 
 
@@ -74,13 +67,16 @@ def test_and_not_where_it_gains_next_to_nothing(model, cpu, cache, factor):
 
 
 def test_it_is_measured_again_for_another_cpu_file_or_number_of_cores(model, cpu, cache, monkeypatch):
-    measured = cpu(WITHOUT_BF16)
+    measured = cpu(WITH_BF16)
+    choose(model)
+    cpu(WITHOUT_BF16)
+    monkeypatch.setattr(precision, "_speed_up", lambda *a: measured.append(a) or 2.0)
     choose(model)
     monkeypatch.setattr(precision, "cpu_name", lambda: "another")
     choose(model)
     monkeypatch.setattr(precision, "cores", lambda: 77)
     choose(model)
-    assert len(measured) == 3
+    assert len(measured) == 4
 
 
 def test_without_a_cache_nothing_is_measured(model, cpu, tmp_path, monkeypatch):
@@ -99,7 +95,7 @@ def test_without_an_int8_edition_it_is_fp32(model, cpu, cache):
     choice = choose(replace(model, int8=None))
     assert (choice.precision, choice.reason) == (
         "auto",
-        "this CPU has no bf16, the network no int8 edition",
+        "this CPU computes in fp32, the network has no int8 edition",
     )
     with pytest.raises(InputError, match="precision: int8: tiny has no int8 edition; auto, fp32 and bf16"):
         choose(replace(model, int8=None), precision="int8")

@@ -88,8 +88,8 @@ def _stray(alpha: Alpha, size: float) -> _Region:
         return np.zeros(alpha.shape, bool)
     main: _Region = kept[regions] & (regions > 0)
     distance = _distance(main, math.ceil(CLOSE * size))
-    nearest = np.asarray(ndimage.minimum(distance, regions, np.arange(count + 1)))
-    gone = ~kept & (nearest > 0)
+    close = np.bincount(regions[distance == 0], minlength=count + 1) > 0
+    gone = ~kept & ~close
     stray: _Region = gone[regions]
     return stray
 

@@ -134,6 +134,16 @@ MODELS: Final[dict[str, Model]] = {
                 "87688ad5e6ec81b6c9fe29544b6683b6524a5a625774402c1ff88f20958eab1c",
             ),
         ),
+        Model(
+            name="dim-mobile",
+            family="dim",
+            file="dim-mobile.onnx",
+            url="",
+            size=4_362_077,
+            sha256="ac2bdf19380432a45737bea11f459bca7a634b76da64f5daf772b855f090a1b2",
+            licence=_LICENCE,
+            training_data=f"{_PHOTOS}, procedural foregrounds",
+        ),
     )
 }
 
@@ -141,6 +151,7 @@ DEFAULTS: Final[dict[str, str]] = {
     "segmenter": "segmenter-mobile",
     "portrait": "portrait-mobile",
     "portrait-refinement": "portrait-mobile-refinement",
+    "dim": "dim-mobile",
 }
 """The network that is used for each family unless another is asked for."""
 

@@ -1,7 +1,7 @@
 """Which edition of a network runs and in which precision: what ``--precision auto`` comes to, and why.
 
-bf16 where the CPU computes in it. Elsewhere the int8 edition, where there is one and it is faster on this
-very CPU; that is measured once, and what came out is kept with the compiled networks.
+The int8 edition, where there is one and it is faster on this very CPU than floats; that is measured once, and
+what came out is kept with the compiled networks. Floats are bf16 where the CPU computes in it, else fp32.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from wisp.inference.sessions import (
 )
 
 FASTER: Final = 1.1
-"""int8 is taken where it is this many times as fast as fp32; it costs a little quality."""
+"""int8 is taken where it is this many times as fast as floats; it costs a little quality."""
 _RUNS: Final = 4
 
 
@@ -73,24 +73,22 @@ def choose(model: Model, *, device: Device = "auto", precision: Precision = "aut
     capabilities = cpu_capabilities()
     if not capabilities:
         return Choice(floats, precision, "ONNX Runtime computes as the file is stored")
-    if "BF16" in capabilities:
-        return Choice(floats, precision, "this CPU computes in bf16")
+    other: Precision = "bf16" if "BF16" in capabilities else "fp32"
     if model.int8 is None:
-        return Choice(floats, precision, "this CPU has no bf16, the network no int8 edition")
+        return Choice(floats, precision, f"this CPU computes in {other}, the network has no int8 edition")
     quantised = verified_edition(model.int8)
-    factor = _measured(model, floats, quantised)
+    factor = _measured(model, floats, quantised, other)
     if factor is None:
-        return Choice(
-            floats, precision, "this CPU has no bf16, and there is no cache to keep int8's speed in"
-        )
-    told = f"this CPU has no bf16, and int8 takes {1 / factor:.2f} of fp32's time here"
+        told = f"this CPU computes in {other}, and there is no cache to keep int8's speed in"
+        return Choice(floats, precision, told)
+    told = f"int8 takes {1 / factor:.2f} of {other}'s time on this CPU"
     return Choice(quantised, "int8", told) if factor >= FASTER else Choice(floats, precision, told)
 
 
-def _measured(model: Model, floats: Path, quantised: Path) -> float | None:
-    """How many times as fast as fp32 int8 is here, measured before or now; None without a cache."""
+def _measured(model: Model, floats: Path, quantised: Path, other: Precision) -> float | None:
+    """How many times as fast as `other` int8 is here, measured before or now; None without a cache."""
     name = compiled.name_of(
-        floats, "speed", compiled.name_of(quantised), runtime_version(), cpu_name(), cores()
+        floats, "speed", other, compiled.name_of(quantised), runtime_version(), cpu_name(), cores()
     )
     if name is None:
         return None
@@ -100,7 +98,7 @@ def _measured(model: Model, floats: Path, quantised: Path) -> float | None:
     if compiled.folder() is None:
         return None
     factor = _speed_up(
-        model, open_session(floats, precision="fp32"), open_session(quantised, precision="int8")
+        model, open_session(floats, precision=other), open_session(quantised, precision="int8")
     )
     return factor if compiled.write(name, compiled.Kept(True, repr(factor).encode())) else None
 
