@@ -1,49 +1,130 @@
-"""``wisp models``: the networks that come with wisp."""
+"""``wisp models``: the networks that come with wisp, and others' that can be fetched."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-models_app = typer.Typer(help="The networks that come with wisp.", no_args_is_help=False)
+from wisp.cli.console import UsageError, complain, usage_errors
+from wisp.cli.options import QuietOption
+
+if TYPE_CHECKING:
+    from wisp.inference.models import Model
+    from wisp.inference.store import Published
+
+models_app = typer.Typer(
+    help="The networks that come with wisp, and others' that can be fetched.", no_args_is_help=False
+)
 
 
 @models_app.callback(invoke_without_command=True)
 def _list_by_default(context: typer.Context) -> None:
-    """The networks that come with wisp."""
+    """The networks that come with wisp, and others' that can be fetched."""
     if context.invoked_subcommand is None:
         list_command()
 
 
 @models_app.command("list")
 def list_command() -> None:
-    """List the networks: name, family, size, licence, training data."""
+    """List the networks: name, use, size, licence, training data, and whether the file is here."""
     from rich.console import Console
     from rich.table import Table
 
     from wisp.inference.models import DEFAULTS, MODELS
+    from wisp.inference.store import PUBLISHED, find, rows_here
 
-    table = Table("name", "family", "size", "licence", "trained on", box=None, pad_edge=False)
+    table = Table("name", "use", "size", "licence", "trained on", "file", box=None, pad_edge=False)
     for model in MODELS.values():
         name = f"{model.name} (default)" if DEFAULTS.get(model.family) == model.name else model.name
-        table.add_row(name, model.family, f"{model.size / 1e6:.1f} MB", model.licence, model.training_data)
+        size = f"{model.size / 1e6:.1f} MB"
+        table.add_row(name, model.family, size, model.licence, model.training_data, "comes with wisp")
+    for row in (*PUBLISHED.values(), *rows_here().values()):
+        size = f"{row.size / 1e6:.1f} MB" if row.size else "?"
+        state = "here" if find(row) else "not here"
+        table.add_row(row.name, _use(row), size, row.licence, row.training_data, state)
     Console(soft_wrap=False).print(table)
+
+
+@models_app.command("pull")
+def pull_command(
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="NAME|URL", help="Models that `wisp models list` names, or one address."),
+    ],
+    sha256: Annotated[
+        str | None, typer.Option("--sha256", metavar="HASH", help="Of the file at the address.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="What the file at the address is called.")
+    ] = None,
+    peer: Annotated[
+        str | None,
+        typer.Option("--peer", metavar="FAMILY", help="Which network the file at the address is: modnet …"),
+    ] = None,
+    licence: Annotated[
+        str | None,
+        typer.Option("--licence", metavar="TEXT", help="Of the file at the address, for the list."),
+    ] = None,
+    mirror: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--mirror", metavar="URL", help="A folder of files on a server, asked first. Repeatable."
+        ),
+    ] = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Fetch nothing; say whether the files are here and whole.")
+    ] = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Fetch models, verify them, and print where they lie."""
+    from wisp.inference.store import fetch, folders
+    from wisp.inference.store.places import keep_row
+
+    with usage_errors():
+        rows = [_wanted(text, sha256, name, peer, licence) for text in names]
+        if sha256 is not None and len(rows) > 1:
+            raise UsageError("--sha256: is of one file; one address is accepted with it")
+    for text, row in zip(names, rows, strict=True):
+        with _progress(row.name, quiet=quiet) as progress:
+            path = fetch(
+                row,
+                mirrors=mirror or (),
+                without_network=offline,
+                progress=progress,
+                waiting=lambda row=row: (
+                    None if quiet else complain(f"{row.name}: another wisp is fetching it")
+                ),
+            )
+        if "://" in text and path.parent == folders()[0]:
+            keep_row(row, path.parent)
+        typer.echo(str(path))
 
 
 @models_app.command("show")
 def show_command(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A network that `wisp models list` names.")],
 ) -> None:
-    """Show one network: its row and its model card."""
-    from wisp.cli.console import usage_errors
+    """Show one network: its row, and its model card where it comes with wisp."""
     from wisp.errors import InputError
     from wisp.inference.models import MODELS, find_model
+    from wisp.inference.store.places import known
 
+    published = known(name)
+    if published is not None:
+        _show_published(published)
+        return
     with usage_errors():
-        model = find_model(name)
+        model = MODELS.get(name) or find_model(name)
         if not model.shipped:
             raise InputError(name, "does not come with wisp", f"{', '.join(MODELS)} are accepted")
+    _show_shipped(model)
+
+
+def _show_shipped(model: Model) -> None:
     typer.echo(f"name           {model.name}")
     typer.echo(f"family         {model.family}")
     typer.echo(f"file           {model.path}")
@@ -51,9 +132,76 @@ def show_command(
     typer.echo(f"sha256         {model.sha256}")
     if model.int8 is not None:
         typer.echo(f"int8           {model.int8.path}, {model.int8.size} bytes")
-    typer.echo(f"source         {model.url}")
     typer.echo(f"licence        {model.licence}")
     typer.echo(f"training data  {model.training_data}")
     typer.echo(f"input size     {model.input_size} pixels, the long side")
     if model.card is not None:
         typer.echo(f"\n{model.card.read_text(encoding='utf-8').strip()}")
+
+
+def _show_published(row: Published) -> None:
+    from wisp.inference.peers import PEERS
+    from wisp.inference.store import find, folders
+
+    path = find(row)
+    typer.echo(f"name           {row.name}")
+    typer.echo(f"use            {_use(row)}")
+    typer.echo(
+        f"file           {path or f'not here; wisp models pull {row.name} puts it into {folders()[0]}'}"
+    )
+    typer.echo(f"address        {row.url}")
+    typer.echo(f"size           {f'{row.size} bytes' if row.size else 'unknown'}")
+    typer.echo(f"sha256         {row.sha256}")
+    typer.echo(f"hash from      {row.hash_from}")
+    typer.echo(f"licence        {row.licence}")
+    typer.echo(f"training data  {row.training_data}")
+    if row.peer in PEERS:
+        typer.echo(f"source         {PEERS[row.peer].source}")
+
+
+def _use(row: Published) -> str:
+    return f"--model {row.name}" if row.peer else "training starts from it"
+
+
+def _wanted(
+    text: str, sha256: str | None, name: str | None, peer: str | None, licence: str | None
+) -> Published:
+    """The row that a word of ``wisp models pull`` stands for."""
+    from wisp.errors import InputError
+    from wisp.inference.peers import find_peer
+    from wisp.inference.store import PUBLISHED
+    from wisp.inference.store.addresses import check_url
+    from wisp.inference.store.places import known
+    from wisp.inference.store.rows import own_row
+
+    if "://" not in text:
+        about = {"--sha256": sha256, "--name": name, "--peer": peer, "--licence": licence}
+        given = [option for option, value in about.items() if value is not None]
+        if given:
+            raise InputError(given[0], "is for an address", f"an address is accepted with it, not {text}")
+        row = known(text)
+        if row is None:
+            accepted = f"{', '.join(PUBLISHED)}, or an address with --sha256, are accepted"
+            raise InputError(text, "is no published model that wisp knows", accepted)
+        return row
+    check_url(text)
+    if sha256 is None:
+        raise InputError(text, "has no known hash", "--sha256 with the file's sha256 is accepted")
+    if peer is not None:
+        find_peer(peer)
+    return own_row(text, sha256, name=name, peer=peer or "", licence=licence or "unknown")
+
+
+@contextmanager
+def _progress(name: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar of bytes on stderr, where stderr is a terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda here, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda here, total: bar.update(task, completed=here, total=total or None)

@@ -1,0 +1,135 @@
+"""`wisp models`: what comes with wisp, and what is fetched from a server on this machine."""
+
+import json
+
+import pytest
+
+from file_server import CONTENT, SHA256, running
+from wisp.inference.models import MODELS
+from wisp.inference.store import PUBLISHED, places
+
+
+@pytest.fixture(autouse=True)
+def store(monkeypatch, tmp_path):
+    """The store's folder, a test's own."""
+    for name in ("WISP_OFFLINE", "WISP_MIRROR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("WISP_MODELS", str(tmp_path / "models"))
+    monkeypatch.setenv("COLUMNS", "250")
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def server():
+    with running() as server:
+        server.content["/My%20Net.onnx"] = CONTENT
+        yield server
+
+
+@pytest.fixture
+def modnet(server, monkeypatch):
+    """The published row of MODNet, as if the test's server published it."""
+    row = server.row("/whole.onnx", name="modnet", file="modnet.onnx", peer="modnet")
+    monkeypatch.setattr(places, "PUBLISHED", {**PUBLISHED, "modnet": row})
+    return row
+
+
+def line_of(ran, name):
+    (line,) = [line for line in ran.stdout.splitlines() if line.startswith(f"{name} ")]
+    return line
+
+
+def test_the_list(wisp, store):
+    for words in (["models"], ["models", "list"]):
+        ran = wisp(*words)
+        assert ran.code == 0
+        for name in MODELS:
+            assert "comes with wisp" in line_of(ran, name)
+        assert "not here" in line_of(ran, "u2net")
+        assert "--model u2net" in line_of(ran, "u2net")
+        assert "176.0 MB" in line_of(ran, "u2net")
+        assert "training starts from it" in line_of(ran, "vgg16-imagenet")
+    assert not store.exists()
+
+
+def test_pull_fetches_verifies_and_prints_the_place(wisp, modnet, store, server):
+    ran = wisp("models", "pull", "modnet")
+    assert (ran.code, ran.stdout, ran.errors) == (0, f"{store / 'modnet.onnx'}\n", [])
+    assert (store / "modnet.onnx").read_bytes() == CONTENT
+    assert wisp("models", "pull", "modnet", "--offline").stdout == ran.stdout
+    assert len(server.requests) == 1
+    shown = wisp("models", "show", "modnet").stdout
+    for part in (str(store / "modnet.onnx"), modnet.url, SHA256, f"{len(CONTENT)} bytes", "the test", "AAAI"):
+        assert part in shown
+
+
+def test_show_of_what_is_not_here(wisp, store):
+    shown = wisp("models", "show", "u2net").stdout
+    assert f"not here; wisp models pull u2net puts it into {store}" in shown
+    assert "MD5 60024c5c889badc19c04ad937298a77b" in shown
+
+
+def test_offline_says_where_the_file_would_be_taken_from(wisp, modnet, store, server):
+    ran = wisp("models", "pull", "modnet", "--offline")
+    assert ran.code == 1
+    assert ran.errors == [
+        f"wisp: modnet: is not here whole, and nothing is to be fetched; the file from {modnet.url} is accepted "
+        f"as {store / 'modnet.onnx'}"
+    ]
+    assert server.requests == []
+
+
+def test_an_address_needs_a_hash(wisp, server):
+    ran = wisp("models", "pull", server.url("/My%20Net.onnx"))
+    assert ran.code == 2
+    assert "has no known hash; --sha256 with the file's sha256 is accepted" in ran.errors[0]
+    assert server.requests == []
+
+
+def test_an_address_with_a_hash_has_a_name_from_then_on(wisp, server, store):
+    words = ["--sha256", SHA256.upper(), "--peer", "modnet", "--licence", "my own"]
+    ran = wisp("models", "pull", server.url("/My%20Net.onnx"), *words)
+    assert (ran.code, ran.stdout) == (0, f"{store / 'my-net.onnx'}\n")
+    assert json.loads((store / "my-net.json").read_text())["peer"] == "modnet"
+    line = line_of(wisp("models"), "my-net")
+    assert "--model my-net" in line
+    assert "my own" in line
+    assert line.endswith("here")
+    assert "given by the user" in wisp("models", "show", "my-net").stdout
+    (store / "my-net.onnx").unlink()
+    assert wisp("models", "pull", "my-net").code == 0  # by its name
+    assert (store / "my-net.onnx").read_bytes() == CONTENT
+
+
+def test_another_file_than_the_hash_tells_is_refused(wisp, server, store):
+    ran = wisp("models", "pull", server.url("/My%20Net.onnx"), "--sha256", "0" * 64)
+    assert ran.code == 1
+    assert "gives a file with the sha256" in ran.errors[0]
+    assert [path.suffix for path in store.iterdir()] == [".lock"]
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["nosuch"], "nosuch: is no published model that wisp knows; modnet, u2net"),
+        (["modnet", "--sha256", "0" * 64], "--sha256: is for an address"),
+        (["file:///etc/passwd", "--sha256", "0" * 64], "begins with file:"),
+        (["http://example.org/a.onnx", "--sha256", "0" * 64], "begins with http:"),
+        (["https://example.org/a.onnx", "--sha256", "0"], "64 hexadecimal digits are accepted"),
+        (["https://example.org/a.onnx", "--sha256", "0" * 64, "--peer", "x"], "x: is no known peer"),
+        (["https://e.org/a.onnx", "https://e.org/b.onnx", "--sha256", "0" * 64], "is of one file"),
+        ([], "Missing argument"),
+    ],
+)
+def test_wrong_usage_is_one_line(wisp, words, problem, store):
+    ran = wisp("models", "pull", *words)
+    assert ran.code == 2
+    assert len(ran.errors) == 1
+    assert problem in ran.errors[0]
+    assert not store.exists()
+
+
+def test_a_private_address_is_refused(wisp, store):
+    ran = wisp("models", "pull", "https://127.0.0.1/a.onnx", "--sha256", "0" * 64)
+    assert ran.code == 1
+    assert "of this machine or of a private network" in ran.errors[0]
