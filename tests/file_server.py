@@ -1,4 +1,4 @@
-"""A server of files on 127.0.0.1 that can misbehave, and the store's one way past its rule about addresses."""
+"""A server of files on 127.0.0.1 that can misbehave, and the way past the store's rule on addresses."""
 
 import hashlib
 import threading

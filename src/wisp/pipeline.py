@@ -33,6 +33,7 @@ from wisp.foreground import estimate_foreground
 from wisp.inference.cleaning import clean
 from wisp.inference.dim import dim
 from wisp.inference.models import DEFAULTS, FAMILIES
+from wisp.inference.peers.chosen import chosen_peer, peer_alpha
 from wisp.inference.portrait import enlarge, portrait
 from wisp.inference.resampling import resize
 from wisp.inference.segmenter import segment
@@ -141,6 +142,10 @@ def estimate(
 
     Args and errors are those of `run`, which checks them; foreground colours are left out.
     """
+    peer = chosen_peer(model)
+    if peer is not None:
+        alpha = peer_alpha(peer, image, trimap=trimap, mask=mask, device=device, precision=precision)
+        return Estimate(alpha, alpha if trimap is None else None, trimap)
     if method == "auto":
         if trimap is None and mask is None:
             return _unguided(image, model=model, device=device, precision=precision)
@@ -222,7 +227,8 @@ def cutout(
         refine: ``guided-filter`` smooths alpha along the photo's edges; known pixels of a trimap keep their
             value.
         model: a network other than the default, its name or an ONNX file: the method's, or the segmentation
-            network of methods that have none of their own.
+            network of methods that have none of their own. Or somebody else's network in the method's place:
+            a name of the model store, or ``modnet=FILE.onnx`` (`wisp.inference.peers.PEERS`).
         device: what the network runs on: ``auto``, ``cpu`` or ``gpu``.
         precision: what the network computes in: ``auto``, ``fp32``, ``bf16`` or ``int8``.
 
@@ -309,6 +315,10 @@ def family_of(method: str) -> str:
 
 def check_method(method: str, model: str | Path | None = None) -> None:
     """Raise `InputError` unless `method` is one that this version has, or `model` is the network it lacks."""
+    peer = chosen_peer(model)
+    if peer is not None and method != "auto":
+        problem = f"is {method!r} while {peer.peer.family} finds alpha by itself"
+        raise InputError("method", problem, "auto is accepted with it")
     networks = [name for name in ("portrait", "dim") if name in DEFAULTS or model is not None]
     available = ("auto", *networks, *METHODS)
     if method not in available:

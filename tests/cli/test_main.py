@@ -167,12 +167,6 @@ def test_a_reader_that_goes_away_is_no_error_of_ours():
 
 
 class TestModels:
-    def test_list(self, wisp):
-        for words in (["models"], ["models", "list"]):
-            ran = wisp(*words)
-            assert ran.code == 0
-            assert "segmenter-mobile" in ran.stdout
-
     def test_show(self, wisp):
         from wisp.inference.models import MODELS
 

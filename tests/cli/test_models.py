@@ -1,10 +1,12 @@
 """`wisp models`: what comes with wisp, and what is fetched from a server on this machine."""
 
+import hashlib
 import json
 
 import pytest
 
 from file_server import CONTENT, SHA256, running
+from tiny_peers import write_affine
 from wisp.inference.models import MODELS
 from wisp.inference.store import PUBLISHED, places
 
@@ -73,8 +75,8 @@ def test_offline_says_where_the_file_would_be_taken_from(wisp, modnet, store, se
     ran = wisp("models", "pull", "modnet", "--offline")
     assert ran.code == 1
     assert ran.errors == [
-        f"wisp: modnet: is not here whole, and nothing is to be fetched; the file from {modnet.url} is accepted "
-        f"as {store / 'modnet.onnx'}"
+        "wisp: modnet: is not here whole, and nothing is to be fetched; "
+        f"the file from {modnet.url} is accepted as {store / 'modnet.onnx'}"
     ]
     assert server.requests == []
 
@@ -94,7 +96,7 @@ def test_an_address_with_a_hash_has_a_name_from_then_on(wisp, server, store):
     line = line_of(wisp("models"), "my-net")
     assert "--model my-net" in line
     assert "my own" in line
-    assert line.endswith("here")
+    assert line.rstrip().endswith("  here")
     assert "given by the user" in wisp("models", "show", "my-net").stdout
     (store / "my-net.onnx").unlink()
     assert wisp("models", "pull", "my-net").code == 0  # by its name
@@ -133,3 +135,42 @@ def test_a_private_address_is_refused(wisp, store):
     ran = wisp("models", "pull", "https://127.0.0.1/a.onnx", "--sha256", "0" * 64)
     assert ran.code == 1
     assert "of this machine or of a private network" in ran.errors[0]
+
+
+class TestCutout:
+    @pytest.fixture
+    def red(self, tmp_path_factory):
+        """A MODNet whose alpha is the photo's red."""
+        return write_affine(tmp_path_factory.mktemp("peers") / "red.onnx", gain=0.5, offset=0.5)
+
+    def test_a_peer_from_a_file_and_from_the_store(self, wisp, files, tmp_path, red, server, store):
+        ran = wisp("cutout", files / "photo.png", "-o", tmp_path / "a.png", "--model", f"modnet={red}")
+        assert (ran.code, ran.errors) == (0, [])
+        server.content["/red.onnx"] = red.read_bytes()
+        sha256 = hashlib.sha256(red.read_bytes()).hexdigest()
+        assert (
+            wisp("models", "pull", server.url("/red.onnx"), "--sha256", sha256, "--peer", "modnet").code == 0
+        )
+        ran = wisp("cutout", files / "photo.png", "-o", tmp_path / "b.png", "--model", "red")
+        assert (ran.code, ran.errors) == (0, [])
+        assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+    @pytest.mark.parametrize(
+        ("model", "problem"),
+        [
+            ("u2net", "u2net: is not here; wisp models pull u2net fetches it (176 MB, Apache-2.0)"),
+            ("modnet=gone.onnx", "gone.onnx: does not exist"),
+            ("isnet", "isnet=FILE.onnx is accepted"),
+        ],
+    )
+    def test_a_peer_that_is_not_here_is_told_before_any_work(self, wisp, files, tmp_path, model, problem):
+        ran = wisp("cutout", files, "-o", tmp_path / "out", "--model", model)
+        assert ran.code == 2
+        assert len(ran.errors) == 1
+        assert problem in ran.errors[0]
+        assert not (tmp_path / "out").exists()
+
+    def test_a_file_that_is_another_network(self, wisp, files, tmp_path, red):
+        ran = wisp("cutout", files, "-o", tmp_path / "out", "--model", f"rvm={red}")
+        assert ran.code == 2
+        assert "is no RVM network" in ran.errors[0]

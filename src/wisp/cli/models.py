@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -37,7 +38,9 @@ def list_command() -> None:
     from wisp.inference.models import DEFAULTS, MODELS
     from wisp.inference.store import PUBLISHED, find, rows_here
 
-    table = Table("name", "use", "size", "licence", "trained on", "file", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for column in ("name", "use", "size", "licence", "trained on", "file"):
+        table.add_column(column, no_wrap=column in ("name", "size"), overflow="fold")
     for model in MODELS.values():
         name = f"{model.name} (default)" if DEFAULTS.get(model.family) == model.name else model.name
         size = f"{model.size / 1e6:.1f} MB"
@@ -67,7 +70,7 @@ def pull_command(
     ] = None,
     licence: Annotated[
         str | None,
-        typer.Option("--licence", metavar="TEXT", help="Of the file at the address, for the list."),
+        typer.Option("--licence", metavar="TEXT", help="Of that file, for the list."),
     ] = None,
     mirror: Annotated[
         list[str] | None,
@@ -95,9 +98,7 @@ def pull_command(
                 mirrors=mirror or (),
                 without_network=offline,
                 progress=progress,
-                waiting=lambda row=row: (
-                    None if quiet else complain(f"{row.name}: another wisp is fetching it")
-                ),
+                waiting=partial(_tell_of_another, row.name, quiet=quiet),
             )
         if "://" in text and path.parent == folders()[0]:
             keep_row(row, path.parent)
@@ -190,6 +191,11 @@ def _wanted(
     if peer is not None:
         find_peer(peer)
     return own_row(text, sha256, name=name, peer=peer or "", licence=licence or "unknown")
+
+
+def _tell_of_another(name: str, *, quiet: bool) -> None:
+    if not quiet:
+        complain(f"{name}: another wisp is fetching it")
 
 
 @contextmanager

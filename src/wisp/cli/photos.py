@@ -101,6 +101,7 @@ def process(
 
 def _plan(inputs: Sequence[str], options: Options, *, opaque: bool, others: Sequence[str]) -> Plan:
     from wisp.inference.models import find_model
+    from wisp.inference.peers.chosen import chosen_peer
     from wisp.io.batch import plan
     from wisp.io.formats import FORMATS, READABLE, check_holds, format_of
     from wisp.pipeline import check_method, family_of
@@ -110,7 +111,7 @@ def _plan(inputs: Sequence[str], options: Options, *, opaque: bool, others: Sequ
     if len(given) > 1:
         raise InputError(" and ".join(given), "are both given", "at most one guidance is accepted")
     check_method(options.method, options.model)
-    if options.model is not None:
+    if options.model is not None and chosen_peer(options.model) is None:
         find_model(options.model, family_of(options.method))
     todo = plan(
         inputs,
@@ -152,9 +153,16 @@ def _warnings_as_lines(quiet: bool) -> Iterator[None]:
 def _load_network(options: Options) -> None:
     """Load the network, so that what is wrong with it is told once, and not for every photo."""
     from wisp.inference.models import find_model
+    from wisp.inference.peers.chosen import chosen_peer, loaded_peer
     from wisp.inference.segmenter import session_of
+    from wisp.pipeline import family_of
 
-    session_of(find_model(options.model), device=options.device, precision=options.precision)
+    peer = chosen_peer(options.model)
+    if peer is not None:
+        loaded_peer(peer, device=options.device, precision=options.precision)
+        return
+    row = find_model(options.model, family_of(options.method))
+    session_of(row, device=options.device, precision=options.precision)
 
 
 def _process_one(job: Job, options: Options, finish: Finish, gate: Gate, *, folder: bool) -> tuple[str, ...]:

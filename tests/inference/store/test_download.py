@@ -23,7 +23,8 @@ from wisp.inference.store import addresses, fetch
 from wisp.inference.store.rows import Published
 netloc, folder, size, sha256 = sys.argv[1:]
 addresses.TEST_SERVERS.add(netloc)
-row = Published("toy", f"http://{netloc}/whole.onnx", int(size), sha256, "none", "none", "the test", "toy.onnx")
+url = f"http://{netloc}/whole.onnx"
+row = Published("toy", url, int(size), sha256, "none", "none", "the test", "toy.onnx")
 print("begun", flush=True)
 print(fetch(row, [Path(folder)]))
 """
@@ -167,7 +168,7 @@ def test_missing_and_unreachable_servers_say_where_to_put_the_file(server, tmp_p
 
 def test_a_place_that_cannot_be_written_is_named(server, tmp_path):
     (tmp_path / "models").write_text("a file in the way")
-    with pytest.raises(InputError, match="cannot be written .* WISP_MODELS"):
+    with pytest.raises(InputError, match=r"cannot be written .* WISP_MODELS"):
         fetch(server.row(), [tmp_path / "models"])
 
 

@@ -1,7 +1,8 @@
 """Models that others publish: which there are, where their files lie here, and how they get here.
 
-Nothing is fetched unless the user asks for that file: with ``wisp models pull``, or by naming published weights
-that a training starts from. Whatever else needs a file takes it from the store, or says how to get it there.
+Nothing is fetched unless the user asks for that file: with ``wisp models pull``, or by naming published
+weights that a training starts from. Whatever else needs a file takes it from the store, or says how to get it
+there.
 
     >>> from wisp.inference.store import find, fetch, row_of
     >>> fetch(row_of("modnet"))  # doctest: +SKIP

@@ -1,9 +1,9 @@
 """Which addresses a model may come from, and the one place where wisp opens a connection to any.
 
-A published file comes from the public internet by https, and so does whatever an answer redirects to: an address
-of this machine or of a private network is refused, by name and by number, at the moment of connecting to it. Only
-a mirror that the user names may lie in a private network, and may do without https, since the file's hash decides
-in the end; where it redirects to is held to the rule.
+A published file comes from the public internet by https, and so does whatever an answer redirects to: an
+address of this machine or of a private network is refused, by name and by number, at the moment of connecting
+to it. Only a mirror that the user names may lie in a private network, and may do without https, since the
+file's hash decides in the end; where it redirects to is held to the rule.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TIMEOUT: Final = 60.0
 REDIRECTS: Final = 8
 
 TEST_SERVERS: Final[set[str]] = set()
-"""``host:port`` of servers that tests run on this machine: the only way past the rule. Nothing else fills it."""
+"""``host:port`` of servers that tests run on this machine: the only way past the rule."""
 
 _REDIRECTING: Final = frozenset({301, 302, 303, 307, 308})
 _PORTS: Final = {"http": 80, "https": 443}
@@ -123,7 +123,7 @@ def check_url(url: str, *, trusted: bool = False) -> SplitResult:
 
 
 def check_address(text: str, *, trusted: bool = False) -> None:
-    """Raise `InputError` unless a numeric address is a public one; a trusted one may be private, not local."""
+    """Raise `InputError` unless a numeric address is public; a trusted one may be private, not local."""
     if any(not _may_connect(address, trusted=trusted) for address in _meant(text)):
         raise InputError(
             text, "is an address of this machine or of a private network", "public ones are accepted"
@@ -162,7 +162,7 @@ def _connection(parts: SplitResult, *, trusted: bool) -> HTTPConnection:
 
 
 def _through_proxy(proxy: str, scheme: str, host: str, port: int) -> HTTPConnection:
-    """A tunnel through the user's proxy, which looks names up itself: what can be known here is checked here."""
+    """A tunnel through the user's proxy, which looks names up itself; what can be known here is checked."""
     with suppress(socket.gaierror):  # names that only the proxy knows
         for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
             check_address(str(found[4][0]))

@@ -1,8 +1,8 @@
 """Getting a published file here: resumed where it stopped, compared with its hash, placed in one step.
 
-What has come so far lies in a hidden file beside the place; a process that is killed leaves it there, and the next
-one asks for the rest. Only a file whose size and sha256 are its row's gets its name. One process at a time
-works on it, the others wait and find it done.
+What has come so far lies in a hidden file beside the place; a process that is killed leaves it there, and the
+next one asks for the rest. Only a file whose size and sha256 are its row's gets its name. One process at a
+time works on it, the others wait and find it done.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def fetch(
 
     Args:
         row: the model.
-        where: the store's folders, of which the first takes the file; None for `wisp.inference.store.folders`.
+        where: the store's folders, of which the first takes the file; None for `folders`.
         mirrors: addresses that hold the file under its name in the store, asked before its own; those in
             ``WISP_MIRROR``, separated by spaces, come after them.
         without_network: only look; so does ``WISP_OFFLINE``.
@@ -58,8 +58,8 @@ def fetch(
         Where the file lies, whole and verified.
 
     Raises:
-        InputError: it is not here and may not be fetched, cannot be reached, comes damaged, short or in another
-            size (nothing of that is kept), comes from an address that is refused, or cannot be written.
+        InputError: it is not here and may not be fetched, cannot be reached, comes damaged, short or in
+            another size (nothing of that is kept), comes from a refused address, or cannot be written.
     """
     where = folders() if where is None else where
     found = find(row, where)

@@ -1,8 +1,8 @@
 """Where models lie: folders that are searched in turn, of which the first takes what is fetched.
 
-``WISP_MODELS`` names the folders, separated as in ``PATH``; any but the first may be shared and read-only. Without
-it there is one: ``models`` in ``WISP_CACHE``, or in the user's cache folder. A file that the user puts there under
-the name of its row is as good as one that was fetched.
+``WISP_MODELS`` names the folders, separated as in ``PATH``; any but the first may be shared and read-only.
+Without it there is one: ``models`` in ``WISP_CACHE``, or in the user's cache folder. A file that the user
+puts there under the name of its row is as good as one that was fetched.
 """
 
 from __future__ import annotations

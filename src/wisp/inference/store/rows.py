@@ -29,7 +29,7 @@ class Published:
         training_data: what it was trained on, in short.
         hash_from: where the hash is known from.
         file: its name in the store.
-        peer: the key of `wisp.inference.peers.PEERS` that runs it; empty for weights that trainings start from.
+        peer: the key of `wisp.inference.peers.PEERS` that runs it; empty for what trainings start from.
     """
 
     name: str
@@ -76,8 +76,8 @@ PUBLISHED: Final[Mapping[str, Published]] = MappingProxyType(
                 sha256="07c308cf0fc7e6e8b2065a12ed7fc07e1de8febb7dc7839d7b7f15dd66584df9",
                 licence="Apache-2.0",
                 training_data="SPD and other photos of people, as the paper tells",
-                hash_from="the id under which the repository keeps the file (Git LFS), at that revision; the same "
-                "as of the file that docs/benchmark.md measures",
+                hash_from="the id under which the repository keeps the file (Git LFS) at that revision; "
+                "that of the file which docs/benchmark.md measures",
                 file="modnet.onnx",
                 peer="modnet",
             ),
@@ -88,8 +88,8 @@ PUBLISHED: Final[Mapping[str, Published]] = MappingProxyType(
                 sha256="8d10d2f3bb75ae3b6d527c77944fc5e7dcd94b29809d47a739a7a728a912b491",
                 licence="Apache-2.0",
                 training_data="DUTS-TR",
-                hash_from="of the file with the MD5 60024c5c889badc19c04ad937298a77b, which rembg's source names "
-                "for this address",
+                hash_from="of the file with the MD5 60024c5c889badc19c04ad937298a77b, which rembg's source "
+                "names for this address",
                 file="u2net.onnx",
                 peer="u2net",
             ),
