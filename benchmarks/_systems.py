@@ -1,61 +1,19 @@
-"""What the portrait benchmark compares: wisp's methods and others' networks, opened in the same way."""
+"""What the portrait benchmark compares: systems of `wisp benchmark`, a stopwatch inside their networks."""
 
 from __future__ import annotations
 
 import dataclasses
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
-import wisp
 from wisp.arrays import Alpha, Float, Image
-from wisp.inference.peers import find_peer, open_peer
+from wisp.benchmark import systems
+from wisp.benchmark.machine import stay_on
+from wisp.benchmark.systems import System
+from wisp.inference.peers import open_peer
 from wisp.inference.sessions import Description, Port, Runtime, Session
-from wisp.pipeline import Method, check_method, estimate
-
-RUNTIMES = {"onnxruntime": "ONNX Runtime", "openvino": "wisp's runtime"}
-
-
-@dataclass(frozen=True)
-class System:
-    """One line of the comparison.
-
-    Attributes:
-        kind: ``ours`` or ``peer``.
-        key: a method of `wisp.cutout`, or a name of `wisp.inference.peers.PEERS`.
-        file: the ONNX file; "" for the one that comes with wisp.
-        runtime: what runs a peer.
-    """
-
-    kind: str
-    key: str
-    file: str = ""
-    runtime: str = "onnxruntime"
-
-    @property
-    def name(self) -> str:
-        """What the tables call it."""
-        if self.kind == "ours":
-            return f"wisp, {self.key}"
-        return f"{find_peer(self.key).family}, {RUNTIMES[self.runtime]}"
-
-    def about(self) -> dict[str, str]:
-        """What there is to know before it runs."""
-        if self.kind == "ours":
-            default = "yes" if self.key == "auto" else "no"
-            return {"kind": "ours", "method": self.key, "default": default, "network": Path(self.file).name}
-        peer = find_peer(self.key)
-        return {
-            "kind": "peer",
-            "peer": self.key,
-            "runtime": self.runtime,
-            "network": Path(self.file).name,
-            "licence": peer.licence,
-            "source": peer.source,
-        }
 
 
 @dataclass(frozen=True)
@@ -90,18 +48,14 @@ def open_system(system: System) -> Opened:
 
         description = loaded.network.session.describe()
         return Opened(loaded, inside, f"{description.runtime}, {description.precision}")
-    method, model = cast(Method, system.key), system.file or None
-    check_method(method, model)
-    alpha_of = _alpha_of(method, model)
+    opened = systems.open_system(system)
 
     def everything(image: Image) -> float:
         start = time.process_time()
-        alpha_of(image)
+        opened.estimate(image, None)
         return time.process_time() - start
 
-    return Opened(
-        lambda image: wisp.cutout(image, method=method, model=model).alpha, everything, "wisp's defaults"
-    )
+    return Opened(lambda image: opened.estimate(image, None), everything, opened.runtime)
 
 
 class Stopwatch:
@@ -136,15 +90,4 @@ class Stopwatch:
 
 def stay_on_one_core() -> None:
     """Bind this process to the core that is least busy, so that every runtime has one thread."""
-    import psutil  # of the bench group, which the tests do without
-
-    if hasattr(os, "sched_setaffinity"):
-        loads: Any = psutil.cpu_percent(interval=0.5, percpu=True)
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0), key=lambda core: loads[core])})
-
-
-def _alpha_of(method: Method, model: str | None) -> Callable[[Image], Alpha]:
-    """What `wisp.cutout` does with a photo before it looks for the foreground's colours."""
-    return lambda image: (
-        estimate(image, method, None, None, model=model, device="auto", precision="auto").alpha
-    )
+    stay_on(1)

@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 import pyvips
 
+from wisp.benchmark.machine import cpu_name
 from wisp.evaluation.protocols import evaluate
 
 ROOT = Path(__file__).parent.parent
@@ -106,15 +107,6 @@ def scaled(source: Path, out: Path, width: int, height: int) -> None:
     image = pyvips.Image.thumbnail(str(source), width, height=height, crop="centre", size="both")
     grain = np.random.default_rng(0).normal(0, 3, (height, width, 1)).astype(np.float32)
     (image + pyvips.Image.new_from_array(grain)).cast("uchar").jpegsave(str(out), Q=92)
-
-
-def cpu_name() -> str:
-    """The processor's name, where the system tells."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.is_file() else []
-    return next(
-        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine()
-    )
 
 
 if __name__ == "__main__":

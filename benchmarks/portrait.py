@@ -41,8 +41,9 @@ import numpy as np
 
 from _sheets import write_sheets
 from _systems import System, open_system, stay_on_one_core
-from cutout import EXAMPLE, WISP, cpu_name, run, scaled
+from cutout import EXAMPLE, WISP, run, scaled
 from wisp.arrays import Float, from_float
+from wisp.benchmark.machine import cpu_name
 from wisp.errors import InputError, WispError
 from wisp.evaluation.bootstrap import paired_bootstrap
 from wisp.evaluation.protocols import PROTOCOLS

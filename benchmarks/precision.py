@@ -26,8 +26,9 @@ from typing import Any
 
 import numpy as np
 
-from cutout import EXAMPLE, WISP, cpu_name, run
+from cutout import EXAMPLE, WISP, run
 from wisp.arrays import Float
+from wisp.benchmark.machine import cpu_name
 from wisp.evaluation.metrics import sad
 from wisp.inference.compiled import VARIABLE
 from wisp.inference.models import MODELS, Model

@@ -37,6 +37,7 @@ import numpy.typing as npt
 
 from wisp.alpha_methods import alpha_method
 from wisp.arrays import Alpha, Image, from_float, to_float
+from wisp.benchmark.machine import cpu_name
 from wisp.evaluation.video_metrics import clip_scores
 from wisp.inference.sessions import load_openvino
 from wisp.io.video_codecs import CODECS
@@ -296,15 +297,6 @@ def write_clip(path: Path, images: list[Pixels]) -> None:
 def mean(rows: list[dict[str, float]], metric: str) -> float:
     """Of one metric over clips."""
     return float(np.mean([row[metric] for row in rows]))
-
-
-def cpu_name() -> str:
-    """The processor's name, where the system tells."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.is_file() else []
-    return next(
-        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine()
-    )
 
 
 if __name__ == "__main__":

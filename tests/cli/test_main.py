@@ -14,7 +14,7 @@ from wisp import cli
 from wisp.cli import options
 from wisp.errors import InputError
 
-VERBS = ["cutout", "replace", "trimap", "evaluate", "train", "export", "models", "doctor"]
+VERBS = ["cutout", "replace", "trimap", "evaluate", "train", "export", "benchmark", "models", "doctor"]
 SCRIPT = Path(sys.executable).parent / "wisp"
 HEAVY = ("torch", "openvino", "onnxruntime", "scipy", "pyvips", "numpy")
 
@@ -33,7 +33,7 @@ def test_no_verb_shows_help_and_has_done_nothing(wisp):
     assert "Usage: wisp" in ran.stdout
 
 
-@pytest.mark.parametrize("verb", [*VERBS, "train segmenter", "models list", "models show"])
+@pytest.mark.parametrize("verb", [*VERBS, "train segmenter", "models list", "models pull", "models show"])
 def test_every_verb_has_help(wisp, verb):
     ran = wisp(*verb.split(), "--help")
     assert ran.code == 0

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from wisp.cli.ablate import ablate_app
+from wisp.cli.benchmark import benchmark_command
 from wisp.cli.camera import camera_command
 from wisp.cli.compose import compose_command
 from wisp.cli.console import UsageError, complain, complain_of_bug
@@ -73,6 +74,7 @@ app.add_typer(train_app, name="train")
 app.add_typer(ablate_app, name="ablate")
 app.add_typer(figure_app, name="figure")
 app.command("export")(export_command)
+app.command("benchmark")(benchmark_command)
 app.add_typer(models_app, name="models")
 app.command("doctor")(doctor_command)
 

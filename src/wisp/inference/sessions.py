@@ -116,6 +116,7 @@ def open_session(
     if runtime not in RUNTIMES:
         raise InputError("runtime", f"is {runtime!r}", f"{', '.join(RUNTIMES)} are accepted")
     threads = cores() if threads is None else threads
+    _opened.setdefault(file)
     if runtime == "onnxruntime":
         return _OnnxRuntimeSession(file, device, precision, threads)
     try:
@@ -138,6 +139,14 @@ def open_session(
     if runtime == "openvino":
         raise InputError("device", "gpu: OpenVINO finds none here", "auto and cpu are accepted")
     return _OnnxRuntimeSession(file, device, precision, threads)
+
+
+def opened_files() -> tuple[Path, ...]:
+    """The files that this process loaded, or tried to, in the order of their first use; reports name them."""
+    return tuple(_opened)
+
+
+_opened: Final[dict[Path, None]] = {}
 
 
 def load_openvino() -> Any:

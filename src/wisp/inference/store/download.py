@@ -18,10 +18,10 @@ from typing import Final, TypeAlias
 
 from wisp.errors import InputError
 from wisp.inference.store.addresses import Answer, request
-from wisp.inference.store.locks import locked
 from wisp.inference.store.places import find, folders, is_whole, offline, sha256_of
 from wisp.inference.store.rows import Published
 from wisp.io.atomic import reason
+from wisp.io.locks import locked
 
 CHUNK: Final = 1 << 18
 TRIES: Final = 4
