@@ -1,4 +1,4 @@
-"""Write the figures of README.md and docs/portrait.md from the kept results, so that none is typed by hand.
+"""Write the figures of README.md and docs/ from the kept results, and the pages that are made of the code.
 
 python benchmarks/_readme.py
 """
@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import portrait
+import report
+from _docs import api_reference, model_tables
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -75,12 +77,26 @@ def readme_figures() -> str:
     return "\n".join(lines) + "\n"
 
 
+def benchmark_figures() -> str:
+    """Every set that `wisp benchmark` measured, in Markdown."""
+    return (
+        "\n\n".join(f"### {name}\n\n{report.tables(result)}" for name, result in load("report").items())
+        + "\n"
+    )
+
+
 def load(name: str) -> Any:
     """The kept result of a benchmark."""
     return json.loads((RESULTS / f"{name}.json").read_text())
 
 
-PAGES = {"README.md": readme_figures, "docs/portrait.md": portrait_figures}
+PAGES = {
+    "README.md": readme_figures,
+    "docs/portrait.md": portrait_figures,
+    "docs/benchmark.md": benchmark_figures,
+    "docs/models.md": model_tables,
+    "docs/api.md": api_reference,
+}
 
 
 if __name__ == "__main__":

@@ -40,10 +40,11 @@ from typing import Any
 import numpy as np
 
 from _sheets import write_sheets
-from _systems import System, open_system, stay_on_one_core
+from _systems import open_system, stay_on_one_core
 from cutout import EXAMPLE, WISP, run, scaled
 from wisp.arrays import Float, from_float
 from wisp.benchmark.machine import cpu_name
+from wisp.benchmark.systems import System
 from wisp.errors import InputError, WispError
 from wisp.evaluation.bootstrap import paired_bootstrap
 from wisp.evaluation.protocols import PROTOCOLS

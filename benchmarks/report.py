@@ -20,6 +20,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from _browser import check, chromium
 from wisp.benchmark.reports import about, heading, table
 from wisp.cli import main as wisp
@@ -98,7 +100,8 @@ def compose_example(folder: Path) -> None:
     matte = cutout(image)
     street = read_photo(ROOT / "examples" / "background.jpg").image
     sharp = fit(street, matte.alpha.shape)
-    for name, background in (("street", sharp), ("street-blurred", blurred(sharp, 12))):
+    soft = blurred(sharp, np.zeros_like(matte.alpha), 12)
+    for name, background in (("street", sharp), ("street-blurred", soft)):
         for kind, pixels in (
             ("image", over(matte.foreground, matte.alpha, background)),
             ("alpha", matte.alpha),

@@ -34,7 +34,7 @@ def test_peak_memory_is_this_processs_own():
 def test_a_process_stays_on_its_cores(monkeypatch):
     allowed = os.sched_getaffinity(0)
     chosen = []
-    busy = iter([{core: 0 for core in range(9)}, {core: 100 - core for core in range(9)}])
+    busy = iter([dict.fromkeys(range(9), 0), {core: 100 - core for core in range(9)}])
     monkeypatch.setattr(machine, "_busy_ticks", lambda: next(busy))
     monkeypatch.setattr(machine.os, "sched_getaffinity", lambda _: {2, 5, 7})
     monkeypatch.setattr(machine.os, "sched_setaffinity", lambda _, cores: chosen.append(set(cores)))

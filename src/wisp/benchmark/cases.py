@@ -12,7 +12,8 @@ from wisp.figures.places import partner, pictures
 
 GUIDES: Final = ("trimap", "mask", "plate")
 """Kinds of guidance. Several sets of a kind are told apart by what follows the word: ``trimap1`` …"""
-FOREGROUND: Final = "foreground"
+FOREGROUND: Final = ("foreground", "fg")
+"""What a folder of true foreground colours may be called; the second is `wisp compose`'s word."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def find_cases(folder: Path, count: int | None = None) -> list[Case]:
 
     Args:
         folder: holds ``image/`` and ``alpha/``, and may hold ``trimap…/``, ``mask…/``, ``plate…/`` and
-            ``foreground/``, in which each photo has a file of its own name.
+            ``foreground/`` or ``fg/``, in which each photo has a file of its own name.
         count: only so many, spread evenly; None for all.
 
     Raises:
@@ -56,14 +57,14 @@ def find_cases(folder: Path, count: int | None = None) -> list[Case]:
         twice = next(p for p in places if sum(q.name == p.name for q in places) > 1)
         raise InputError(twice.path, "has the name of another photo", "one photo of a name is accepted")
     sets = guide_sets(folder)
-    colours = folder / FOREGROUND
+    colours = next((folder / name for name in FOREGROUND if (folder / name).is_dir()), None)
     return [
         Case(
             place.name,
             place.path,
             partner(place.name, folder / "alpha"),
             {name: partner(place.name, folder / name) for name in sets},
-            partner(place.name, colours) if colours.is_dir() else None,
+            partner(place.name, colours) if colours is not None else None,
         )
         for place in places
     ]

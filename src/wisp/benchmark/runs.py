@@ -23,7 +23,7 @@ import numpy as np
 
 from wisp import __version__
 from wisp.benchmark import worker
-from wisp.benchmark.cases import FOREGROUND, Case, kind_of
+from wisp.benchmark.cases import Case, kind_of
 from wisp.benchmark.machine import about_machine, versions
 from wisp.benchmark.systems import System
 from wisp.errors import InputError
@@ -254,9 +254,9 @@ def _scores(benchmark: Benchmark, place: Path) -> dict[str, Any]:
             for case in benchmark.cases
         )
         scores[region] = score(Pairing(pairs, ignored=0)).images
-    scores[FOREGROUND] = {
+    scores["foreground"] = {
         case.name: colour_error(
-            read_photo(place / FOREGROUND / f"{case.name}.png").image,
+            read_photo(place / "foreground" / f"{case.name}.png").image,
             read_photo(case.foreground).image,
             read_grey(case.alpha),
         )
@@ -280,7 +280,7 @@ def _row(benchmark: Benchmark, log: Log, scores: Mapping[str, Any]) -> dict[str,
         }
         for region in benchmark.regions
     }
-    colours = [value for value in scores[FOREGROUND].values() if value is not None]
+    colours = [value for value in scores["foreground"].values() if value is not None]
     peaks = [log.images[name]["peak_mb"] for name in names if log.images[name]["peak_mb"] is not None]
     licences = sorted({file["licence"] for file in log.start["files"] if file["licence"]})
     row: dict[str, Any] = {

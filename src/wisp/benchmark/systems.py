@@ -256,7 +256,7 @@ def peers_here() -> dict[str, str]:
     """Peers whose file is here without being named: in the folder of ``WISP_PEERS`` or the model store."""
     from wisp.inference.store import PUBLISHED, find, rows_here
 
-    found = {}
+    found: dict[str, str] = {}
     for row in (*PUBLISHED.values(), *rows_here().values()):
         path = find(row) if row.peer else None
         if path is not None:

@@ -96,7 +96,7 @@ def _run(system: System, items: list[Item], folder: Path, tell: Callable[[dict[s
         guidance = _read_guidance(kind, item.guide)
         wall, cpu = time.perf_counter(), time.process_time()
         alpha = opened.estimate(image, guidance)
-        used = {"cpu_s": time.process_time() - cpu, "wall_s": time.perf_counter() - wall}
+        used: dict[str, Any] = {"cpu_s": time.process_time() - cpu, "wall_s": time.perf_counter() - wall}
         _write(folder / "alpha" / f"{item.name}.png", alpha, bits=8)
         used |= {"megapixels": alpha.size / 1e6, "peak_mb": peak_megabytes()}
         if item.colours:
@@ -124,9 +124,9 @@ def _read_guidance(kind: str | None, file: str) -> Guidance | None:
 
     if kind is None:
         return None
-    return {"trimap": read_trimap, "mask": read_grey, "plate": lambda path: read_photo(path).image}[kind](
-        file
-    )
+    if kind == "plate":
+        return read_photo(file).image
+    return read_trimap(file) if kind == "trimap" else read_grey(file)
 
 
 def _write(path: Path, pixels: Any, bits: Any) -> None:
@@ -145,7 +145,7 @@ def _files_in_use(system: System) -> list[dict[str, Any]]:
     from wisp.inference.models import MODELS
     from wisp.inference.sessions import opened_files
 
-    licences = {}
+    licences: dict[Path, str] = {}
     for model in MODELS.values():
         editions = [model.path, *([model.int8.path] if model.int8 is not None else [])]
         licences |= dict.fromkeys(editions, model.licence)

@@ -75,7 +75,7 @@ PUBLISHED: Final[Mapping[str, Published]] = MappingProxyType(
                 size=25_888_640,
                 sha256="07c308cf0fc7e6e8b2065a12ed7fc07e1de8febb7dc7839d7b7f15dd66584df9",
                 licence="Apache-2.0",
-                training_data="SPD and other photos of people, as the paper tells",
+                training_data="photos of people; the paper tells which",
                 hash_from="the id under which the repository keeps the file (Git LFS) at that revision; "
                 "that of the file which docs/benchmark.md measures",
                 file="modnet.onnx",
