@@ -88,6 +88,7 @@ def run(
     device: Device = "auto",
     precision: Precision = "auto",
     opacity: Alpha | None = None,
+    plate: Background | None = None,
 ) -> Result:
     """Everything that `cutout` does, with what came of each step.
 
@@ -97,7 +98,7 @@ def run(
     """
     check_image(image)
     check_method(method, model)
-    _check_one_guidance(trimap=trimap, mask=mask, alpha=alpha)
+    _check_one_guidance(trimap=trimap, mask=mask, alpha=alpha, plate=plate)
     if alpha is not None:
         check_same_size("alpha", check_alpha(alpha), "image", image)
         return Result(Matte(alpha, estimate_foreground(image, alpha)))
@@ -105,7 +106,9 @@ def run(
         check_same_size("trimap", check_trimap(trimap), "image", image)
     if mask is not None:
         check_same_size("mask", check_alpha(mask, "mask"), "image", image)
-    found = estimate(image, method, trimap, mask, model=model, device=device, precision=precision)
+    found = estimate(
+        image, method, trimap, mask, model=model, device=device, precision=precision, plate=plate
+    )
     alpha, trimap = found.alpha, found.trimap
     if found.mask is not None and not alpha.any():
         return Result(Matte(alpha, image), found.mask, trimap, notes=(NO_SUBJECT,))
@@ -137,6 +140,7 @@ def estimate(
     model: str | Path | None,
     device: Device,
     precision: Precision,
+    plate: Background | None = None,
 ) -> Estimate:
     """Alpha by the method asked for; what it needs and was not given is found first.
 
@@ -144,8 +148,11 @@ def estimate(
     """
     peer = chosen_peer(model)
     if peer is not None:
-        alpha = peer_alpha(peer, image, trimap=trimap, mask=mask, device=device, precision=precision)
+        guidance = {"trimap": trimap, "mask": mask, "plate": plate}
+        alpha = peer_alpha(peer, image, **guidance, device=device, precision=precision)
         return Estimate(alpha, alpha if trimap is None else None, trimap)
+    if plate is not None:
+        raise InputError("plate", "is for a network that compares with it", "the model bgmv2 is accepted")
     if method == "auto":
         if trimap is None and mask is None:
             return _unguided(image, model=model, device=device, precision=precision)
@@ -209,6 +216,7 @@ def cutout(
     model: str | Path | None = None,
     device: Device = "auto",
     precision: Precision = "auto",
+    plate: Background | str | Path | None = None,
 ) -> Matte:
     """Cut the subject out of a photo.
 
@@ -231,6 +239,8 @@ def cutout(
             a name of the model store, or ``modnet=FILE.onnx`` (`wisp.inference.peers.PEERS`).
         device: what the network runs on: ``auto``, ``cpu`` or ``gpu``.
         precision: what the network computes in: ``auto``, ``fp32``, ``bf16`` or ``int8``.
+        plate: the same place without the subject, float32 (H, W, 3), or the path of a photo of it, for a
+            model that compares with it (``bgmv2``).
 
     Returns:
         Alpha and the subject's own colours, both of the photo's size.
@@ -254,6 +264,7 @@ def cutout(
         device=device,
         precision=precision,
         opacity=opacity,
+        plate=read_photo(plate).image if isinstance(plate, str | Path) else plate,
     ).matte
 
 

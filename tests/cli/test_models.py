@@ -3,12 +3,14 @@
 import hashlib
 import json
 
+import numpy as np
 import pytest
 
 from file_server import CONTENT, SHA256, running
-from tiny_peers import write_affine
+from tiny_peers import write_affine, write_network
 from wisp.inference.models import MODELS
 from wisp.inference.store import PUBLISHED, places
+from wisp.io.images import read_photo, write_image
 
 
 @pytest.fixture(autouse=True)
@@ -174,3 +176,23 @@ class TestCutout:
         ran = wisp("cutout", files, "-o", tmp_path / "out", "--model", f"rvm={red}")
         assert ran.code == 2
         assert "is no RVM network" in ran.errors[0]
+
+    def test_a_plate_is_guidance_like_any_other(self, wisp, files, tmp_path):
+        bgmv2 = write_network(
+            tmp_path / "bgmv2.onnx",
+            {"src": (1, 3, None, None), "bgr": (1, 3, None, None)},
+            {"pha": (1, 1, None, None)},
+            [("Sub", ["src", "bgr"], ["gap"], {}), ("Conv", ["gap", "weights"], ["pha"], {})],
+            weights=np.array([1.0, 0, 0]).reshape(1, 3, 1, 1),
+        )
+        write_image(tmp_path / "dark.png", np.full((60, 81, 3), 0.02, np.float32))
+        words = ["cutout", files / "photo.png", "--model", f"bgmv2={bgmv2}", "--plate"]
+        ran = wisp(*words, tmp_path / "dark.png", "-o", tmp_path / "o.png")
+        assert (ran.code, ran.errors) == (0, [])
+        assert read_photo(tmp_path / "o.png").alpha.max() > 0.7
+        ran = wisp(*words, files / "wall.png", "-o", tmp_path / "p.png")
+        assert ran.code == 1
+        assert "wall.png: is 90×40; the size of the upright photo, 81×60, is accepted" in ran.errors[0]
+        ran = wisp(*words, tmp_path / "dark.png", "--mask", files / "alpha.png", "-o", tmp_path / "p.png")
+        assert ran.code == 2
+        assert "--mask and --plate: are both given" in ran.errors[0]

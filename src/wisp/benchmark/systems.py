@@ -150,7 +150,7 @@ def _ours(key: str, model: str | None, kind: str | None) -> Callable[[Image, Gui
     check_method(method, model)
 
     def alpha(image: Image, guidance: Guidance | None) -> Alpha:
-        given = {"trimap": None, "mask": None, **_named(kind, guidance)}
+        given: dict[str, Any] = {"trimap": None, "mask": None, **_named(kind, guidance)}
         found = estimate(image, method, **given, model=model, device="auto", precision="auto")
         return found.alpha
 

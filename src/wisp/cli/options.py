@@ -78,6 +78,15 @@ AlphaOption: TypeAlias = Annotated[
         help="Finished alpha: only foreground and compositing are left.",
     ),
 ]
+PlateOption: TypeAlias = Annotated[
+    str | None,
+    _option(
+        "--plate",
+        metavar="F",
+        panel=_GUIDANCE,
+        help="The same place without the subject, for a model that compares with it (bgmv2).",
+    ),
+]
 RefineOption: TypeAlias = Annotated[
     Refinement, _option("--refine", panel=_RUNNING, help="Post-process of the alpha.")
 ]

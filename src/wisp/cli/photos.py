@@ -38,6 +38,7 @@ class Options:
     trimap: str | None
     mask: str | None
     alpha: str | None
+    plate: str | None
     refine: Refinement
     bits: Bits | None
     format: FormatName | None
@@ -106,7 +107,12 @@ def _plan(inputs: Sequence[str], options: Options, *, opaque: bool, others: Sequ
     from wisp.io.formats import FORMATS, READABLE, check_holds, format_of
     from wisp.pipeline import check_method, family_of
 
-    guidance = {"--trimap": options.trimap, "--mask": options.mask, "--alpha": options.alpha}
+    guidance = {
+        "--trimap": options.trimap,
+        "--mask": options.mask,
+        "--alpha": options.alpha,
+        "--plate": options.plate,
+    }
     given = [name for name, path in guidance.items() if path is not None]
     if len(given) > 1:
         raise InputError(" and ".join(given), "are both given", "at most one guidance is accepted")
@@ -123,6 +129,7 @@ def _plan(inputs: Sequence[str], options: Options, *, opaque: bool, others: Sequ
         trimap=options.trimap,
         mask=options.mask,
         alpha=options.alpha,
+        plate=options.plate,
         others=others,
         overwrite=options.overwrite,
     )
@@ -180,6 +187,9 @@ def _process_one(job: Job, options: Options, finish: Finish, gate: Gate, *, fold
             read = read_trimap if kind == "trimap" else read_grey
             guidance[kind] = read(file, max_pixels=options.max_pixels)
             check_same_size(str(file), guidance[kind], "upright photo", photo.image)
+    if job.plate is not None:
+        guidance["plate"] = read_photo(job.plate, max_pixels=options.max_pixels).image
+        check_same_size(str(job.plate), guidance["plate"], "upright photo", photo.image)
     result = run(
         photo.image,
         method=options.method,

@@ -30,6 +30,7 @@ class Job:
         trimap: guidance, if given.
         mask: guidance, if given.
         alpha: guidance, if given.
+        plate: guidance, if given.
     """
 
     input: Path
@@ -39,6 +40,7 @@ class Job:
     trimap: Path | None = None
     mask: Path | None = None
     alpha: Path | None = None
+    plate: Path | None = None
 
     @property
     def outputs(self) -> tuple[Path, ...]:
@@ -48,7 +50,7 @@ class Job:
     @property
     def inputs(self) -> tuple[Path, ...]:
         """Every path that is read."""
-        return tuple(p for p in (self.input, self.trimap, self.mask, self.alpha) if p is not None)
+        return tuple(p for p in (self.input, self.trimap, self.mask, self.alpha, self.plate) if p is not None)
 
     def make_folders(self) -> None:
         """Create the folders of the outputs; for jobs of a folder, right before they are written.
@@ -93,6 +95,7 @@ def plan(
     trimap: Path | str | None = None,
     mask: Path | str | None = None,
     alpha: Path | str | None = None,
+    plate: Path | str | None = None,
     others: Sequence[Path | str] = (),
     overwrite: bool = False,
 ) -> Plan:
@@ -120,6 +123,7 @@ def plan(
         trimap: guidance, a file or folder.
         mask: guidance, a file or folder.
         alpha: guidance, a file or folder.
+        plate: guidance, a file or folder.
         others: further files that will be read (a background) and so must not be written.
         overwrite: whether outputs may exist already. Inputs are never overwritten.
 
@@ -130,7 +134,12 @@ def plan(
     if not inputs:
         raise InputError("INPUT", "is missing", "one or more photos or folders are accepted")
     companions = {"alpha_out": _path(save_alpha), "foreground_out": _path(save_foreground)}
-    guidance = {"trimap": _path(trimap), "mask": _path(mask), "alpha": _path(alpha)}
+    guidance = {
+        "trimap": _path(trimap),
+        "mask": _path(mask),
+        "alpha": _path(alpha),
+        "plate": _path(plate),
+    }
     sources = [Path(item) for item in inputs]
     target = Path(out)
     if len(sources) == 1 and not sources[0].is_dir():

@@ -15,6 +15,7 @@ from wisp.inference.peers.chosen import chosen_peer
 from wisp.inference.store import PUBLISHED, places
 from wisp.inference.store.places import keep_row
 from wisp.inference.store.rows import Published, own_row
+from wisp.io.images import write_image
 from wisp.pipeline import run
 
 
@@ -139,3 +140,34 @@ def test_a_method_cannot_be_asked_for_beside_it(network):
 def test_published_rows_name_peers_that_there_are():
     assert {row.peer for row in PUBLISHED.values()} == {"modnet", "u2net", ""}
     assert isinstance(places.known("modnet"), Published)
+
+
+class TestPlate:
+    @pytest.fixture
+    def bgmv2(self, tmp_path):
+        """Alpha is how much redder the photo is than the plate."""
+        return write_network(
+            tmp_path / "bgmv2.onnx",
+            {"src": (1, 3, None, None), "bgr": (1, 3, None, None)},
+            {"pha": (1, 1, None, None)},
+            [("Sub", ["src", "bgr"], ["gap"], {}), ("Conv", ["gap", "weights"], ["pha"], {})],
+            weights=np.array([1.0, 0, 0]).reshape(1, 3, 1, 1),
+        )
+
+    def test_it_goes_to_a_network_that_compares_with_it(self, bgmv2, tmp_path):
+        image, plate = np.full((9, 13, 3), 0.75, np.float32), np.full((9, 13, 3), 0.25, np.float32)
+        write_image(tmp_path / "plate.png", plate, bits=16)
+        for given in (plate, tmp_path / "plate.png"):
+            matte = wisp.cutout(image, model=f"bgmv2={bgmv2}", plate=given)
+            np.testing.assert_allclose(matte.alpha, 0.5, atol=0.01)
+        with pytest.raises(InputError, match="bgmv2: was given nothing beside the photo; plate is accepted"):
+            wisp.cutout(image, model=f"bgmv2={bgmv2}")
+
+    def test_it_goes_to_no_other(self):
+        image = np.full((9, 13, 3), 0.75, np.float32)
+        with pytest.raises(
+            InputError, match="plate: is for a network that compares with it; the model bgmv2"
+        ):
+            wisp.cutout(image, plate=image)
+        with pytest.raises(InputError, match="mask and plate: are both given"):
+            wisp.cutout(image, plate=image, mask=image[..., 0])
