@@ -148,8 +148,9 @@ def estimate(
     """
     peer = chosen_peer(model)
     if peer is not None:
-        guidance = {"trimap": trimap, "mask": mask, "plate": plate}
-        alpha = peer_alpha(peer, image, **guidance, device=device, precision=precision)
+        alpha = peer_alpha(
+            peer, image, trimap=trimap, mask=mask, plate=plate, device=device, precision=precision
+        )
         return Estimate(alpha, alpha if trimap is None else None, trimap)
     if plate is not None:
         raise InputError("plate", "is for a network that compares with it", "the model bgmv2 is accepted")
