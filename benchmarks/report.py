@@ -65,7 +65,7 @@ def main() -> int:
         RESULTS.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     example = arguments.out / "example-photos"
     compose_example(example)
-    run(example, arguments.out / "example", [*QUICK, "--pymatting", "none", *options[:2]])
+    run(example, arguments.out / "example", [*QUICK, *options[:2]])
     return look(arguments.out)
 
 

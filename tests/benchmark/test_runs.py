@@ -206,6 +206,16 @@ def test_a_photo_that_changed_is_measured_again(photos, networks, tmp_path, monk
     assert (benchmark.place(benchmark.systems[0]) / "log.jsonl").read_bytes() != before
 
 
+def test_what_cannot_be_scored_is_a_row_that_says_so(photos, networks, tmp_path, monkeypatch):
+    in_this_process(monkeypatch)
+    own = tmp_path / "own"
+    shutil.copytree(photos, own)
+    trimap = own / "trimap" / "d.png"
+    write_image(trimap, np.zeros((33, 80), np.float32), bits=8, overwrite=True)
+    benchmark = benchmark_of(own, tmp_path / "out", System("peer", "modnet", str(networks["modnet"])))
+    assert "d.png: has nothing unknown to score" in runs.run(benchmark)["systems"][0]["error"]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 def test_a_process_that_dies_is_told(photos, networks, tmp_path, monkeypatch):
     class Killed:

@@ -88,7 +88,7 @@ def run(
         figures where it failed. Rows are in the order of the systems, photos in the order of difficulty.
 
     Raises:
-        InputError: something in the output folder cannot be written, or a truth cannot be read.
+        InputError: something in the output folder cannot be written.
     """
     rows = []
     benchmark.out.mkdir(parents=True, exist_ok=True)
@@ -137,7 +137,10 @@ def _measured(benchmark: Benchmark, system: System, *, fresh: bool) -> dict[str,
         if failure:  # a report names no folders
             return {"error": failure.replace(system.file, Path(system.file).name) if system.file else failure}
         log = read_log(place)
-    scores = _scores(benchmark, place)
+    try:
+        scores = _scores(benchmark, place)
+    except InputError as error:  # a truth of another size, a trimap with nothing unknown
+        return {"error": str(error)}
     return _row(benchmark, log, scores)
 
 
