@@ -87,3 +87,56 @@ def test_wrong_usage(folders):
     ):
         assert type(run(*words).exception) is UsageError, words
     assert (truth / "hair.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.fixture
+def benchmark(folders):
+    """Two methods with one trimap, and a composited set of one picture, made of the same ramps."""
+    trimap = np.full((17, 24), 128 / 255, np.float32)
+    trimap[:, :2], trimap[:, -2:] = 0, 1
+    ramp = np.tile(np.linspace(0, 1, 24, dtype=np.float32), (17, 1))
+    pictures = {
+        "set/alpha/hair.png": ramp,
+        "set/trimap1/hair.png": trimap,
+        "set/trimaps/hair_0.png": trimap,
+        "methods/ours/trimap1/hair.png": ramp,
+        "methods/theirs/trimap1/hair.png": ramp**2,
+        "composites/hair_0.png": ramp**2,
+    }
+    for name, values in pictures.items():
+        (folders / name).parent.mkdir(parents=True, exist_ok=True)
+        write_image(folders / name, values, bits=8)
+    return folders
+
+
+def test_ranks_of_methods(benchmark):
+    words = (benchmark / "methods", benchmark / "set", "--protocol", "alphamatting")
+    result = run(*words, "--json", benchmark / "ranks.json")
+    assert result.exit_code == 0
+    content = json.loads((benchmark / "ranks.json").read_text(encoding="utf-8"))
+    assert content["ranks"]["sad"]["ours"] == {"overall": 1, "trimap1": 1}
+    assert content["methods"]["theirs"]["mean"]["sad"] > content["methods"]["ours"]["mean"]["sad"] == 0
+    for word in ("ours", "theirs", "rank", "grad", "conn"):
+        assert word in result.stdout
+
+
+def test_a_submission_needs_no_truth(benchmark):
+    out = benchmark / "submission"
+    words = (benchmark / "methods/ours", "--trimaps", benchmark / "set", "--submission", out)
+    result = run(*words, "--protocol", "alphamatting")
+    assert result.exit_code == 0
+    assert result.stderr == f"wisp: {out}: 1 alphas\n"
+    assert (out / "Trimap1/hair.png").is_file()
+    assert type(run(*words, "--protocol", "alphamatting").exception) is InputError
+    assert run(*words, "--protocol", "alphamatting", "--overwrite").exit_code == 0
+    assert type(run(*words).exception) is UsageError
+    assert type(run(benchmark / "methods/ours").exception) is UsageError
+
+
+def test_composites(benchmark):
+    words = (benchmark / "composites", benchmark / "set", "--protocol", "composition-1k", "--json", "-")
+    result = run(*words)
+    content = json.loads(result.stdout)
+    assert list(content["mean"]) == ["sad", "mse", "grad", "conn"]
+    assert (content["count"], content["region"]) == (1, "unknown")
+    assert "has 1 composites, the published set 1000" in result.stderr

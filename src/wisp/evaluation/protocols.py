@@ -21,6 +21,8 @@ PROTOCOLS: Final[dict[str, dict[str, Metric]]] = {
     "segmentation": {"bce": binary_cross_entropy, "accuracy": accuracy},
 }
 """What each protocol measures, by the names that reports use."""
+BENCHMARK: Final[dict[str, Metric]] = {"sad": sad, "mse": mse, "grad": grad, "conn": conn}
+"""What alphamatting.com and the tables on Composition-1k measure."""
 
 
 @dataclass(frozen=True)
@@ -120,15 +122,15 @@ def find_pairs(predictions: Path | str, truth: Path | str, *, trimaps: Path | st
     check_places(predictions, truth, trimaps=trimaps)
     if Path(truth).is_file():
         name = Path(truth).stem
-        trimap = None if trimaps is None else _partner(name, trimaps, _files(trimaps), "trimap")
+        trimap = None if trimaps is None else _partner(name, trimaps, files_of(trimaps), "trimap")
         return Pairing((Pair(name, Path(predictions), Path(truth), trimap),), ignored=0)
-    truths, predicted = _files(truth), _files(predictions)
-    drawn = {} if trimaps is None else _files(trimaps)
+    truths, predicted = files_of(truth), files_of(predictions)
+    drawn = {} if trimaps is None else files_of(trimaps)
     pairs = [
         Pair(
             name,
             _partner(name, predictions, predicted, "prediction"),
-            _only(files),
+            only(files),
             None if trimaps is None else _partner(name, trimaps, drawn, "trimap"),
         )
         for name, files in sorted(truths.items())
@@ -150,10 +152,16 @@ def score(
     Raises:
         InputError: see `evaluate`.
     """
-    metrics = check_protocol(protocol)
+    return score_by(check_protocol(protocol), pairing, scored=scored)
+
+
+def score_by(
+    metrics: Mapping[str, Metric], pairing: Pairing, *, scored: Callable[[], None] = lambda: None
+) -> Report:
+    """Score pairs by any metrics; otherwise as `score`."""
     images = {}
     for pair in pairing.pairs:
-        images[pair.name] = _score(pair, metrics)
+        images[pair.name] = score_pair(pair, metrics)
         scored()
     with_trimaps = any(pair.trimap is not None for pair in pairing.pairs)
     return Report("unknown" if with_trimaps else "whole", images, pairing.ignored)
@@ -178,12 +186,13 @@ def check_places(predictions: Path | str, truth: Path | str, *, trimaps: Path | 
         raise InputError(predictions, f"is {one} while {truth} is {other}", accepted)
     if trimaps is not None and Path(truth).is_dir() and not Path(trimaps).is_dir():
         raise InputError(trimaps, f"is a file while {truth} is a folder", "a folder of trimaps is accepted")
-    if Path(truth).is_dir() and not _files(truth):
+    if Path(truth).is_dir() and not files_of(truth):
         raise InputError(truth, "holds no images")
 
 
-def _score(pair: Pair, metrics: Mapping[str, Metric]) -> dict[str, float]:
-    truth, prediction = _read(pair.truth), _read(pair.prediction)
+def score_pair(pair: Pair, metrics: Mapping[str, Metric]) -> dict[str, float]:
+    """Metric → value of one prediction; `InputError` as in `evaluate`."""
+    truth, prediction = read_stored(pair.truth), read_stored(pair.prediction)
     check_same_size(str(pair.prediction), prediction, f"truth {pair.truth}", truth)
     region = None
     if pair.trimap is not None:
@@ -195,12 +204,12 @@ def _score(pair: Pair, metrics: Mapping[str, Metric]) -> dict[str, float]:
     return {name: metric(prediction, truth, region) for name, metric in metrics.items()}
 
 
-def _read(path: Path) -> Alpha:
+def read_stored(path: Path) -> Alpha:
     """The file's alpha channel if it has one, else its grey values, in multiples of 1/255."""
     return from_float(read_grey(path), 8).astype(np.float32) / np.float32(255)
 
 
-def _files(place: Path | str) -> dict[str, list[Path]]:
+def files_of(place: Path | str) -> dict[str, list[Path]]:
     """The image files of a folder but hidden ones, or the one file, by relative path without suffix."""
     root = Path(place)
     if root.is_file():
@@ -219,10 +228,11 @@ def _partner(name: str, place: Path | str, files: Mapping[str, list[Path]], kind
         return Path(place)
     if name not in files:
         raise InputError(name, f"has no {kind} in {place}", f"a file of that name, {name}.png, is accepted")
-    return _only(files[name])
+    return only(files[name])
 
 
-def _only(files: list[Path]) -> Path:
+def only(files: list[Path]) -> Path:
+    """The one file of a name; `InputError` where there are several."""
     if len(files) > 1:
         raise InputError(files[1], f"has the same name as {files[0].name}", "one file of a name is accepted")
     return files[0]
