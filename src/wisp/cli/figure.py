@@ -10,6 +10,7 @@ import typer
 
 from wisp.cli import options as o
 from wisp.cli.console import UsageError, progress, usage_errors
+from wisp.cli.figure_dim import dim_kinds_command, dim_sensitivity_command, dim_sheet_command
 
 if TYPE_CHECKING:
     from wisp.arrays import Image
@@ -187,6 +188,11 @@ def portrait_sensitivity_command(
     write_files({str(folder / name): content for name, content in files.items()}, overwrite=overwrite)
     if not quiet:
         typer.echo(f"tables: {folder / 'sensitivity.md'}", err=True)
+
+
+figure_app.command("dim-sheet")(dim_sheet_command)
+figure_app.command("dim-sensitivity")(dim_sensitivity_command)
+figure_app.command("dim-kinds")(dim_kinds_command)
 
 
 def _named(texts: Sequence[str]) -> dict[str, str]:

@@ -37,5 +37,17 @@ FIGURES: Final[Mapping[str, Figure]] = {
         "what background, exposure and the quality of the mask do to a subject's score",
         "Yaman et al. 2022, section 4.1 and Limitations",
     ),
+    "dim-sheet": Figure(
+        "photo, trimap, methods' alphas, truth, and the last method's on green",
+        "Xu et al. 2017, figures 1, 6 and 8",
+    ),
+    "dim-sensitivity": Figure(
+        "SAD with trimaps that lie ever farther from the subject, as a plot",
+        "Xu et al. 2017, figure 7",
+    ),
+    "dim-kinds": Figure(
+        "scores by what foregrounds are made of: hair, holes, semi-transparency",
+        "Xu et al. 2017, figure 8",
+    ),
 }
 """By name, as the command line takes it."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wisp.arrays import Image, Mask
+from wisp.arrays import Alpha, Image, Mask, Trimap
 from wisp.inference.sessions import Device, Precision
-from wisp.pipeline import Method, Result, run
+from wisp.pipeline import Method, Result, estimate, run
 
 
 @dataclass(frozen=True)
@@ -28,3 +28,15 @@ class Running:
             device=self.device,
             precision=self.precision,
         )
+
+    def alpha(self, image: Image, trimap: Trimap) -> Alpha:
+        """Alpha (H, W) of a photo (H, W, 3) from a trimap (H, W), without foreground colours."""
+        return estimate(
+            image,
+            self.method,
+            trimap,
+            None,
+            model=self.model,
+            device=self.device,
+            precision=self.precision,
+        ).alpha
