@@ -11,6 +11,7 @@ import typer
 from wisp.cli import options as o
 from wisp.cli.console import UsageError, progress, usage_errors
 from wisp.cli.figure_dim import dim_kinds_command, dim_sensitivity_command, dim_sheet_command
+from wisp.cli.figure_study import dim_study_command, dim_votes_command
 
 if TYPE_CHECKING:
     from wisp.arrays import Image
@@ -82,7 +83,7 @@ def portrait_green_command(
     from wisp.figures.running import Running
     from wisp.pipeline import check_method
 
-    systems = _named(beside or [])
+    systems = named_folders(beside or [])
     with usage_errors():
         colour_of(colour)
         for name in method or []:
@@ -193,9 +194,11 @@ def portrait_sensitivity_command(
 figure_app.command("dim-sheet")(dim_sheet_command)
 figure_app.command("dim-sensitivity")(dim_sensitivity_command)
 figure_app.command("dim-kinds")(dim_kinds_command)
+figure_app.command("dim-study")(dim_study_command)
+figure_app.command("dim-votes")(dim_votes_command)
 
 
-def _named(texts: Sequence[str]) -> dict[str, str]:
+def named_folders(texts: Sequence[str]) -> dict[str, str]:
     """What ``--beside`` gives: folders by the systems' names."""
     out: dict[str, str] = {}
     for text in texts:

@@ -49,5 +49,13 @@ FIGURES: Final[Mapping[str, Figure]] = {
         "scores by what foregrounds are made of: hair, holes, semi-transparency",
         "Xu et al. 2017, figure 8",
     ),
+    "dim-study": Figure(
+        "a page that asks people which of two methods' composites is better",
+        "Xu et al. 2017, section 5.3",
+    ),
+    "dim-votes": Figure(
+        "how often each method was preferred to each other",
+        "Xu et al. 2017, table 2",
+    ),
 }
 """By name, as the command line takes it."""

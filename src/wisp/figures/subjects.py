@@ -62,7 +62,7 @@ class Source:
         check_same_size(str(self.alpha or self.photo), alpha, f"photo {self.photo}", photo.image)
         if not alpha.any():
             raise InputError(self.alpha or self.photo, "shows no subject", "an alpha above 0 is accepted")
-        image, alpha = _shrunk(photo.image, longest), _shrunk(alpha, longest)
+        image, alpha = shrunk(photo.image, longest), shrunk(alpha, longest)
         if self.alpha is None:
             return Subject(self.name, alpha, image, None)
         return Subject(self.name, alpha, estimate_foreground(image, alpha), image)
@@ -92,7 +92,8 @@ def stored(image: Float) -> Float:
     return to_float(from_float(image))
 
 
-def _shrunk(values: Float, longest: int | None) -> Float:
+def shrunk(values: Float, longest: int | None) -> Float:
+    """A picture (H, W, …) whose longer side has at most `longest` pixels; None leaves it as it is."""
     height, width = values.shape[:2]
     if longest is None or max(height, width) <= longest:
         return values
