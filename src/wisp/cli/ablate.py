@@ -93,3 +93,57 @@ def ablate_portrait_command(
         report("no --segmenter: coarse masks are made of the true alphas")
     table = ablate(ablation, out, resume=resume, precision=precision, workers=workers, report=report)
     report(f"tables: {table}")
+
+
+@ablate_app.command("dim")
+def ablate_dim_command(
+    data: DataOption,
+    out: OutOption,
+    score: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="What is scored: a folder with image/ and alpha/.")
+    ],
+    trimaps: Annotated[
+        Path,
+        typer.Option(metavar="FOLDER", help="Its trimaps; a folder of FOLDER, or any other."),
+    ] = Path("trimap"),
+    images: ImagesOption = 800,
+    variants: VariantsOption = "",
+    names: NamesOption = None,
+    backgrounds: BackgroundsOption = None,
+    encoder_weights: EncoderOption = None,
+    licences: LicencesOption = "",
+    batch: Annotated[int, typer.Option(min=1, help="Samples a step.")] = 8,
+    size: SizeOption = None,
+    seed: SeedOption = 0,
+    resume: ResumeOption = False,
+    precision: PrecisionOption = "auto",
+    workers: WorkersOption = 1,
+    quiet: QuietOption = False,
+) -> None:
+    """Table 1 of Xu et al. 2017 on dim-mobile: losses, guided filter, refinement."""
+    try:
+        from wisp.training.ablation import ablate
+        from wisp.training.ablation.dim import CLIP, FILTERED, VARIANTS, DimAblationRecipe, dim_ablation
+        from wisp.training.ablation.portrait import short
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("training", "train") from error
+
+    check_options(precision, size)
+    recipe = DimAblationRecipe()
+    recipe = replace(recipe, schedule=replace(short(images, batch, seed), clip=CLIP))
+    if size is not None:
+        recipe = replace(recipe, synthesis=replace(recipe.synthesis, size=size))
+    chosen = [name.strip() for name in variants.split(",") if name.strip()]
+    cutouts, scenes, _, _ = photos_of(data, names, backgrounds, licences)
+    ablation = dim_ablation(
+        recipe,
+        cutouts,
+        scenes,
+        score,
+        score / trimaps if (score / trimaps).is_dir() else trimaps,
+        variants=chosen or [*VARIANTS, FILTERED],
+        encoder_weights=weights_of(encoder_weights),
+    )
+    report = say_nothing if quiet else tell
+    table = ablate(ablation, out, resume=resume, precision=precision, workers=workers, report=report)
+    report(f"tables: {table}")

@@ -17,7 +17,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -74,6 +74,19 @@ class Trial(Task, Protocol):
 
 
 @dataclass(frozen=True)
+class Derived:
+    """A variant that needs no training of its own: another's network, put to use in another way.
+
+    Attributes:
+        of: the name of that variant.
+        build: makes what measures it, with a network of the same form.
+    """
+
+    of: str
+    build: Callable[[], Trial]
+
+
+@dataclass(frozen=True)
 class Ablation:
     """What is compared.
 
@@ -84,6 +97,7 @@ class Ablation:
         settings: what all share, as JSON can hold it.
         scored: what the pictures are, for the heading.
         groups: which person or thing a held-out picture shows, by the picture's name.
+        derived: variants without a training of their own, by name.
     """
 
     trials: Mapping[str, Callable[[], Trial]]
@@ -92,6 +106,12 @@ class Ablation:
     settings: Mapping[str, Any]
     scored: str
     groups: Mapping[str, str]
+    derived: Mapping[str, Derived] = field(default_factory=dict)
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """Names of all variants, those that are trained first."""
+        return (*self.trials, *self.derived)
 
 
 def ablate(
@@ -135,6 +155,15 @@ def ablate(
         _write(out / f"{name}.json", _json(found))
         (out / name / "checkpoint.pt").unlink(missing_ok=True)  # four times the weights, of no more use
         _write_tables(ablation, out)
+    for name, derived in ablation.derived.items():
+        trained = out / f"{derived.of}.json"
+        if not trained.is_file() or (out / f"{name}.json").is_file():
+            continue
+        found = json.loads(trained.read_text(encoding="utf-8"))
+        if "failed" not in found:
+            trial = derived.build()
+            found = _measure(trial, next(iter(trial.networks.values())), out / derived.of / "best.pt")
+        _write(out / f"{name}.json", _json(found))
     return _write_tables(ablation, out)
 
 
@@ -167,6 +196,11 @@ def _run(
     except FloatingPointError as error:
         report(f"{folder.name}: failed, {error}")
         return {"failed": str(error)}
+    return _measure(trial, bare, best)
+
+
+def _measure(trial: Trial, bare: nn.Module, best: Path) -> dict[str, Any]:
+    """Scores of a network with the weights that a training ended with."""
     bare.load_state_dict(read_checkpoint(best, "best.pt of this run is accepted")["network"])
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return trial.measure(bare.to(device).eval(), device).to_dict()
@@ -174,7 +208,7 @@ def _run(
 
 def _write_tables(ablation: Ablation, out: Path) -> Path:
     """``ablation.json`` and ``ablation.md`` from the variants that are done."""
-    files = {name: out / f"{name}.json" for name in ablation.trials}
+    files = {name: out / f"{name}.json" for name in ablation.variants}
     done = {
         name: json.loads(path.read_text(encoding="utf-8")) for name, path in files.items() if path.is_file()
     }

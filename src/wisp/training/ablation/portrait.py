@@ -295,11 +295,12 @@ def _settings(
         "network": "portrait",
         "recipe": shared,
         **{name: len(items) for name, items in data.items()},
-        **{name: None if path is None else _sha256(path) for name, path in files.items()},
+        **{name: None if path is None else sha256(path) for name, path in files.items()},
     }
 
 
-def _sha256(name_or_file: str | Path) -> str:
+def sha256(name_or_file: str | Path) -> str:
+    """Of the content of a file, or of a shipped network by its name, in hexadecimal."""
     known = MODELS.get(str(name_or_file))
     with (known.path if known else Path(name_or_file)).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
