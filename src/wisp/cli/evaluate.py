@@ -207,7 +207,7 @@ def _print_ranking(ranking: Ranking) -> None:
     for metric in ranking.metrics:
         header, rows = ranking.rows(metric)
         table = Table(caption=f"{metric}: {ranking.count} photos with trimap, region: unknown")
-        table.add_column(header[0], overflow="fold")
+        table.add_column(header[0], no_wrap=True)
         for name in header[1:]:
             table.add_column(name, justify="right")
         for row in rows:
