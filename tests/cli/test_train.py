@@ -86,6 +86,11 @@ def test_dim_trains_and_resumes(folder, capsys):
     assert main([*words, "--resume"]) == 0
     assert main(words) == 1
     assert "exists already" in capsys.readouterr().err
+    assert main([*words, "--resume", "--laplacian", "0.2", "--random-background"]) == 1  # another recipe
+    error = capsys.readouterr().err
+    assert "belongs to another recipe" in error
+    assert '"laplacian": 0.2' in error
+    assert '"background": "random"' in error
 
 
 @pytest.mark.parametrize(

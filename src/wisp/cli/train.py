@@ -208,6 +208,16 @@ def train_dim_command(
         float | None,
         typer.Option(min=0, max=1, help="Share of procedural foregrounds [default: the recipe's]."),
     ] = None,
+    laplacian: Annotated[
+        float | None,
+        typer.Option(min=0, help="Weight of the Laplacian-pyramid loss [default: the recipe's]."),
+    ] = None,
+    random_background: Annotated[
+        bool,
+        typer.Option(
+            "--random-background", help="Compose with random backgrounds in the loss, not the true ones."
+        ),
+    ] = False,
     licences: LicencesOption = "",
     steps: StepsOption = None,
     batch: BatchOption = None,
@@ -235,6 +245,10 @@ def train_dim_command(
     recipe = _adapted(recipes[recipe_name], seed=seed, steps=steps, batch=batch, size=size)
     if procedural is not None:
         recipe = replace(recipe, synthesis=replace(recipe.synthesis, procedural=procedural))
+    if laplacian is not None:
+        recipe = replace(recipe, coefficients=replace(recipe.coefficients, laplacian=laplacian))
+    if random_background:
+        recipe = replace(recipe, coefficients=replace(recipe.coefficients, background="random"))
     photos = photos_of(data, names, backgrounds, licences)
     task = DimTask(recipe, *photos, encoder_weights=weights_of(encoder_weights), start=start)
     if not quiet:

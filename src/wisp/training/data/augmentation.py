@@ -94,11 +94,18 @@ def recolour(image: Float, rng: np.random.Generator, look: Appearance) -> Float:
     gamma = _factor(rng, look.gamma)
     saturation = 0.0 if rng.random() < look.grey else _factor(rng, look.saturation)
     pivot = float(image.mean())
-    out = np.clip((image - pivot) * np.float32(contrast) + pivot, 0, 1)
-    out = np.clip(out ** np.float32(gamma) * gains.astype(np.float32), 0, 1)
-    grey = out @ np.array([0.299, 0.587, 0.114], np.float32)
-    tinted: Float = grey[..., None] + (out - grey[..., None]) * np.float32(saturation)
-    return np.clip(tinted, 0, 1)
+    out: Float = image - np.float32(pivot)  # the rest in place: fresh memory costs as much as the arithmetic
+    out *= np.float32(contrast)
+    out += np.float32(pivot)
+    np.clip(out, 0, 1, out=out)
+    np.power(out, np.float32(gamma), out=out)
+    out *= gains.astype(np.float32)
+    np.clip(out, 0, 1, out=out)
+    grey = (out @ np.array([0.299, 0.587, 0.114], np.float32))[..., None]
+    out -= grey
+    out *= np.float32(saturation)
+    out += grey
+    return np.clip(out, 0, 1, out=out)
 
 
 def soften(image: Float, rng: np.random.Generator, look: Appearance) -> Float:
@@ -118,7 +125,9 @@ def degrade(image: Float, rng: np.random.Generator, look: Appearance) -> Bytes:
         noise = rng.standard_normal(image.shape, dtype=np.float32)
         if rng.random() < 0.5:
             noise = ndimage.uniform_filter(noise, (2, 2, 0)) * np.float32(2)
-        image = image + noise * np.float32(deviation)
+        noise *= np.float32(deviation)
+        noise += image
+        image = noise
     stored = from_float(image)
     chance, lowest = look.jpeg
     if rng.random() < chance:
