@@ -26,7 +26,13 @@ from wisp.cli.extract import extract_command
 from wisp.cli.figure import figure_app
 from wisp.cli.models import models_app
 from wisp.cli.replace import replace_command
-from wisp.cli.train import train_dim_command, train_portrait_command, train_segmenter_command
+from wisp.cli.train import (
+    train_dim_command,
+    train_portrait_command,
+    train_segmenter_command,
+    train_unet_command,
+    train_unet_simple_command,
+)
 from wisp.cli.trimap import trimap_command
 from wisp.cli.video import video_command
 from wisp.errors import InputError, WispError
@@ -70,6 +76,8 @@ app.command("extract")(extract_command)
 train_app.command("segmenter")(train_segmenter_command)
 train_app.command("portrait")(train_portrait_command)
 train_app.command("dim")(train_dim_command)
+train_app.command("unet")(train_unet_command)
+train_app.command("unet-simple")(train_unet_simple_command)
 app.add_typer(train_app, name="train")
 app.add_typer(ablate_app, name="ablate")
 app.add_typer(figure_app, name="figure")

@@ -10,8 +10,10 @@ import typer
 
 from wisp.cli.train import (
     BackgroundsOption,
+    BatchOption,
     DataOption,
     EncoderOption,
+    LetterboxOption,
     LicencesOption,
     NamesOption,
     PrecisionOption,
@@ -19,7 +21,10 @@ from wisp.cli.train import (
     SeedOption,
     SegmenterOption,
     SizeOption,
+    StepsOption,
+    WidthOption,
     WorkersOption,
+    adapted,
     check_options,
     photos_of,
     say_nothing,
@@ -145,5 +150,56 @@ def ablate_dim_command(
         encoder_weights=weights_of(encoder_weights),
     )
     report = say_nothing if quiet else tell
+    table = ablate(ablation, out, resume=resume, precision=precision, workers=workers, report=report)
+    report(f"tables: {table}")
+
+
+@ablate_app.command("unet")
+def ablate_unet_command(
+    data: DataOption,
+    out: OutOption,
+    photos: Annotated[int, typer.Option(min=2, help="Photos to train on.")] = 100,
+    general: Annotated[
+        Path | None,
+        typer.Option(help="Photos to pre-train on, such as Pascal VOC [default: procedural composites]."),
+    ] = None,
+    steps: StepsOption = None,
+    general_steps: Annotated[int, typer.Option(min=1, help="Steps of the first pre-training.")] = 1250,
+    people_steps: Annotated[int, typer.Option(min=1, help="Steps of the second.")] = 2500,
+    width: WidthOption = 64,
+    letterbox: LetterboxOption = False,
+    names: NamesOption = None,
+    backgrounds: BackgroundsOption = None,
+    encoder_weights: EncoderOption = None,
+    licences: LicencesOption = "",
+    batch: BatchOption = None,
+    size: SizeOption = None,
+    seed: SeedOption = 0,
+    resume: ResumeOption = False,
+    precision: PrecisionOption = "auto",
+    workers: WorkersOption = 1,
+    quiet: QuietOption = False,
+) -> None:
+    """Tables 1 and 2 of the report "Background Image Matting": freezing, pre-training, and DeepLab beside."""
+    try:
+        from wisp.training.ablation import ablate
+        from wisp.training.ablation.unet import UNetAblation, unet_ablation
+        from wisp.training.data import layouts
+        from wisp.training.recipes.unet import UNetRecipe
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("training", "train") from error
+
+    check_options(precision, size)
+    recipe = adapted(replace(UNetRecipe(), width=width), seed=seed, steps=steps, batch=batch, size=size)
+    recipe = replace(recipe, synthesis=replace(recipe.synthesis, letterbox=letterbox))
+    report = say_nothing if quiet else tell
+    shared = UNetAblation(photos, general_steps, people_steps, recipe=recipe)
+    ablation = unet_ablation(
+        shared,
+        *photos_of(data, names, backgrounds, licences),
+        out,
+        general=() if general is None else layouts.read_folder(general, "train").entries,
+        encoder_weights=weights_of(encoder_weights),
+    )
     table = ablate(ablation, out, resume=resume, precision=precision, workers=workers, report=report)
     report(f"tables: {table}")

@@ -12,6 +12,7 @@ from wisp.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
     from wisp.training.data.datasets import Entry
+    from wisp.training.data.plain import Fitting
     from wisp.training.data.synthesis import Synthesis
     from wisp.training.data.trimap_samples import Cropping
     from wisp.training.loop import Schedule, Task
@@ -72,6 +73,15 @@ SizeOption = Annotated[
     int | None,
     typer.Option(min=64, help="Side of the samples, a multiple of 32 [default: the recipe's]."),
 ]
+PhotosOption = Annotated[
+    int | None,
+    typer.Option(min=1, help="Only so many photos, drawn at random [default: all]."),
+]
+LetterboxOption = Annotated[
+    bool, typer.Option("--letterbox", help="Keep photos' proportions instead of stretching them to a square.")
+]
+WidthOption = Annotated[int, typer.Option(min=2, help="Filters of the first level.")]
+RateOption = Annotated[float, typer.Option(min=1e-7, max=1, help="Adam's learning rate.")]
 SeedOption = Annotated[int, typer.Option(help="Seed of everything random.")]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on from OUT's checkpoint.")]
 PrecisionOption = Annotated[str, typer.Option(help="auto, bf16 or fp32.")]
@@ -87,7 +97,7 @@ class _Recipe(Protocol):
     @property
     def schedule(self) -> Schedule: ...
     @property
-    def synthesis(self) -> Synthesis | Cropping: ...
+    def synthesis(self) -> Synthesis | Cropping | Fitting: ...
 
 
 R = TypeVar("R", bound=_Recipe)
@@ -117,7 +127,7 @@ def train_segmenter_command(
         raise MissingExtraError("training", "train") from error
 
     check_options(precision, size)
-    recipe = _adapted(SegmenterRecipe(), seed=seed, steps=steps, batch=batch, size=size)
+    recipe = adapted(SegmenterRecipe(), seed=seed, steps=steps, batch=batch, size=size)
     photos = photos_of(data, names, backgrounds, licences)
     task = SegmenterTask(recipe, *photos, weights_of(encoder_weights), start)
     _fit(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
@@ -173,7 +183,7 @@ def train_portrait_command(
     }
     if recipe_name not in recipes:
         raise InputError("--recipe", f"is {recipe_name}", f"{' and '.join(recipes)} are accepted")
-    recipe = _adapted(recipes[recipe_name], seed=seed, steps=steps, batch=batch, size=size)
+    recipe = adapted(recipes[recipe_name], seed=seed, steps=steps, batch=batch, size=size)
     if adversarial_from is not None:
         recipe = replace(recipe, adversarial_from=adversarial_from)
     task = PortraitTask(
@@ -242,7 +252,7 @@ def train_dim_command(
     }
     if recipe_name not in recipes:
         raise InputError("--recipe", f"is {recipe_name}", f"{' and '.join(recipes)} are accepted")
-    recipe = _adapted(recipes[recipe_name], seed=seed, steps=steps, batch=batch, size=size)
+    recipe = adapted(recipes[recipe_name], seed=seed, steps=steps, batch=batch, size=size)
     if procedural is not None:
         recipe = replace(recipe, synthesis=replace(recipe.synthesis, procedural=procedural))
     if laplacian is not None:
@@ -257,6 +267,111 @@ def train_dim_command(
     _fit(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
 
 
+FreezeOption = Annotated[
+    str,
+    typer.Option(help="What keeps its weights: none, first, first-two (layers) or all-but-last."),
+]
+
+
+def train_unet_command(
+    data: DataOption,
+    out: OutOption,
+    start: StartOption = None,
+    freeze: FreezeOption = "none",
+    general: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="Share of samples that are procedural things of any kind on backgrounds."
+        ),
+    ] = 0.0,
+    photos: PhotosOption = None,
+    letterbox: LetterboxOption = False,
+    width: WidthOption = 64,
+    rate: RateOption = 1e-3,
+    names: NamesOption = None,
+    backgrounds: BackgroundsOption = None,
+    licences: LicencesOption = "",
+    steps: StepsOption = None,
+    batch: BatchOption = None,
+    size: SizeOption = None,
+    seed: SeedOption = 0,
+    resume: ResumeOption = False,
+    precision: PrecisionOption = "auto",
+    workers: WorkersOption = 1,
+    quiet: QuietOption = False,
+) -> None:
+    """Train the standard U-Net of the report "Background Image Matting", from scratch or from --start."""
+    _train_unet("unet", **locals())
+
+
+def train_unet_simple_command(
+    data: DataOption,
+    out: OutOption,
+    start: StartOption = None,
+    photos: PhotosOption = None,
+    letterbox: LetterboxOption = False,
+    width: WidthOption = 64,
+    rate: RateOption = 1e-3,
+    names: NamesOption = None,
+    backgrounds: BackgroundsOption = None,
+    licences: LicencesOption = "",
+    steps: StepsOption = None,
+    batch: BatchOption = None,
+    size: SizeOption = None,
+    seed: SeedOption = 0,
+    resume: ResumeOption = False,
+    precision: PrecisionOption = "auto",
+    workers: WorkersOption = 1,
+    quiet: QuietOption = False,
+) -> None:
+    """Train the simplified U-Net of one level of the report "Background Image Matting"."""
+    _train_unet("unet-simple", freeze="none", general=0.0, **locals())
+
+
+def _train_unet(
+    network: str,
+    *,
+    data: list[Path],
+    out: Path,
+    start: str | None,
+    freeze: str,
+    general: float,
+    photos: int | None,
+    letterbox: bool,
+    width: int,
+    rate: float,
+    names: Path | None,
+    backgrounds: Path | None,
+    licences: str,
+    steps: int | None,
+    batch: int | None,
+    size: int | None,
+    seed: int,
+    resume: bool,
+    precision: str,
+    workers: int,
+    quiet: bool,
+) -> None:
+    try:
+        from wisp.training.data.datasets import some
+        from wisp.training.recipes.unet import SIMPLE_RECIPE, UNetRecipe, UNetTask
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("training", "train") from error
+
+    check_options(precision, size)
+    base = UNetRecipe() if network == "unet" else SIMPLE_RECIPE
+    recipe = adapted(
+        replace(base, width=width, rate=rate, freeze=freeze), seed=seed, steps=steps, batch=batch, size=size
+    )
+    recipe = replace(recipe, synthesis=replace(recipe.synthesis, letterbox=letterbox, general=general))
+    kept, scenes, held_out, held_out_scenes = photos_of(
+        data, names, backgrounds, licences, scenes_needed=general > 0
+    )
+    kept = kept if photos is None else some(kept, photos, seed)
+    task = UNetTask(recipe, kept, scenes, held_out, held_out_scenes, start)
+    _fit(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
+
+
 def check_options(precision: str, size: int | None) -> None:
     """Raise `InputError` for a ``--precision`` or a ``--size`` that no recipe can have."""
     if precision not in ("auto", "bf16", "fp32"):
@@ -265,7 +380,7 @@ def check_options(precision: str, size: int | None) -> None:
         raise InputError("--size", f"is {size}", "a multiple of 32 is accepted")
 
 
-def _adapted(recipe: R, *, seed: int, steps: int | None, batch: int | None, size: int | None) -> R:
+def adapted(recipe: R, *, seed: int, steps: int | None, batch: int | None, size: int | None) -> R:
     """A recipe with what the command line says otherwise."""
     schedule = replace(
         recipe.schedule,
@@ -273,19 +388,30 @@ def _adapted(recipe: R, *, seed: int, steps: int | None, batch: int | None, size
         steps=steps or recipe.schedule.steps,
         batch=batch or recipe.schedule.batch,
     )
-    synthesis = replace(recipe.synthesis, size=size or recipe.synthesis.size)
+    synthesis = recipe.synthesis if size is None else replace(recipe.synthesis, size=size)
     return replace(recipe, schedule=schedule, synthesis=synthesis)
 
 
 def photos_of(
-    data: list[Path], names: Path | None, backgrounds: Path | None, licences: str
+    data: list[Path],
+    names: Path | None,
+    backgrounds: Path | None,
+    licences: str,
+    *,
+    scenes_needed: bool = True,
 ) -> tuple[list[Entry], list[Path], list[Entry], list[Path]]:
-    """People and scenes to train on, people and scenes held out."""
+    """People and scenes to train on, people and scenes held out.
+
+    Where scenes are not needed and no folder is named, there may be none.
+    """
     from wisp.training.data import datasets, layouts
 
     allowed = [text.strip() for text in licences.split(",") if text.strip()]
     people, held_out = layouts.split_folders(data, allowed, names)
-    scenes, held_out_scenes = datasets.hold_out(datasets.backgrounds(backgrounds or data[0] / "backgrounds"))
+    folder = backgrounds or data[0] / "backgrounds"
+    if backgrounds is None and not scenes_needed and not folder.is_dir():
+        return people, [], held_out, []
+    scenes, held_out_scenes = datasets.hold_out(datasets.backgrounds(folder))
     return people, scenes, held_out, held_out_scenes
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import cast
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, cast
 
 import torch
 from torch import Tensor, nn
+
+from wisp.errors import InputError
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
@@ -36,6 +39,84 @@ def unfreeze(module: nn.Module) -> None:
         if isinstance(child, _Frozen):
             child.__class__ = type(child).__mro__[2]
     module.train()
+
+
+LEVELS: Final = ("none", "first", "first-two", "all-but-last")
+"""How much of a network `freeze_parts` freezes."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The modules of a network that levels of freezing name, by their paths.
+
+    Attributes:
+        first: what sees the inputs first, up to the first change of resolution.
+        second: what follows, up to the next.
+        last: what makes the output.
+    """
+
+    first: Sequence[str]
+    second: Sequence[str]
+    last: Sequence[str]
+
+
+PARTS: Final[Mapping[str, Parts]] = {
+    "unet": Parts(("down.0",), ("down.1",), ("head",)),
+    "unet-simple": Parts(("down",), ("up",), ("head",)),
+    "segmenter": Parts(
+        ("encoder.features.0", "encoder.features.1"),
+        ("encoder.features.2", "encoder.features.3"),
+        ("head",),
+    ),
+    "portrait": Parts(
+        (
+            "generator.content.stem",
+            "generator.content.encoder.features.0",
+            "generator.content.encoder.features.1",
+            "generator.segmentation.stem",
+            "generator.segmentation.blocks.0",
+        ),
+        (
+            "generator.content.encoder.features.2",
+            "generator.content.encoder.features.3",
+            "generator.segmentation.blocks.1",
+        ),
+        ("generator.decoder.head", "refinement.network.head"),
+    ),
+}
+"""By the networks' keys in `wisp.training.recipes.NETWORKS`."""
+
+
+def freeze_parts(network: nn.Module, name: str, level: str) -> None:
+    """Freeze parts of a network that is trained on, as transfer learning does.
+
+    Li, Miao, Hu, Cao, Jin, "Background Image Matting", table 1, which freezes layers of a U-Net: a layer is
+    read as everything at one resolution.
+
+    Args:
+        network: the bare network.
+        name: its key in `PARTS`.
+        level: ``none``; ``first``; ``first-two``; or ``all-but-last``, which leaves the layer that makes the
+            output.
+
+    Raises:
+        InputError: another level, or no known parts.
+    """
+    if level not in LEVELS:
+        raise InputError("--freeze", f"is {level}", f"{', '.join(LEVELS)} are accepted")
+    if level == "none":
+        return
+    if name not in PARTS:
+        raise InputError("--freeze", f"is {level}, but {name} has no known parts", "none is accepted")
+    parts = PARTS[name]
+    if level == "all-but-last":
+        kept = {id(module) for path in parts.last for module in network.get_submodule(path).modules()}
+        for module in network.modules():
+            if id(module) not in kept and not any(True for _ in module.children()):
+                freeze(module)
+        return
+    for path in (*parts.first, *(parts.second if level == "first-two" else ())):
+        freeze(network.get_submodule(path))
 
 
 def freeze_batch_norm(module: nn.Module) -> None:

@@ -97,6 +97,7 @@ class Schedule:
         validate_every: steps between validations; the last step is always one.
         checkpoint_every: steps between checkpoints.
         seed: of samples, weights and dropout.
+        patience: stop once so many validations in a row were no better than the best before; never when None.
     """
 
     steps: int
@@ -108,6 +109,7 @@ class Schedule:
     validate_every: int = 200
     checkpoint_every: int = 100
     seed: int = 0
+    patience: int | None = None
 
     def rate(self, step: int) -> float:
         """The learning rate at `step` as a share of its first value."""
@@ -183,6 +185,7 @@ def fit(
             history.append({"step": run.step, **{f"loss/{name}": value for name, value in terms.items()}})
             totals, since = {}, 0
         last = run.step == schedule.steps
+        stopped = False
         if run.step % schedule.validate_every == 0 or last:
             result = task.validate(run.averaged, accelerator.device)
             scores = {f"score/{name}": value for name, value in result.scores.items()}
@@ -191,11 +194,15 @@ def fit(
             if accelerator.is_main_process:
                 pictures.write_png(out / f"sheet-{run.step:07d}.png", result.sheet)
                 pictures.write_curves(out / "curves.png", history)
-                if run.beats(result.scores[task.score]):
-                    run.save_best(out / "best.pt")
-        if (run.step % schedule.checkpoint_every == 0 or last) and accelerator.is_main_process:
+            if run.beats(result.scores[task.score]) and accelerator.is_main_process:
+                run.save_best(out / "best.pt")
+            stopped = schedule.patience is not None and run.waited >= schedule.patience
+        if (run.step % schedule.checkpoint_every == 0 or last or stopped) and accelerator.is_main_process:
             run.save(checkpoint, history)
             _replace(out / "history.json", json.dumps(history, indent=1).encode())
+        if stopped:
+            report(f"stopped at step {run.step}: {run.waited} validations in a row were no better")
+            break
     accelerator.end_training()
     return out / "best.pt"
 
@@ -234,6 +241,7 @@ class _Run:
         self.averaged = copy.deepcopy(self.bare[self.main]).eval().requires_grad_(False)
         self.step = 0
         self.best = math.inf
+        self.waited = 0
 
     def take_step(self, batch: Batch) -> dict[str, float]:
         """One step of every phase that is due; returns the terms as numbers."""
@@ -274,10 +282,11 @@ class _Run:
                 average.copy_(present[name])
 
     def beats(self, score: float) -> bool:
-        """Whether `score` is the lowest so far; remembers it if so."""
+        """Whether `score` is the lowest so far; remembers it if so, and counts how many were not."""
         if score >= self.best:
+            self.waited += 1
             return False
-        self.best = score
+        self.best, self.waited = score, 0
         return True
 
     def save_best(self, path: Path) -> None:
@@ -292,6 +301,7 @@ class _Run:
                 "recipe": _recipe(self.task),
                 "step": self.step,
                 "best": self.best,
+                "waited": self.waited,
                 "networks": {name: network.state_dict() for name, network in self.bare.items()},
                 "averaged": self.averaged.state_dict(),
                 "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
@@ -303,7 +313,7 @@ class _Run:
     def load(self, path: Path) -> list[dict[str, float]]:
         """Restore what `save` wrote; returns the history."""
         state = read_checkpoint(path, "checkpoint.pt of this run is accepted")
-        if state["recipe"] != _recipe(self.task):
+        if _told(state["recipe"]) != _told(_recipe(self.task)):
             raise InputError(path, "belongs to another recipe", f"{state['recipe']} is accepted")
         for name, network in self.bare.items():
             network.load_state_dict(state["networks"][name])
@@ -312,6 +322,7 @@ class _Run:
         for name, optimiser in self.optimisers.items():
             optimiser.load_state_dict(state["optimisers"][name])
         self.step, self.best = int(state["step"]), float(state["best"])
+        self.waited = int(state.get("waited", 0))
         history: list[dict[str, float]] = state["history"]
         return history
 
@@ -331,6 +342,17 @@ def _share(tensors: tuple[Tensor, ...], accelerator: Accelerator) -> tuple[Tenso
 
 def _recipe(task: Task) -> str:
     return json.dumps(asdict(task.recipe), sort_keys=True)
+
+
+def _told(recipe: str) -> Any:
+    """A recipe without what is off: an earlier one may not know of it."""
+
+    def strip(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: strip(inner) for key, inner in value.items() if inner is not None}
+        return value
+
+    return strip(json.loads(recipe))
 
 
 def _save(state: Mapping[str, Any], path: Path) -> None:

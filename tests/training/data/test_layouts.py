@@ -7,7 +7,7 @@ import pytest
 
 import data_trees as trees
 from wisp.errors import InputError
-from wisp.training.data import layouts
+from wisp.training.data import layouts, vips
 
 
 def names(collection):
@@ -215,3 +215,28 @@ def test_backgrounds_beside_cut_outs_are_none_of_them(tmp_path):
     folder = trees.photomatte85(tmp_path)
     trees.write(folder / "backgrounds/a.png", trees.colours((5, 4), 0))
     assert names(layouts.read_folder(folder)) == ["0", "1", "2"]
+
+
+def test_pascal_voc_is_read_by_its_lists(tmp_path):
+    """Every class but the background is the subject; the painted borders of things are not trusted."""
+    root = tmp_path / "VOCdevkit/VOC2012"
+    for part in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
+        (root / part).mkdir(parents=True)
+    painted = np.zeros((8, 8, 3), np.uint8)
+    painted[2:6, 2:6] = (128, 0, 0)
+    painted[2:6, 6] = (224, 224, 192)
+    for name in ("a", "b", "c"):
+        vips.as_image(np.full((8, 8, 3), 90, np.uint8)).write_to_file(str(root / f"JPEGImages/{name}.jpg"))
+        vips.as_image(painted).pngsave(str(root / f"SegmentationClass/{name}.png"), palette=True)
+    (root / "ImageSets/Segmentation/train.txt").write_text("a\nb\n")
+    (root / "ImageSets/Segmentation/val.txt").write_text("c\n")
+    kept, held_out = layouts.split_folders([tmp_path / "VOCdevkit"])
+    assert ([e.name for e in kept], [e.name for e in held_out]) == (["a", "b"], ["c"])
+    photo = kept[0].load()
+    assert (photo.alpha == 255).sum() == 16
+    assert (photo.alpha[2:6, 2:6] == 255).all()
+    assert (photo.weight == 0).sum() == 4
+    assert (photo.weight[2:6, 6] == 0).all()
+    (root / "JPEGImages/c.jpg").unlink()
+    with pytest.raises(InputError, match=r"c\.jpg: does not exist; .*val\.txt names it"):
+        layouts.split_folders([tmp_path / "VOCdevkit"])

@@ -49,12 +49,13 @@ class Row:
     Attributes:
         case: as the table words it.
         variant: the variant that answers it; several lines may share one.
-        published: the paper's MSE ×10³, None where the line is not the paper's.
+        published: the paper's own values of the first columns, in their units; None where the line is not the
+            paper's.
     """
 
     case: str
     variant: str
-    published: float | None = None
+    published: float | tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,8 @@ class Ablation:
         scored: what the pictures are, for the heading.
         groups: which person or thing a held-out picture shows, by the picture's name.
         derived: variants without a training of their own, by name.
+        columns: metric, its heading, and the factor it is shown with; the first one is compared with the
+            reference's.
     """
 
     trials: Mapping[str, Callable[[], Trial]]
@@ -107,6 +110,7 @@ class Ablation:
     scored: str
     groups: Mapping[str, str]
     derived: Mapping[str, Derived] = field(default_factory=dict)
+    columns: Sequence[tuple[str, str, float]] = COLUMNS
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -219,7 +223,7 @@ def _write_tables(ablation: Ablation, out: Path) -> Path:
         "scored": ablation.scored,
         "reference": ablation.reference,
         "variants": done,
-        "mse_differences": differences,
+        f"{ablation.columns[0][0]}_differences": differences,
         "tables": tables,
     }
     text = _as_markdown(ablation, done, differences)
@@ -230,7 +234,8 @@ def _write_tables(ablation: Ablation, out: Path) -> Path:
 
 
 def _differences(ablation: Ablation, done: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-    """How much higher each variant's MSE is than the reference's, with its 95 % interval over subjects."""
+    """How much higher each variant's first score is than the reference's, with its 95 % interval."""
+    first = ablation.columns[0][0]
     base = done.get(ablation.reference, {}).get("images")
     groups = [ablation.groups[name] for name in base or ()]
     if not base or len(set(groups)) < 2:
@@ -239,8 +244,8 @@ def _differences(ablation: Ablation, done: Mapping[str, Any]) -> dict[str, dict[
     for name, result in done.items():
         if name == ablation.reference or "images" not in result:
             continue
-        mine = [result["images"][image]["mse"] for image in base]
-        theirs = [values["mse"] for values in base.values()]
+        mine = [result["images"][image][first] for image in base]
+        theirs = [values[first] for values in base.values()]
         found[name] = vars(paired_bootstrap(mine, theirs, groups, seed=0))
     return found
 
@@ -248,28 +253,48 @@ def _differences(ablation: Ablation, done: Mapping[str, Any]) -> dict[str, dict[
 def _as_markdown(
     ablation: Ablation, done: Mapping[str, Any], differences: Mapping[str, Mapping[str, float]]
 ) -> str:
-    header = ["case", "MSE ×10³, published", *(heading for _, heading, _ in COLUMNS)]
-    header.append(f"MSE ×10³ less that of {ablation.reference} [95 %]")
+    columns = ablation.columns
     parts = [f"Scored on {ablation.scored}."]
     for table in ablation.tables:
+        published = [_published(row) for row in table.rows]
+        told = max(map(len, published), default=0)
+        header = ["case", *(f"{heading}, published" for _, heading, _ in columns[:told])]
+        header += [heading for _, heading, _ in columns]
+        header.append(f"{columns[0][1]} less that of {ablation.reference} [95 %]")
         rows = []
-        for row in table.rows:
-            published = "" if row.published is None else f"{row.published:.2f}"
-            rows.append([row.case, published, *_cells(done.get(row.variant), differences.get(row.variant))])
+        for row, values in zip(table.rows, published, strict=True):
+            theirs = [*values, *[""] * (told - len(values))]
+            mine = _cells(columns, done.get(row.variant), differences.get(row.variant))
+            rows.append([row.case, *theirs, *mine])
         parts.append(f"**{table.title}**\n\n{markdown(header, rows)}".rstrip())
     return "\n\n".join(parts) + "\n"
 
 
-def _cells(result: Mapping[str, Any] | None, difference: Mapping[str, float] | None) -> list[str]:
+def _published(row: Row) -> list[str]:
+    """The paper's values as cells; a lone one has two digits behind its point."""
+    if row.published is None:
+        return []
+    if isinstance(row.published, tuple):
+        return [f"{value:g}" for value in row.published]
+    return [f"{row.published:.2f}"]
+
+
+def _cells(
+    columns: Sequence[tuple[str, str, float]],
+    result: Mapping[str, Any] | None,
+    difference: Mapping[str, float] | None,
+) -> list[str]:
     """What a line shows after its case: scores, and the difference from the reference."""
     if result is None or "failed" in result:
         word = "" if result is None else "failed"
-        return [word] * len(COLUMNS) + [""]
-    cells = [f"{result['mean'][metric] * factor:.3g}" for metric, _, factor in COLUMNS]
+        return [word] * len(columns) + [""]
+    digits = ".3g" if columns is COLUMNS else ".4f"
+    cells = [f"{result['mean'][metric] * factor:{digits}}" for metric, _, factor in columns]
     if difference is None:
         return [*cells, ""]
-    mean, low, high = (1e3 * difference[key] for key in ("mean", "low", "high"))
-    return [*cells, f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]"]
+    places = 2 if columns is COLUMNS else 4
+    mean, low, high = (columns[0][2] * difference[key] for key in ("mean", "low", "high"))
+    return [*cells, f"{mean:+.{places}f} [{low:+.{places}f}, {high:+.{places}f}]"]
 
 
 def _json(content: Any) -> bytes:

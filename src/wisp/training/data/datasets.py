@@ -28,6 +28,8 @@ from wisp.training.data import vips
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 T = TypeVar("T")
 
+VOID: Final = (224, 224, 192)
+"""How Pascal VOC paints the borders of things."""
 SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".avif"})
 
 
@@ -60,6 +62,8 @@ class Entry:
         licence: as the manifest says, empty where there is none.
         cut_out: the colours are pure foreground (an RGBA cut-out), nothing of an old background is left.
         subject: what it shows, where several entries show the same; empty for a subject of its own.
+        classes: `alpha` is a map of classes: all but the first, painted black or 0, are subject, and its
+            borders, painted `VOID` or 255, are not trusted.
     """
 
     name: str
@@ -69,6 +73,7 @@ class Entry:
     licence: str = ""
     cut_out: bool = False
     subject: str = ""
+    classes: bool = False
 
     def load(self) -> Labelled:
         """Read the files.
@@ -78,16 +83,28 @@ class Entry:
         """
         if self.alpha is None:
             image, alpha = vips.read_rgba(self.photo)
+        elif self.classes:
+            image = vips.read_rgb(self.photo)
+            alpha, known = _subject_of_classes(vips.read_rgb(self.alpha))
         else:
             image, alpha = vips.read_rgb(self.photo), vips.read_grey(self.alpha)
         if alpha.shape != image.shape[:2]:
             (h, w), (ah, aw) = image.shape[:2], alpha.shape
             raise InputError(self.alpha, f"is {aw}×{ah}", f"its photo's size, {w}×{h}, is accepted")
-        if self.weight is None:
+        if self.classes:
+            weight = known
+        elif self.weight is None:
             weight = np.full(alpha.shape, 255, np.uint8)
         else:
             weight = vips.resize(vips.read_grey(self.weight), alpha.shape)
         return Labelled(image, alpha, weight, self.cut_out)
+
+
+def _subject_of_classes(painted: Bytes) -> tuple[Bytes, Bytes]:
+    """Alpha and trust of a map of classes, uint8 (H, W, 3) → uint8 (H, W) each."""
+    void = (painted == VOID).all(2) | (painted == 255).all(2)
+    subject = painted.any(2) & ~void
+    return np.where(subject, np.uint8(255), np.uint8(0)), np.where(void, np.uint8(0), np.uint8(255))
 
 
 def rgba_folder(folder: Path) -> list[Entry]:
@@ -251,6 +268,18 @@ def hold_out(items: Sequence[T], share: float = 0.1, seed: int = 0) -> tuple[lis
     chosen = set(np.random.default_rng(seed).permutation(len(items))[:count].tolist())
     kept = [item for index, item in enumerate(items) if index not in chosen]
     return kept, [item for index, item in enumerate(items) if index in chosen]
+
+
+def some(items: Sequence[T], count: int, seed: int = 0) -> list[T]:
+    """`count` items at random, in their order.
+
+    Raises:
+        InputError: there are fewer.
+    """
+    if count > len(items):
+        raise InputError("--photos", f"is {count}", f"at most {len(items)}, all there are, is accepted")
+    chosen = np.random.default_rng(seed).permutation(len(items))[:count]
+    return [items[index] for index in sorted(chosen.tolist())]
 
 
 def hold_out_subjects(

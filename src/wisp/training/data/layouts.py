@@ -11,6 +11,9 @@ P3M-10k           ``train/{blurred_image,mask}``, ``validation/P3M-500-P/{blurre
 AM-2k             ``train/{original,mask}``, ``validation/{original,mask}``
 AIM-500           ``original``, ``mask``
 PPM-100           ``image``, ``matte``
+Pascal VOC        ``JPEGImages``, ``SegmentationClass``, ``ImageSets/Segmentation/{train,val}.txt``; also as
+                  ``VOCdevkit``; every class but the background is the subject, its painted border is not
+                  trusted
 PhotoMatte85      a folder of PNG cut-outs, like any other folder of cut-outs
 ================  ============================================================================================
 
@@ -149,6 +152,8 @@ def _collection(
 def _has_test(layout: Layout, root: Path) -> bool:
     if layout is CORPUS:
         return True
+    if layout.read is _read_pascal_voc:
+        return _voc_list(root, "test").is_file()
     return any((root / part).is_dir() for part in ("Test_set", "Test", "validation"))
 
 
@@ -241,6 +246,27 @@ def _read_am_2k(root: Path, split: Split) -> Collection:
     return _collection("am-2k", datasets.paired_folders(part / "original", part / "mask", accepted))
 
 
+def _voc_list(root: Path, split: Split) -> Path:
+    return root / "ImageSets" / "Segmentation" / f"{'val' if split == 'test' else 'train'}.txt"
+
+
+def _read_pascal_voc(root: Path, split: Split) -> Collection:
+    """The photos that the authors' list names; all that are segmented where there is no list."""
+    listed = _voc_list(root, split)
+    labels = root / "SegmentationClass"
+    names = _listed(listed) or sorted(path.stem for path in labels.glob("*.png"))
+    entries = []
+    for name in names:
+        photo, label = root / "JPEGImages" / f"{name}.jpg", labels / f"{name}.png"
+        for path in (photo, label):
+            if not path.is_file():
+                raise InputError(path, "does not exist", f"{listed} names it")
+        entries.append(Entry(name, photo, label, classes=True))
+    if not entries:
+        raise InputError(labels, "holds no images", "Pascal VOC's segmentations are accepted")
+    return _collection("pascal-voc", entries)
+
+
 def _pairs(
     layout: str, photos: str, alphas: str, *, cut_out: bool = False
 ) -> Callable[[Path, Split], Collection]:
@@ -300,6 +326,12 @@ LAYOUTS: Final[tuple[Layout, ...]] = (
         "train/original/, train/mask/, validation/",
         _holding("train/original", "validation/original"),
         _read_am_2k,
+    ),
+    Layout(
+        "pascal-voc",
+        "JPEGImages/, SegmentationClass/",
+        _holding("SegmentationClass", beside="JPEGImages"),
+        _read_pascal_voc,
     ),
     Layout("ppm-100", "image/, matte/", _holding("matte"), _pairs("ppm-100", "image", "matte"), splits=False),
     Layout(

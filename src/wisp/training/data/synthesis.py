@@ -115,7 +115,7 @@ class Samples:
         kind = self.synthesis.kinds[index % len(self.synthesis.kinds)]
         if kind == "empty":
             return empty(self._scene(rng), rng, self.synthesis)
-        person = self.people[_turn(self.seed, index, len(self.people))].load()
+        person = self.people[turn(self.seed, index, len(self.people))].load()
         if kind == "real" and not person.cut_out:
             return real(person, rng, self.synthesis)
         layers = [layer(person, rng, self.synthesis)]
@@ -291,7 +291,7 @@ def _near_border(alpha: Bytes) -> npt.NDArray[np.bool_]:
     return near
 
 
-def _turn(seed: int, index: int, count: int) -> int:
+def turn(seed: int, index: int, count: int) -> int:
     """Which entry is due: every epoch of `count` indices visits each once, in an order of its own."""
     epoch, place = divmod(index, count)
     return int(np.random.default_rng((seed, epoch, count)).permutation(count)[place])

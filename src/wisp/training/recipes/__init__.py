@@ -62,6 +62,27 @@ def _portrait(recipe: Mapping[str, Any]) -> nn.Module:
     return portrait_mobile(recipe["width"])
 
 
+def _unet(recipe: Mapping[str, Any]) -> nn.Module:
+    from wisp.networks.unet import SimpleUNet, UNet
+
+    kind = SimpleUNet if recipe["network"] == "unet-simple" else UNet
+    built = kind(recipe["width"])
+    built.size, built.letterbox = recipe["synthesis"]["size"], recipe["synthesis"]["letterbox"]
+    return built
+
+
+class _SquaredMask(nn.Module):
+    """Image (N, 3, H, W) of any size → soft mask (N, 1, H, W): resized, masked, resized back."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> Tensor:
+        mask: Tensor = self.network.mask(image)  # type: ignore[operator]
+        return mask
+
+
 class _Alpha(nn.Module):
     """Image (N, 3, H, W) and mask (N, 1, H, W) → alpha (N, 1, H, W) before refinement, the sigmoid inside."""
 
@@ -152,4 +173,6 @@ NETWORKS: Final[Mapping[str, Family]] = {
     ),
     "dim-mobile": Family(_dim_mobile, _RefinedAlpha, _image_trimap_and_prior, ("alpha",)),
     "dim-vgg16": Family(_dim_vgg16, _RefinedAlpha, _image_and_trimap, ("alpha",), usual={"width": 1.0}),
+    "unet": Family(_unet, _SquaredMask, _image, ("mask",)),
+    "unet-simple": Family(_unet, _SquaredMask, _image, ("mask",)),
 }

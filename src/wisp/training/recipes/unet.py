@@ -1,0 +1,160 @@
+"""The recipes of the U-Nets: from scratch on a hundred photos, and in steps that build on each other.
+
+    wisp train unet-simple --data photos -o runs/simple
+    wisp train unet --data photos -o runs/unet
+
+    wisp train unet --data VOCdevkit/VOC2012 -o runs/general           # or --general 1: procedural composites
+    wisp train unet --start runs/general/best.pt --data people -o runs/people
+    wisp train unet --start runs/people/best.pt --data photos --freeze first -o runs/fine
+
+Binary cross-entropy, Adam at 1e-3, early stopping; photos are resized to 256×256 without regard to their
+proportions, or letterboxed. Li, Miao, Hu, Cao, Jin, "Background Image Matting", sections 3.1 to 3.3.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+
+from wisp.networks.unet import SimpleUNet, UNet
+from wisp.training import losses, validation
+from wisp.training.data import datasets
+from wisp.training.data.loader import Batch, batches, to_batch
+from wisp.training.data.plain import Fitting, PlainSamples, calm
+from wisp.training.freezing import freeze_parts, trainable
+from wisp.training.importing import load_start
+from wisp.training.loop import Schedule, Terms, Validation
+
+STANDARD, SIMPLE = "unet", "unet-simple"
+EXAMPLES: Final = 64
+
+
+@dataclass(frozen=True)
+class UNetRecipe:
+    """Everything that decides the weights, but for the data.
+
+    Attributes:
+        network: ``unet`` or ``unet-simple``, also for its export.
+        width: filters of the first level.
+        dropout: the two rates of the network.
+        rate: Adam's learning rate.
+        freeze: which parts keep their weights, a key of `wisp.training.freezing.LEVELS`.
+        synthesis: how samples are made.
+        schedule: how long and how fast.
+    """
+
+    network: str = STANDARD
+    width: int = 64
+    dropout: tuple[float, float] = (0.0, 0.0)
+    rate: float = 1e-3
+    freeze: str = "none"
+    synthesis: Fitting = field(default_factory=Fitting)
+    schedule: Schedule = field(
+        default_factory=lambda: Schedule(
+            steps=1250,
+            batch=8,
+            warm_up=1,
+            final=1.0,
+            clip=math.inf,
+            average=0.0,
+            validate_every=25,
+            checkpoint_every=125,
+            patience=10,
+        )
+    )
+
+
+SIMPLE_RECIPE: Final = UNetRecipe(network=SIMPLE, dropout=(0.1, 0.2))
+"""The simple network with the report's dropout."""
+
+
+def build(recipe: UNetRecipe) -> UNet | SimpleUNet:
+    """The network at random."""
+    kind = SimpleUNet if recipe.network == SIMPLE else UNet
+    built = kind(recipe.width, recipe.dropout)
+    built.size, built.letterbox = recipe.synthesis.size, recipe.synthesis.letterbox
+    return built
+
+
+class UNetTask:
+    """What `wisp.training.loop.fit` needs to train a U-Net.
+
+    Args:
+        recipe: the recipe.
+        photos: training photos.
+        scenes: photos without people, to set cut-outs and procedural foregrounds on; may be empty.
+        held_out: photos to validate on.
+        held_out_scenes: as `scenes`.
+        start: weights to begin with, as `wisp.training.importing.load_start` takes them.
+
+    Raises:
+        InputError: nothing to train on, a file that is something else, or an unknown level of freezing.
+    """
+
+    score = "bce"
+
+    def __init__(
+        self,
+        recipe: UNetRecipe,
+        photos: Sequence[datasets.Entry],
+        scenes: Sequence[Path],
+        held_out: Sequence[datasets.Entry],
+        held_out_scenes: Sequence[Path],
+        start: str | Path | None = None,
+    ) -> None:
+        self.recipe = recipe
+        self.source = PlainSamples(photos, scenes, recipe.synthesis, recipe.schedule.seed)
+        self._validated = PlainSamples(held_out, held_out_scenes, calm(recipe.synthesis), validation.SEED)
+        torch.manual_seed(recipe.schedule.seed)
+        network = build(recipe)
+        if start is not None:
+            load_start(network, recipe.network, start)
+        freeze_parts(network, recipe.network, recipe.freeze)
+        self.networks: Mapping[str, nn.Module] = {recipe.network: network}
+
+    def optimisers(self, networks: Mapping[str, nn.Module]) -> Mapping[str, Optimizer]:
+        """Adam over what is not frozen."""
+        name = self.recipe.network
+        return {name: Adam(trainable(networks[name]), self.recipe.rate)}
+
+    def phases(self, step: int) -> Sequence[str]:
+        """The one network, every step."""
+        return (self.recipe.network,)
+
+    def losses(self, phase: str, networks: Mapping[str, nn.Module], batch: Batch) -> Terms:
+        """Cross-entropy between mask and alpha, where the label is trusted."""
+        logits = networks[phase](batch.image).float()
+        return {"bce": losses.binary_cross_entropy(logits, batch.alpha, batch.weight)}
+
+    @cached_property
+    def _examples(self) -> list[Batch]:
+        general = self.recipe.synthesis.general
+        count = min(EXAMPLES, len(self._validated.entries)) if general < 1 else EXAMPLES // 2
+        stored = [
+            tensors
+            for first, size in _spans(count, 8)
+            for tensors in batches(self._validated, batch=size, first=first // size, count=1, workers=0)
+        ]
+        return [to_batch(tensors, torch.device("cpu")) for tensors in stored]
+
+    def validate(self, network: nn.Module, device: torch.device) -> Validation:
+        """Scores on held-out photos in their squares, as `wisp.training.validation` counts them."""
+
+        def mask(image: Tensor) -> Tensor:
+            return torch.sigmoid(network(image).float())
+
+        return validation.validate_alpha(mask, network, self._examples, device)
+
+
+def _spans(count: int, most: int) -> list[tuple[int, int]]:
+    """`count` samples in batches of `most`, the last ones alone: first sample and length of each."""
+    whole = [(first, most) for first in range(0, count - most + 1, most)]
+    return whole + [(index, 1) for index in range(len(whole) * most, count)]
