@@ -24,6 +24,7 @@ from wisp.cli.evaluate import evaluate_command
 from wisp.cli.export import export_command
 from wisp.cli.extract import extract_command
 from wisp.cli.figure import figure_app
+from wisp.cli.finetune import finetune_command
 from wisp.cli.models import models_app
 from wisp.cli.replace import replace_command
 from wisp.cli.train import (
@@ -79,6 +80,7 @@ train_app.command("dim")(train_dim_command)
 train_app.command("unet")(train_unet_command)
 train_app.command("unet-simple")(train_unet_simple_command)
 app.add_typer(train_app, name="train")
+app.command("finetune")(finetune_command)
 app.add_typer(ablate_app, name="ablate")
 app.add_typer(figure_app, name="figure")
 app.command("export")(export_command)

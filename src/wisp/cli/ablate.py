@@ -31,7 +31,7 @@ from wisp.cli.train import (
     tell,
     weights_of,
 )
-from wisp.errors import MissingExtraError
+from wisp.errors import InputError, MissingExtraError
 
 ablate_app = typer.Typer(help="Train the variants of a paper's ablation tables, and compare them.")
 
@@ -203,3 +203,57 @@ def ablate_unet_command(
     )
     table = ablate(ablation, out, resume=resume, precision=precision, workers=workers, report=report)
     report(f"tables: {table}")
+
+
+@ablate_app.command("unet-search")
+def ablate_unet_search_command(
+    data: DataOption,
+    out: OutOption,
+    trials: Annotated[int, typer.Option(min=1, help="How many.")] = 12,
+    photos: Annotated[int, typer.Option(min=2, help="Photos to train on.")] = 100,
+    network: Annotated[str, typer.Option(help="unet or unet-simple.")] = "unet",
+    steps: StepsOption = None,
+    width: WidthOption = 64,
+    letterbox: LetterboxOption = False,
+    names: NamesOption = None,
+    backgrounds: BackgroundsOption = None,
+    licences: LicencesOption = "",
+    batch: BatchOption = None,
+    size: SizeOption = None,
+    seed: SeedOption = 0,
+    precision: PrecisionOption = "auto",
+    workers: WorkersOption = 1,
+    quiet: QuietOption = False,
+) -> None:
+    """Search a U-Net's learning rate, batch and dropout with Optuna; the same seed repeats the search."""
+    try:
+        from wisp.training.ablation.unet import watched_and_scored
+        from wisp.training.ablation.unet_search import Search, search
+        from wisp.training.data.datasets import some
+        from wisp.training.recipes.unet import SIMPLE_RECIPE, UNetRecipe
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("training", "train") from error
+
+    check_options(precision, size)
+    bases = {"unet": UNetRecipe(), "unet-simple": SIMPLE_RECIPE}
+    if network not in bases:
+        raise InputError("--network", f"is {network}", f"{' and '.join(bases)} are accepted")
+    recipe = adapted(replace(bases[network], width=width), seed=seed, steps=steps, batch=batch, size=size)
+    recipe = replace(recipe, synthesis=replace(recipe.synthesis, letterbox=letterbox))
+    people, scenes, held_out, held_out_scenes = photos_of(
+        data, names, backgrounds, licences, scenes_needed=False
+    )
+    report = say_nothing if quiet else tell
+    watched, _ = watched_and_scored(held_out)
+    table = search(
+        Search(recipe, trials, seed=seed),
+        some(people, photos),
+        scenes,
+        watched,
+        held_out_scenes,
+        out,
+        precision=precision,
+        workers=workers,
+        report=report,
+    )
+    report(f"table: {table}")

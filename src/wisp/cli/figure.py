@@ -27,6 +27,10 @@ SheetOption = Annotated[
     str, typer.Option("--out", "-o", metavar="FILE", help="The sheet; the suffix chooses the format.")
 ]
 HeightOption = Annotated[int, typer.Option(min=16, help="Height of a row, pixels.")]
+BackgroundsOption = Annotated[
+    list[str],
+    typer.Option("--background", metavar="FILE|FOLDER", help="New backgrounds, dealt out. Repeatable."),
+]
 SeedOption = Annotated[int, typer.Option(help="Seed of what is drawn at random.")]
 
 
@@ -198,14 +202,92 @@ figure_app.command("dim-study")(dim_study_command)
 figure_app.command("dim-votes")(dim_votes_command)
 
 
-def named_folders(texts: Sequence[str]) -> dict[str, str]:
-    """What ``--beside`` gives: folders by the systems' names."""
+@figure_app.command("blend-colours")
+def blend_colours_command(
+    photos: PhotosArgument,
+    out: SheetOption,
+    background: BackgroundsOption,
+    json_out: Annotated[
+        str | None, typer.Option("--json", metavar="FILE", help="Write the colour casts, in 255ths.")
+    ] = None,
+    keep_colours: Annotated[
+        float, typer.Option(min=0, metavar="RATE", help="How soon the tint fades in the last column.")
+    ] = 10.0,
+    height: HeightOption = 384,
+    method: o.MethodOption = "auto",
+    model: o.ModelOption = None,
+    device: o.DeviceOption = "auto",
+    precision: o.PrecisionOption = "auto",
+    overwrite: o.OverwriteOption = False,
+    quiet: o.QuietOption = False,
+) -> None:
+    """Copy and paste beside Poisson blending, its colour cast, and the cast avoided."""
+    import json
+
+    from wisp.figures.blend_colours import COLUMNS, draw
+    from wisp.figures.running import Running
+    from wisp.io.atomic import check_output, write_files
+
+    with usage_errors():
+        places = _photos_of_a_sheet(photos, out, overwrite=overwrite, others=background)
+        scenes = [str(place.path) for place in _pictures_of(background)]
+        if json_out is not None and json_out != "-":
+            check_output(json_out, overwrite=overwrite)
+    running = Running(method, model, device, precision)
+    with progress(len(places), quiet=quiet) as done:
+        sheet, casts = draw(places, scenes, running, height=height, keep_colours=keep_colours, done=done)
+    _write_sheet(out, sheet, COLUMNS, overwrite=overwrite, quiet=quiet)
+    if json_out is not None:
+        write_files({json_out: json.dumps(casts, indent=1).encode() + b"\n"}, overwrite=overwrite)
+
+
+@figure_app.command("model-blends")
+def model_blends_command(
+    photos: PhotosArgument,
+    out: SheetOption,
+    background: BackgroundsOption,
+    network: Annotated[
+        list[str],
+        typer.Option(
+            "--network", metavar="NAME=MODEL", help="A segmentation network, its name or file. Repeatable."
+        ),
+    ],
+    keep_colours: Annotated[
+        float, typer.Option(min=0, metavar="RATE", help="How soon the blend's tint fades; 0: as published.")
+    ] = 0.0,
+    height: HeightOption = 256,
+    overwrite: o.OverwriteOption = False,
+    quiet: o.QuietOption = False,
+) -> None:
+    """Masks of several networks, and the subjects that they cut out, Poisson-blended."""
+    from wisp.figures.model_blends import columns, draw
+    from wisp.inference.models import find_model
+
+    models = named_folders(network, "--network", "MODEL")
+    with usage_errors():
+        for name in models.values():
+            find_model(name)
+        places = _photos_of_a_sheet(photos, out, overwrite=overwrite, others=background)
+        scenes = [str(place.path) for place in _pictures_of(background)]
+    with progress(len(places), quiet=quiet) as done:
+        sheet = draw(places, scenes, models, height=height, keep_colours=keep_colours, done=done)
+    _write_sheet(out, sheet, columns(models), overwrite=overwrite, quiet=quiet)
+
+
+def _pictures_of(texts: Sequence[str]) -> list[Place]:
+    from wisp.figures.places import pictures
+
+    return pictures(texts)
+
+
+def named_folders(texts: Sequence[str], option: str = "--beside", what: str = "FOLDER") -> dict[str, str]:
+    """What ``--beside`` gives: folders by the systems' names; or another option, another thing."""
     out: dict[str, str] = {}
     for text in texts:
         name, equals, folder = text.partition("=")
         if not (name and equals and folder) or name in out:
-            problem = "names one system twice" if name in out else "is no name with a folder"
-            raise UsageError(f"--beside: {text} {problem}; NAME=FOLDER is accepted")
+            problem = "names one twice" if name in out else f"is no name with a {what.lower()}"
+            raise UsageError(f"{option}: {text} {problem}; NAME={what} is accepted")
         out[name] = folder
     return out
 

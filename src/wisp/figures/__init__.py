@@ -57,5 +57,13 @@ FIGURES: Final[Mapping[str, Figure]] = {
         "how often each method was preferred to each other",
         "Xu et al. 2017, table 2",
     ),
+    "blend-colours": Figure(
+        "copy and paste beside Poisson blending, its colour cast, and the cast avoided",
+        "Background Image Matting (student report), figure 3",
+    ),
+    "model-blends": Figure(
+        "masks of several networks, and the subjects that they cut out, Poisson-blended",
+        "Background Image Matting (student report), figure 4",
+    ),
 }
 """By name, as the command line takes it."""

@@ -105,7 +105,7 @@ class UNetTrial(UNetTask):
                 mask = torch.sigmoid(network(image).float())[0, 0].cpu().numpy().astype(np.float64)
             truth = example.alpha[0].astype(np.float64) / 255
             images[entry.name] = {
-                name: float(metric(mask, truth)) for name, metric in PROTOCOLS["segmentation"].items()
+                name: metric(mask, truth, None) for name, metric in PROTOCOLS["segmentation"].items()
             }
         return Report("whole", images)
 
@@ -119,9 +119,14 @@ class DeepLabTrial(UNetTrial):
     """
 
     def __init__(
-        self, *args: Any, deeplab_recipe: SegmenterRecipe, encoder_weights: Path | None, **options: Any
+        self,
+        recipe: UNetRecipe,
+        *photos: Any,
+        scored: Sequence[Entry],
+        deeplab_recipe: SegmenterRecipe,
+        encoder_weights: Path | None,
     ) -> None:
-        super().__init__(*args, **options)
+        super().__init__(recipe, *photos, scored=scored)
         self._deeplab = deeplab_recipe
         torch.manual_seed(self.recipe.schedule.seed)
         self.networks = {self.recipe.network: deeplab(deeplab_recipe, encoder_weights)}
@@ -137,6 +142,13 @@ class DeepLabTrial(UNetTrial):
             {"params": parts[True], "lr": recipe.encoder_rate},
         ]
         return {self.recipe.network: AdamW(groups, weight_decay=recipe.decay)}
+
+
+def watched_and_scored(held_out: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
+    """The held-out photos that early stopping looks at, and the others."""
+    watched = some(held_out, max(1, min(WATCHED, len(held_out) // 2)))
+    seen = {entry.name for entry in watched}
+    return watched, [entry for entry in held_out if entry.name not in seen]
 
 
 def unet_ablation(
@@ -168,9 +180,7 @@ def unet_ablation(
     few = some(people, shared.photos)
     names = {entry.name for entry in few}
     others = [entry for entry in people if entry.name not in names]
-    watched = some(held_out, min(WATCHED, len(held_out) // 2))
-    seen = {entry.name for entry in watched}
-    scored = [entry for entry in held_out if entry.name not in seen]
+    watched, scored = watched_and_scored(held_out)
     base = shared.recipe
 
     def trial(

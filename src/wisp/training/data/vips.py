@@ -48,6 +48,12 @@ def has_alpha(path: Path) -> bool:
     return bool(_open(path).hasalpha())
 
 
+def size_of(path: Path) -> tuple[int, int]:
+    """Height and width of a picture, upright, by its header. Raises `InputError` when unreadable."""
+    image = _open(path)
+    return image.height, image.width
+
+
 def read_grey(path: Path) -> Bytes:
     """A grey file: uint8 (H, W). Raises `InputError` when unreadable."""
     pixels = _pixels(path, _open(path).colourspace("b-w").cast("uchar"))

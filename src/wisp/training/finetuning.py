@@ -1,0 +1,440 @@
+"""Fine-tuning a trained network on a few photos of one's own.
+
+The recipe that a network was trained with goes on for a short while, slower, with its batch norms' statistics
+kept: on the user's photos, and in between on samples of what it knows already, where those are at hand, so
+that it does not forget. A part of the photos is held out; they are cut out by the exported file, as the user
+will have it, before and after.
+
+`TUNERS` has a row a family. What a family needs: how its task is built, which files it is exported to, and
+how a photo is cut out with these.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from wisp.arrays import Alpha, Image, from_float, to_float
+from wisp.errors import InputError
+from wisp.evaluation.protocols import PROTOCOLS, Report
+from wisp.inference.dim import dim
+from wisp.inference.portrait import portrait
+from wisp.inference.segmenter import segment
+from wisp.io.atomic import write_files
+from wisp.training import pictures
+from wisp.training.data.datasets import Entry
+from wisp.training.data.loader import Batch, Source
+from wisp.training.data.masks import coarsen
+from wisp.training.data.synthesis import Example, Kind
+from wisp.training.data.trimap_samples import TrimapExample
+from wisp.training.export import export_network
+from wisp.training.freezing import freeze_batch_norm, freeze_folded, freeze_parts
+from wisp.training.importing import read_trained
+from wisp.training.loop import Task, Terms, Validation, fit
+from wisp.training.recipes import NETWORKS
+from wisp.training.recipes import dim as dim_recipe
+from wisp.training.recipes import portrait as portrait_recipe
+from wisp.training.recipes import unet as unet_recipe
+from wisp.training.recipes.segmenter import SegmenterRecipe, SegmenterTask
+from wisp.trimap import trimap_from_alpha
+
+SLOWER: Final = 0.3
+"""The learning rates, as a share of the recipe's."""
+SHOWN: Final = 12
+"""Rows of the sheet."""
+SIDE: Final = 256
+"""Sides of its pictures, pixels."""
+
+
+@dataclass(frozen=True)
+class Photos:
+    """What is trained on.
+
+    Attributes:
+        kept: the user's photos to train on.
+        held_out: those to measure on.
+        scenes: photos without a subject, to set cut-outs on; may be empty.
+        known: photos of what the network knows already; may be empty.
+        known_scenes: photos without a subject, as the network knows them.
+    """
+
+    kept: Sequence[Entry]
+    held_out: Sequence[Entry]
+    scenes: Sequence[Path] = ()
+    known: Sequence[Entry] = ()
+    known_scenes: Sequence[Path] = ()
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How long, how fast, how much of it.
+
+    Attributes:
+        freeze: what keeps its weights, a key of `wisp.training.freezing.LEVELS`.
+        steps: optimiser steps.
+        batch: samples a step.
+        size: side of the samples, pixels; the recipe's when None.
+        rate: learning rate of the new layers; a share of the recipe's (`SLOWER`) when None.
+        replay: share of the samples that come from what the network knows already.
+        seed: of everything random.
+        segmenter: of portrait networks, where coarse masks come from; the true alphas when None.
+    """
+
+    freeze: str = "none"
+    steps: int = 150
+    batch: int = 8
+    size: int | None = None
+    rate: float | None = None
+    replay: float = 0.5
+    seed: int = 0
+    segmenter: str | None = None
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What a fine-tuning did.
+
+    Attributes:
+        files: what it wrote for ``--model``, the main one first.
+        before: scores of the held-out photos with the network as it was.
+        after: with the new one.
+    """
+
+    files: tuple[Path, ...]
+    before: Report
+    after: Report
+
+
+Cut: TypeAlias = Callable[[Image, Alpha, Path, Tuning], Alpha]
+"""Photo, its true alpha (for guidance alone), the exported file, the options → alpha."""
+
+
+@dataclass(frozen=True)
+class Tuner:
+    """One family.
+
+    Attributes:
+        task: the recipe as its file keeps it, the photos and the options → the task, its network at random.
+        cut: how a photo is cut out.
+        beside: further networks of the run, as `wisp.training.recipes.NETWORKS` calls them, each in a file of
+            its own beside the main one.
+    """
+
+    task: Callable[[Mapping[str, Any], Photos, Tuning], Task]
+    cut: Cut
+    beside: Sequence[str] = ()
+
+
+def finetune(
+    model: str | Path,
+    photos: Photos,
+    out: Path,
+    tuning: Tuning,
+    *,
+    precision: str = "auto",
+    workers: int = 1,
+    report: Callable[[str], None] = lambda _: None,
+) -> Tuned:
+    """Fine-tune a network; `out` receives its ONNX files, ``report.json``, ``sheet.png`` and ``run/``.
+
+    Args:
+        model: what `wisp.training.importing.read_network` takes.
+        photos: what to train and measure on.
+        out: folder, made when missing.
+        tuning: how.
+        precision: as in `wisp.training.loop.fit`.
+        workers: as there.
+        report: receives one line now and then.
+
+    Raises:
+        InputError: no such network, or one of a family that is not in `TUNERS`; photos that do not fit it; or
+            `out` holds a run already.
+    """
+    name, recipe, network = read_trained(model)
+    if name not in TUNERS:
+        raise InputError(model, f"holds a {name}", f"a network of these is accepted: {', '.join(TUNERS)}")
+    tuner = TUNERS[name]
+    if (out / "run").exists():
+        raise InputError(out, "holds a fine-tuning already", "another folder is accepted")
+    inner = tuner.task(recipe, photos, tuning)
+    stem = Path(model).stem if Path(model).suffix.lower() in (".pt", ".onnx") else str(model)
+    task = TuningTask(inner, name, recipe, network, photos, tuning, stem)
+    before = task.measure(network)
+    report(f"before: {_told(before)}")
+    best = fit(task, inner.recipe.schedule, out / "run", precision=precision, workers=workers, report=report)
+    trained = NETWORKS[name].build(recipe)
+    trained.load_state_dict(torch.load(best, weights_only=True)["network"])
+    after = task.measure(trained)
+    report(f"after: {_told(after)}")
+    files = _export(name, recipe, trained, out / f"{stem}-tuned.onnx")
+    found = {"model": str(model), "before": before.to_dict(), "after": after.to_dict()}
+    write_files({str(out / "report.json"): json.dumps(found, indent=1).encode() + b"\n"})
+    pictures.write_png(out / "sheet.png", task.sheet())
+    return Tuned(files, before, after)
+
+
+class TuningTask:
+    """A family's task with the weights of a trained network, part of them frozen, and a mix of samples.
+
+    Args:
+        inner: the family's task.
+        name: its network's key in `NETWORKS`.
+        recipe: what `NETWORKS[name].build` makes the network from.
+        network: the trained network.
+        photos: what to train and measure on.
+        tuning: how.
+        stem: what exported files are named after.
+    """
+
+    score = "sad"
+
+    def __init__(
+        self,
+        inner: Task,
+        name: str,
+        recipe: Mapping[str, Any],
+        network: nn.Module,
+        photos: Photos,
+        tuning: Tuning,
+        stem: str,
+    ) -> None:
+        self.inner, self.recipe, self.networks = inner, inner.recipe, inner.networks
+        self._name, self._recipe, self._tuning, self._stem = name, recipe, tuning, stem
+        mine = next(iter(self.networks.values()))
+        mine.load_state_dict(network.state_dict())
+        freeze_folded(mine)
+        freeze_batch_norm(mine)
+        freeze_parts(mine, name, tuning.freeze)
+        self._frozen = {id(p) for p in mine.parameters() if not p.requires_grad}
+        self.source: Source = inner.source
+        if photos.known:
+            known = type(inner.source)(  # the sources of all families are made alike
+                photos.known, photos.known_scenes, inner.recipe.synthesis, tuning.seed + 1
+            )  # type: ignore[call-arg]
+            self.source = Mixed(inner.source, known, tuning.replay)
+        self._held_out = [(entry.name, *_whole(entry, photos.scenes)) for entry in photos.held_out]
+        self._alphas: list[list[Alpha]] = []
+
+    def optimisers(self, networks: Mapping[str, nn.Module]) -> Mapping[str, Optimizer]:
+        """The family's, without what is frozen: some tasks ask for gradients of everything."""
+        found = self.inner.optimisers(networks)
+        for optimiser in found.values():
+            for group in optimiser.param_groups:
+                group["params"] = [p for p in group["params"] if id(p) not in self._frozen]
+            optimiser.param_groups[:] = [group for group in optimiser.param_groups if group["params"]]
+        return found
+
+    def phases(self, step: int) -> Sequence[str]:
+        """The family's."""
+        return self.inner.phases(step)
+
+    def losses(self, phase: str, networks: Mapping[str, nn.Module], batch: Batch) -> Terms:
+        """The family's."""
+        return self.inner.losses(phase, networks, batch)
+
+    def validate(self, network: nn.Module, device: torch.device) -> Validation:
+        """Scores of the held-out photos, cut out by the exported file."""
+        bare = NETWORKS[self._name].build(self._recipe)
+        bare.load_state_dict({key: value.cpu() for key, value in network.state_dict().items()})
+        return Validation(self.measure(bare).mean, self.sheet())
+
+    def measure(self, network: nn.Module) -> Report:
+        """Export a network and score the held-out photos with the file."""
+        metrics = PROTOCOLS["default"]
+        scores, alphas = {}, []
+        with TemporaryDirectory() as folder:
+            path = _export(self._name, self._recipe, network, Path(folder, f"{self._stem}.onnx"))[0]
+            for name, image, truth in self._held_out:
+                alpha = TUNERS[self._name].cut(image, truth, path, self._tuning)
+                alphas.append(alpha)
+                scores[name] = {
+                    key: metric(to_float(from_float(alpha)), to_float(from_float(truth)), None)
+                    for key, metric in metrics.items()
+                }
+        self._alphas.append(alphas)
+        return Report("whole", scores)
+
+    def sheet(self) -> pictures.Bytes:
+        """Photo, truth, alpha before, alpha now, and the subject on green; one row a held-out photo."""
+        rows = []
+        for (_, image, truth), before, now in zip(
+            self._held_out, self._alphas[0], self._alphas[-1], strict=True
+        ):
+            cells = [_small(x) for x in (image, truth, before, now)]
+            rows.append([*cells, pictures.on_green(cells[0], cells[3])])
+        return pictures.sheet(rows[:SHOWN])
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """Samples of two sources, interleaved evenly.
+
+    Args:
+        first: of what is new.
+        second: of what is known.
+        share: of the samples that are the second's, in [0, 1].
+    """
+
+    first: Source
+    second: Source
+    share: float
+
+    def __getitem__(self, index: int) -> Example | TrimapExample:
+        """The sample number `index` ≥ 0."""
+        before, after = int(index * self.share), int((index + 1) * self.share)
+        return self.second[before] if after > before else self.first[index - before]
+
+
+def _small(values: np.ndarray[Any, np.dtype[np.float32]]) -> pictures.Bytes:
+    from wisp.training.data.plain import square
+
+    return square(from_float(values), SIDE, letterbox=True)
+
+
+def _whole(entry: Entry, scenes: Sequence[Path]) -> tuple[Image, Alpha]:
+    """A held-out photo at its own size; a cut-out is set on a scene."""
+    from wisp.compositing.backgrounds import fit as fit_background
+    from wisp.compositing.over import over
+    from wisp.training.data import vips
+
+    photo = entry.load()
+    image, alpha = to_float(photo.image), to_float(photo.alpha)
+    if not entry.cut_out:
+        return image, alpha
+    place = sum(entry.name.encode()) % len(scenes)
+    behind = fit_background(to_float(vips.read_rgb(scenes[place])), alpha.shape)
+    return over(image, alpha, behind), alpha
+
+
+def _told(report: Report) -> str:
+    return " ".join(f"{name} {value:.4f}" for name, value in report.mean.items())
+
+
+def _export(name: str, recipe: Mapping[str, Any], network: nn.Module, path: Path) -> tuple[Path, ...]:
+    """The main file, and beside it those that `Tuner.beside` names, as `--model` looks for them."""
+    files = [path]
+    export_network(name, recipe, network, path)
+    for part in TUNERS[name].beside:
+        file = path.with_name(f"{path.stem}-{part.removeprefix(f'{name}-')}{path.suffix}")
+        export_network(part, recipe, network, file)
+        files.append(file)
+    return tuple(files)
+
+
+def _adapted(recipe: Any, photos: Photos, tuning: Tuning, **changes: Any) -> Any:
+    """A recipe for a short, slow run; what it is made of stays."""
+    steps = tuning.steps
+    schedule = replace(
+        recipe.schedule,
+        steps=steps,
+        batch=tuning.batch,
+        warm_up=max(1, steps // 15),
+        final=0.05,
+        clip=3.0,
+        average=0.98,
+        validate_every=steps,
+        checkpoint_every=steps,
+        seed=tuning.seed,
+        patience=None,
+    )
+    rate = recipe.rate * SLOWER if tuning.rate is None else tuning.rate
+    if hasattr(recipe, "encoder_rate"):
+        changes["encoder_rate"] = recipe.encoder_rate * rate / recipe.rate
+    synthesis = recipe.synthesis
+    if tuning.size is not None:
+        synthesis = replace(synthesis, size=tuning.size)
+    if hasattr(synthesis, "kinds"):
+        synthesis = replace(synthesis, kinds=_kinds(photos))
+    return replace(recipe, rate=rate, schedule=schedule, synthesis=synthesis, **changes)
+
+
+def _kinds(photos: Photos) -> tuple[Kind, ...]:
+    """Photos as they are, and where there is something to set them on, composites and empty scenes, too."""
+    if not photos.scenes:
+        return ("real",)
+    return ("composite", "real", "composite", "real", "composite", "real", "composite", "real", "empty")
+
+
+def _segmenter(kept: Mapping[str, Any], photos: Photos, tuning: Tuning) -> Task:
+    recipe = _adapted(SegmenterRecipe(width=kept["width"]), photos, tuning)
+    return SegmenterTask(recipe, photos.kept, photos.scenes, photos.held_out, photos.scenes)
+
+
+def _portrait(kept: Mapping[str, Any], photos: Photos, tuning: Tuning) -> Task:
+    supervised = portrait_recipe.SUPERVISED
+    recipe: portrait_recipe.MobileRecipe | portrait_recipe.PaperRecipe
+    if "widths" in kept:
+        recipe = portrait_recipe.PaperRecipe(widths=tuple(kept["widths"]), blocks=kept["blocks"])
+    else:
+        recipe = replace(portrait_recipe.FINE, width=kept["width"])
+    recipe = _adapted(
+        recipe, photos, tuning, coefficients=supervised, adversarial=supervised, adversarial_from=1.0
+    )
+    return portrait_recipe.PortraitTask(
+        recipe, photos.kept, photos.scenes, photos.held_out, photos.scenes, segmenter=tuning.segmenter
+    )
+
+
+def _dim(kept: Mapping[str, Any], photos: Photos, tuning: Tuning) -> Task:
+    if not photos.scenes:
+        raise InputError("--backgrounds", "is missing", "photos to set cut-outs on are accepted")
+    recipe: dim_recipe.MobileRecipe | dim_recipe.VGG16Recipe
+    recipe = dim_recipe.VGG16Recipe(width=kept["width"]) if "width" in kept else dim_recipe.MobileRecipe()
+    recipe = _adapted(recipe, photos, tuning, first=0.0, second=0.0)
+    recipe = replace(recipe, synthesis=replace(recipe.synthesis, procedural=0.0))
+    return dim_recipe.DimTask(recipe, photos.kept, photos.scenes, photos.held_out, photos.scenes)
+
+
+def _unet(kept: Mapping[str, Any], photos: Photos, tuning: Tuning) -> Task:
+    base = unet_recipe.SIMPLE_RECIPE if kept["network"] == unet_recipe.SIMPLE else unet_recipe.UNetRecipe()
+    shape = {key: kept["synthesis"][key] for key in ("size", "letterbox")}
+    synthesis = replace(base.synthesis, flip=0.5, **shape)
+    recipe = _adapted(
+        replace(base, width=kept["width"], synthesis=synthesis), photos, replace(tuning, size=None)
+    )
+    return unet_recipe.UNetTask(recipe, photos.kept, photos.scenes, photos.held_out, photos.scenes)
+
+
+def _cut_by_mask(image: Image, truth: Alpha, path: Path, tuning: Tuning) -> Alpha:
+    return segment(image, model=path)
+
+
+def _cut_by_portrait(image: Image, truth: Alpha, path: Path, tuning: Tuning) -> Alpha:
+    if tuning.segmenter is not None:
+        mask = segment(image, model=_segmenting(tuning.segmenter))
+    else:
+        height, width = truth.shape
+        padded = np.pad(truth, ((0, -height % 4), (0, -width % 4)), mode="edge")
+        coarse: Tensor = coarsen(torch.from_numpy(padded)[None, None])
+        mask = coarse[0, 0, :height, :width].clamp(0, 1).numpy()
+    return portrait(image, np.ascontiguousarray(mask), model=path)
+
+
+def _segmenting(name_or_file: str) -> str:
+    if Path(name_or_file).suffix == ".pt":
+        accepted = "the name of a segmenter or its ONNX file (wisp export) is accepted"
+        raise InputError(name_or_file, "cannot cut out photos", accepted)
+    return name_or_file
+
+
+def _cut_by_trimap(image: Image, truth: Alpha, path: Path, tuning: Tuning) -> Alpha:
+    return dim(image, trimap_from_alpha(truth), model=path)
+
+
+TUNERS: Final[Mapping[str, Tuner]] = {
+    "segmenter": Tuner(_segmenter, _cut_by_mask),
+    "portrait": Tuner(_portrait, _cut_by_portrait, ("portrait-refinement",)),
+    "dim": Tuner(_dim, _cut_by_trimap),
+    "unet": Tuner(_unet, _cut_by_mask),
+    "unet-simple": Tuner(_unet, _cut_by_mask),
+}
+"""By the networks' keys in `NETWORKS`."""
