@@ -166,6 +166,9 @@ def ablate_unet_command(
     steps: StepsOption = None,
     general_steps: Annotated[int, typer.Option(min=1, help="Steps of the first pre-training.")] = 1250,
     people_steps: Annotated[int, typer.Option(min=1, help="Steps of the second.")] = 2500,
+    fine_steps: Annotated[
+        int | None, typer.Option(min=1, help="Steps of fine-tuning [default: as many as from scratch].")
+    ] = None,
     width: WidthOption = 64,
     letterbox: LetterboxOption = False,
     names: NamesOption = None,
@@ -193,7 +196,7 @@ def ablate_unet_command(
     recipe = adapted(replace(UNetRecipe(), width=width), seed=seed, steps=steps, batch=batch, size=size)
     recipe = replace(recipe, synthesis=replace(recipe.synthesis, letterbox=letterbox))
     report = say_nothing if quiet else tell
-    shared = UNetAblation(photos, general_steps, people_steps, recipe=recipe)
+    shared = UNetAblation(photos, general_steps, people_steps, fine_steps, recipe=recipe)
     ablation = unet_ablation(
         shared,
         *photos_of(data, names, backgrounds, licences),

@@ -433,7 +433,8 @@ def _cut_by_trimap(image: Image, truth: Alpha, path: Path, tuning: Tuning) -> Al
 TUNERS: Final[Mapping[str, Tuner]] = {
     "segmenter": Tuner(_segmenter, _cut_by_mask),
     "portrait": Tuner(_portrait, _cut_by_portrait, ("portrait-refinement",)),
-    "dim": Tuner(_dim, _cut_by_trimap),
+    "dim-mobile": Tuner(_dim, _cut_by_trimap),
+    "dim-vgg16": Tuner(_dim, _cut_by_trimap),
     "unet": Tuner(_unet, _cut_by_mask),
     "unet-simple": Tuner(_unet, _cut_by_mask),
 }

@@ -83,6 +83,21 @@ PARTS: Final[Mapping[str, Parts]] = {
         ),
         ("generator.decoder.head", "refinement.network.head"),
     ),
+    "dim-mobile": Parts(
+        (
+            "stage.encoder.features.0",
+            "stage.encoder.features.1",
+            "stage.fine1",
+            "stage.fine2",
+        ),
+        ("stage.encoder.features.2", "stage.encoder.features.3", "stage.fine4"),
+        ("stage.head", "refinement.layers.6"),
+    ),
+    "dim-vgg16": Parts(
+        ("stage.features.0", "stage.features.2"),
+        ("stage.features.5", "stage.features.7"),
+        ("stage.head", "refinement.layers.6"),
+    ),
 }
 """By the networks' keys in `wisp.training.recipes.NETWORKS`."""
 

@@ -84,7 +84,7 @@ def read_trained(
             accepted += f", or one of the names {names}" if names else ""
             raise InputError(name_or_file, "does not exist", accepted)
         return load_checkpoint(Path(name_or_file))
-    name = known.family if known else _family_of(Path(name_or_file))
+    name = _family_of(known.path if known else Path(name_or_file), known)
     if family is not None and name != family:
         raise InputError(name_or_file, f"holds a {name}", f"a {family} is accepted")
     model = known or find_model(name_or_file, name)
@@ -135,11 +135,13 @@ def recipe_of(path: Path) -> Mapping[str, Any] | None:
     return None
 
 
-def _family_of(path: Path) -> str:
-    """The key in `NETWORKS` whose inputs and outputs a file has, or the one that it names."""
+def _family_of(path: Path, known: Model | None) -> str:
+    """The key in `NETWORKS` that a file names, that its row has, or whose inputs and outputs it has."""
     recipe = recipe_of(path)
     if recipe is not None and recipe.get("network") in NETWORKS:
         return str(recipe["network"])
+    if known is not None and known.family in NETWORKS:
+        return known.family
     graph = _read(path).graph
     seen = ([value.name for value in graph.input], [value.name for value in graph.output])
     for name, family in NETWORKS.items():

@@ -63,6 +63,7 @@ class UNetAblation:
         photos: how many photos the networks are trained on.
         general_steps: of the first pre-training.
         people_steps: of the second.
+        fine_steps: of fine-tuning after either, at most; as many as from scratch when None.
         deeplab: the recipe of the network of MobileNetV2; its rates and width count.
         recipe: of the U-Nets; the simplified one has the report's dropout.
     """
@@ -70,6 +71,7 @@ class UNetAblation:
     photos: int = 100
     general_steps: int = 1250
     people_steps: int = 2500
+    fine_steps: int | None = None
     deeplab: SegmenterRecipe = field(default_factory=SegmenterRecipe)
     recipe: UNetRecipe = field(default_factory=UNetRecipe)
 
@@ -199,6 +201,9 @@ def unet_ablation(
     first = replace(base, synthesis=broad, schedule=longer(shared.general_steps))
     second = replace(base, schedule=longer(shared.people_steps))
     simple = replace(base, network=SIMPLE, dropout=(0.1, 0.2))
+    fine = base
+    if shared.fine_steps is not None:
+        fine = replace(base, schedule=replace(base.schedule, steps=shared.fine_steps))
     lab = partial(DeepLabTrial, deeplab_recipe=shared.deeplab, encoder_weights=encoder_weights)
     trials: dict[str, Callable[[], UNetTrial]] = {
         "deeplab": partial(trial, replace(base, network=STANDARD), kind=lab),
@@ -206,10 +211,10 @@ def unet_ablation(
         "standard": partial(trial, base),
         "general": partial(trial, first, general),
         "people": partial(trial, second, others, "general"),
-        "general-none": partial(trial, base, start="general"),
+        "general-none": partial(trial, fine, start="general"),
     }
     for level in ("none", "first", "first-two", "all-but-last"):
-        trials[f"people-{level}"] = partial(trial, replace(base, freeze=level), start="people")
+        trials[f"people-{level}"] = partial(trial, replace(fine, freeze=level), start="people")
     size = base.synthesis.size
     return Ablation(
         trials=trials,
@@ -224,7 +229,9 @@ def unet_ablation(
             "encoder": None if encoder_weights is None else encoder_weights.name,
         },
         scored=f"{len(scored)} held-out photos at {size}×{size}; trained on {len(few)} photos, "
-        f"U-Nets of width {base.width}, at most {base.schedule.steps} steps of {base.schedule.batch}",
+        f"U-Nets of width {base.width}, at most {base.schedule.steps} steps of {base.schedule.batch}, "
+        f"{fine.schedule.steps} after pre-training for {shared.general_steps} on general things and "
+        f"{shared.people_steps} on people",
         groups={entry.name: entry.subject or entry.name for entry in held_out},
         columns=COLUMNS,
     )

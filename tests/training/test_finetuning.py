@@ -1,0 +1,136 @@
+"""Fine-tuning: it learns, forgets less with replay, freezes, and writes what it measured."""
+
+import json
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from wisp.errors import InputError
+from wisp.networks.dim_mobile import dim_mobile
+from wisp.networks.encoders.mobilenetv2 import MobileNetV2
+from wisp.networks.portrait import portrait_mobile
+from wisp.training.data import datasets
+from wisp.training.finetuning import TUNERS, Mixed, Photos, Tuning, finetune
+from wisp.training.freezing import PARTS, frozen
+from wisp.training.importing import read_network
+from wisp.training.recipes import NETWORKS
+from wisp.training.recipes.dim import MobileRecipe as DimRecipe
+from wisp.training.recipes.portrait import MobileRecipe as PortraitRecipe
+from wisp.training.recipes.segmenter import SegmenterRecipe
+from wisp.training.recipes.segmenter import network as segmenter
+from wisp.training.recipes.unet import SIMPLE_RECIPE, UNetRecipe, build
+
+
+def checkpoint(name, path):
+    """A run's best.pt of a small network at random."""
+    torch.manual_seed(0)
+    small = replace(UNetRecipe().synthesis, size=32)
+    recipe, network = {
+        "segmenter": lambda: (SegmenterRecipe(width=8), segmenter(SegmenterRecipe(width=8))),
+        "portrait": lambda: (PortraitRecipe(width=8), portrait_mobile(8)),
+        "dim-mobile": lambda: (DimRecipe(), dim_mobile(MobileNetV2(output_stride=32))),
+        "unet": lambda: ((r := replace(UNetRecipe(), width=8, synthesis=small)), build(r)),
+        "unet-simple": lambda: ((r := replace(SIMPLE_RECIPE, width=8, synthesis=small)), build(r)),
+    }[name]()
+    state = {"recipe": json.dumps(asdict(recipe)), "step": 1, "network": network.state_dict()}
+    torch.save(state, path)
+    return path
+
+
+@pytest.fixture
+def photos(corpus_folder):
+    people, scenes = corpus_folder / "people", datasets.backgrounds(corpus_folder / "backgrounds")
+    return Photos(datasets.corpus(people, "train"), datasets.corpus(people, "val"), scenes)
+
+
+def test_every_family_has_parts_and_a_network():
+    assert set(TUNERS) <= set(NETWORKS)
+    assert set(TUNERS) <= set(PARTS)
+
+
+def test_it_learns_and_says_what_it_measured(photos, tmp_path):
+    start = checkpoint("unet-simple", tmp_path / "best.pt")
+    lines: list[str] = []
+    tuning = Tuning(steps=60, batch=4, rate=3e-2)
+    done = finetune(start, photos, tmp_path / "out", tuning, workers=0, report=lines.append)
+    assert done.files == (tmp_path / "out/best-tuned.onnx",)
+    assert done.after.mean["sad"] < 0.5 * done.before.mean["sad"]
+    kept = json.loads((tmp_path / "out/report.json").read_text())
+    assert kept["before"]["mean"] == done.before.mean
+    assert kept["after"]["mean"] == done.after.mean
+    assert (tmp_path / "out/sheet.png").is_file()
+    assert lines[0].startswith("before: sad ")
+    assert lines[-1].startswith("after: sad ")
+    with pytest.raises(InputError, match="holds a fine-tuning already"):
+        finetune(start, photos, tmp_path / "out", tuning, workers=0)
+    again = finetune(done.files[0], photos, tmp_path / "again", Tuning(steps=1, batch=2), workers=0)
+    assert again.before.mean["sad"] == pytest.approx(done.after.mean["sad"], rel=0.05)
+
+
+@pytest.mark.parametrize("name", ["segmenter", "portrait", "dim-mobile", "unet"])
+def test_every_family_is_tuned_with_parts_frozen(name, photos, tmp_path):
+    start = checkpoint(name, tmp_path / "best.pt")
+    photos = replace(photos, known=photos.held_out, known_scenes=photos.scenes)
+    size = 64 if name == "portrait" else 32
+    tuning = Tuning(freeze="first", steps=1, batch=2, size=size, replay=0.5)
+    done = finetune(start, photos, tmp_path / "out", tuning, workers=0)
+    earlier = torch.load(start, weights_only=True)["network"]
+    later = torch.load(tmp_path / "out/run/best.pt", weights_only=True)["network"]
+    for key, values in earlier.items():
+        if key.startswith(tuple(f"{part}." for part in PARTS[name].first)):
+            assert torch.equal(values, later[key]), key
+        if "running_" in key or "num_batches" in key:
+            assert torch.equal(values, later[key]), key
+    assert any(not torch.equal(values, later[key]) for key, values in earlier.items())
+    assert all(file.is_file() for file in done.files)
+    assert len(done.files) == (2 if name == "portrait" else 1)
+    assert read_network(done.files[0])[0] == name
+
+
+def test_batch_norms_stay_as_they_are_while_training(photos, tmp_path):
+    from wisp.training.finetuning import TuningTask
+    from wisp.training.importing import read_trained
+
+    name, recipe, network = read_trained(checkpoint("segmenter", tmp_path / "best.pt"))
+    tuning = Tuning(steps=1, size=32)
+    task = TuningTask(TUNERS[name].task(recipe, photos, tuning), name, recipe, network, photos, tuning, "x")
+    mine = task.networks["segmenter"].train()
+    norms = [m for m in mine.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert norms
+    assert all(frozen(norm) and not norm.training for norm in norms)
+
+
+def test_samples_are_interleaved():
+    class Numbers:
+        def __init__(self, name):
+            self.name = name
+
+        def __getitem__(self, index):
+            return f"{self.name}{index}"
+
+    mixed = Mixed(Numbers("a"), Numbers("b"), 0.25)
+    assert [mixed[i] for i in range(8)] == ["a0", "a1", "a2", "b0", "a3", "a4", "a5", "b1"]
+    assert [Mixed(Numbers("a"), Numbers("b"), 0.0)[i] for i in range(3)] == ["a0", "a1", "a2"]
+
+
+def test_what_cannot_be_tuned_is_told(photos, tmp_path):
+    with pytest.raises(InputError, match="holds a portrait-refinement; a network of these is accepted"):
+        finetune("portrait-mobile-refinement", photos, tmp_path / "out", Tuning())
+    start = checkpoint("unet-simple", tmp_path / "best.pt")
+    with pytest.raises(InputError, match="--freeze: is most"):
+        finetune(start, photos, tmp_path / "out", Tuning(freeze="most"))
+    start = checkpoint("dim-mobile", tmp_path / "best.pt")
+    with pytest.raises(InputError, match="--backgrounds: is missing"):
+        finetune(start, replace(photos, scenes=()), tmp_path / "out", Tuning())
+    assert not (tmp_path / "out").exists()
+
+
+def test_photos_alone_are_enough(photos, tmp_path):
+    start = checkpoint("segmenter", tmp_path / "best.pt")
+    done = finetune(
+        start, replace(photos, scenes=()), tmp_path / "out", Tuning(steps=1, batch=2, size=32), workers=0
+    )
+    assert np.isfinite(done.after.mean["sad"])
