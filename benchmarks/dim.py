@@ -35,8 +35,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cutout import LAUNCH, WISP, cpu_name
+from cutout import LAUNCH, WISP
 from wisp.arrays import Alpha, Image, Matte, Trimap
+from wisp.benchmark.machine import cpu_name
 from wisp.evaluation.metrics import sad
 from wisp.io.images import read_grey, read_photo, write_image
 

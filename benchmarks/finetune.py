@@ -32,8 +32,8 @@ from typing import Any
 
 import numpy as np
 
-from cutout import cpu_name
 from wisp.arrays import from_float, to_float
+from wisp.benchmark.machine import cpu_name
 from wisp.evaluation.metrics import sad
 from wisp.figures.places import partner, pictures
 from wisp.io.images import read_grey, read_photo
