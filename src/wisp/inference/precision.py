@@ -104,13 +104,14 @@ def _measured(model: Model, floats: Path, quantised: Path, other: Precision) -> 
 
 
 def _speed_up(model: Model, floats: Session, quantised: Session) -> float:
+    """Ratio of processor times, the least of some runs each; other work disturbs clocks more."""
     inputs = {port.name: _example(model, port.shape) for port in floats.inputs}
     best = [float("inf"), float("inf")]
     for _ in range(1 + _RUNS):  # the first is not counted less, but never the fastest
         for index, session in enumerate((floats, quantised)):
-            start = time.perf_counter()
+            start = time.process_time()
             session.run(inputs)
-            best[index] = min(best[index], time.perf_counter() - start)
+            best[index] = min(best[index], time.process_time() - start)
     return best[0] / best[1]
 
 
