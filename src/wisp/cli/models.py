@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,25 +32,29 @@ def _list_by_default(context: typer.Context) -> None:
 
 @models_app.command("list")
 def list_command() -> None:
-    """List the networks: name, use, size, licence, training data, and whether the file is here."""
+    """List the networks: name, use, size, licence, and whether the file is here; `show` tells the rest."""
     from rich.console import Console
     from rich.table import Table
 
-    from wisp.inference.models import DEFAULTS, MODELS
+    from wisp.inference.models import MODELS
     from wisp.inference.store import PUBLISHED, find, rows_here
 
     table = Table(box=None, pad_edge=False)
-    for column in ("name", "use", "size", "licence", "trained on", "file"):
-        table.add_column(column, no_wrap=column in ("name", "size"), overflow="fold")
+    for column in ("name", "use", "size", "licence", "file"):
+        table.add_column(column, no_wrap=column in ("name", "size", "licence"))
     for model in MODELS.values():
-        name = f"{model.name} (default)" if DEFAULTS.get(model.family) == model.name else model.name
         size = f"{model.size / 1e6:.1f} MB"
-        table.add_row(name, model.family, size, model.licence, model.training_data, "comes with wisp")
+        table.add_row(model.name, model.family, size, _in_short(model.licence), "comes with wisp")
     for row in (*PUBLISHED.values(), *rows_here().values()):
         size = f"{row.size / 1e6:.1f} MB" if row.size else "?"
         state = "here" if find(row) else "not here"
-        table.add_row(row.name, _use(row), size, row.licence, row.training_data, state)
+        table.add_row(row.name, _use(row), size, _in_short(row.licence), state)
     Console(soft_wrap=False).print(table)
+
+
+def _in_short(licence: str) -> str:
+    """A licence without what is said of it."""
+    return re.split(r"[;(]", licence)[0].strip()
 
 
 @models_app.command("pull")
