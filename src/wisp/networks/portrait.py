@@ -205,17 +205,18 @@ class MobileSegmentationEncoder(nn.Module):
     Args:
         stem: maps at stride 1.
         widths: channels at strides 2, 4, ….
+        inputs: channels of what it sees.
     """
 
-    def __init__(self, stem: int, widths: Sequence[int]) -> None:
+    def __init__(self, stem: int, widths: Sequence[int], inputs: int = 4) -> None:
         super().__init__()
-        self.stem = _conv(4, stem)
-        blocks: list[nn.Module] = [_conv(4, widths[0], stride=2), _conv(widths[0], widths[1], stride=2)]
+        self.stem = _conv(inputs, stem)
+        blocks: list[nn.Module] = [_conv(inputs, widths[0], stride=2), _conv(widths[0], widths[1], stride=2)]
         blocks += [InvertedResidual(a, b, 2, 3) for a, b in pairwise(widths[1:])]
         self.blocks = nn.ModuleList(blocks)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """(N, 4, H, W) → a map a stride, 1 first."""
+        """(N, inputs, H, W) → a map a stride, 1 first."""
         maps = [self.stem(x)]
         for block in self.blocks:
             x = block(x)

@@ -1,0 +1,113 @@
+"""DLMN-G: the paper's figure, sizes, cues, and what the compact network begins as."""
+
+import pytest
+import torch
+
+from wisp.networks.dlmn import CUES, dlmn_mobile, dlmn_paper, grey, still
+
+
+def inputs(height=64, width=96, count=1):
+    torch.manual_seed(1)
+    image = torch.rand(count, 3, height, width)
+    mask = torch.rand(count, 1, height, width)
+    return {"image": image, "mask": mask, "trimap": (mask > 0.5).float(), "motion": still(image)}
+
+
+@pytest.fixture(scope="module")
+def mobile():
+    torch.manual_seed(0)
+    return dlmn_mobile(4).eval()
+
+
+@pytest.fixture(scope="module")
+def paper():
+    torch.manual_seed(0)
+    return dlmn_paper((4, 8, 12), (2, 1), 4).eval()
+
+
+@pytest.mark.parametrize("size", [(32, 32), (96, 160), (224, 32)])
+@pytest.mark.parametrize("name", ["mobile", "paper"])
+def test_alpha_and_foreground_have_the_size_of_the_image(name, size, request):
+    with torch.inference_mode():
+        logits, foreground = request.getfixturevalue(name)(**inputs(*size, count=2))
+    assert logits.shape == (2, 1, *size)
+    assert foreground.shape == (2, 3, *size)
+
+
+@pytest.mark.parametrize("name", ["mobile", "paper"])
+def test_every_input_reaches_alpha(name, request):
+    network = request.getfixturevalue(name)
+    with torch.no_grad():
+        network.alpha.head.weight.normal_()
+    moving = {**inputs(), "motion": torch.rand(1, 4, 64, 96)}
+    given = {key: x.clone().requires_grad_(True) for key, x in moving.items()}
+    network(**given).logits.sum().backward()
+    for key, x in given.items():
+        assert x.grad.abs().sum() > 0, key
+
+
+@pytest.mark.parametrize("name", ["mobile", "paper"])
+def test_the_foreground_begins_as_the_image(name, request):
+    given = inputs()
+    with torch.inference_mode():
+        assert torch.equal(request.getfixturevalue(name)(**given).foreground, given["image"])
+
+
+def test_the_compact_network_begins_as_the_mask():
+    torch.manual_seed(0)
+    given = inputs()
+    with torch.inference_mode():
+        alpha = torch.sigmoid(dlmn_mobile(4).eval()(**given).logits)
+    torch.testing.assert_close(alpha, given["mask"].clamp(0.02, 0.98))
+
+
+def test_the_papers_encoders_and_pairs():
+    with torch.device("meta"):
+        network = dlmn_paper()
+    assert set(network.cues) == set(CUES) == {"mask", "trimap", "motion"}
+    for encoder in (network.image, *network.cues.values()):
+        convolutions = [m for m in encoder.modules() if isinstance(m, torch.nn.Conv2d)]
+        assert {m.kernel_size for m in convolutions} == {(3, 3)}
+        assert convolutions[-1].out_channels == 256
+    assert [pair[0].in_channels for pair in network.combinator.pairs] == [512] * 3
+    assert [pair[0].out_channels for pair in network.combinator.pairs] == [64] * 3
+
+
+def test_the_compact_network_is_small():
+    with torch.device("meta"):
+        assert 2 * sum(p.numel() for p in dlmn_mobile().parameters()) <= 10e6
+
+
+@pytest.mark.parametrize("shown", [("trimap", "motion"), ("mask", "trimap"), ("mask", "motion"), ()])
+@pytest.mark.parametrize(
+    "build", [lambda c: dlmn_mobile(4, c), lambda c: dlmn_paper((4, 8, 12), (1, 1), 4, c)]
+)
+def test_a_cue_that_is_left_out_changes_nothing(build, shown):
+    network = build(shown).eval()
+    with torch.no_grad():
+        network.alpha.head.weight.normal_()
+    given = inputs()
+    with torch.inference_mode():
+        before = network(**given).logits
+        hidden = {
+            key: torch.rand_like(x) if key in CUES and key not in shown else x for key, x in given.items()
+        }
+        assert torch.equal(network(**hidden).logits, before)
+
+
+def test_a_still_shows_the_compact_network_no_motion(mobile):
+    given = inputs()
+    seen = []
+    handle = mobile.cues["motion"].register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    with torch.inference_mode():
+        mobile(**given)
+        mobile(**{**given, "motion": given["motion"].roll(3, 3)})
+    handle.remove()
+    assert seen[0].abs().max() < 1e-6
+    assert seen[1].abs().max() > 0.1
+
+
+def test_grey_is_luma():
+    image = torch.eye(3).view(1, 3, 1, 3)
+    torch.testing.assert_close(grey(image).flatten(), torch.tensor([0.299, 0.587, 0.114]))
+    assert still(image).shape == (1, 4, 1, 3)
