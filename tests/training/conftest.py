@@ -40,7 +40,17 @@ def save(path, pixels):
 @pytest.fixture
 def corpus_folder(tmp_path):
     """corpus/people with 4 training and 2 held-out photos, corpus/backgrounds with 3."""
-    root = tmp_path / "corpus"
+    return write_corpus(tmp_path / "corpus")
+
+
+@pytest.fixture(scope="module")
+def lasting_corpus(tmp_path_factory):
+    """The same for all tests of a module."""
+    return write_corpus(tmp_path_factory.mktemp("module") / "corpus")
+
+
+def write_corpus(root):
+    """What `corpus_folder` is."""
     rows = []
     for number in range(6):
         name = f"p-{number}"

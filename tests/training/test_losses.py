@@ -168,3 +168,43 @@ def test_random_backgrounds_are_other_samples_or_a_colour():
     assert lone.shape == (1, 3, 5, 6)
     assert lone.amax((2, 3)).equal(lone.amin((2, 3)))
     assert not torch.equal(lone, losses.random_backgrounds(back[:1]))
+
+
+def test_gradient_loss_is_blind_to_a_constant_and_counts_steps():
+    truth = torch.rand(1, 1, 6, 8)
+    trust = torch.ones_like(truth)
+    assert float(losses.gradient_loss(truth + 0.3, truth, trust)) == pytest.approx(0, abs=1e-6)
+    edge = torch.zeros(1, 1, 6, 8)
+    edge[..., 4:] = 1
+    # One of seven differences to the right is 1, in every row; none downwards.
+    assert float(losses.gradient_loss(edge, torch.zeros_like(edge), trust)) == pytest.approx(1 / 7)
+    trust[..., 4:] = 0  # the difference across the edge has a pixel that is not trusted
+    assert float(losses.gradient_loss(edge, torch.zeros_like(edge), trust)) == 0
+
+
+def test_foreground_counts_where_there_is_some():
+    truth, alpha = torch.zeros(1, 3, 2, 2), torch.tensor([[[[0.0, 1.0], [0.5, 0.0]]]])
+    found = torch.tensor([[[[9.0, 0.2], [0.4, 9.0]]]]).expand(1, 3, 2, 2)
+    trust = torch.ones(1, 1, 2, 2)
+    assert float(losses.foreground_loss(found, truth, alpha, trust)) == pytest.approx(0.3)
+    assert float(losses.foreground_loss(found, truth, torch.zeros_like(alpha), trust)) == 0
+
+
+def test_composition_compares_with_the_image():
+    alpha = torch.tensor([[[[0.0, 1.0, 0.5]]]])
+    front, back = torch.full((1, 3, 1, 3), 0.8), torch.full((1, 3, 1, 3), 0.2)
+    image = alpha * front + (1 - alpha) * back
+    trust = torch.ones_like(alpha)
+    assert float(losses.composition_loss(image, alpha, front, back, trust)) == pytest.approx(0, abs=1e-7)
+    # α = 1 everywhere shows the foreground where the background is: 0.6, 0 and 0.3 off.
+    assert float(losses.composition_loss(image, torch.ones_like(alpha), front, back, trust)) == pytest.approx(
+        0.3
+    )
+
+
+def test_drift_is_a_signed_share():
+    start = torch.full((1, 1, 4, 4), 0.4)
+    assert float(losses.drift(start * 1.1, start)) == pytest.approx(0.1, abs=1e-6)
+    assert float(losses.drift(start * 0.5, start)) == pytest.approx(-0.5, abs=1e-6)
+    empty = torch.zeros_like(start)
+    assert float(losses.drift(empty + 0.02, empty)) == pytest.approx(2.0)

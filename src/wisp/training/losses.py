@@ -217,6 +217,59 @@ def random_backgrounds(background: Tensor) -> Tensor:
     return background.roll(1 + int(torch.randint(count - 1, ())), 0)
 
 
+def gradient_loss(prediction: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
+    """L1 between the differences of neighbouring pixels, down and to the right, of two alphas.
+
+    A difference counts as far as both of its pixels are trusted. H and W are at least 2.
+
+    Source: Sengupta et al. 2020, "Background Matting: The World is Your Green Screen", equation 1.
+    """
+    difference = prediction - truth
+    down = weighted_mean(difference.diff(dim=2).abs(), torch.minimum(weight[:, :, 1:], weight[:, :, :-1]))
+    right = weighted_mean(difference.diff(dim=3).abs(), torch.minimum(weight[..., 1:], weight[..., :-1]))
+    return down + right
+
+
+def foreground_loss(prediction: Tensor, truth: Tensor, alpha: Tensor, weight: Tensor) -> Tensor:
+    """L1 of foregrounds (N, 3, H, W) where the true alpha is above 0.
+
+    Source: as `gradient_loss`.
+    """
+    return weighted_mean((prediction - truth).abs(), weight * (alpha > 0).to(weight.dtype))
+
+
+def composition_loss(
+    image: Tensor, alpha: Tensor, foreground: Tensor, background: Tensor, weight: Tensor
+) -> Tensor:
+    """L1 between an image and what predicted alpha and foreground compose to on the true background.
+
+    Source: as `gradient_loss`.
+
+    Args:
+        image: (N, 3, H, W).
+        alpha: the predicted one, (N, 1, H, W).
+        foreground: the predicted one, (N, 3, H, W).
+        background: the true one, (N, 3, H, W).
+        weight: trust, (N, 1, H, W).
+    """
+    composed = alpha * foreground + (1 - alpha) * background
+    return weighted_mean((image - composed).abs(), weight)
+
+
+def drift(prediction: Tensor, start: Tensor) -> Tensor:
+    """How far the mean of alpha has moved from that of a start, signed, as a share of the latter.
+
+    Args:
+        prediction: (N, 1, H, W).
+        start: the alpha of the network that training started from, of the same images.
+
+    Returns:
+        A scalar; of a start that is 0 everywhere, a share of a hundredth.
+    """
+    before = start.mean()
+    return (prediction.mean() - before) / before.clamp_min(0.01)
+
+
 def _smooth_absolute(difference: Tensor, epsilon: float) -> Tensor:
     return (difference * difference + epsilon * epsilon).sqrt()
 

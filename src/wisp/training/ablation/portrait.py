@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -164,8 +164,19 @@ def portrait_ablation(
     )
 
 
+class _Scored(Protocol):
+    """What a recipe says of the pictures that are scored; as in `AblationRecipe`."""
+
+    @property
+    def synthesis(self) -> Synthesis: ...
+    @property
+    def scored_size(self) -> int: ...
+    @property
+    def scored_people(self) -> int: ...
+
+
 def held_out_composites(
-    people: Sequence[Entry], scenes: Sequence[Path], recipe: AblationRecipe
+    people: Sequence[Entry], scenes: Sequence[Path], recipe: _Scored
 ) -> dict[str, Example]:
     """Held-out people by name, each over a held-out background, with mild geometry and their own colours."""
     calm = replace(validation.calm(recipe.synthesis), size=recipe.scored_size)

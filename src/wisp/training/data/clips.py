@@ -219,9 +219,8 @@ def _exposure_times(number: int, scenario: Scenario) -> list[float]:
 def _layers(
     colours: Bytes, alpha: Bytes, scene: Bytes, subject: Matrix, backdrop: Matrix, time: float, s: Scenario
 ) -> tuple[Foreground, Alpha, Background]:
-    camera = s.camera.matrix(time, s.size)
-    person = _after(camera, _after(s.subject.matrix(time, s.size), subject))
-    behind = _after(_part(camera, s.parallax), backdrop)
+    moved, shifted = moves(s, time)
+    person, behind = _after(moved, subject), _after(shifted, backdrop)
     return (
         to_float(vips.warp(colours, person, s.size, border="copy")),
         to_float(vips.warp(alpha, person, s.size)),
@@ -273,6 +272,13 @@ def _mean(parts: list[Float]) -> Float:
         total += part
     total /= len(parts)
     return total
+
+
+def moves(scenario: Scenario, time: float) -> tuple[Matrix, Matrix]:
+    """Where the points of subject and background are `time` seconds after the start: (2, 3) each."""
+    camera = scenario.camera.matrix(time, scenario.size)
+    subject = scenario.subject.matrix(time, scenario.size)
+    return _after(camera, subject), _part(camera, scenario.parallax)
 
 
 def still(scenario: Scenario) -> Scenario:

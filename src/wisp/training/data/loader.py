@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from wisp.training.data.cues import CueExample
 from wisp.training.data.synthesis import Example
 from wisp.training.data.trimap_samples import TrimapExample
 
@@ -27,15 +28,19 @@ class Batch:
     exact: Tensor
     """(N, 1, 1, 1), 1 where the composition is exact."""
     trimap: Tensor | None = None
-    """Of samples that have one (`TrimapExample`): 0, 128/255 or 1."""
+    """Of samples that have one (`TrimapExample`, `CueExample`): 0, 128/255 or 1."""
     prior: Tensor | None = None
-    """Likewise."""
+    """Of samples that have one (`TrimapExample`)."""
+    mask: Tensor | None = None
+    """Of samples that have one (`CueExample`): soft segmentation, (N, 1, S, S)."""
+    motion: Tensor | None = None
+    """Of samples that have one (`CueExample`): four neighbouring frames in grey, (N, 4, S, S)."""
 
 
 class Source(Protocol):
     """Samples by index, without end."""
 
-    def __getitem__(self, index: int) -> Example | TrimapExample:
+    def __getitem__(self, index: int) -> Example | TrimapExample | CueExample:
         """Sample number `index`."""
         ...
 
@@ -46,8 +51,8 @@ def batches(
     """`count` batches, number `first` onwards: batch k holds the samples k·batch … (k + 1)·batch − 1.
 
     Yields:
-        Tuples of uint8 tensors in the order of `Example` or `TrimapExample`, of which `to_batch` makes a
-        `Batch`.
+        Tuples of uint8 tensors in the order of `Example`, `TrimapExample` or `CueExample`, of which
+        `to_batch` makes a `Batch`.
     """
     return iter(loader(source, batch=batch, first=first, count=count, workers=workers))
 
@@ -77,7 +82,14 @@ def to_batch(tensors: tuple[Tensor, ...], device: torch.device) -> Batch:
         for t in (*tensors[:5], *tensors[6:])
     )
     exact = tensors[5].to(device, torch.float32).view(-1, 1, 1, 1)
-    return Batch(image, alpha, weight, foreground, background, exact, *guidance)
+    names = next(n for n in _GUIDANCE if len(n) == len(guidance))
+    return Batch(
+        image, alpha, weight, foreground, background, exact, **dict(zip(names, guidance, strict=True))
+    )
+
+
+_GUIDANCE: Final = ((), TrimapExample._fields[6:], CueExample._fields[6:])
+"""What examples hold beside the fields that all of them have."""
 
 
 class _Indexed(Dataset[tuple[Tensor, ...]]):

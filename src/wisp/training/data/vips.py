@@ -68,7 +68,7 @@ def resize(pixels: Bytes, size: tuple[int, ...]) -> Bytes:
     image = as_image(pixels).resize(size[1] / width, vscale=size[0] / height)
     if (image.height, image.width) != tuple(size):
         image = image.embed(0, 0, size[1], size[0], extend="copy")
-    return np.asarray(image.numpy())
+    return np.asarray(image.numpy()).reshape(*size, *pixels.shape[2:])  # a lone pixel comes without axes
 
 
 def sides(size: Size) -> tuple[int, int]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from wisp.training.calibration import CaseMaker, alpha_cases, mask_cases, patch_cases
 
@@ -123,6 +124,66 @@ class _RefinedAlpha(nn.Module):
         return alpha
 
 
+def _dlmn(recipe: Mapping[str, Any]) -> nn.Module:
+    from wisp.networks.dlmn import dlmn_mobile, dlmn_paper
+
+    if "widths" in recipe:
+        return dlmn_paper(tuple(recipe["widths"]), tuple(recipe["blocks"]), recipe["pair"], recipe["shown"])
+    return dlmn_mobile(recipe["width"], recipe["shown"])
+
+
+class _AlphaAndForeground(nn.Module):
+    """Image and cues → alpha (N, 1, H, W) and foreground (N, 3, H, W), both in [0, 1]."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor, mask: Tensor, trimap: Tensor, motion: Tensor) -> tuple[Tensor, Tensor]:
+        found = self.network(image, mask, trimap, motion)
+        return torch.sigmoid(found.logits), found.foreground.clamp(0, 1)
+
+
+class _AlphaAlone(_AlphaAndForeground):
+    """The same without the foreground's branch, for those who find the foreground otherwise."""
+
+    def forward(self, image: Tensor, mask: Tensor, trimap: Tensor, motion: Tensor) -> Tensor:  # type: ignore[override]
+        return super().forward(image, mask, trimap, motion)[0]
+
+
+def _ssrn(recipe: Mapping[str, Any]) -> nn.Module:
+    from wisp.networks.ssrn import ssrn_mobile, ssrn_resnet101
+
+    if recipe["encoder"] == "mobile":
+        return ssrn_mobile()
+    return ssrn_resnet101(tuple(recipe["blocks"]), recipe["width"], recipe["inner"])
+
+
+class _RefinedMask(nn.Module):
+    """Image, mask (N, 1, H, W) and motion (N, 4, H, W) → alpha (N, 1, H, W)."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor, mask: Tensor, motion: Tensor) -> Tensor:
+        return torch.sigmoid(self.network(image, mask, motion))
+
+
+def _image_and_cues() -> dict[str, Tensor]:
+    """That of `_image_and_trimap`, its soft disc as the mask, and the cue of a disc that has moved."""
+    pictures = _image_and_trimap()
+    image, trimap = pictures["image"], pictures["trimap"]
+    mask = functional.avg_pool2d(trimap, 9, 1, 4)
+    grey = image.mean(1, keepdim=True)
+    motion = torch.cat([grey.roll(shift, 3) for shift in (-4, -2, 2, 4)], 1)
+    return {"image": image, "mask": mask, "trimap": trimap, "motion": motion}
+
+
+def _image_mask_and_motion() -> dict[str, Tensor]:
+    return {name: x for name, x in _image_and_cues().items() if name != "trimap"}
+
+
 def _image_and_trimap() -> dict[str, Tensor]:
     """A soft warm disc on a cool ground, a little noise over both, and a band of unknown along its edge."""
     generator = torch.Generator().manual_seed(0)
@@ -175,4 +236,7 @@ NETWORKS: Final[Mapping[str, Family]] = {
     "dim-vgg16": Family(_dim_vgg16, _RefinedAlpha, _image_and_trimap, ("alpha",), usual={"width": 1.0}),
     "unet": Family(_unet, _SquaredMask, _image, ("mask",)),
     "unet-simple": Family(_unet, _SquaredMask, _image, ("mask",)),
+    "dlmn": Family(_dlmn, _AlphaAndForeground, _image_and_cues, ("alpha", "foreground")),
+    "dlmn-alpha": Family(_dlmn, _AlphaAlone, _image_and_cues, ("alpha",)),
+    "ssrn": Family(_ssrn, _RefinedMask, _image_mask_and_motion, ("alpha",)),
 }

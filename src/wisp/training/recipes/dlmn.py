@@ -1,0 +1,275 @@
+"""The recipes of DLMN-G: the compact network, and the paper's own.
+
+    wisp train dlmn --data corpus --encoder-weights modnet.onnx -o runs/dlmn
+    wisp export runs/dlmn/best.pt -o dlmn.onnx
+
+    wisp train dlmn --recipe paper --data corpus -o runs/dlmn-paper
+
+El Abdellaoui and Kachbal, background matting with DLMN-G and SSRN; losses and their weights are those of
+Sengupta et al. 2020, "Background Matting: The World is Your Green Screen", equation 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam, AdamW, Optimizer
+
+from wisp.errors import InputError
+from wisp.networks.dlmn import CUES, DLMN, MobileImageEncoder, Prediction, dlmn_mobile, dlmn_paper
+from wisp.training import losses
+from wisp.training.cue_validation import fixed_cue_examples, validate_cues
+from wisp.training.data import datasets
+from wisp.training.data.cues import Cues, CueSamples
+from wisp.training.data.loader import Batch
+from wisp.training.data.synthesis import Samples, Synthesis
+from wisp.training.freezing import freeze_batch_norm
+from wisp.training.importing import load_start
+from wisp.training.loop import Schedule, Terms, Validation
+from wisp.training.recipes.segmenter import load_encoder
+
+NETWORK: Final = "dlmn"
+
+
+@dataclass(frozen=True)
+class Coefficients:
+    """Weights of the loss's terms, Background Matting's; a term with weight 0 is not computed.
+
+    Attributes:
+        alpha: L1 of alpha.
+        gradient: L1 of its gradient.
+        foreground: L1 of the foreground where the true alpha is above 0.
+        composition: L1 between the image and its composition from what was predicted.
+    """
+
+    alpha: float = 1.0
+    gradient: float = 1.0
+    foreground: float = 2.0
+    composition: float = 1.0
+
+
+@dataclass(frozen=True)
+class MobileRecipe:
+    """The compact network.
+
+    Attributes:
+        network: which network this is, for its export.
+        width: of `wisp.networks.dlmn.dlmn_mobile`.
+        shown: the cues that it is shown, of `wisp.networks.dlmn.CUES`.
+        rate: AdamW's learning rate of the new layers.
+        encoder_rate: that of MobileNetV2.
+        decay: AdamW's weight decay.
+        coefficients: of the loss.
+        cues: how masks, trimaps and motion cues are made.
+        synthesis: how samples are made.
+        examples: held-out samples to validate on.
+        schedule: how long and how fast.
+    """
+
+    network: str = NETWORK
+    width: int = 16
+    shown: tuple[str, ...] = tuple(CUES)
+    rate: float = 1e-3
+    encoder_rate: float = 2e-4
+    decay: float = 1e-2
+    coefficients: Coefficients = Coefficients()
+    cues: Cues = field(default_factory=Cues)
+    synthesis: Synthesis = field(
+        default_factory=lambda: Synthesis(
+            size=288,
+            kinds=(*("composite",) * 3, "real", *("composite",) * 3, "empty"),
+            hair=0.3,
+            border_trust=0.3,
+        )
+    )
+    examples: int = 32
+    schedule: Schedule = field(
+        default_factory=lambda: Schedule(steps=2400, batch=8, clip=3.0, average=0.995, validate_every=100)
+    )
+
+    def build(self) -> DLMN:
+        """The network at random."""
+        return dlmn_mobile(self.width, self.shown)
+
+
+@dataclass(frozen=True)
+class PaperRecipe:
+    """The paper's network; attributes as in `MobileRecipe`.
+
+    Attributes:
+        widths: of `wisp.networks.dlmn.dlmn_paper`, as `blocks` and `pair`.
+        blocks: residual blocks.
+        pair: maps of a pair.
+
+    Neither paper gives a schedule for this data: batch and rate are Background Matting's, and so is the
+    number of composites (26,900), as one pass.
+    """
+
+    network: str = NETWORK
+    widths: tuple[int, int, int] = (64, 128, 256)
+    blocks: tuple[int, int] = (7, 3)
+    pair: int = 64
+    shown: tuple[str, ...] = tuple(CUES)
+    rate: float = 1e-4
+    coefficients: Coefficients = Coefficients()
+    cues: Cues = field(default_factory=Cues)
+    synthesis: Synthesis = field(default_factory=lambda: Synthesis(size=512, kinds=("composite",)))
+    examples: int = 8
+    schedule: Schedule = field(
+        default_factory=lambda: Schedule(
+            steps=6725,
+            batch=4,
+            warm_up=1,
+            final=1.0,
+            clip=math.inf,
+            average=0.0,
+            validate_every=500,
+            checkpoint_every=100,
+        )
+    )
+
+    def build(self) -> DLMN:
+        """The network at random."""
+        return dlmn_paper(self.widths, self.blocks, self.pair, self.shown)
+
+
+class DLMNTask:
+    """What `wisp.training.loop.fit` needs to train DLMN-G.
+
+    Args:
+        recipe: the compact or the paper's.
+        people: training photos.
+        scenes: training photos without people.
+        held_out: photos to validate on.
+        held_out_scenes: photos without people to validate on.
+        encoder_weights: torchvision's or MODNet's MobileNetV2, for the compact network.
+        start: weights to begin with, ``best.pt`` of a run or an ONNX file of the same network
+            (`wisp.training.importing.load_start`).
+
+    Raises:
+        InputError: a file is missing or something else, or the recipe cannot use it.
+    """
+
+    score = "mae"
+
+    def __init__(
+        self,
+        recipe: MobileRecipe | PaperRecipe,
+        people: Sequence[datasets.Entry],
+        scenes: Sequence[Path],
+        held_out: Sequence[datasets.Entry],
+        held_out_scenes: Sequence[Path],
+        *,
+        encoder_weights: Path | None = None,
+        start: str | Path | None = None,
+    ) -> None:
+        self.recipe = recipe
+        samples = Samples(people, scenes, recipe.synthesis, recipe.schedule.seed)
+        self.source = CueSamples(samples, recipe.cues)
+        self._held_out, self._held_out_scenes = held_out, held_out_scenes
+        torch.manual_seed(recipe.schedule.seed)
+        built = network(recipe, encoder_weights)
+        if start is not None:
+            load_start(built, NETWORK, start)
+            if isinstance(built.image, MobileImageEncoder):
+                freeze_batch_norm(built.image.encoder)
+        self.networks: Mapping[str, nn.Module] = {NETWORK: built}
+
+    def optimisers(self, networks: Mapping[str, nn.Module]) -> Mapping[str, Optimizer]:
+        """AdamW of which the encoder learns more slowly, or Adam."""
+        recipe, built = self.recipe, networks[NETWORK]
+        if isinstance(recipe, PaperRecipe):
+            return {NETWORK: Adam(built.parameters(), recipe.rate)}
+        inside = ".image.encoder."
+        encoder = [p for name, p in built.named_parameters() if inside in f".{name}"]
+        rest = [p for name, p in built.named_parameters() if inside not in f".{name}"]
+        groups = [{"params": rest, "lr": recipe.rate}, {"params": encoder, "lr": recipe.encoder_rate}]
+        return {NETWORK: AdamW(groups, weight_decay=recipe.decay)}
+
+    def phases(self, step: int) -> Sequence[str]:
+        """The one network, every step."""
+        return (NETWORK,)
+
+    def losses(self, phase: str, networks: Mapping[str, nn.Module], batch: Batch) -> Terms:
+        """The terms of `Coefficients` by name."""
+        prediction = predict(networks[phase], batch)
+        with torch.autocast(batch.image.device.type, enabled=False):
+            return dlmn_terms(self.recipe.coefficients, prediction, batch)
+
+    @cached_property
+    def _examples(self) -> list[Batch]:
+        recipe = self.recipe
+        batch = min(recipe.examples, 8 if isinstance(recipe, MobileRecipe) else 2)
+        return fixed_cue_examples(
+            self._held_out, self._held_out_scenes, recipe.synthesis, recipe.cues, recipe.examples, batch
+        )
+
+    def validate(self, network: nn.Module, device: torch.device) -> Validation:
+        """Scores of alpha, as `wisp.training.validation` counts them."""
+
+        def alpha(batch: Batch) -> Tensor:
+            return torch.sigmoid(predict(network, batch).logits)
+
+        return validate_cues(alpha, network, self._examples, device)
+
+
+def predict(network: nn.Module, batch: Batch) -> Prediction:
+    """What a network makes of a batch that has cues, in fp32."""
+    assert batch.mask is not None
+    assert batch.trimap is not None
+    assert batch.motion is not None
+    found: Prediction = network(batch.image, batch.mask, batch.trimap, batch.motion)
+    return Prediction(found.logits.float(), found.foreground.float())
+
+
+def dlmn_terms(coefficients: Coefficients, prediction: Prediction, batch: Batch) -> Terms:
+    """The weighted terms by name; foreground and composition only where the composition is exact.
+
+    Args:
+        coefficients: a term with weight 0 is left out.
+        prediction: the network's.
+        batch: truth and trust.
+    """
+    c, alpha, weight = coefficients, torch.sigmoid(prediction.logits), batch.weight
+    exact = weight * batch.exact
+    terms: Terms = {}
+    if c.alpha:
+        terms["alpha"] = c.alpha * losses.l1(alpha, batch.alpha, weight)
+    if c.gradient:
+        terms["gradient"] = c.gradient * losses.gradient_loss(alpha, batch.alpha, weight)
+    if c.foreground:
+        terms["foreground"] = c.foreground * losses.foreground_loss(
+            prediction.foreground, batch.foreground, batch.alpha, exact
+        )
+    if c.composition:
+        terms["composition"] = c.composition * losses.composition_loss(
+            batch.image, alpha, prediction.foreground, batch.background, exact
+        )
+    return terms
+
+
+def network(recipe: MobileRecipe | PaperRecipe, encoder_weights: Path | None = None) -> DLMN:
+    """The network at its start.
+
+    Args:
+        recipe: which, and how wide.
+        encoder_weights: of the compact network's MobileNetV2; its batch norms are frozen then.
+
+    Raises:
+        InputError: the file is missing or something else, or the network has no such encoder.
+    """
+    built = recipe.build()
+    if encoder_weights is None:
+        return built
+    if not isinstance(built.image, MobileImageEncoder):
+        raise InputError("--encoder-weights", "is no option of the paper's network", "--recipe mobile has it")
+    load_encoder(built.image.encoder, encoder_weights)
+    freeze_batch_norm(built.image.encoder)
+    return built
