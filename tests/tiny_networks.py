@@ -103,6 +103,40 @@ def write_dim(path, *, output="alpha", reach=3, gain=1.0):
     return _save(path, nodes, initialisers, {"image": (3, "h", "w"), "trimap": (1, "h", "w")}, output)
 
 
+def write_dlmn(path, *, output="alpha"):
+    """alpha = (mask + trimap + mean of the motion cue) / 3."""
+    initialisers = [
+        numpy_helper.from_array(np.full((1, 4, 1, 1), 1 / 4, np.float32), "quarters"),
+        numpy_helper.from_array(np.float32(1 / 3), "third"),
+        numpy_helper.from_array(np.zeros((1, 3, 1, 1), np.float32), "nothing"),
+    ]
+    nodes = [
+        helper.make_node("Conv", ["motion", "quarters"], ["moved"]),
+        helper.make_node("Conv", ["image", "nothing"], ["zero"]),
+        helper.make_node("Sum", ["mask", "trimap", "moved", "zero"], ["sum"]),
+        helper.make_node("Mul", ["sum", "third"], [output]),
+    ]
+    shapes = {"image": (3, "h", "w"), "mask": (1, "h", "w"), "trimap": (1, "h", "w"), "motion": (4, "h", "w")}
+    return _save(path, nodes, initialisers, shapes, output)
+
+
+def write_ssrn(path, *, gain=0.5):
+    """alpha = gain · mask."""
+    initialisers = [
+        numpy_helper.from_array(np.full((1, 4, 1, 1), 0, np.float32), "none"),
+        numpy_helper.from_array(np.zeros((1, 3, 1, 1), np.float32), "nothing"),
+        numpy_helper.from_array(np.float32(gain), "gain"),
+    ]
+    nodes = [
+        helper.make_node("Conv", ["motion", "none"], ["still"]),
+        helper.make_node("Conv", ["image", "nothing"], ["zero"]),
+        helper.make_node("Mul", ["mask", "gain"], ["scaled"]),
+        helper.make_node("Sum", ["scaled", "still", "zero"], ["alpha"]),
+    ]
+    shapes = {"image": (3, "h", "w"), "mask": (1, "h", "w"), "motion": (4, "h", "w")}
+    return _save(path, nodes, initialisers, shapes, "alpha")
+
+
 def _save(path, nodes, initialisers, inputs, output):
     """Write a graph with inputs and one output of shape (N, …)."""
     described = [

@@ -11,9 +11,10 @@ from wisp.inference.models import find_model
 from wisp.inference.portrait import portrait
 from wisp.inference.segmenter import segment, session_of
 from wisp.inference.sessions import Device, Precision
+from wisp.motion import WithMotion
 from wisp.opencv import opencv
 from wisp.pipeline import Method, check_method, family_of, run
-from wisp.quick import SIDES, quick_alpha, quick_mask, working_picture
+from wisp.quick import SIDES, quick_alpha, quick_dlmn, quick_mask, working_picture
 from wisp.temporal import AlphaMethod
 
 
@@ -29,7 +30,8 @@ def alpha_method(
     Args:
         name: ``auto`` is `wisp.quick.quick_alpha`, the portrait network on a small picture; ``segmenter`` is
             `wisp.quick.quick_mask`, the fastest; ``portrait`` refines the border as for photos, which takes
-            twice the time; the rest are those of `wisp.pipeline.run` and take seconds a frame.
+            twice the time; ``dlmn`` is `wisp.quick.quick_dlmn` and sees the neighbouring frames, too
+            (`wisp.motion.paired`); the rest are those of `wisp.pipeline.run` and take seconds a frame.
         model: a network other than the default: its name or an ONNX file.
         device: where networks run: ``auto``, ``cpu`` or ``gpu``.
         precision: what they compute in.
@@ -43,6 +45,8 @@ def alpha_method(
         check_method(name, model)
     family = "portrait" if name == "auto" else family_of(name)
     session_of(find_model(model, family), device=device, precision=precision)
+    if name == "dlmn":
+        return WithMotion(partial(quick_dlmn, model=model, device=device, precision=precision))
     quick = {"auto": quick_alpha, "segmenter": quick_mask, "portrait": _portrait_alpha}.get(name)
     if quick is not None:
         return partial(quick, model=model, device=device, precision=precision)

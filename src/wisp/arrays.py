@@ -7,6 +7,7 @@ Every word has one form (see docs/decisions and the vocabulary in CONTRIBUTING.m
 ``Alpha``       α, [0, 1]                                           float32 (H, W)
 ``Mask``        soft segmentation, [0, 1]                           float32 (H, W)
 ``Trimap``      0 background, 128 unknown, 255 foreground           uint8 (H, W)
+``Motion``      four neighbouring frames in grey, [0, 1]            float32 (H, W, 4)
 ``Foreground``  F, straight (never premultiplied), sRGB, [0, 1]     float32 (H, W, 3)
 ==============  ==================================================  ======================
 """
@@ -27,6 +28,7 @@ Foreground: TypeAlias = Float
 Background: TypeAlias = Float
 Alpha: TypeAlias = Float
 Mask: TypeAlias = Float
+Motion: TypeAlias = Float
 Trimap: TypeAlias = npt.NDArray[np.uint8]
 Bits: TypeAlias = Literal[8, 16]
 
@@ -84,6 +86,13 @@ def check_alpha(alpha: npt.NDArray[Any], name: str = "alpha") -> Alpha:
     if alpha.dtype != np.float32 or alpha.ndim != 2 or alpha.size == 0:
         raise InputError(name, f"is {_describe(alpha)}", "float32 (H, W) in [0, 1] is accepted")
     return alpha
+
+
+def check_motion(motion: npt.NDArray[Any], name: str = "motion") -> Motion:
+    """Return `motion` if it is float32 (H, W, 4) with at least one pixel, else raise `InputError`."""
+    if motion.dtype != np.float32 or motion.ndim != 3 or motion.shape[2] != 4 or motion.size == 0:
+        raise InputError(name, f"is {_describe(motion)}", "float32 (H, W, 4) in [0, 1] is accepted")
+    return motion
 
 
 def check_trimap(trimap: npt.NDArray[Any], name: str = "trimap") -> Trimap:

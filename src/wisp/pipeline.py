@@ -32,6 +32,7 @@ from wisp.errors import InputError
 from wisp.foreground import estimate_foreground
 from wisp.inference.cleaning import clean
 from wisp.inference.dim import dim
+from wisp.inference.dlmn import dlmn
 from wisp.inference.models import DEFAULTS, FAMILIES
 from wisp.inference.peers.chosen import chosen_peer, peer_alpha
 from wisp.inference.portrait import enlarge, portrait
@@ -158,14 +159,15 @@ def estimate(
         if trimap is None and mask is None:
             return _unguided(image, model=model, device=device, precision=precision)
         method = MASK_METHOD if trimap is None else TRIMAP_METHOD
-    if method == "portrait":
+    if method in ("portrait", "dlmn"):
+        network = portrait if method == "portrait" else dlmn
         if trimap is not None:
             guess = mask_from_trimap(trimap)
-            alpha = portrait(image, guess, model=model, device=device, precision=precision)
+            alpha = network(image, guess, model=model, device=device, precision=precision)
             return Estimate(with_known(alpha, trimap), trimap=trimap)
         if mask is None:
             mask = segment(image, device=device, precision=precision)
-        alpha = portrait(image, mask, model=model, device=device, precision=precision)
+        alpha = network(image, mask, model=model, device=device, precision=precision)
         return Estimate(clean(alpha), mask)
     if trimap is None:
         if mask is None:
@@ -227,7 +229,7 @@ def cutout(
 
     Args:
         image: float32 (H, W, 3), sRGB-encoded, [0, 1]; or the path of a photo.
-        method: how alpha is estimated: ``portrait`` (a network, for people), ``dim`` (a network),
+        method: how alpha is estimated: ``portrait`` or ``dlmn`` (for people) or ``dim``, all networks,
             ``closed-form``, ``knn`` or ``random-walk`` (where the trimap is unknown). ``auto`` is dim with a
             trimap, closed-form with a mask, and the average of portrait and closed-form without.
         trimap: uint8 (H, W), 0 background, 128 unknown, 255 foreground; or the path of one.
@@ -331,7 +333,7 @@ def check_method(method: str, model: str | Path | None = None) -> None:
     if peer is not None and method != "auto":
         problem = f"is {method!r} while {peer.peer.family} finds alpha by itself"
         raise InputError("method", problem, "auto is accepted with it")
-    networks = [name for name in ("portrait", "dim") if name in DEFAULTS or model is not None]
+    networks = [name for name in ("portrait", "dim", "dlmn") if name in DEFAULTS or model is not None]
     available = ("auto", *networks, *METHODS)
     if method not in available:
         known = method in get_args(Method)

@@ -10,7 +10,18 @@ from typing import Any, Final
 
 import numpy as np
 
-from wisp.arrays import Alpha, Float, Foreground, Image, Mask, check_alpha, check_image, check_same_size
+from wisp.arrays import (
+    Alpha,
+    Float,
+    Foreground,
+    Image,
+    Mask,
+    Motion,
+    check_alpha,
+    check_image,
+    check_same_size,
+)
+from wisp.inference.dlmn import dlmn
 from wisp.inference.portrait import portrait
 from wisp.inference.segmenter import segment
 from wisp.inference.sessions import Device, Precision
@@ -59,6 +70,40 @@ def quick_alpha(
     small = working_picture(check_image(image), SIDES["alpha"])
     mask = segment(small, device=device, precision=precision)
     alpha = portrait(small, mask, model=model, device=device, precision=precision, refined=False)
+    return guided_enlargement(small, alpha, image, radius=RADII["alpha"])
+
+
+def quick_dlmn(
+    image: Image,
+    motion: Motion,
+    /,
+    *,
+    model: str | Path | None = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
+) -> Alpha:
+    """The same by DLMN-G, which is shown the neighbouring frames as well.
+
+    Args:
+        image: float32 (H, W, 3), sRGB-encoded, [0, 1], of any size.
+        motion: four neighbouring frames in grey, float32 (H, W, 4), [0, 1].
+        model: a network of the family ``dlmn`` other than the default: its name or an ONNX file.
+        device: as in `quick_alpha`.
+        precision: as in `quick_alpha`.
+
+    Returns:
+        float32 (H, W), [0, 1].
+
+    Raises:
+        InputError: see `wisp.inference.dlmn.dlmn`.
+        MissingExtraError: OpenCV is not installed.
+    """
+    cv2 = opencv()
+    small = working_picture(check_image(image), SIDES["alpha"])
+    size = (small.shape[1], small.shape[0])
+    frames = np.asarray(cv2.resize(motion, size, interpolation=cv2.INTER_AREA), np.float32)
+    mask = segment(small, device=device, precision=precision)
+    alpha = dlmn(small, mask, motion=frames, model=model, device=device, precision=precision, refined=False)
     return guided_enlargement(small, alpha, image, radius=RADII["alpha"])
 
 

@@ -119,10 +119,15 @@ def mattes(
     steadiness: Steadiness = STEADY,
     foreground_of: ForegroundMethod = quick_foreground,
 ) -> Iterator[Matte]:
-    """The mattes of a clip's frames, in order. Arguments and errors are those of `step`."""
+    """The mattes of a clip's frames, in order. Arguments and errors are those of `step`.
+
+    A method that wants motion cues (`wisp.motion.WithMotion`) is given them.
+    """
+    from wisp.motion import paired  # it builds on this module
+
     state: State | None = None
-    for image in frames:
-        matte, state = step(image, state, alpha_of, steadiness=steadiness, foreground_of=foreground_of)
+    for image, own in paired(frames, alpha_of, lambda frame: frame):
+        matte, state = step(image, state, own, steadiness=steadiness, foreground_of=foreground_of)
         yield matte
 
 

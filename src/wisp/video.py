@@ -23,6 +23,7 @@ from wisp.io.video_codecs import Codec, choose_codec
 from wisp.io.video_colour import Pixels
 from wisp.io.video_files import ClipWriter, FileWriter, Layout, Sound
 from wisp.io.video_folders import FolderWriter, check_folder
+from wisp.motion import paired
 from wisp.quick import quick_alpha
 from wisp.temporal import STEADY, AlphaMethod, State, Steadiness, step
 
@@ -137,13 +138,15 @@ def convert(
             total = _expected(job, clip)
             state: State | None = None
 
-            def produce() -> Iterator[Frame]:
-                return clip.frames(max(job.start, begin + resumed_at), job.end)
+            def produce() -> Iterator[tuple[Frame, AlphaMethod]]:
+                frames = clip.frames(max(job.start, begin + resumed_at), job.end)
+                return paired(frames, alpha_of, lambda frame: frame.image)
 
-            def work(frame: Frame) -> tuple[Frame, Float, Matte]:
+            def work(item: tuple[Frame, AlphaMethod]) -> tuple[Frame, Float, Matte]:
                 nonlocal state
+                frame, own = item
                 image = frame.image
-                matte, state = step(image, state, alpha_of, steadiness=steadiness)
+                matte, state = step(image, state, own, steadiness=steadiness)
                 opacity = frame.opacity
                 if opacity is not None:
                     matte = Matte(np.minimum(matte.alpha, opacity), matte.foreground)

@@ -13,6 +13,7 @@ import pytest
 from scipy import ndimage
 
 from tiny_clips import VARIABLE, corners, moving_disc, packets, write_clip
+from tiny_networks import write_dlmn
 from wisp.cli.console import UsageError
 from wisp.cli.video import seconds
 from wisp.io.video import open_clip
@@ -271,3 +272,27 @@ def test_memory_does_not_grow_with_length(network, tmp_path):
         ran = subprocess.run([sys.executable, "-c", code, *map(str, words)], capture_output=True, check=True)
         peaks.append(int(ran.stdout))
     assert peaks[1] < 1.1 * peaks[0]
+
+
+def test_dlmn_sees_the_neighbouring_frames(wisp, tmp_path, monkeypatch):
+    from wisp import quick
+
+    seen = []
+
+    def dlmn(image, mask, *, motion, **_):
+        seen.append([round(255 * float(motion[..., n].mean())) for n in range(4)])
+        return mask
+
+    monkeypatch.setattr(quick, "dlmn", dlmn)
+    monkeypatch.setattr(quick, "segment", lambda image, **_: np.ones(image.shape[:2], np.float32))
+    levels = [60, 72, 84, 96, 108]
+    source = write_clip(tmp_path / "in.mp4", [np.full((64, 96, 3), level, np.uint8) for level in levels])
+    model = write_dlmn(tmp_path / "tiny.onnx")
+    words = ["video", source, "-o", tmp_path / "out.mp4", "--background", "green", "--method", "dlmn"]
+    ran = wisp(*words, "--model", model)
+    assert ran.code == 0, ran
+    expected = [[60, 60, 72, 84], [60, 60, 84, 96], [60, 72, 96, 108], [72, 84, 108, 108], [84, 96, 108, 108]]
+    np.testing.assert_allclose(seen, expected, atol=3)
+    ran = wisp(*words, "--overwrite")
+    assert ran.code == 2
+    assert "method: dlmn is not available in this version" in ran.errors[0]

@@ -30,7 +30,7 @@ BackgroundOption: TypeAlias = Annotated[
 ]
 
 VideoMethodOption: TypeAlias = Annotated[
-    Literal["auto", "segmenter", "portrait", "dim", "closed-form", "knn", "random-walk"],
+    Literal["auto", "segmenter", "portrait", "dlmn", "dim", "closed-form", "knn", "random-walk"],
     typer.Option(
         "--method",
         rich_help_panel="Running",

@@ -159,6 +159,9 @@ FAMILIES: Final[dict[str, str]] = {
     "segmenter": "image (N, 3, H, W) → mask (N, 1, H, W)",
     "portrait": "image (N, 3, H, W) and mask (N, 1, H, W) → alpha (N, 1, H, W)",
     "portrait-refinement": "image (P, 3, 64, 64) and alpha (P, 1, 64, 64) → residual (P, 1, 64, 64)",
+    "dlmn": "image (N, 3, H, W), mask (N, 1, H, W), trimap (N, 1, H, W; 0, 128/255, 1) and motion "
+    "(N, 4, H, W) → alpha (N, 1, H, W)",
+    "ssrn": "image (N, 3, H, W), mask (N, 1, H, W) and motion (N, 4, H, W) → alpha (N, 1, H, W)",
     "dim": "image (N, 3, H, W), trimap (N, 1, H, W; 0, 128/255, 1) and perhaps prior (N, 1, H, W; "
     "`wisp.classical.prior`) → alpha (N, 1, H, W)",
 }
@@ -214,6 +217,20 @@ def refinement_of(model: Model) -> Model:
         return find_model(f"{model.name}-refinement", family)
     beside = model.path.with_name(f"{model.path.stem}-refinement{model.path.suffix}")
     return find_model(beside if beside.is_file() else None, family)
+
+
+def ssrn_of(model: Model) -> Model | None:
+    """The SSRN that refines what a DLMN-G finds; None where there is none.
+
+    That of a shipped network is named after it. Beside a user's own ``FILE.onnx`` it is ``FILE-ssrn.onnx``.
+
+    Args:
+        model: a row of the family ``dlmn``.
+    """
+    if model.shipped:
+        return MODELS.get(f"{model.name}-ssrn")
+    beside = model.path.with_name(f"{model.path.stem}-ssrn{model.path.suffix}")
+    return find_model(beside, "ssrn") if beside.is_file() else None
 
 
 def verified_file(model: Model) -> Path:
