@@ -11,10 +11,25 @@ import typer
 from wisp.cli import options as o
 from wisp.cli.console import UsageError, progress, usage_errors
 from wisp.cli.figure_dim import dim_kinds_command, dim_sensitivity_command, dim_sheet_command
+from wisp.cli.figure_dlmn import (
+    dlmn_accuracy_command,
+    dlmn_compare_command,
+    dlmn_curves_command,
+    dlmn_sheet_command,
+    dlmn_steps_command,
+)
+from wisp.cli.figure_files import (
+    HeightOption,
+    PhotosArgument,
+    SeedOption,
+    SheetOption,
+    photos_of_a_sheet,
+    scenes_of,
+    write_sheet,
+)
 from wisp.cli.figure_study import dim_study_command, dim_votes_command
 
 if TYPE_CHECKING:
-    from wisp.arrays import Image
     from wisp.figures.places import Place
     from wisp.pipeline import Method
 
@@ -22,17 +37,10 @@ figure_app = typer.Typer(
     help="Pictures and tables of the documents' experiments, by name.", no_args_is_help=False
 )
 
-PhotosArgument = Annotated[list[str], typer.Argument(metavar="PHOTO", help="Photos or folders of photos.")]
-SheetOption = Annotated[
-    str, typer.Option("--out", "-o", metavar="FILE", help="The sheet; the suffix chooses the format.")
-]
-HeightOption = Annotated[int, typer.Option(min=16, help="Height of a row, pixels.")]
 BackgroundsOption = Annotated[
     list[str],
     typer.Option("--background", metavar="FILE|FOLDER", help="New backgrounds, dealt out. Repeatable."),
 ]
-SeedOption = Annotated[int, typer.Option(help="Seed of what is drawn at random.")]
-
 
 @figure_app.callback(invoke_without_command=True)
 def _list_by_default(
@@ -93,10 +101,10 @@ def portrait_green_command(
         for name in method or []:
             check_method(name, model)
         methods = [Running(cast("Method", name), model, device, precision) for name in method or ["auto"]]
-        places = _photos_of_a_sheet(photos, out, overwrite=overwrite)
+        places = photos_of_a_sheet(photos, out, overwrite=overwrite)
     with progress(len(places), quiet=quiet) as done:
         sheet = draw(places, methods, truth=truth, beside=systems, height=height, colour=colour, done=done)
-    _write_sheet(out, sheet, columns(methods, truth=truth, beside=systems), overwrite=overwrite, quiet=quiet)
+    write_sheet(out, sheet, columns(methods, truth=truth, beside=systems), overwrite=overwrite, quiet=quiet)
 
 
 @figure_app.command("portrait-replace")
@@ -121,12 +129,12 @@ def portrait_replace_command(
     from wisp.figures.running import Running
 
     with usage_errors():
-        places = _photos_of_a_sheet(photos, out, overwrite=overwrite, others=background)
-        scenes = [scene for text in background for scene in _scenes(text)]
+        places = photos_of_a_sheet(photos, out, overwrite=overwrite, others=background)
+        scenes = [scene for text in background for scene in scenes_of(text)]
     running = Running(method, model, device, precision)
     with progress(len(places), quiet=quiet) as done:
         sheet = draw(places, scenes, running, height=height, seed=seed, done=done)
-    _write_sheet(out, sheet, COLUMNS, overwrite=overwrite, quiet=quiet)
+    write_sheet(out, sheet, COLUMNS, overwrite=overwrite, quiet=quiet)
 
 
 @figure_app.command("portrait-sensitivity")
@@ -229,14 +237,14 @@ def blend_colours_command(
     from wisp.io.atomic import check_output, write_files
 
     with usage_errors():
-        places = _photos_of_a_sheet(photos, out, overwrite=overwrite, others=background)
+        places = photos_of_a_sheet(photos, out, overwrite=overwrite, others=background)
         scenes = [str(place.path) for place in _pictures_of(background)]
         if json_out is not None and json_out != "-":
             check_output(json_out, overwrite=overwrite)
     running = Running(method, model, device, precision)
     with progress(len(places), quiet=quiet) as done:
         sheet, casts = draw(places, scenes, running, height=height, keep_colours=keep_colours, done=done)
-    _write_sheet(out, sheet, COLUMNS, overwrite=overwrite, quiet=quiet)
+    write_sheet(out, sheet, COLUMNS, overwrite=overwrite, quiet=quiet)
     if json_out is not None:
         write_files({json_out: json.dumps(casts, indent=1).encode() + b"\n"}, overwrite=overwrite)
 
@@ -267,11 +275,18 @@ def model_blends_command(
     with usage_errors():
         for name in models.values():
             find_model(name)
-        places = _photos_of_a_sheet(photos, out, overwrite=overwrite, others=background)
+        places = photos_of_a_sheet(photos, out, overwrite=overwrite, others=background)
         scenes = [str(place.path) for place in _pictures_of(background)]
     with progress(len(places), quiet=quiet) as done:
         sheet = draw(places, scenes, models, height=height, keep_colours=keep_colours, done=done)
-    _write_sheet(out, sheet, columns(models), overwrite=overwrite, quiet=quiet)
+    write_sheet(out, sheet, columns(models), overwrite=overwrite, quiet=quiet)
+
+
+figure_app.command("dlmn-steps")(dlmn_steps_command)
+figure_app.command("dlmn-sheet")(dlmn_sheet_command)
+figure_app.command("dlmn-compare")(dlmn_compare_command)
+figure_app.command("dlmn-accuracy")(dlmn_accuracy_command)
+figure_app.command("dlmn-curves")(dlmn_curves_command)
 
 
 def _pictures_of(texts: Sequence[str]) -> list[Place]:
@@ -290,41 +305,3 @@ def named_folders(texts: Sequence[str], option: str = "--beside", what: str = "F
             raise UsageError(f"{option}: {text} {problem}; NAME={what} is accepted")
         out[name] = folder
     return out
-
-
-def _photos_of_a_sheet(
-    photos: Sequence[str], out: str, *, overwrite: bool, others: Sequence[str] = ()
-) -> list[Place]:
-    """The photos, after everything that can be known beforehand about the sheet's file."""
-    from wisp.figures.places import pictures
-    from wisp.io.atomic import check_output
-    from wisp.io.formats import format_of
-
-    format_of(out)
-    places = pictures(photos)
-    check_output(out, overwrite=overwrite, inputs=[*(place.path for place in places), *others])
-    return places
-
-
-def _scenes(text: str) -> list[str]:
-    """What a ``--background`` stands for: itself, or every picture of a folder."""
-    from wisp.compositing.backgrounds import colour
-    from wisp.errors import InputError
-    from wisp.figures.places import pictures
-
-    if Path(text).exists():
-        return [str(place.path) for place in pictures([text])]
-    try:
-        colour(text)
-    except InputError as error:
-        accepted = "a picture, a folder of pictures or a colour is accepted"
-        raise InputError(text, "is no file, no folder and no colour", accepted) from error
-    return [text]
-
-
-def _write_sheet(out: str, sheet: Image, columns: Sequence[str], *, overwrite: bool, quiet: bool) -> None:
-    from wisp.io.images import write_image
-
-    write_image(out, sheet, bits=8, overwrite=overwrite)
-    if not quiet:
-        typer.echo(f"columns: {', '.join(columns)}", err=True)

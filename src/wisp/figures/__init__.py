@@ -65,5 +65,25 @@ FIGURES: Final[Mapping[str, Figure]] = {
         "masks of several networks, and the subjects that they cut out, Poisson-blended",
         "Background Image Matting (student report), figure 4",
     ),
+    "dlmn-steps": Figure(
+        "the five steps: photo, segmentation, alpha, foreground, new background",
+        "El Abdellaoui and Kachbal, figure 4",
+    ),
+    "dlmn-sheet": Figure(
+        "photos and their subjects on other backgrounds, on 1920×1080",
+        "El Abdellaoui and Kachbal, figures 5 and 6",
+    ),
+    "dlmn-compare": Figure(
+        "KNN, random walk and ours on a plain background and on one that resembles the subject",
+        "El Abdellaoui and Kachbal, figures 7 and 8",
+    ),
+    "dlmn-accuracy": Figure(
+        "share of pixels that KNN, random walk and ours get right",
+        "El Abdellaoui and Kachbal, figure 9",
+    ),
+    "dlmn-curves": Figure(
+        "training and validation loss of runs",
+        "El Abdellaoui and Kachbal, figure 10",
+    ),
 }
 """By name, as the command line takes it."""

@@ -52,6 +52,25 @@ def strips(groups: Mapping[str, Sequence[float]], *, x: str, y: str) -> bytes:
     return _png(figure, axis, x, y)
 
 
+def bars(groups: Sequence[str], series: Mapping[str, Sequence[float]], *, y: str) -> bytes:
+    """Bars side by side for each group, one a series, with their heights above them.
+
+    Args:
+        groups: names along the axis.
+        series: heights of each group's bar, by name.
+        y: label of the axis.
+    """
+    figure, axis = _figure(width=max(7.0, 0.7 * len(groups) * len(series)))
+    width = 0.8 / len(series)
+    for index, (name, heights) in enumerate(series.items()):
+        places = [place + (index + 0.5) * width - 0.4 for place in range(len(groups))]
+        drawn = axis.bar(places, heights, width, label=name)
+        axis.bar_label(drawn, fmt="%.1f", fontsize=7)
+    axis.set_xticks(range(len(groups)), groups)
+    axis.legend(loc="lower right")
+    return _png(figure, axis, "", y)
+
+
 def _figure(width: float = 7.0) -> tuple[Any, Any]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
