@@ -34,6 +34,13 @@ def portrait_figures() -> str:
     return str(portrait.table(load("portrait"))) + "\n"
 
 
+def dlmn_figures() -> str:
+    """Everything that was measured of DLMN-G and SSRN, in Markdown."""
+    import dlmn  # it needs the extras for training and video
+
+    return dlmn.tables(load("dlmn"))
+
+
 def readme_figures() -> str:
     """Three tables in Markdown."""
     cutout = load("cutout")
@@ -96,6 +103,7 @@ PAGES = {
     "docs/benchmark.md": benchmark_figures,
     "docs/models.md": model_tables,
     "docs/api.md": api_reference,
+    "docs/dlmn.md": dlmn_figures,
 }
 
 

@@ -106,3 +106,50 @@ def test_dim_refuses(options, complaint, folder, capsys):
     assert complaint in error
     assert error.count("\n") == 1
     assert not (folder / "run").exists()
+
+
+@pytest.fixture
+def bright_is_subject(monkeypatch):
+    """A segmenter that finds what is bright, instead of the shipped one."""
+    from wisp.training.data import cues
+
+    monkeypatch.setattr(cues, "segment", lambda image: (image.mean(2) > 0.4).astype(np.float32))
+
+
+def test_dlmn_and_ssrn_train_one_after_the_other(folder, capsys, bright_is_subject):
+    data = ["--data", str(folder / "data"), "--batch", "2", "--size", "64", "--workers", "0", "--steps", "1"]
+    dlmn, start, last = (str(folder / name) for name in ("dlmn", "ssrn", "unlabelled"))
+    assert main(["train", "dlmn", *data, "-o", dlmn]) == 0
+    assert main(["train", "dlmn", *data, "-o", dlmn, "--resume"]) == 0
+    first = ["--dlmn", f"{dlmn}/best.pt"]
+    assert main(["train", "ssrn", *data, *first, "-o", start]) == 0
+    second = [*first, "--recipe", "mobile-unlabelled", "--start", f"{start}/best.pt"]
+    frames = ["--frames", str(folder / "data/image"), "--photos", str(folder / "data/image")]
+    assert main(["train", "ssrn", *data, *second, *frames, "-o", last]) == 0
+    history = json.loads((folder / "unlabelled/history.json").read_text())
+    assert "loss/drift" in history[0]
+    assert history[-1]["score/alpha_ratio"] == pytest.approx(1, abs=0.1)
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["dlmn", "--recipe", "other"], "--recipe: is other; mobile and paper are accepted"),
+        (["dlmn", "--recipe", "paper", "--encoder-weights", __file__], "is no option of the paper's network"),
+        (["dlmn", "--start", "none.pt"], "none.pt: does not exist"),
+        (["ssrn", "--dlmn", "none.pt"], "none.pt: does not exist"),
+        (
+            ["ssrn", "--dlmn", "none.pt", "--recipe", "x"],
+            "--recipe: is x; mobile, mobile-unlabelled, resnet101",
+        ),
+        (["ssrn", "--dlmn", "none.pt", "--photos", "nowhere"], "nowhere: does not exist"),
+    ],
+)
+def test_dlmn_and_ssrn_refuse(words, complaint, folder, capsys):
+    words = ["train", *words, "--data", str(folder / "data"), "-o", str(folder / "run")]
+    assert main(words) in (1, 2)
+    error = capsys.readouterr().err
+    assert complaint in error
+    assert error.count("\n") == 1
+    assert not (folder / "run").exists()

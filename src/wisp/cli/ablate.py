@@ -260,3 +260,45 @@ def ablate_unet_search_command(
         report=report,
     )
     report(f"table: {table}")
+
+
+@ablate_app.command("dlmn")
+def ablate_dlmn_command(
+    data: DataOption,
+    out: OutOption,
+    images: ImagesOption = 300,
+    variants: VariantsOption = "",
+    names: NamesOption = None,
+    backgrounds: BackgroundsOption = None,
+    encoder_weights: EncoderOption = None,
+    licences: LicencesOption = "",
+    batch: Annotated[int, typer.Option(min=1, help="Samples a step.")] = 4,
+    size: SizeOption = None,
+    seed: SeedOption = 0,
+    resume: ResumeOption = False,
+    precision: PrecisionOption = "auto",
+    workers: WorkersOption = 1,
+    quiet: QuietOption = False,
+) -> None:
+    """DLMN-G (El Abdellaoui and Kachbal) without segmentation, motion, trimap, and with the image alone."""
+    try:
+        from wisp.training.ablation import ablate
+        from wisp.training.ablation.dlmn import VARIANTS, AblationRecipe, dlmn_ablation
+        from wisp.training.ablation.portrait import short
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("training", "train") from error
+
+    check_options(precision, size)
+    recipe = AblationRecipe(schedule=short(images, batch, seed))
+    if size is not None:
+        recipe = replace(recipe, synthesis=replace(recipe.synthesis, size=size))
+    chosen = [name.strip() for name in variants.split(",") if name.strip()]
+    report = say_nothing if quiet else tell
+    ablation = dlmn_ablation(
+        recipe,
+        *photos_of(data, names, backgrounds, licences),
+        variants=chosen or list(VARIANTS),
+        encoder_weights=weights_of(encoder_weights),
+    )
+    table = ablate(ablation, out, resume=resume, precision=precision, workers=workers, report=report)
+    report(f"tables: {table}")

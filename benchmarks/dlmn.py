@@ -1,0 +1,295 @@
+"""DLMN-G before and after SSRN, with and without motion cues, beside the methods that wisp uses.
+
+    python benchmarks/dlmn.py --model NAME=FILE.onnx ... [--clips N] [--frames N] [--photos N] [--part PART]
+
+A model is a network of the family ``dlmn``; an SSRN beside it (``FILE-ssrn.onnx``) is part of it, so that the
+same DLMN-G with and without one, or with an earlier one, are models of their own.
+
+1. ``composites``: mean SAD, MSE, Grad and Conn over portrait-dev, 24 composites of 12 people, whole image, as
+   ``wisp cutout --method`` gives them; `auto` and `portrait` beside.
+2. ``clips``: mean MAD, MSE, Grad and dtSSD of made clips (`benchmarks/video.py`), frame by frame and held
+   steady, as ``wisp video`` does it: each model with the real neighbouring frames, and as if every frame
+   were a still; `auto` and `portrait` beside. ``wisp video`` does `auto` unless told otherwise.
+3. ``photos``: mean absolute error of real photos held out of training, whose labels another network made,
+   each pixel counted as far as its label is trusted; and the mean alpha.
+4. ``runs``: of each ``--run NAME=FOLDER`` of ``wisp train dlmn`` or ``ssrn`` how long it was, its losses and
+   its held-out error, first and last, and the least and greatest mean alpha of held-out photos over that of
+   the supervised start.
+5. ``networks``: parameters.
+
+`benchmarks/_readme.py` writes what is kept into docs/dlmn.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from video import CORPUS, SEED, SIZE, cpu_name, held_out, rendered, rounded, steadied
+from wisp.alpha_methods import alpha_method
+from wisp.arrays import Alpha, Image, to_float
+from wisp.errors import InputError
+from wisp.evaluation.protocols import PROTOCOLS
+from wisp.evaluation.tables import markdown
+from wisp.evaluation.video_metrics import clip_scores
+from wisp.io.images import read_grey, read_photo
+from wisp.motion import paired
+from wisp.networks.checkpoints import read_checkpoint
+from wisp.networks.dlmn import dlmn_mobile, dlmn_paper
+from wisp.networks.ssrn import ssrn_mobile, ssrn_resnet101
+from wisp.pipeline import Method, run
+from wisp.temporal import AlphaMethod
+from wisp.training.data.clips import scenario
+from wisp.training.data.datasets import corpus
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results" / "dlmn.json"
+COMPOSITES = ROOT.parent / "shared" / "eval" / "portrait-dev"
+PARTS = ("composites", "clips", "photos", "runs", "networks")
+BESIDE: tuple[Method, ...] = ("auto", "portrait")
+
+Photo = Callable[[Image], Alpha]
+Clip = Callable[[Iterable[Image]], Iterator[Alpha]]
+
+
+def main() -> int:
+    """Measure what was asked for, and keep it beside what is there of other parts."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--model", action="append", default=[], metavar="NAME=FILE")
+    parser.add_argument("--run", action="append", default=[], metavar="NAME=FOLDER")
+    parser.add_argument("--composites", type=Path, default=COMPOSITES)
+    parser.add_argument("--corpus", type=Path, default=CORPUS)
+    parser.add_argument("--clips", type=int, default=6)
+    parser.add_argument("--frames", type=int, default=24)
+    parser.add_argument("--photos", type=int, default=24)
+    parser.add_argument("--part", choices=PARTS, action="append")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    models = dict(text.partition("=")[::2] for text in options.model)
+    if not all(Path(file).is_file() for file in models.values()):
+        print("left out: --model NAME=FILE names no file", file=sys.stderr)
+        return 0
+    possible = {**dict.fromkeys(PARTS, bool(models)), "runs": bool(options.run), "networks": True}
+    results = json.loads(options.out.read_text()) if options.out.is_file() else {}
+    results["machine"] = {"cpu": cpu_name(), "cores": os.cpu_count()}
+    for part in options.part or PARTS:
+        if not possible[part]:
+            print(f"{part}: left out, no --model or --run is given", file=sys.stderr)
+            continue
+        if part == "composites":
+            results[part] = composites(models, options.composites)
+        elif part == "clips":
+            results[part] = clips(models, options.corpus, options.clips, options.frames)
+        elif part == "photos":
+            results[part] = photos(models, options.corpus, options.photos)
+        elif part == "runs":
+            results[part] = runs(dict(text.partition("=")[::2] for text in options.run))
+        else:
+            results[part] = networks()
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(json.dumps(results, indent=1) + "\n")
+    return 0
+
+
+def of_photos(models: Mapping[str, str]) -> dict[str, Photo]:
+    """What mattes a photo, by name."""
+
+    def by(method: Method, model: str | None, image: Image) -> Alpha:
+        return run(image, method=method, model=model).matte.alpha
+
+    beside = {name: partial(by, name, None) for name in BESIDE}
+    return beside | {name: partial(by, "dlmn", file) for name, file in models.items()}
+
+
+def of_clips(models: Mapping[str, str]) -> dict[str, Clip]:
+    """What mattes the frames of a clip, by name."""
+
+    def with_motion(method: AlphaMethod, frames: Iterable[Image]) -> Iterator[Alpha]:
+        for image, own in paired(frames, method, lambda frame: frame):
+            yield own(image)
+
+    found: dict[str, Clip] = {name: partial(map, alpha_method(name)) for name in BESIDE}
+    for name, file in models.items():
+        method = alpha_method("dlmn", model=file)
+        found[f"{name}, motion cues"] = partial(with_motion, method)
+        found[f"{name}, each frame a still"] = partial(map, method)
+    return found
+
+
+def composites(models: Mapping[str, str], folder: Path) -> dict[str, Any]:
+    """Scores of composites with exact alpha."""
+    metrics = PROTOCOLS["default"]
+    rows: dict[str, list[dict[str, float]]] = {}
+    places = sorted((folder / "image").iterdir())
+    for place in places:
+        image, truth = read_photo(place).image, read_grey(folder / "alpha" / f"{place.stem}.png")
+        for name, method in of_photos(models).items():
+            alpha = rounded(method(image))
+            rows.setdefault(name, []).append(
+                {key: metric(alpha, truth, None) for key, metric in metrics.items()}
+            )
+        print(place.stem, {name: round(found[-1]["sad"], 2) for name, found in rows.items()}, flush=True)
+    return {"count": len(places), "mean": {name: means(found) for name, found in rows.items()}}
+
+
+def clips(models: Mapping[str, str], folder: Path, count: int, frames: int) -> dict[str, Any]:
+    """Scores of made clips, frame by frame and held steady."""
+    alone: dict[str, list[dict[str, float]]] = {}
+    steady: dict[str, list[dict[str, float]]] = {}
+    chosen = held_out(folder, count)
+    for index, (person, scene) in enumerate(chosen):
+        images, truths = rendered(person, scene, scenario(index, SIZE, frames=frames, seed=SEED))
+        for name, method in of_clips(models).items():
+            alphas = list(method(map(to_float, images)))
+            for kept, found in ((alone, alphas), (steady, list(steadied(images, alphas)))):
+                kept.setdefault(name, []).append(clip_scores(map(rounded, found), map(to_float, truths)))
+        print(person.name, {name: rows[-1] for name, rows in steady.items()}, flush=True)
+    return {
+        "people": [person.name for person, _ in chosen],
+        "frames": frames,
+        "size": SIZE,
+        "frame by frame": {name: means(rows) for name, rows in alone.items()},
+        "steady": {name: means(rows) for name, rows in steady.items()},
+    }
+
+
+def photos(models: Mapping[str, str], folder: Path, count: int) -> dict[str, Any]:
+    """Error against labels that another network made, and the mean alpha, of real photos."""
+    people = corpus(folder / "people", "val")
+    order = np.random.default_rng(SEED).permutation(len(people))[:count]
+    rows: dict[str, list[dict[str, float]]] = {}
+    for index in sorted(order.tolist()):
+        photo = people[index].load()
+        image, truth, weight = (to_float(x) for x in (photo.image, photo.alpha, photo.weight))
+        for name, method in of_photos(models).items():
+            alpha = rounded(method(image))
+            error = float((np.abs(alpha - truth) * weight).sum() / max(weight.sum(), 1e-6))
+            rows.setdefault(name, []).append({"mae": error, "mean_alpha": float(alpha.mean())})
+        print(
+            people[index].name, {name: round(found[-1]["mae"], 4) for name, found in rows.items()}, flush=True
+        )
+    return {"count": len(order), "mean": {name: means(found) for name, found in rows.items()}}
+
+
+def runs(folders: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """What the histories of training runs say."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, folder in folders.items():
+        history = json.loads(Path(folder, "history.json").read_text())
+        state = read_checkpoint(Path(folder, "checkpoint.pt"), "checkpoint.pt of a run is accepted")
+        recipe = json.loads(state["recipe"])
+        found[name] = {
+            "steps": history[-1]["step"],
+            "samples": history[-1]["step"] * recipe["schedule"]["batch"],
+            "size": recipe["synthesis"]["size"],
+        }
+        for key in ("loss/alpha", "score/mae", "score/alpha_ratio"):
+            values = [row[key] for row in history if key in row]
+            if values:
+                spread = {"first": values[0], "last": values[-1], "least": min(values), "most": max(values)}
+                found[name][key.partition("/")[2]] = {**spread, "count": len(values)}
+    return found
+
+
+def networks() -> dict[str, int]:
+    """Parameters of each network."""
+    with torch.device("meta"):
+        built = {f.__name__: f() for f in (dlmn_paper, dlmn_mobile, ssrn_resnet101, ssrn_mobile)}
+    return {name: sum(p.numel() for p in network.parameters()) for name, network in built.items()}
+
+
+def tables(results: Mapping[str, Any]) -> str:
+    """Everything that was measured, in Markdown."""
+    parts = []
+    if "composites" in results:
+        parts.append(
+            f"{results['composites']['count']} composites of people whom no network has seen:\n\n"
+            + scores(results["composites"]["mean"], "method", COMPOSITE_COLUMNS)
+        )
+    if "clips" in results:
+        found = results["clips"]
+        parts += [
+            f"{len(found['people'])} made clips of {found['frames']} frames, "
+            f"{found['size'][1]}×{found['size'][0]}, {how}:\n\n{scores(found[how], 'method', CLIP_COLUMNS)}"
+            for how in ("frame by frame", "steady")
+        ]
+    if "photos" in results:
+        parts.append(
+            f"{results['photos']['count']} real photos held out of training:\n\n"
+            + scores(results["photos"]["mean"], "method", PHOTO_COLUMNS)
+        )
+    if "runs" in results:
+        parts.append(f"Training runs:\n\n{table_of_runs(results['runs'])}")
+    if "networks" in results:
+        rows = [[name, f"{count / 1e6:.2f}"] for name, count in results["networks"].items()]
+        parts.append(f"Parameters:\n\n{markdown(['network', 'millions'], rows)}")
+    return "\n".join(parts)
+
+
+COMPOSITE_COLUMNS = (
+    ("sad", "SAD", 1.0),
+    ("mse", "MSE ×10³", 1e3),
+    ("grad", "Grad", 1.0),
+    ("conn", "Conn", 1.0),
+)
+CLIP_COLUMNS = (
+    ("mad", "MAD ×10³", 1.0),
+    ("mse", "MSE ×10³", 1.0),
+    ("grad", "Grad", 1.0),
+    ("dtssd", "dtSSD ×10²", 1.0),
+)
+PHOTO_COLUMNS = (("mae", "MAE ×10³", 1e3), ("mean_alpha", "mean alpha", 1.0))
+
+
+def scores(
+    rows: Mapping[str, Mapping[str, float]], first: str, columns: Sequence[tuple[str, str, float]]
+) -> str:
+    """A table of means."""
+    cells = [
+        [name, *(f"{row[key] * factor:.3g}" for key, _, factor in columns)] for name, row in rows.items()
+    ]
+    return markdown([first, *(heading for _, heading, _ in columns)], cells)
+
+
+def table_of_runs(found: Mapping[str, Mapping[str, Any]]) -> str:
+    """Lengths, errors and drift."""
+    header = [
+        "run",
+        "steps",
+        "samples",
+        "size",
+        "ζ_alpha ×10³, first … last",
+        "held-out MAE ×10³, first … last",
+    ]
+    header.append("mean alpha over the start's, least … greatest (validations)")
+    rows = []
+    for name, row in found.items():
+        cells = [name, *(str(row[key]) for key in ("steps", "samples", "size"))]
+        for key in ("alpha", "mae"):
+            spread = row.get(key)
+            cells.append(f"{1e3 * spread['first']:.3g} … {1e3 * spread['last']:.3g}" if spread else "")
+        ratio = row.get("alpha_ratio")
+        cells.append(f"{ratio['least']:.4f} … {ratio['most']:.4f} ({ratio['count']})" if ratio else "")
+        rows.append(cells)
+    return markdown(header, rows)
+
+
+def means(rows: list[dict[str, float]]) -> dict[str, float]:
+    """Of each score."""
+    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except InputError as error:
+        sys.exit(str(error))

@@ -1,0 +1,138 @@
+"""``wisp train dlmn`` and ``wisp train ssrn``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wisp.cli.train import (
+    BackgroundsOption,
+    BatchOption,
+    DataOption,
+    EncoderOption,
+    LicencesOption,
+    NamesOption,
+    OutOption,
+    PrecisionOption,
+    QuietOption,
+    ResumeOption,
+    SeedOption,
+    SizeOption,
+    StartOption,
+    StepsOption,
+    WorkersOption,
+    adapted,
+    check_options,
+    fit_task,
+    photos_of,
+    weights_of,
+)
+from wisp.errors import InputError, MissingExtraError
+
+SSRNEncoderOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Start of the encoder: for mobile as of the other networks (MobileNetV2 or the word imagenet), "
+        "for resnet101 torchvision's resnet101 .pth."
+    ),
+]
+
+
+def train_dlmn_command(
+    data: DataOption,
+    out: OutOption,
+    recipe_name: Annotated[
+        str, typer.Option("--recipe", help="mobile (the compact network) or paper (as published).")
+    ] = "mobile",
+    start: StartOption = None,
+    names: NamesOption = None,
+    backgrounds: BackgroundsOption = None,
+    encoder_weights: EncoderOption = None,
+    licences: LicencesOption = "",
+    steps: StepsOption = None,
+    batch: BatchOption = None,
+    size: SizeOption = None,
+    seed: SeedOption = 0,
+    resume: ResumeOption = False,
+    precision: PrecisionOption = "auto",
+    workers: WorkersOption = 1,
+    quiet: QuietOption = False,
+) -> None:
+    """Train DLMN-G (El Abdellaoui and Kachbal): alpha from image, segmentation, trimap and motion cue."""
+    try:
+        from wisp.training.recipes.dlmn import DLMNTask, MobileRecipe, PaperRecipe
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("training", "train") from error
+
+    check_options(precision, size)
+    recipes: dict[str, MobileRecipe | PaperRecipe] = {"mobile": MobileRecipe(), "paper": PaperRecipe()}
+    if recipe_name not in recipes:
+        raise InputError("--recipe", f"is {recipe_name}", f"{' and '.join(recipes)} are accepted")
+    recipe = adapted(recipes[recipe_name], seed=seed, steps=steps, batch=batch, size=size)
+    photos = photos_of(data, names, backgrounds, licences)
+    task = DLMNTask(recipe, *photos, encoder_weights=weights_of(encoder_weights), start=start)
+    fit_task(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
+
+
+def train_ssrn_command(
+    data: DataOption,
+    out: OutOption,
+    dlmn: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME_OR_FILE",
+            help="best.pt of `wisp train dlmn`, or its ONNX file, whose results are refined.",
+        ),
+    ],
+    recipe_name: Annotated[
+        str,
+        typer.Option(
+            "--recipe",
+            help="mobile or resnet101 (as published), supervised; then mobile-unlabelled or "
+            "resnet101-unlabelled, after --start.",
+        ),
+    ] = "mobile",
+    start: StartOption = None,
+    photos: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of photos without labels; repeatable. [default: those of DATA]"),
+    ] = None,
+    frames: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of folders of consecutive frames without labels; repeatable."),
+    ] = None,
+    names: NamesOption = None,
+    backgrounds: BackgroundsOption = None,
+    encoder_weights: SSRNEncoderOption = None,
+    licences: LicencesOption = "",
+    steps: StepsOption = None,
+    batch: BatchOption = None,
+    size: SizeOption = None,
+    seed: SeedOption = 0,
+    resume: ResumeOption = False,
+    precision: PrecisionOption = "auto",
+    workers: WorkersOption = 1,
+    quiet: QuietOption = False,
+) -> None:
+    """Train SSRN (El Abdellaoui and Kachbal), which refines DLMN-G's results, in its two parts."""
+    try:
+        from wisp.training.data.cues import shots
+        from wisp.training.recipes.ssrn import RECIPES, SSRNTask
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("training", "train") from error
+
+    check_options(precision, size)
+    if recipe_name not in RECIPES:
+        raise InputError("--recipe", f"is {recipe_name}", f"{', '.join(RECIPES)} are accepted")
+    recipe = adapted(RECIPES[recipe_name], seed=seed, steps=steps, batch=batch, size=size)
+    task = SSRNTask(
+        recipe,
+        *photos_of(data, names, backgrounds, licences),
+        dlmn=dlmn,
+        encoder_weights=weights_of(encoder_weights),
+        start=start,
+        shots=[*shots(photos or []), *shots(frames or [], frames=True)],
+    )
+    fit_task(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
