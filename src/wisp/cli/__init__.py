@@ -34,6 +34,7 @@ from wisp.cli.train import (
     train_unet_command,
     train_unet_simple_command,
 )
+from wisp.cli.train_dlmn import train_dlmn_command, train_ssrn_command
 from wisp.cli.trimap import trimap_command
 from wisp.cli.video import video_command
 from wisp.errors import InputError, WispError
@@ -79,6 +80,8 @@ train_app.command("portrait")(train_portrait_command)
 train_app.command("dim")(train_dim_command)
 train_app.command("unet")(train_unet_command)
 train_app.command("unet-simple")(train_unet_simple_command)
+train_app.command("dlmn")(train_dlmn_command)
+train_app.command("ssrn")(train_ssrn_command)
 app.add_typer(train_app, name="train")
 app.command("finetune")(finetune_command)
 app.add_typer(ablate_app, name="ablate")

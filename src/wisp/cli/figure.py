@@ -42,6 +42,7 @@ BackgroundsOption = Annotated[
     typer.Option("--background", metavar="FILE|FOLDER", help="New backgrounds, dealt out. Repeatable."),
 ]
 
+
 @figure_app.callback(invoke_without_command=True)
 def _list_by_default(
     context: typer.Context,

@@ -130,7 +130,7 @@ def train_segmenter_command(
     recipe = adapted(SegmenterRecipe(), seed=seed, steps=steps, batch=batch, size=size)
     photos = photos_of(data, names, backgrounds, licences)
     task = SegmenterTask(recipe, *photos, weights_of(encoder_weights), start)
-    _fit(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
+    fit_task(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
 
 
 def train_portrait_command(
@@ -196,7 +196,7 @@ def train_portrait_command(
     )
     if segmenter is None and not quiet:
         tell("no --segmenter: coarse masks are made of the true alphas")
-    _fit(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
+    fit_task(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
 
 
 def train_dim_command(
@@ -264,7 +264,7 @@ def train_dim_command(
     if not quiet:
         for note in task.notes:
             tell(note)
-    _fit(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
+    fit_task(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
 
 
 FreezeOption = Annotated[
@@ -369,7 +369,7 @@ def _train_unet(
     )
     kept = kept if photos is None else some(kept, photos, seed)
     task = UNetTask(recipe, kept, scenes, held_out, held_out_scenes, start)
-    _fit(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
+    fit_task(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
 
 
 def check_options(precision: str, size: int | None) -> None:
@@ -415,9 +415,10 @@ def photos_of(
     return people, scenes, held_out, held_out_scenes
 
 
-def _fit(
+def fit_task(
     task: Task, schedule: Schedule, out: Path, *, resume: bool, precision: str, workers: int, quiet: bool
 ) -> None:
+    """Train, and report the best weights' file."""
     from wisp.training.loop import fit
 
     report = say_nothing if quiet else tell
