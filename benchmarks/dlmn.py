@@ -34,9 +34,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from video import CORPUS, SEED, SIZE, cpu_name, held_out, rendered, rounded, steadied
+from video import CORPUS, SEED, SIZE, held_out, rendered, rounded, steadied
 from wisp.alpha_methods import alpha_method
 from wisp.arrays import Alpha, Image, to_float
+from wisp.benchmark.machine import cpu_name
 from wisp.errors import InputError
 from wisp.evaluation.protocols import PROTOCOLS
 from wisp.evaluation.tables import markdown

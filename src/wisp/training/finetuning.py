@@ -31,6 +31,7 @@ from wisp.inference.portrait import portrait
 from wisp.inference.segmenter import segment
 from wisp.io.atomic import write_files
 from wisp.training import pictures
+from wisp.training.data.cues import CueExample
 from wisp.training.data.datasets import Entry
 from wisp.training.data.loader import Batch, Source
 from wisp.training.data.masks import coarsen
@@ -288,7 +289,7 @@ class Mixed:
     second: Source
     share: float
 
-    def __getitem__(self, index: int) -> Example | TrimapExample:
+    def __getitem__(self, index: int) -> Example | TrimapExample | CueExample:
         """The sample number `index` ≥ 0."""
         before, after = int(index * self.share), int((index + 1) * self.share)
         return self.second[before] if after > before else self.first[index - before]
