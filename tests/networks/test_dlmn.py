@@ -28,8 +28,9 @@ def paper():
 @pytest.mark.parametrize("size", [(32, 32), (96, 160), (224, 32)])
 @pytest.mark.parametrize("name", ["mobile", "paper"])
 def test_alpha_and_foreground_have_the_size_of_the_image(name, size, request):
+    network = request.getfixturevalue(name)
     with torch.inference_mode():
-        logits, foreground = request.getfixturevalue(name)(**inputs(*size, count=2))
+        logits, foreground = network(**inputs(*size, count=2))
     assert logits.shape == (2, 1, *size)
     assert foreground.shape == (2, 3, *size)
 
@@ -48,9 +49,9 @@ def test_every_input_reaches_alpha(name, request):
 
 @pytest.mark.parametrize("name", ["mobile", "paper"])
 def test_the_foreground_begins_as_the_image(name, request):
-    given = inputs()
+    network, given = request.getfixturevalue(name), inputs()
     with torch.inference_mode():
-        assert torch.equal(request.getfixturevalue(name)(**given).foreground, given["image"])
+        assert torch.equal(network(**given).foreground, given["image"])
 
 
 def test_the_compact_network_begins_as_the_mask():

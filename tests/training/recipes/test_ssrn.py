@@ -167,7 +167,7 @@ def test_the_gate_and_the_cost_of_drift():
 
 def test_without_labels_it_starts_from_the_supervised_weights(photos, dlmn, start):
     task = SSRNTask(small("resnet101-unlabelled"), *photos, dlmn=dlmn, start=start)
-    kept = load_checkpoint(start)[1].state_dict()
+    kept = load_checkpoint(start)[-1].state_dict()
     for name, values in task.networks[NETWORK].state_dict().items():
         assert torch.equal(values, kept[name]), name
     batch = first_batch(task)
