@@ -218,10 +218,9 @@ class TuningTask:
         self._frozen = {id(p) for p in mine.parameters() if not p.requires_grad}
         self.source: Source = inner.source
         if photos.known:
-            known = type(inner.source)(  # the sources of all families are made alike
-                photos.known, photos.known_scenes, inner.recipe.synthesis, tuning.seed + 1
-            )  # type: ignore[call-arg]
-            self.source = Mixed(inner.source, known, tuning.replay)
+            before = replace(photos, kept=photos.known, scenes=photos.known_scenes)
+            known = TUNERS[name].task(recipe, before, replace(tuning, seed=tuning.seed + 1))
+            self.source = Mixed(inner.source, known.source, tuning.replay)
         self._held_out = [(entry.name, *_whole(entry, photos.scenes)) for entry in photos.held_out]
         self._alphas: list[list[Alpha]] = []
 
