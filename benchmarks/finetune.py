@@ -51,7 +51,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--corpus", type=Path, default=SHARED / "corpus")
     parser.add_argument("--portraits", type=Path, default=SHARED / "eval" / "portrait-dev")
-    parser.add_argument("--steps", type=int, default=120)
+    parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--keep", type=Path, help="folder to keep the photos and the run in")
     parser.add_argument("--table", action="store_true", help="print the kept result")
@@ -82,7 +82,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             name: portraits(options.portraits, model) for name, model in (("before", None), ("after", tuned))
         }
         return {
-            "command": ["wisp", *words[3:5], *words[9:10], *words[15:]],
+            "command": ["wisp", "finetune", MODEL, "--data", "plush", "--replay", "corpus", *words[11:]],
             "cpu": cpu_name(),
             "machine": platform.machine(),
             "threads": os.environ.get("OMP_NUM_THREADS", "all"),
