@@ -135,6 +135,17 @@ def test_what_cannot_be_tuned_is_told(photos, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_the_result_can_keep_a_share_of_the_old_weights(photos, tmp_path):
+    start = checkpoint("unet-simple", tmp_path / "best.pt")
+    tuning = Tuning(steps=2, batch=2, rate=1e-2, keep=0.75)
+    done = finetune(start, photos, tmp_path / "out", tuning, workers=0)
+    old, new = (torch.load(p, weights_only=True)["network"] for p in (start, tmp_path / "out/run/best.pt"))
+    kept = read_network(done.files[0])[1].state_dict()
+    assert not torch.equal(old["head.weight"], new["head.weight"])
+    for key, values in kept.items():
+        torch.testing.assert_close(values, 0.75 * old[key] + 0.25 * new[key], atol=1e-3, rtol=1e-3)
+
+
 def test_photos_alone_are_enough(photos, tmp_path):
     start = checkpoint("segmenter", tmp_path / "best.pt")
     done = finetune(

@@ -75,6 +75,12 @@ def finetune_command(
         float | None,
         typer.Option(min=1e-7, max=1, help="Learning rate [default: a third of the recipe's]."),
     ] = None,
+    keep: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="Share of the old weights that the result keeps: it forgets less, learns less."
+        ),
+    ] = 0.0,
     seed: SeedOption = 0,
     precision: PrecisionOption = "auto",
     workers: WorkersOption = 1,
@@ -104,7 +110,7 @@ def finetune_command(
     if not scenes and any(entry.cut_out for entry in kept):
         raise InputError("--backgrounds", "is missing", "photos to set cut-outs on are accepted")
     photos = Photos(kept, measured, scenes, known, known_scenes)
-    tuning = Tuning(freeze, steps, batch, size, rate, replay_share, seed, segmenter)
+    tuning = Tuning(freeze, steps, batch, size, rate, replay_share, seed, segmenter, keep)
     report = say_nothing if quiet else tell
     report(f"{len(kept)} photos to train on, {len(measured)} held out, {len(known)} replayed")
     done = finetune(model, photos, out, tuning, precision=precision, workers=workers, report=report)
