@@ -110,7 +110,7 @@ def test_commands_run(page, text, desk):
 def test_other_commands_can_be_parsed(page, text):
     for command in commands(text):
         words = shlex.split(command)
-        if words[0] == "wisp":
+        if words[0] == "wisp" and "$" not in command:  # a shell's variable stands for several words
             parse(words[1:])
 
 
