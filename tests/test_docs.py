@@ -30,9 +30,8 @@ PARSED = ("wisp train", "wisp export", "wisp camera", "wisp finetune", "wisp abl
 
 
 def blocks(page, language):
-    return re.findall(
-        rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
-    )
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return [text for word, text in found if word == language]
 
 
 def commands(text):
