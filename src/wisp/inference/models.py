@@ -140,7 +140,7 @@ MODELS: Final[dict[str, Model]] = {
             file="dim-mobile.onnx",
             url="",
             size=4_362_077,
-            sha256="ac2bdf19380432a45737bea11f459bca7a634b76da64f5daf772b855f090a1b2",
+            sha256="c1592459cc8fef71c66b27687de42de1477e66e75e78bb0cf126622bcf786d5d",
             licence=_LICENCE,
             training_data=f"{_PHOTOS}, procedural foregrounds",
         ),
