@@ -10,6 +10,7 @@ from typing import Any
 
 import portrait
 import report
+import video
 from _docs import api_reference, model_tables
 
 ROOT = Path(__file__).parent.parent
@@ -39,6 +40,13 @@ def dlmn_figures() -> str:
     import dlmn  # it needs the extras for training and video
 
     return dlmn.tables(load("dlmn"))
+
+
+def video_figures() -> str:
+    """Everything that was measured of clips, in Markdown."""
+    if not (RESULTS / "video.json").is_file():
+        return "`benchmarks/video.py` has not been run on this version.\n"
+    return video.table(load("video")) + "\n"
 
 
 def readme_figures() -> str:
@@ -104,6 +112,7 @@ PAGES = {
     "docs/models.md": model_tables,
     "docs/api.md": api_reference,
     "docs/dlmn.md": dlmn_figures,
+    "docs/video.md": video_figures,
 }
 
 

@@ -1,18 +1,22 @@
 """Mattes of moving people: how good, how steady, how fast, and how much memory a clip takes.
 
-    python benchmarks/video.py [--corpus FOLDER] [--rvm FILE.onnx] [--clips N] [--frames N] [--part PART]
+    python benchmarks/video.py [--corpus FOLDER] [--rvm FILE.onnx] [--clips N] [--frames N]
+                               [--part PART] [--kind KIND] [--method NAME]
 
 Clips are composed of people held out of training (the corpus's ``split=val``; the result names them) over its
 backgrounds, 960×540, by the motions of `wisp.training.data.clips.scenario`; alpha is exact in every frame.
-Ours is `wisp.temporal.step` with each method that this version has; the same frame by frame is the method
-alone. RVM is its published ONNX file in ONNX Runtime and in OpenVINO, recurrent state handed on, with the
-downsample ratio that its authors recommend (512 pixels for the longer side). All alphas are rounded to eight
-bits. `still` is the same clips with nothing moving but the camera's noise: what is left there is flicker.
+Ours is what ``wisp video`` does (`wisp.temporal.steady_alpha`) with each of its fast methods; frame by frame
+is the same with nothing handed on from one frame to the next. RVM is its published ONNX file in ONNX Runtime,
+recurrent state handed on, with the downsample ratio that its authors recommend (512 pixels for the longer
+side); its speed is measured in OpenVINO, too. All alphas are rounded to eight bits. `still` is the same clips
+with nothing moving but the camera's noise: what is left there is flicker.
 
 Times are CPU seconds of the whole process (user and system, all threads) and wall seconds a frame, the least
 of several passes over the same 1280×720 frames; `end to end` is the command ``wisp video`` with a plain
-background, H.264 in and out, less the same on one frame. Peak memory is what the kernel counted for that
-command on clips of 10 s and 60 s. Parts can be run one at a time; the result keeps what is there of others.
+background, H.264 in and out, less the same on one frame. On a machine that others use, compare CPU seconds:
+what is compared runs in turn. Peak memory is what the kernel counted for that command on clips of 10 s and
+60 s. ``--part``, ``--kind`` and ``--method`` choose what is run, and may be given several times; the result
+keeps what is there of other parts.
 """
 
 from __future__ import annotations
@@ -25,12 +29,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from fractions import Fraction
 from functools import partial
 from importlib.metadata import version
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +48,7 @@ from wisp.evaluation.video_metrics import clip_scores
 from wisp.inference.sessions import load_openvino
 from wisp.io.video_codecs import CODECS
 from wisp.io.video_files import FileWriter, Layout
-from wisp.temporal import State, steady_alpha
+from wisp.temporal import STEADY, State, Steadiness, steady_alpha
 from wisp.training.data import vips
 from wisp.training.data.clips import ClipFrame, Scenario, clip, scenario, still
 from wisp.training.data.datasets import Entry, backgrounds, corpus
@@ -54,10 +60,23 @@ SIZE = (540, 960)
 HD = (720, 1280)
 SEED = 20
 ALONE = ", frame by frame"
+PARTS = ("quality", "speed", "memory")
+KINDS = ("moving", "still")
+METHODS = ("auto", "segmenter", "portrait")
+RVM = "RVM, ONNX Runtime"
+OUTPUTS = ["fgr", "pha", "r1o", "r2o", "r3o", "r4o"]
 Pixels = npt.NDArray[np.uint8]
 
 Method = Callable[[Iterable[Image]], Iterator[Alpha]]
 """Frames of one clip → their alphas."""
+
+
+class Plan(NamedTuple):
+    """How many clips, of how many frames, and how many of them at once."""
+
+    clips: int
+    frames: int
+    jobs: int
 
 
 def main() -> None:
@@ -67,7 +86,11 @@ def main() -> None:
     parser.add_argument("--rvm", type=Path, help="RVM's ONNX file; left out where it is not given")
     parser.add_argument("--clips", type=int, default=6)
     parser.add_argument("--frames", type=int, default=60)
-    parser.add_argument("--part", choices=["quality", "speed", "memory"], action="append")
+    parser.add_argument("--part", choices=PARTS, action="append")
+    parser.add_argument("--kind", choices=KINDS, action="append", help="clips whose alphas are scored")
+    parser.add_argument("--method", choices=METHODS, action="append", help="ours that are run")
+    parser.add_argument("--jobs", type=int, default=1, help="clips that are scored at once")
+    parser.add_argument("--rate", type=int, default=30, help="frames a second of the clips for memory")
     options = parser.parse_args()
     if not options.corpus.is_dir():
         print(f"left out, {options.corpus} is not there", file=sys.stderr)
@@ -79,32 +102,32 @@ def main() -> None:
         "python": platform.python_version(),
         "versions": {name: version(name) for name in ("av", "numpy", "onnxruntime", "openvino")},
     }
-    methods = our_methods()
-    if options.rvm:
-        methods |= {f"RVM, {name}": rvm(run) for name, run in rvm_runtimes(options.rvm).items()}
-    for part in options.part or ["quality", "speed", "memory"]:
+    names = options.method or METHODS
+    for part in options.part or PARTS:
         if part == "quality":
-            results["quality"] = quality(methods, options.corpus, options.clips, options.frames)
+            plan = Plan(options.clips, options.frames, options.jobs)
+            kinds = options.kind or KINDS
+            results[part] = quality(names, options.rvm, options.corpus, kinds, plan)
         elif part == "speed":
-            results["speed"] = speed(methods, options.corpus)
+            results[part] = speed(names, options.rvm, options.corpus)
         else:
-            results["memory"] = memory(options.corpus)
+            results[part] = memory(options.corpus, options.rate)
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     print(json.dumps(results, indent=1))
 
 
-def our_methods() -> dict[str, Method]:
-    """Each of our fast methods, frame by frame."""
-    return {f"wisp, {name}": partial(map, alpha_method(name)) for name in ("auto", "segmenter", "portrait")}
+def ours(name: str, steadiness: Steadiness = STEADY) -> Method:
+    """One of our methods on a clip's frames, as ``wisp video`` runs it."""
+    alpha_of = alpha_method(name)
 
+    def alphas(frames: Iterable[Image]) -> Iterator[Alpha]:
+        state: State | None = None
+        for image in frames:
+            alpha, state = steady_alpha(image, state, alpha_of, steadiness=steadiness)
+            yield alpha
 
-def steadied(images: list[Pixels], alphas: Iterable[Alpha]) -> Iterator[Alpha]:
-    """Alphas that were found frame by frame, held steady."""
-    state: State | None = None
-    for image, found in zip(images, alphas, strict=True):
-        alpha, state = steady_alpha(to_float(image), found, state)
-        yield alpha
+    return alphas
 
 
 Run = Callable[[Mapping[str, npt.NDArray[np.float32]]], list[npt.NDArray[np.float32]]]
@@ -125,45 +148,67 @@ def rvm(run: Run) -> Method:
     return alphas
 
 
-def rvm_runtimes(file: Path) -> dict[str, Run]:
-    """RVM's file in ONNX Runtime, and in our runtime where that can read it."""
+def by_onnxruntime(file: Path) -> Run:
+    """RVM's file in ONNX Runtime."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
-    names = ["fgr", "pha", "r1o", "r2o", "r3o", "r4o"]
+    return lambda inputs: session.run(OUTPUTS, dict(inputs))  # type: ignore[no-any-return]
+
+
+def by_openvino(file: Path) -> Run:
+    """The same in our runtime, which computes in bf16 where the CPU does."""
     openvino: Any = load_openvino()
     core = openvino.Core()
     network = core.compile_model(core.read_model(str(file)), "CPU", {"PERFORMANCE_HINT": "LATENCY"})
     request = network.create_infer_request()
 
-    def by_openvino(inputs: Mapping[str, npt.NDArray[np.float32]]) -> list[npt.NDArray[np.float32]]:
+    def run(inputs: Mapping[str, npt.NDArray[np.float32]]) -> list[npt.NDArray[np.float32]]:
         found = request.infer(dict(inputs))
-        return [np.array(found[name], np.float32) for name in names]
+        return [np.array(found[name], np.float32) for name in OUTPUTS]
 
-    return {"ONNX Runtime": lambda inputs: session.run(names, dict(inputs)), "OpenVINO": by_openvino}
+    return run
 
 
-def quality(methods: Mapping[str, Method], folder: Path, count: int, frames: int) -> dict[str, Any]:
+def quality(
+    names: Sequence[str], rvm_file: Path | None, folder: Path, kinds: Sequence[str], options: Plan
+) -> dict[str, Any]:
     """Mean scores of each method on moving and on still clips, with ratios to RVM and to frame by frame."""
-    chosen = held_out(folder, count)
-    report: dict[str, Any] = {"people": [person.name for person, _ in chosen], "frames": frames, "size": SIZE}
-    for kind in ("moving", "still"):
-        scores: dict[str, list[dict[str, float]]] = {}
-        for index, (person, scene) in enumerate(chosen):
-            plan = scenario(index, SIZE, frames=frames, seed=SEED)
-            images, truths = rendered(person, scene, plan if kind == "moving" else still(plan))
-            for name, method in methods.items():
-                alphas = list(method(map(to_float, images)))
-                tried = {name: alphas}
-                if name.startswith("wisp"):
-                    tried = {name: list(steadied(images, alphas)), name + ALONE: alphas}
-                for label, found in tried.items():
-                    row = clip_scores(map(rounded, found), map(to_float, truths))
-                    scores.setdefault(label, []).append(row)
-                    print(kind, person.name, label, row, flush=True)
-        means = {name: {m: mean(rows, m) for m in rows[0]} for name, rows in scores.items()}
+    chosen = held_out(folder, options.clips)
+    report: dict[str, Any] = {
+        "people": [person.name for person, _ in chosen],
+        "backgrounds": [scene.name for _, scene in chosen],
+        "frames": options.frames,
+        "size": SIZE,
+    }
+    tasks = [(kind, index, person, scene) for kind in kinds for index, (person, scene) in enumerate(chosen)]
+    with ProcessPoolExecutor(options.jobs, get_context("spawn")) as pool:
+        rows = list(pool.map(partial(scored, names, rvm_file, options.frames), tasks))
+    for kind in kinds:
+        of_kind = [row for row, (its, *_) in zip(rows, tasks, strict=True) if its == kind]
+        scores = {name: [row[name] for row in of_kind] for name in of_kind[0]}
+        means = {name: {m: mean(row, m) for m in row[0]} for name, row in scores.items()}
         report[kind] = {"mean": means, "clips": scores, "ratio": ratios(means)}
     return report
+
+
+def scored(
+    names: Sequence[str], rvm_file: Path | None, frames: int, task: tuple[str, int, Entry, Path]
+) -> dict[str, dict[str, float]]:
+    """The scores of every method on one clip."""
+    kind, index, person, scene = task
+    methods = {f"wisp, {name}": ours(name) for name in names}
+    methods |= {f"wisp, {name}{ALONE}": ours(name, Steadiness(hold=0)) for name in names}
+    if rvm_file:
+        methods[RVM] = rvm(by_onnxruntime(rvm_file))
+    plan = scenario(index, SIZE, frames=frames, seed=SEED)
+    images, truths = rendered(person, scene, plan if kind == "moving" else still(plan))
+    rows = {}
+    for name, method in methods.items():
+        alphas = map(rounded, method(map(to_float, images)))
+        rows[name] = clip_scores(alphas, map(to_float, truths))
+        print(kind, person.name, name, rows[name], file=sys.stderr, flush=True)
+    return rows
 
 
 def ratios(means: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
@@ -173,59 +218,62 @@ def ratios(means: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, floa
         if name.startswith("wisp") and not name.endswith(ALONE):
             alone = means[name + ALONE]
             found[f"{name} / frame by frame"] = {m: row[m] / alone[m] for m in row}
-            if "RVM, ONNX Runtime" in means:
-                found[f"{name} / RVM"] = {m: row[m] / means["RVM, ONNX Runtime"][m] for m in row}
+            if RVM in means:
+                found[f"{name} / RVM"] = {m: row[m] / means[RVM][m] for m in row}
     return found
 
 
-def speed(methods: Mapping[str, Method], folder: Path, frames: int = 24, passes: int = 3) -> dict[str, Any]:
-    """CPU and wall seconds a frame at 1280×720: of the methods alone, and of the command from end to end."""
+def speed(
+    names: Sequence[str], rvm_file: Path | None, folder: Path, frames: int = 16, passes: int = 2
+) -> dict[str, Any]:
+    """CPU and wall seconds a frame at 1280×720: of alpha alone, and of the command from end to end."""
     ((person, scene),) = held_out(folder, 1)
     images, _ = rendered(person, scene, scenario(0, HD, frames=frames, seed=SEED))
-    report: dict[str, Any] = {}
-    for _ in range(passes):  # one method after the other, so that a busy moment is no method's alone
-        for name, method in methods.items():
-            cpu, wall = time.process_time(), time.perf_counter()
-            alphas = method(map(to_float, images))
-            for _ in steadied(images, alphas) if name.startswith("wisp") else alphas:
-                pass
-            row = {
-                "cpu_s": (time.process_time() - cpu) / frames,
-                "wall_s": (time.perf_counter() - wall) / frames,
-            }
-            report[name] = {key: min(value, report.get(name, row)[key]) for key, value in row.items()}
+    peers = {}
+    if rvm_file:
+        peers = {RVM: rvm(by_onnxruntime(rvm_file)), "RVM, OpenVINO": rvm(by_openvino(rvm_file))}
+    methods = {f"wisp, {name}": ours(name) for name in names} | peers
+    report: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "out.mp4"
         long, short = Path(scratch) / "long.mp4", Path(scratch) / "short.mp4"
-        write_clip(long, images * 5)
+        write_clip(long, images * 3)
         write_clip(short, images[:1])
-        for name in [
-            n.removeprefix("wisp, ") for n in methods if n.startswith("wisp") and "frame by" not in n
-        ]:
-            command = ["--background", "green", "--method", name, "-o", out, "--overwrite", "--quiet"]
-            runs = [(run([long, *command]), run([short, *command])) for _ in range(passes)]
-            rest = 5 * frames - 1
-            report[f"wisp video, {name}, end to end"] = {
-                key: (min(a[key] for a, _ in runs) - min(b[key] for _, b in runs)) / rest
-                for key in ("cpu_s", "wall_s")
-            }
-    reference = report.get("RVM, ONNX Runtime")
+        for _ in range(passes):  # one method after the other, so that a busy moment is no method's alone
+            for name, method in methods.items():
+                cpu, wall = time.process_time(), time.perf_counter()
+                for _ in method(map(to_float, images)):
+                    pass
+                row = {"cpu_s": time.process_time() - cpu, "wall_s": time.perf_counter() - wall}
+                least(report, name, row, frames)
+            for name in names:
+                command = ["--background", "green", "--method", name, "-o", out, "--overwrite", "--quiet"]
+                whole, start = run([long, *command]), run([short, *command])
+                row = {key: whole[key] - start[key] for key in ("cpu_s", "wall_s")}
+                least(report, f"wisp video, {name}, end to end", row, 3 * frames - 1)
     for row in report.values():
         row["fps"] = 1 / row["wall_s"]
-        if reference:
-            row["times_rvm_by_cpu"] = reference["cpu_s"] / row["cpu_s"]
+        row["cpu_fps"] = 1 / row["cpu_s"]
+        for peer in peers:
+            row[f"times {peer}, by CPU"] = report[peer]["cpu_s"] / row["cpu_s"]
     return report
 
 
-def memory(folder: Path) -> dict[str, float]:
+def least(report: dict[str, dict[str, float]], name: str, row: dict[str, float], frames: int) -> None:
+    """Keep the shortest times a frame of those measured."""
+    before = report.setdefault(name, dict.fromkeys(row, float("inf")))
+    report[name] = {key: min(value / frames, before[key]) for key, value in row.items()}
+
+
+def memory(folder: Path, rate: int) -> dict[str, float]:
     """Peak megabytes of the command on 1280×720 clips of 10 s and 60 s, and their ratio."""
     ((person, scene),) = held_out(folder, 1)
-    images, _ = rendered(person, scene, scenario(0, HD, frames=30, seed=SEED))
-    peaks = {}
+    images, _ = rendered(person, scene, scenario(0, HD, frames=rate, seed=SEED))
+    peaks = {"frames a second": float(rate)}
     with tempfile.TemporaryDirectory() as scratch:
         for seconds in (10, 60):
             source = Path(scratch) / f"{seconds}.mp4"
-            write_clip(source, images * seconds)
+            write_clip(source, images * seconds, rate)
             out = Path(scratch) / "out.mp4"
             words = [source, "--background", "green", "-o", out, "--overwrite", "--quiet"]
             peaks[f"{seconds} s, MB"] = run(words)["peak_mb"]
@@ -255,6 +303,47 @@ def run(words: list[Any]) -> dict[str, float]:
     return {"cpu_s": cpu, "wall_s": wall, "peak_mb": peak / (1e6 if sys.platform == "darwin" else 1e3)}
 
 
+def table(results: Mapping[str, Any]) -> str:
+    """What was measured, in Markdown."""
+    lines: list[str] = []
+    for kind in KINDS:
+        found = results.get("quality", {}).get(kind)
+        if found:
+            people = results["quality"]["people"]
+            lines += [
+                f"{len(people)} {kind} clips of {results['quality']['frames']} frames at 960×540"
+                f" ({', '.join(people)}):",
+                "",
+                "| | MAD ×10³ | MSE ×10³ | Grad | dtSSD ×10² |",
+                "|---|---|---|---|---|",
+                *(cells(name, row, ".2f") for name, row in (found["mean"] | found["ratio"]).items()),
+                "",
+            ]
+    if "speed" in results:
+        speeds = results["speed"]
+        keys = ["cpu_s", "fps", *(key for key in next(iter(speeds.values())) if key.startswith("times"))]
+        lines += [
+            f"A frame of 1280×720, on {results['machine']['cores']} cores of an {results['machine']['cpu']}:",
+            "",
+            f"| | {' | '.join(['CPU s', 'frames a second', *keys[2:]])} |",
+            "|---" * (1 + len(keys)) + "|",
+            *(cells(name, {key: row[key] for key in keys}, ".3g") for name, row in speeds.items()),
+            "",
+        ]
+    if "memory" in results:
+        peaks = results["memory"]
+        lines.append(
+            f"Peak memory of the command: {peaks['10 s, MB']:.0f} MB for 10 s,"
+            f" {peaks['60 s, MB']:.0f} MB for 60 s of {peaks['frames a second']:.0f} frames a second."
+        )
+    return "\n".join(lines).strip()
+
+
+def cells(name: str, row: Mapping[str, float], form: str) -> str:
+    """A row of a table."""
+    return f"| {name} | {' | '.join(format(value, form) for value in row.values())} |"
+
+
 def held_out(folder: Path, count: int) -> list[tuple[Entry, Path]]:
     """People who are not trained on, close-ups and whole figures in turn, each with a background."""
     people = sorted(corpus(folder / "people", "val"), key=lambda person: person.name)
@@ -282,13 +371,13 @@ def rounded(alpha: Alpha) -> Alpha:
     return to_float(from_float(alpha))
 
 
-def write_clip(path: Path, images: list[Pixels]) -> None:
-    """An H.264 clip at 30 frames a second."""
+def write_clip(path: Path, images: list[Pixels], rate: int = 30) -> None:
+    """An H.264 clip."""
     height, width = images[0].shape[:2]
-    writer = FileWriter(path, CODECS["h264"], Layout(height, width, 3, tick=Fraction(1, 30)))
+    writer = FileWriter(path, CODECS["h264"], Layout(height, width, 3, tick=Fraction(1, rate)))
     try:
         for number, image in enumerate(images):
-            writer.write(image, Fraction(number, 30))
+            writer.write(image, Fraction(number, rate))
         writer.finish()
     finally:
         writer.close()

@@ -36,7 +36,7 @@ class Screen:
         return self.closes_after is None or len(self.pictures) < self.closes_after
 
 
-def bright(image):
+def bright(image, past=None):
     return (image.mean(2) > 0.5).astype(np.float32)
 
 

@@ -9,7 +9,16 @@ from wisp.compositing.over import over
 from wisp.errors import InputError
 from wisp.foreground.blur_fusion import estimate_blur_fusion
 from wisp.opencv import opencv
-from wisp.quick import guided_enlargement, quick_alpha, quick_foreground, quick_mask, shrink
+from wisp.quick import (
+    REFRESH,
+    Past,
+    finished,
+    guided_enlargement,
+    quick_alpha,
+    quick_foreground,
+    quick_mask,
+    shrink,
+)
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +48,40 @@ def test_the_portrait_network_sees_a_small_picture(monkeypatch, tmp_path):
 
     monkeypatch.setattr(quick, "segment", bright)
     image, alpha = bright_disc(500, 1000, softness=6)
-    found = quick_alpha(image, model=network, precision="fp32")
+    small = quick_alpha(image, model=network, precision="fp32")
     assert seen == [(400, 800)]
+    assert small.shape == (400, 800)
+    found = finished(image, small)
     assert found.shape == alpha.shape
     assert np.abs(found - alpha).mean() < 0.02
     assert not quick_alpha(np.zeros((40, 50, 3), np.float32), model=network).any()
+
+    seen.clear()
+    led = quick_alpha(image, Past(small, 1), model=network, precision="fp32")
+    assert not seen  # the last alpha says where the subject is
+    assert np.abs(led - small).mean() < 0.01
+    quick_alpha(image, Past(small, REFRESH), model=network, precision="fp32")
+    quick_alpha(image, Past(small[:9], 1), model=network, precision="fp32")
+    assert seen == [(400, 800)] * 2
+
+
+def test_a_subject_that_comes_in_is_found(monkeypatch, tmp_path):
+    from wisp import quick
+
+    write_refinement(tmp_path / "tiny-refinement.onnx")
+    network = write_portrait(tmp_path / "tiny.onnx")
+    image, alpha = bright_disc(120, 160, softness=4)
+    monkeypatch.setattr(quick, "segment", lambda image, **_: (image.mean(2) > 0.5).astype(np.float32))
+    nobody = np.zeros(alpha.shape, np.float32)
+    assert not quick_alpha(image, Past(nobody, 1), model=network, precision="fp32").any()
+    found = quick_alpha(image, Past(nobody, REFRESH), model=network, precision="fp32")
+    assert found[alpha > 0.99].mean() > 0.3
+
+
+def test_another_kind_of_network_is_refused(network):
+    image, _ = bright_disc(60, 81)
+    with pytest.raises(InputError, match="is no portrait network"):
+        quick_alpha(image, Past(np.ones((60, 81), np.float32), 1), model=network)
 
 
 def test_the_guided_filter_is_that_of_photos():

@@ -8,6 +8,7 @@ from tiny_clips import moving_disc
 from wisp.arrays import to_float
 from wisp.errors import InputError
 from wisp.evaluation.video_metrics import clip_scores
+from wisp.quick import shrink
 from wisp.temporal import STEADY, State, Steadiness, is_cut, mattes, reduced, steady_alpha, step
 
 SIZE = (72, 128)
@@ -33,10 +34,15 @@ def flickering(alpha, seed):
     return (alpha + wavering * soft).clip(0, 1).astype(np.float32)
 
 
+def says(alpha):
+    """A method that gives this alpha, whatever it is shown."""
+    return lambda image, past=None: alpha
+
+
 def steadied(frames, alphas, steadiness=STEADY):
     state, held = None, []
     for image, alpha in zip(frames, alphas, strict=True):
-        shown, state = steady_alpha(image, alpha, state, steadiness)
+        shown, state = steady_alpha(image, state, says(alpha), steadiness=steadiness)
         held.append(shown)
     return held
 
@@ -63,8 +69,8 @@ def test_a_subject_that_vanishes_is_gone_at_once():
     image, alpha = frame(0)
     empty = frame(0)[0].copy()
     empty[alpha > 0] = 60 / 255
-    _, state = steady_alpha(image, alpha, None)
-    held, _ = steady_alpha(empty, np.zeros_like(alpha), state)
+    _, state = steady_alpha(image, None, says(alpha))
+    held, _ = steady_alpha(empty, state, says(np.zeros_like(alpha)))
     assert held.max() < 0.31  # the slack; without clamping, old alpha would show through
     assert held.mean() < 0.02 * alpha.mean()
 
@@ -72,10 +78,10 @@ def test_a_subject_that_vanishes_is_gone_at_once():
 def test_a_cut_starts_afresh():
     image, alpha = frame(3)
     other = 1 - image[::-1]
-    _, state = steady_alpha(image, alpha, None)
-    _, state = steady_alpha(image, alpha, state)
+    _, state = steady_alpha(image, None, says(alpha))
+    _, state = steady_alpha(image, state, says(alpha))
     assert state.age == 1
-    held, state = steady_alpha(other, alpha[::-1].copy(), state)
+    held, state = steady_alpha(other, state, says(alpha[::-1].copy()))
     assert state.age == 0
     np.testing.assert_array_equal(held, alpha[::-1])
 
@@ -89,19 +95,20 @@ def test_motion_and_exposure_are_no_cuts():
 
 
 def test_another_size_starts_afresh():
-    _, state = steady_alpha(*frame(0), None)
+    image, alpha = frame(0)
+    _, state = steady_alpha(image, None, says(alpha))
     image, alpha = frame(1)
-    held, state = steady_alpha(image[:50, :60].copy(), alpha[:50, :60].copy(), state)
+    held, state = steady_alpha(image[:50, :60].copy(), state, says(alpha[:50, :60].copy()))
     assert held.shape == (50, 60)
     assert state.age == 0
 
 
 def test_step_is_pure():
     image, alpha = frame(0)
-    _, state = step(image, None, lambda image: alpha)
+    _, state = step(image, None, says(alpha))
     copies = image.copy(), state.alpha.copy(), state.small.copy()
-    first = step(image, state, lambda image: alpha * np.float32(0.9))
-    again = step(image, state, lambda image: alpha * np.float32(0.9))
+    first = step(image, state, says(alpha * np.float32(0.9)))
+    again = step(image, state, says(alpha * np.float32(0.9)))
     np.testing.assert_array_equal(first[0].alpha, again[0].alpha)
     np.testing.assert_array_equal(first[0].foreground, again[0].foreground)
     for now, then in zip((image, state.alpha, state.small), copies, strict=True):
@@ -112,20 +119,50 @@ def test_without_holding_every_frame_is_its_own():
     frames, truths = zip(*[frame(index) for index in range(3)], strict=True)
     found = iter(truths)
     for matte, truth in zip(
-        mattes(frames, lambda image: next(found), steadiness=Steadiness(hold=0)), truths, strict=True
+        mattes(frames, lambda image, past=None: next(found), steadiness=Steadiness(hold=0)),
+        truths,
+        strict=True,
     ):
         np.testing.assert_array_equal(matte.alpha, truth)
+
+
+def test_a_method_is_told_where_the_subject_went():
+    told = []
+
+    def method(image, past=None):
+        told.append(past)
+        return frame(len(told) - 1, step=3)[1]
+
+    state = None
+    for index in range(4):
+        _, state = steady_alpha(frame(index, step=3)[0], state, method)
+    assert told[0] is None
+    assert [past.age for past in told[1:]] == [1, 2, 3]
+    for index, past in enumerate(told[1:], 1):
+        now, then = frame(index, step=3)[1], frame(index - 1, step=3)[1]
+        assert np.abs(past.alpha - now).mean() < 0.4 * np.abs(then - now).mean()
+    steady_alpha(1 - frame(4)[0][::-1], state, method)
+    assert told[-1] is None  # after a cut nothing is known
+
+
+def test_a_smaller_alpha_is_held_and_drawn_to_the_edges_of_the_frame():
+    image, alpha = frame(0)
+    small = shrink(alpha, 36, 64)
+    shown, state = steady_alpha(image, None, says(small))
+    assert state.alpha.shape == (36, 64)
+    assert shown.shape == alpha.shape
+    assert np.abs(shown - alpha).mean() < 0.01
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (7, 5), (33, 17)])
 def test_odd_sizes(size):
     image, alpha = np.full((*size, 3), 0.5, np.float32), np.full(size, 0.7, np.float32)
-    matte, state = step(image, None, lambda image: alpha)
-    matte, state = step(image, state, lambda image: alpha)
+    matte, state = step(image, None, says(alpha))
+    matte, state = step(image, state, says(alpha))
     assert isinstance(state, State)
     np.testing.assert_allclose(matte.alpha, 0.7, atol=1e-5)
 
 
 def test_an_alpha_of_another_size_is_refused():
     with pytest.raises(InputError, match="alpha: is 10×10"):
-        step(frame(0)[0], None, lambda image: np.zeros((10, 10), np.float32))
+        step(frame(0)[0], None, says(np.zeros((10, 10), np.float32)))

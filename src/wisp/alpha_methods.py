@@ -14,7 +14,7 @@ from wisp.inference.sessions import Device, Precision
 from wisp.motion import WithMotion
 from wisp.opencv import opencv
 from wisp.pipeline import Method, check_method, family_of, run
-from wisp.quick import SIDES, quick_alpha, quick_dlmn, quick_mask, working_picture
+from wisp.quick import SIDES, Past, quick_alpha, quick_dlmn, quick_mask, working_picture
 from wisp.temporal import AlphaMethod
 
 
@@ -52,14 +52,20 @@ def alpha_method(
         return partial(quick, model=model, device=device, precision=precision)
     method = cast(Method, name)
 
-    def alpha_of(image: Image, /) -> Alpha:
+    def alpha_of(image: Image, past: Past | None = None, /) -> Alpha:
         return run(image, method=method, model=model, device=device, precision=precision).matte.alpha
 
     return alpha_of
 
 
 def _portrait_alpha(
-    image: Image, /, *, model: str | Path | None, device: Device, precision: Precision
+    image: Image,
+    past: Past | None = None,
+    /,
+    *,
+    model: str | Path | None,
+    device: Device,
+    precision: Precision,
 ) -> Alpha:
     """The portrait network's alpha, from a mask that is found on a small picture."""
     cv2 = opencv()

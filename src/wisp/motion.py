@@ -15,6 +15,7 @@ from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from wisp.arrays import Alpha, Float, Image, Motion
+from wisp.quick import Past
 from wisp.temporal import STEADY, AlphaMethod, Small, is_cut, reduced
 
 T = TypeVar("T")
@@ -42,8 +43,8 @@ class WithMotion:
 
     method: MotionMethod
 
-    def __call__(self, image: Image, /) -> Alpha:
-        """Alpha float32 (H, W) of a still float32 (H, W, 3)."""
+    def __call__(self, image: Image, past: Past | None = None, /) -> Alpha:
+        """Alpha float32 (H, W) of a still float32 (H, W, 3), whatever was before it."""
         return self.method(image, still_cue(image))
 
 
@@ -72,7 +73,7 @@ class _Bound:
     method: MotionMethod
     motion: Motion
 
-    def __call__(self, image: Image, /) -> Alpha:
+    def __call__(self, image: Image, past: Past | None = None, /) -> Alpha:
         return self.method(image, self.motion)
 
 

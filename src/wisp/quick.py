@@ -1,12 +1,14 @@
 """Alpha and foreground in some thousandths of a second a picture, for video; photos are worth more time.
 
 The expensive parts work on a small picture, and what is left for the full size is done where alpha is soft.
+In a clip the portrait network is led by its own last alpha, moved along (Perazzi et al. 2017, "Learning Video
+Object Segmentation from Static Images", CVPR): the segmenter is asked only now and then.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -21,10 +23,13 @@ from wisp.arrays import (
     check_image,
     check_same_size,
 )
+from wisp.errors import InputError
 from wisp.inference.dlmn import dlmn
-from wisp.inference.portrait import portrait
-from wisp.inference.segmenter import segment
-from wisp.inference.sessions import Device, Precision
+from wisp.inference.models import Model, find_model
+from wisp.inference.portrait import Box, surroundings
+from wisp.inference.resampling import pad_to_multiple, resize
+from wisp.inference.segmenter import segment, session_of
+from wisp.inference.sessions import Device, Precision, Session
 from wisp.opencv import opencv
 
 SIDES: Final = {"alpha": 800, "mask": 640}
@@ -35,6 +40,13 @@ EPSILON: Final = 1e-4
 """Variance of colours below which one of its windows counts as flat."""
 REDUCTION: Final = 4
 """The foreground's averages are taken on a picture this much smaller."""
+REFRESH: Final = 8
+"""So often, in frames, the segmenter is asked whether the subject is still all there is."""
+GRID: Final = 40
+"""What the network sees begins and ends at multiples of this, in pixels of the small picture.
+
+Its view then changes seldom, and with it what it is unsure of.
+"""
 WINDOWS: Final = (21, 3)
 """Sides of the two windows over which they are taken, in pixels of that picture."""
 
@@ -42,35 +54,99 @@ _PRIOR = np.float32(1e-4)
 _SOFT = np.float32(0.5 / 255)
 
 
+class Past(NamedTuple):
+    """What the frames before say of one.
+
+    Attributes:
+        alpha: of the frame before, moved along to this one: float32, as large as the method's own.
+        age: frames since the beginning or the last cut, at least 1.
+    """
+
+    alpha: Alpha
+    age: int
+
+
 def quick_alpha(
     image: Image,
+    past: Past | None = None,
+    /,
     *,
     model: str | Path | None = None,
     device: Device = "auto",
     precision: Precision = "auto",
 ) -> Alpha:
-    """Alpha of the people in a frame: the portrait network's on a small picture, drawn to the frame's edges.
-
-    Fast Guided Filter (He and Sun 2015): affine functions of colour are fitted on the small picture and
-    applied to the large one. It takes the place of the network's own refinement of the border.
+    """Alpha of the people in a frame by the portrait network, on a small picture; `finished` enlarges it.
 
     Args:
         image: float32 (H, W, 3), sRGB-encoded, [0, 1], of any size.
+        past: what the frames before say; None to look for the subject anew.
         model: a portrait network other than the default: its name or an ONNX file.
         device: where to run it: ``auto``, ``cpu`` or ``gpu``.
         precision: ``auto``, ``fp32``, ``bf16`` or ``int8``.
 
     Returns:
-        float32 (H, W), [0, 1].
+        float32 (h, w), [0, 1]: that of `working_picture`, whose longer side is ``SIDES["alpha"]`` at most.
 
     Raises:
-        InputError: see `wisp.inference.portrait.portrait`.
+        InputError: no such network, device or precision, or a file that is no portrait network.
         MissingExtraError: OpenCV is not installed.
     """
     small = working_picture(check_image(image), SIDES["alpha"])
+    row = find_model(model, "portrait")
+    session = session_of(row, device=device, precision=precision)
+    mask = led_mask(small, past, device=device, precision=precision)
+    alpha = np.zeros(mask.shape, np.float32)
+    found = surroundings(mask)
+    if found is not None:
+        box = _on_grid(found, mask.shape)
+        alpha[box.slices] = _generated(session, row, small[box.slices], mask[box.slices])
+    return alpha
+
+
+def led_mask(
+    small: Image, past: Past | None, *, device: Device = "auto", precision: Precision = "auto"
+) -> Mask:
+    """Where the subject is, roughly: the last alpha moved along, or the segmenter's mask.
+
+    Every `REFRESH` frames it is the mean of both, so that a subject that comes in is found, and one that was
+    never there is lost.
+
+    Args:
+        small: the picture, float32 (h, w, 3), [0, 1].
+        past: what the frames before say; not used where it is of another size.
+        device: as in `quick_alpha`.
+        precision: as in `quick_alpha`.
+
+    Returns:
+        float32 (h, w), [0, 1].
+    """
+    led = past if past is not None and past.alpha.shape == small.shape[:2] else None
+    if led is not None and led.age % REFRESH:
+        return led.alpha.clip(0, 1)
     mask = segment(small, device=device, precision=precision)
-    alpha = portrait(small, mask, model=model, device=device, precision=precision, refined=False)
-    return guided_enlargement(small, alpha, image, radius=RADII["alpha"])
+    if led is None:
+        return mask
+    mean: Mask = (mask + led.alpha.clip(0, 1)) / 2
+    return mean
+
+
+def finished(image: Image, alpha: Alpha) -> Alpha:
+    """An alpha at the size of its picture, with the picture's edges: a smaller one by `guided_enlargement`.
+
+    What is enlarged is exactly 0 or 1 where it is nearer to that than 1/255.
+
+    Args:
+        image: float32 (H, W, 3), [0, 1].
+        alpha: float32 (H, W) or smaller, [0, 1].
+    """
+    if alpha.shape == image.shape[:2]:
+        return alpha
+    drawn = guided_enlargement(shrink(image, *alpha.shape), alpha, image, radius=RADII["alpha"])
+    cv2 = opencv()
+    # A network is never quite sure; what no file of eight bits could show is work for nothing.
+    drawn = cv2.threshold(drawn, 1 / 255, 0, cv2.THRESH_TOZERO)[1]
+    hidden: Alpha = cv2.threshold(1 - drawn, 1 / 255, 0, cv2.THRESH_TOZERO)[1]
+    return 1 - hidden
 
 
 def quick_dlmn(
@@ -92,7 +168,7 @@ def quick_dlmn(
         precision: as in `quick_alpha`.
 
     Returns:
-        float32 (H, W), [0, 1].
+        float32 (h, w), [0, 1], of the small picture, as `quick_alpha`.
 
     Raises:
         InputError: see `wisp.inference.dlmn.dlmn`.
@@ -103,21 +179,26 @@ def quick_dlmn(
     size = (small.shape[1], small.shape[0])
     frames = np.asarray(cv2.resize(motion, size, interpolation=cv2.INTER_AREA), np.float32)
     mask = segment(small, device=device, precision=precision)
-    alpha = dlmn(small, mask, motion=frames, model=model, device=device, precision=precision, refined=False)
-    return guided_enlargement(small, alpha, image, radius=RADII["alpha"])
+    return dlmn(small, mask, motion=frames, model=model, device=device, precision=precision, refined=False)
 
 
 def quick_mask(
     image: Image,
+    past: Past | None = None,
+    /,
     *,
     model: str | Path | None = None,
     device: Device = "auto",
     precision: Precision = "auto",
 ) -> Alpha:
-    """The same from the segmenter alone, which is coarser and takes two thirds of the time.
+    """Alpha by the segmenter alone, which is coarser, drawn to the frame's edges.
+
+    Fast Guided Filter (He and Sun 2015): affine functions of colour are fitted on the small picture and
+    applied to the large one.
 
     Args:
         image: float32 (H, W, 3), sRGB-encoded, [0, 1], of any size.
+        past: not looked at.
         model: a segmentation network other than the default: its name or an ONNX file.
         device: as in `quick_alpha`.
         precision: as in `quick_alpha`.
@@ -183,13 +264,42 @@ def quick_foreground(image: Image, alpha: Alpha) -> Foreground:
         alpha: float32 (H, W), [0, 1].
 
     Returns:
-        float32 (H, W, 3), [0, 1]: the image where α = 1, a continuation of the subject's colours where α = 0.
+        float32 (H, W, 3), [0, 1]: the image where α = 1, a continuation of the subject's colours where α = 0,
+        one colour far away from it; the image itself where there is no subject.
 
     Raises:
         InputError: an array of another type or size.
         MissingExtraError: OpenCV is not installed.
     """
     check_same_size("alpha", check_alpha(alpha), "image", check_image(image))
+    box = presence(alpha, REDUCTION * WINDOWS[0] // 2)
+    if box is None:
+        return image.copy()
+    if (box.bottom - box.top, box.right - box.left) == alpha.shape:
+        return _own_colours(image, alpha)
+    part = _own_colours(np.ascontiguousarray(image[box.slices]), np.ascontiguousarray(alpha[box.slices]))
+    foreground: Foreground = np.empty_like(image)
+    foreground.reshape(-1, 3)[:] = np.float32(opencv().mean(part)[:3])
+    foreground[box.slices] = part
+    return foreground
+
+
+def presence(alpha: Alpha, margin: int = 0) -> Box | None:
+    """The part of a picture outside of which α = 0, with a margin in pixels; None where it is 0 all over."""
+    rows, columns = (np.flatnonzero(alpha.max(axis)) for axis in (1, 0))
+    if not rows.size:
+        return None
+    height, width = alpha.shape
+    return Box(
+        max(0, int(rows[0]) - margin),
+        max(0, int(columns[0]) - margin),
+        min(height, int(rows[-1]) + 1 + margin),
+        min(width, int(columns[-1]) + 1 + margin),
+    )
+
+
+def _own_colours(image: Image, alpha: Alpha) -> Foreground:
+    """`quick_foreground` of a picture with a subject in it."""
     cv2 = opencv()
     height, width = alpha.shape
     size = max(1, round(height / REDUCTION)), max(1, round(width / REDUCTION))
@@ -208,9 +318,10 @@ def quick_foreground(image: Image, alpha: Alpha) -> Foreground:
     flat_alpha, colours, seen = alpha.reshape(-1), foreground.reshape(-1, 3), image.reshape(-1, 3)
     soft = np.flatnonzero((flat_alpha > 0) & (flat_alpha < 1))
     if soft.size:
-        behind = cv2.resize(farther, (width, height), interpolation=cv2.INTER_LINEAR).reshape(-1, 3)[soft]
-        a, own = flat_alpha[soft][:, None], colours[soft]
-        colours[soft] = (own + a * (seen[soft] - a * own - (1 - a) * behind)).clip(0, 1)
+        large = cv2.resize(farther, (width, height), interpolation=cv2.INTER_LINEAR).reshape(-1, 3)
+        behind, own = large.take(soft, 0), colours.take(soft, 0)
+        a = flat_alpha.take(soft)[:, None]
+        colours[soft] = (own + a * (seen.take(soft, 0) - a * own - (1 - a) * behind)).clip(0, 1)
     cv2.copyTo(image, (alpha >= 1).view(np.uint8), foreground)
     return foreground
 
@@ -222,6 +333,37 @@ def shrink(values: Float, height: int, width: int) -> Float:
     cv2 = opencv()
     small: Float = cv2.resize(np.ascontiguousarray(values), (width, height), interpolation=cv2.INTER_AREA)
     return small
+
+
+def _on_grid(box: Box, size: tuple[int, int]) -> Box:
+    """The box widened to multiples of `GRID`, inside the picture."""
+    height, width = size
+    return Box(
+        box.top // GRID * GRID,
+        box.left // GRID * GRID,
+        min(height, -(-box.bottom // GRID) * GRID),
+        min(width, -(-box.right // GRID) * GRID),
+    )
+
+
+def _generated(session: Session, row: Model, image: Image, mask: Mask) -> Alpha:
+    """The network's alpha of a part of the picture, at that part's size."""
+    if {port.name for port in session.inputs} != {"image", "mask"}:
+        accepted = "an ONNX file with the inputs image and mask and the output alpha is accepted"
+        raise InputError(row.file, "is no portrait network", accepted)
+    height, width = image.shape[:2]
+    scale = min(1.0, row.input_size / max(height, width))
+    rows, columns = max(1, round(height * scale)), max(1, round(width * scale))
+    seen = pad_to_multiple(resize(image, rows, columns), row.multiple)
+    coarse = pad_to_multiple(resize(mask, rows, columns).clip(0, 1), row.multiple)
+    inputs = {"image": np.ascontiguousarray(seen.transpose(2, 0, 1)[None]), "mask": coarse[None, None]}
+    alpha = session.run(inputs)["alpha"][0, 0, :rows, :columns]
+    if (rows, columns) == (height, width):
+        return alpha
+    large: Alpha = opencv().resize(
+        np.ascontiguousarray(alpha), (width, height), interpolation=opencv().INTER_LINEAR
+    )
+    return large
 
 
 def _blurred(weighted: Float, weight: Float, window: int) -> Float:

@@ -1,17 +1,21 @@
-"""Frames → mattes that do not flicker: any method that mattes one frame, steadied along the motion.
+"""Frames → mattes that do not flicker: any method that mattes one frame, led and steadied along the motion.
 
 `step` is pure: frame and state go in, matte and the next state come out. What the state holds is the last
 alpha and a small picture of the last frame, so memory does not grow.
 
 1. Motion is estimated on small pictures by Dense Inverse Search (Kroeger et al. 2016, "Fast Optical Flow
-   using Dense Inverse Search", ECCV). Around the subject's edge the subject's own motion is taken, since that
-   is what alpha's edge moves with, whatever the background does.
-2. The last alpha is moved along. How far it is believed depends on how well the last picture, moved along in
-   the same way, explains this one: what moved, changed or came into view is taken from the new alpha alone,
-   so that nothing trails.
-3. What is left of the difference between old and new, where the picture says that nothing changed, is
+   using Dense Inverse Search", ECCV).
+2. The last alpha is moved along and handed to the method, which may take it for where the subject is: that is
+   steadier than looking for it again, and saves the time.
+3. Around the subject's edge the subject's own motion is taken, since that is what alpha's edge moves with,
+   whatever the background does. How far old alpha is believed depends on how well the last picture, moved
+   along in the same way, explains this one: what moved, changed or came into view is taken from the new alpha
+   alone, so that nothing trails.
+4. What is left of the difference between old and new, where the picture says that nothing changed, is
    flicker, and most of it is not shown.
-4. A cut, seen in the small pictures, starts afresh.
+5. A method may give a smaller alpha than its frame. It is held steady at its own size and drawn to the
+   frame's edges afterwards.
+6. A cut, seen in the small pictures, starts afresh.
 """
 
 from __future__ import annotations
@@ -25,7 +29,7 @@ import numpy.typing as npt
 
 from wisp.arrays import Alpha, Float, Foreground, Image, Matte, check_alpha, check_image, check_same_size
 from wisp.opencv import opencv
-from wisp.quick import quick_foreground, shrink
+from wisp.quick import Past, finished, quick_foreground, shrink
 
 Small: TypeAlias = npt.NDArray[np.uint8]
 
@@ -33,8 +37,11 @@ Small: TypeAlias = npt.NDArray[np.uint8]
 class AlphaMethod(Protocol):
     """What mattes a single frame."""
 
-    def __call__(self, image: Image, /) -> Alpha:
-        """Image float32 (H, W, 3), sRGB-encoded, [0, 1] → alpha float32 (H, W), [0, 1]."""
+    def __call__(self, image: Image, past: Past | None = None, /) -> Alpha:
+        """Image float32 (H, W, 3), sRGB-encoded, [0, 1] → alpha float32 (H, W) or smaller, [0, 1].
+
+        `past` is None at the beginning and after a cut; a method need not look at it.
+        """
 
 
 class ForegroundMethod(Protocol):
@@ -69,7 +76,7 @@ class State:
     """What one frame hands to the next.
 
     Attributes:
-        alpha: of the last frame, as it was shown: float32 (H, W).
+        alpha: of the last frame, held steady, at the method's own size: float32 (h, w).
         small: the last frame reduced, uint8 (h, w, 3).
         age: frames since the beginning or the last cut, from 0.
     """
@@ -108,7 +115,7 @@ def step(
         InputError: a frame, or an alpha from `alpha_of`, of the wrong kind.
         MissingExtraError: OpenCV is not installed.
     """
-    alpha, state = steady_alpha(check_image(image), alpha_of(image), state, steadiness)
+    alpha, state = steady_alpha(image, state, alpha_of, steadiness=steadiness)
     return Matte(alpha, foreground_of(image, alpha)), state
 
 
@@ -132,28 +139,32 @@ def mattes(
 
 
 def steady_alpha(
-    image: Image, alpha: Alpha, state: State | None, steadiness: Steadiness = STEADY
+    image: Image, state: State | None, alpha_of: AlphaMethod, *, steadiness: Steadiness = STEADY
 ) -> tuple[Alpha, State]:
-    """Alpha of a frame, held steady, and the state for the next one.
-
-    Args:
-        image: the frame, float32 (H, W, 3), [0, 1].
-        alpha: what was found in this frame alone, float32 (H, W), [0, 1].
-        state: of the frame before; None at the beginning. One of another size counts as a cut.
-        steadiness: how alpha is held steady.
-    """
-    check_same_size("alpha", check_alpha(alpha), "image", image)
-    small = reduced(image, steadiness.side)
-    fresh = State(alpha, small, 0)
-    if state is None or state.alpha.shape != alpha.shape or steadiness.hold == 0:
-        return alpha, fresh
-    if is_cut(state.small, small, steadiness.cut):
-        return alpha, fresh
+    """Alpha of a frame, float32 (H, W), and the state for the next one; arguments and errors of `step`."""
+    small = reduced(check_image(image), steadiness.side)
+    flow = None
+    if state is not None and steadiness.hold and state.small.shape == small.shape:
+        flow = None if is_cut(state.small, small, steadiness.cut) else _flow(state.small, small)
+    if state is None or flow is None:
+        alpha = _checked(alpha_of(image), image)
+        return finished(image, alpha), State(alpha, small, 0)
     age = state.age + 1
-    flow, believed = _motion(state.small, small, alpha, steadiness)
-    believed *= min(steadiness.hold, age / (age + 1))
-    held = _held(alpha, state.alpha, flow, believed, steadiness.slack)
-    return held, State(held, small, age)
+    alpha = _checked(alpha_of(image, Past(_moved(state.alpha, flow, cubic=False), age)), image)
+    if alpha.shape == state.alpha.shape:
+        flow, believed = _motion(state.small, small, flow, alpha, steadiness)
+        believed *= min(steadiness.hold, age / (age + 1))
+        alpha = _held(alpha, state.alpha, flow, believed, steadiness.slack)
+    return finished(image, alpha), State(alpha, small, age)
+
+
+def _checked(alpha: Alpha, image: Image) -> Alpha:
+    """An alpha of the frame's size, or a smaller one of its proportions."""
+    (height, width), (rows, columns) = image.shape[:2], check_alpha(alpha).shape
+    share = max(rows / height, columns / width)
+    if share > 1 or abs(rows - share * height) > 1 or abs(columns - share * width) > 1:
+        check_same_size("alpha", alpha, "image", image)
+    return alpha
 
 
 def is_cut(before: Small, after: Small, threshold: float = STEADY.cut) -> bool:
@@ -185,17 +196,26 @@ def reduced(image: Image, side: int) -> Small:
     return rounded
 
 
-def _motion(before: Small, after: Small, alpha: Alpha, steadiness: Steadiness) -> tuple[Float, Float]:
-    """Where each small pixel was (displacement x, y to the frame before) and how far that is believed."""
+def _flow(before: Small, after: Small) -> Float:
+    """Where each pixel of the later small picture was: displacement x, y to the earlier one, (h, w, 2)."""
+    cv2 = opencv()
+    height, width = after.shape[:2]
+    if min(height, width) < 16:  # too small to search in: nothing moves
+        return np.zeros((height, width, 2), np.float32)
+    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    grey = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (after, before)]
+    flow: Float = search.calc(grey[0], grey[1], None)
+    return flow
+
+
+def _motion(
+    before: Small, after: Small, flow: Float, alpha: Alpha, steadiness: Steadiness
+) -> tuple[Float, Float]:
+    """The flow with the subject's own around its edge, and how far it is believed, (h, w)."""
     cv2 = opencv()
     height, width = after.shape[:2]
     opacity = shrink(alpha, height, width)
-    if min(height, width) < 16:  # too small to search in: nothing moves
-        flow = np.zeros((height, width, 2), np.float32)
-    else:
-        search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-        grey = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (after, before)]
-        flow = _subjects_own(search.calc(grey[0], grey[1], None), opacity)
+    flow = _subjects_own(flow, opacity)
     moved = cv2.remap(before, *_places(flow), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     difference = cv2.absdiff(after, moved).max(2).astype(np.float32) / 255
     # At the edge only the subject's share of the difference counts: the background may well move otherwise.
@@ -235,15 +255,23 @@ def _held(new: Alpha, old: Alpha, flow: Float, believed: Float, slack: float) ->
     """The new alpha with the old one, moved along and kept within reason, mixed in as far as believed."""
     cv2 = opencv()
     height, width = new.shape
-    scale = np.array([width / flow.shape[1], height / flow.shape[0]], np.float32)
-    large = cv2.resize(flow * scale, (width, height), interpolation=cv2.INTER_LINEAR)
-    # Cubic, so that alpha that is moved again and again does not blur.
-    moved = cv2.remap(old, *_places(large), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    moved = _moved(old, flow, cubic=True)
     window = np.ones((5, 5), np.uint8)
     moved = np.minimum(np.maximum(moved, cv2.erode(new, window) - slack), cv2.dilate(new, window) + slack)
     share = cv2.resize(believed, (width, height), interpolation=cv2.INTER_LINEAR)
     held: Alpha = new + share * (moved - new)
     return held.clip(0, 1)
+
+
+def _moved(old: Alpha, flow: Float, *, cubic: bool) -> Alpha:
+    """An alpha moved along a flow of any size; cubic does not blur what is moved again and again."""
+    cv2 = opencv()
+    height, width = old.shape
+    scale = np.array([width / flow.shape[1], height / flow.shape[0]], np.float32)
+    large = cv2.resize(flow * scale, (width, height), interpolation=cv2.INTER_LINEAR)
+    kernel = cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR
+    moved: Alpha = cv2.remap(old, *_places(large), kernel, borderMode=cv2.BORDER_REPLICATE)
+    return moved
 
 
 def _places(flow: Float) -> tuple[Float, Float]:

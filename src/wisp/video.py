@@ -24,7 +24,7 @@ from wisp.io.video_colour import Pixels
 from wisp.io.video_files import ClipWriter, FileWriter, Layout, Sound
 from wisp.io.video_folders import FolderWriter, check_folder
 from wisp.motion import paired
-from wisp.quick import quick_alpha
+from wisp.quick import presence, quick_alpha
 from wisp.temporal import STEADY, AlphaMethod, State, Steadiness, step
 
 WARM_UP: Final = 24
@@ -176,7 +176,14 @@ def _composed(backdrop: Backdrop | None, time: Fraction, image: Float, matte: Ma
     """A frame's pixels as they are written."""
     if backdrop is None:
         return _stored(matte.rgba(), bits)
-    return _stored(over(matte.foreground, matte.alpha, backdrop(time, image, matte)), bits)
+    behind = backdrop(time, image, matte)
+    pixels = np.empty(image.shape, np.uint16 if bits > 8 else np.uint8)
+    pixels[:] = _stored(behind, bits)
+    box = presence(matte.alpha)
+    if box is not None:  # outside of it the background is all there is
+        part = behind if behind.ndim == 1 else behind[box.slices]
+        pixels[box.slices] = _stored(over(matte.foreground[box.slices], matte.alpha[box.slices], part), bits)
+    return pixels
 
 
 def _stored(values: Float, bits: int) -> Pixels:
