@@ -153,7 +153,7 @@ def by_onnxruntime(file: Path) -> Run:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
-    return lambda inputs: session.run(OUTPUTS, dict(inputs))  # type: ignore[no-any-return]
+    return lambda inputs: session.run(OUTPUTS, dict(inputs))
 
 
 def by_openvino(file: Path) -> Run:

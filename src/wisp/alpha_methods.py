@@ -29,7 +29,7 @@ def alpha_method(
 
     Args:
         name: ``auto`` is `wisp.quick.quick_alpha`, the portrait network on a small picture; ``segmenter`` is
-            `wisp.quick.quick_mask`, the fastest; ``portrait`` refines the border as for photos, which takes
+            `wisp.quick.quick_mask`, coarser; ``portrait`` refines the border as for photos, which takes
             twice the time; ``dlmn`` is `wisp.quick.quick_dlmn` and sees the neighbouring frames, too
             (`wisp.motion.paired`); the rest are those of `wisp.pipeline.run` and take seconds a frame.
         model: a network other than the default: its name or an ONNX file.

@@ -28,7 +28,7 @@ from wisp.inference.dlmn import dlmn
 from wisp.inference.models import Model, find_model
 from wisp.inference.portrait import Box, surroundings
 from wisp.inference.resampling import pad_to_multiple, resize
-from wisp.inference.segmenter import segment, session_of
+from wisp.inference.segmenter import FLOOR, segment, session_of
 from wisp.inference.sessions import Device, Precision, Session
 from wisp.opencv import opencv
 
@@ -109,7 +109,7 @@ def led_mask(
     """Where the subject is, roughly: the last alpha moved along, or the segmenter's mask.
 
     Every `REFRESH` frames it is the mean of both, so that a subject that comes in is found, and one that was
-    never there is lost.
+    never there is lost; where there was nobody, the segmenter looks in every frame.
 
     Args:
         small: the picture, float32 (h, w, 3), [0, 1].
@@ -120,7 +120,8 @@ def led_mask(
     Returns:
         float32 (h, w), [0, 1].
     """
-    led = past if past is not None and past.alpha.shape == small.shape[:2] else None
+    known = past is not None and past.alpha.shape == small.shape[:2] and past.alpha.max() >= FLOOR
+    led = past if known else None
     if led is not None and led.age % REFRESH:
         return led.alpha.clip(0, 1)
     mask = segment(small, device=device, precision=precision)
