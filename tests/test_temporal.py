@@ -163,6 +163,13 @@ def test_odd_sizes(size):
     np.testing.assert_allclose(matte.alpha, 0.7, atol=1e-5)
 
 
+def test_a_smaller_alpha_of_a_very_wide_frame():
+    image = np.full((10, 500, 3), 0.5, np.float32)
+    matte, state = step(image, None, says(np.full((2, 80), 0.7, np.float32)))
+    matte, _ = step(image, state, says(np.full((2, 80), 0.7, np.float32)))
+    np.testing.assert_allclose(matte.alpha, 0.7, atol=1e-4)
+
+
 def test_an_alpha_of_another_size_is_refused():
     with pytest.raises(InputError, match="alpha: is 10×10"):
         step(frame(0)[0], None, says(np.zeros((10, 10), np.float32)))

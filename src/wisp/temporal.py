@@ -161,8 +161,8 @@ def steady_alpha(
 def _checked(alpha: Alpha, image: Image) -> Alpha:
     """An alpha of the frame's size, or a smaller one of its proportions."""
     (height, width), (rows, columns) = image.shape[:2], check_alpha(alpha).shape
-    share = max(rows / height, columns / width)
-    if share > 1 or abs(rows - share * height) > 1 or abs(columns - share * width) > 1:
+    alike = abs(rows - height * columns / width) <= 1 or abs(columns - width * rows / height) <= 1
+    if rows > height or columns > width or not alike:
         check_same_size("alpha", alpha, "image", image)
     return alpha
 
