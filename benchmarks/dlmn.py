@@ -29,12 +29,12 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-from video import CORPUS, SEED, SIZE, held_out, rendered, rounded, steadied
+from video import CORPUS, SEED, SIZE, Pixels, held_out, rendered, rounded
 from wisp.alpha_methods import alpha_method
 from wisp.arrays import Alpha, Image, to_float
 from wisp.benchmark.machine import cpu_name
@@ -48,7 +48,8 @@ from wisp.networks.checkpoints import read_checkpoint
 from wisp.networks.dlmn import dlmn_mobile, dlmn_paper
 from wisp.networks.ssrn import ssrn_mobile, ssrn_resnet101
 from wisp.pipeline import Method, run
-from wisp.temporal import AlphaMethod
+from wisp.quick import Past
+from wisp.temporal import AlphaMethod, State, steady_alpha
 from wisp.training.data.clips import scenario
 from wisp.training.data.datasets import corpus
 
@@ -161,6 +162,23 @@ def clips(models: Mapping[str, str], folder: Path, count: int, frames: int) -> d
         "frame by frame": {name: means(rows) for name, rows in alone.items()},
         "steady": {name: means(rows) for name, rows in steady.items()},
     }
+
+
+def steadied(images: Sequence[Pixels], alphas: Iterable[Alpha]) -> Iterator[Alpha]:
+    """Alphas that were found frame by frame, held steady."""
+    state: State | None = None
+    for image, found in zip(images, alphas, strict=True):
+        alpha, state = steady_alpha(to_float(image), state, _Known(found))
+        yield alpha
+
+
+class _Known(NamedTuple):
+    """A method that knows its answer."""
+
+    alpha: Alpha
+
+    def __call__(self, image: Image, past: Past | None = None, /) -> Alpha:
+        return self.alpha
 
 
 def photos(models: Mapping[str, str], folder: Path, count: int) -> dict[str, Any]:

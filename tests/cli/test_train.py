@@ -94,7 +94,7 @@ def test_dim_trains_and_resumes(folder, capsys):
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (["--recipe", "other"], "--recipe: is other; mobile, mobile-fine and vgg16 are accepted"),
+        (["--recipe", "other"], "--recipe: is other; mobile, mobile-fine, vgg16 are accepted"),
         (["--size", "100"], "--size: is 100; a multiple of 32 is accepted"),
         (["--encoder-weights", "none.pth"], "none.pth: does not exist"),
     ],

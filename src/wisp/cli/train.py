@@ -182,7 +182,7 @@ def train_portrait_command(
         "paper": PaperRecipe(),
     }
     if recipe_name not in recipes:
-        raise InputError("--recipe", f"is {recipe_name}", f"{' and '.join(recipes)} are accepted")
+        raise InputError("--recipe", f"is {recipe_name}", f"{', '.join(recipes)} are accepted")
     recipe = adapted(recipes[recipe_name], seed=seed, steps=steps, batch=batch, size=size)
     if adversarial_from is not None:
         recipe = replace(recipe, adversarial_from=adversarial_from)
@@ -251,7 +251,7 @@ def train_dim_command(
         "vgg16": VGG16Recipe(),
     }
     if recipe_name not in recipes:
-        raise InputError("--recipe", f"is {recipe_name}", f"{' and '.join(recipes)} are accepted")
+        raise InputError("--recipe", f"is {recipe_name}", f"{', '.join(recipes)} are accepted")
     recipe = adapted(recipes[recipe_name], seed=seed, steps=steps, batch=batch, size=size)
     if procedural is not None:
         recipe = replace(recipe, synthesis=replace(recipe.synthesis, procedural=procedural))
