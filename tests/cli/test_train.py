@@ -42,7 +42,7 @@ def test_portrait_trains_and_resumes(folder, capsys):
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (["--recipe", "other"], "--recipe: is other; mobile and mobile-fine and paper are accepted"),
+        (["--recipe", "other"], "--recipe: is other; mobile, mobile-fine, paper are accepted"),
         (["--recipe", "paper"], "--perceptual-weights: is missing"),
         (["--size", "100"], "--size: is 100; a multiple of 32 is accepted"),
         (["--precision", "fp8"], "--precision: is fp8"),
@@ -135,7 +135,7 @@ def test_dlmn_and_ssrn_train_one_after_the_other(folder, capsys, bright_is_subje
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["dlmn", "--recipe", "other"], "--recipe: is other; mobile and paper are accepted"),
+        (["dlmn", "--recipe", "other"], "--recipe: is other; mobile, paper are accepted"),
         (["dlmn", "--recipe", "paper", "--encoder-weights", __file__], "is no option of the paper's network"),
         (["dlmn", "--start", "none.pt"], "none.pt: does not exist"),
         (["ssrn", "--dlmn", "none.pt"], "none.pt: does not exist"),
