@@ -19,6 +19,7 @@ from wisp.training.freezing import PARTS, frozen
 from wisp.training.importing import read_network
 from wisp.training.recipes import NETWORKS
 from wisp.training.recipes.dim import MobileRecipe as DimRecipe
+from wisp.training.recipes.dlmn import MobileRecipe as DLMNRecipe
 from wisp.training.recipes.portrait import MobileRecipe as PortraitRecipe
 from wisp.training.recipes.segmenter import SegmenterRecipe
 from wisp.training.recipes.segmenter import network as segmenter
@@ -33,6 +34,7 @@ def checkpoint(name, path):
         "segmenter": lambda: (SegmenterRecipe(width=8), segmenter(SegmenterRecipe(width=8))),
         "portrait": lambda: (PortraitRecipe(width=8), portrait_mobile(8)),
         "dim-mobile": lambda: (DimRecipe(), dim_mobile(MobileNetV2(output_stride=32))),
+        "dlmn": lambda: (DLMNRecipe(width=8), DLMNRecipe(width=8).build()),
         "unet": lambda: ((r := replace(UNetRecipe(), width=8, synthesis=small)), build(r)),
         "unet-simple": lambda: ((r := replace(SIMPLE_RECIPE, width=8, synthesis=small)), build(r)),
     }[name]()
@@ -77,11 +79,11 @@ def test_it_learns_and_says_what_it_measured(photos, tmp_path):
     assert again.before.mean["sad"] == pytest.approx(done.after.mean["sad"], rel=0.05)
 
 
-@pytest.mark.parametrize("name", ["segmenter", "portrait", "dim-mobile", "unet"])
+@pytest.mark.parametrize("name", ["segmenter", "portrait", "dim-mobile", "dlmn", "unet"])
 def test_every_family_is_tuned_with_parts_frozen(name, photos, tmp_path):
     start = checkpoint(name, tmp_path / "best.pt")
     photos = replace(photos, known=photos.held_out, known_scenes=photos.scenes)
-    size = 64 if name == "portrait" else 32
+    size = 64 if name in ("portrait", "dlmn") else 32
     tuning = Tuning(freeze="first", steps=1, batch=2, size=size, replay=0.5)
     done = finetune(start, photos, tmp_path / "out", tuning, workers=0)
     earlier = torch.load(start, weights_only=True)["network"]

@@ -27,6 +27,7 @@ from wisp.arrays import Alpha, Image, from_float, to_float
 from wisp.errors import InputError
 from wisp.evaluation.protocols import PROTOCOLS, Report
 from wisp.inference.dim import dim
+from wisp.inference.dlmn import dlmn
 from wisp.inference.portrait import portrait
 from wisp.inference.segmenter import segment
 from wisp.io.atomic import write_files
@@ -44,6 +45,7 @@ from wisp.training.importing import read_trained
 from wisp.training.loop import Task, Terms, Validation, fit
 from wisp.training.recipes import NETWORKS
 from wisp.training.recipes import dim as dim_recipe
+from wisp.training.recipes import dlmn as dlmn_recipe
 from wisp.training.recipes import portrait as portrait_recipe
 from wisp.training.recipes import unet as unet_recipe
 from wisp.training.recipes.segmenter import SegmenterRecipe, SegmenterTask
@@ -407,6 +409,18 @@ def _dim(kept: Mapping[str, Any], photos: Photos, tuning: Tuning) -> Task:
     return dim_recipe.DimTask(recipe, photos.kept, photos.scenes, photos.held_out, photos.scenes)
 
 
+def _dlmn(kept: Mapping[str, Any], photos: Photos, tuning: Tuning) -> Task:
+    recipe: dlmn_recipe.MobileRecipe | dlmn_recipe.PaperRecipe
+    shown = tuple(kept["shown"])
+    if "widths" in kept:
+        widths, blocks = tuple(kept["widths"]), tuple(kept["blocks"])
+        recipe = dlmn_recipe.PaperRecipe(widths=widths, blocks=blocks, pair=kept["pair"], shown=shown)
+    else:
+        recipe = dlmn_recipe.MobileRecipe(width=kept["width"], shown=shown)
+    recipe = _adapted(recipe, photos, tuning)
+    return dlmn_recipe.DLMNTask(recipe, photos.kept, photos.scenes, photos.held_out, photos.scenes)
+
+
 def _unet(kept: Mapping[str, Any], photos: Photos, tuning: Tuning) -> Task:
     base = unet_recipe.SIMPLE_RECIPE if kept["network"] == unet_recipe.SIMPLE else unet_recipe.UNetRecipe()
     shape = {key: kept["synthesis"][key] for key in ("size", "letterbox")}
@@ -422,14 +436,21 @@ def _cut_by_mask(image: Image, truth: Alpha, path: Path, tuning: Tuning) -> Alph
 
 
 def _cut_by_portrait(image: Image, truth: Alpha, path: Path, tuning: Tuning) -> Alpha:
+    return portrait(image, _coarse(image, truth, tuning), model=path)
+
+
+def _cut_by_dlmn(image: Image, truth: Alpha, path: Path, tuning: Tuning) -> Alpha:
+    return dlmn(image, _coarse(image, truth, tuning), model=path)
+
+
+def _coarse(image: Image, truth: Alpha, tuning: Tuning) -> Alpha:
+    """The coarse mask that a network is given: the segmenter's, or the true alpha made coarse."""
     if tuning.segmenter is not None:
-        mask = segment(image, model=_segmenting(tuning.segmenter))
-    else:
-        height, width = truth.shape
-        padded = np.pad(truth, ((0, -height % 4), (0, -width % 4)), mode="edge")
-        coarse: Tensor = coarsen(torch.from_numpy(padded)[None, None])
-        mask = coarse[0, 0, :height, :width].clamp(0, 1).numpy()
-    return portrait(image, np.ascontiguousarray(mask), model=path)
+        return segment(image, model=_segmenting(tuning.segmenter))
+    height, width = truth.shape
+    padded = np.pad(truth, ((0, -height % 4), (0, -width % 4)), mode="edge")
+    coarse: Tensor = coarsen(torch.from_numpy(padded)[None, None])
+    return np.ascontiguousarray(coarse[0, 0, :height, :width].clamp(0, 1).numpy())
 
 
 def _segmenting(name_or_file: str) -> str:
@@ -448,6 +469,7 @@ TUNERS: Final[Mapping[str, Tuner]] = {
     "portrait": Tuner(_portrait, _cut_by_portrait, ("portrait-refinement",)),
     "dim-mobile": Tuner(_dim, _cut_by_trimap),
     "dim-vgg16": Tuner(_dim, _cut_by_trimap),
+    "dlmn": Tuner(_dlmn, _cut_by_dlmn),
     "unet": Tuner(_unet, _cut_by_mask),
     "unet-simple": Tuner(_unet, _cut_by_mask),
 }

@@ -83,6 +83,18 @@ PARTS: Final[Mapping[str, Parts]] = {
         ),
         ("generator.decoder.head", "refinement.network.head"),
     ),
+    "dlmn": Parts(
+        (
+            "image.stem",
+            "image.encoder.features.0",
+            "image.encoder.features.1",
+            "cues.mask.stem",
+            "cues.trimap.stem",
+            "cues.motion.stem",
+        ),
+        ("image.encoder.features.2", "image.encoder.features.3"),
+        ("alpha.head", "foreground.head"),
+    ),
     "dim-mobile": Parts(
         (
             "stage.encoder.features.0",
