@@ -104,7 +104,7 @@ def test_variants_start_alike_and_the_filter_follows_the_network(recipe, photos,
 def test_a_run_of_two_variants_and_one_that_follows(corpus_folder, scored_folder, tmp_path, capsys):
     out = tmp_path / "out"
     words = ["ablate", "dim", "--data", corpus_folder, "--score", scored_folder, "-o", out, "--images", 4]
-    words += ["--batch", 2, "--size", 64, "--workers", 0, "--precision", "fp32"]
+    words += ["--batch", 2, "--size", 64, "--workers", 0, "--precision", "bf16"]
     words += ["--variants", "both-losses,guided-filter"]
     assert main([str(word) for word in words]) == 0
     content = json.loads((out / "ablation.json").read_text())

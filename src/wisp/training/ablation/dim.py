@@ -10,7 +10,6 @@ Alphas are scored as users get them: the network is exported, and run by `wisp.i
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -221,9 +220,11 @@ class DimAblationTask(DimTask):
     def alphas(self, network: nn.Module, names: Sequence[str]) -> dict[str, Alpha]:
         """Alpha by name, of the exported network."""
         family = NETWORKS[self.recipe.network]
+        bare = family.build(asdict(self.recipe))  # training casts the original to bf16
+        bare.load_state_dict(network.state_dict())
         with TemporaryDirectory() as folder:
             file = Path(folder, "network.onnx")
-            export(family.wrap(network.cpu()), family.example(), family.outputs, file, halved=False)
+            export(family.wrap(bare), family.example(), family.outputs, file, halved=False)
             found = {}
             for name in names:
                 photo = self._photos[name]
@@ -236,7 +237,7 @@ class DimAblationTask(DimTask):
     def validate(self, network: nn.Module, device: torch.device) -> Validation:
         """A sheet of a few photos, and their error; `measure` has the figures that count."""
         rows, errors = [], []
-        for name, alpha in self.alphas(copy.deepcopy(network), list(self._photos)[:4]).items():
+        for name, alpha in self.alphas(network, list(self._photos)[:4]).items():
             photo = self._photos[name]
             errors.append(float(np.abs(alpha - photo.alpha)[photo.trimap == UNKNOWN].mean()))
             rows.append(row([photo.image, to_float(photo.trimap), photo.alpha, alpha], 240))
