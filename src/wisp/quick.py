@@ -23,13 +23,11 @@ from wisp.arrays import (
     check_image,
     check_same_size,
 )
-from wisp.errors import InputError
 from wisp.inference.dlmn import dlmn
-from wisp.inference.models import Model, find_model
-from wisp.inference.portrait import Box, surroundings
-from wisp.inference.resampling import pad_to_multiple, resize
+from wisp.inference.models import find_model
+from wisp.inference.portrait import Box, generate, surroundings
 from wisp.inference.segmenter import FLOOR, segment, session_of
-from wisp.inference.sessions import Device, Precision, Session
+from wisp.inference.sessions import Device, Precision
 from wisp.opencv import opencv
 
 SIDES: Final = {"alpha": 800, "mask": 640}
@@ -99,7 +97,10 @@ def quick_alpha(
     found = surroundings(mask)
     if found is not None:
         box = _on_grid(found, mask.shape)
-        alpha[box.slices] = _generated(session, row, small[box.slices], mask[box.slices])
+        part = small[box.slices]
+        seen_alpha = np.ascontiguousarray(generate(session, row, part, mask[box.slices]))
+        size = (part.shape[1], part.shape[0])
+        alpha[box.slices] = opencv().resize(seen_alpha, size, interpolation=opencv().INTER_LINEAR)
     return alpha
 
 
@@ -345,26 +346,6 @@ def _on_grid(box: Box, size: tuple[int, int]) -> Box:
         min(height, -(-box.bottom // GRID) * GRID),
         min(width, -(-box.right // GRID) * GRID),
     )
-
-
-def _generated(session: Session, row: Model, image: Image, mask: Mask) -> Alpha:
-    """The network's alpha of a part of the picture, at that part's size."""
-    if {port.name for port in session.inputs} != {"image", "mask"}:
-        accepted = "an ONNX file with the inputs image and mask and the output alpha is accepted"
-        raise InputError(row.file, "is no portrait network", accepted)
-    height, width = image.shape[:2]
-    scale = min(1.0, row.input_size / max(height, width))
-    rows, columns = max(1, round(height * scale)), max(1, round(width * scale))
-    seen = pad_to_multiple(resize(image, rows, columns), row.multiple)
-    coarse = pad_to_multiple(resize(mask, rows, columns).clip(0, 1), row.multiple)
-    inputs = {"image": np.ascontiguousarray(seen.transpose(2, 0, 1)[None]), "mask": coarse[None, None]}
-    alpha = session.run(inputs)["alpha"][0, 0, :rows, :columns]
-    if (rows, columns) == (height, width):
-        return alpha
-    large: Alpha = opencv().resize(
-        np.ascontiguousarray(alpha), (width, height), interpolation=opencv().INTER_LINEAR
-    )
-    return large
 
 
 def _blurred(weighted: Float, weight: Float, window: int) -> Float:

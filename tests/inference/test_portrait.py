@@ -47,8 +47,8 @@ def test_a_small_subject_is_seen_large(network, monkeypatch):
     image[500:560, 700:740] = 0.9
     mask = (image[..., 0] > 0.5).astype(np.float32)
     seen = []
-    generate = module._generate
-    monkeypatch.setattr(module, "_generate", lambda *args: seen.append(args[2].shape) or generate(*args))
+    generate = module.generate
+    monkeypatch.setattr(module, "generate", lambda *args: seen.append(args[2].shape) or generate(*args))
     found = portrait(image, mask, model=network, precision="fp32")
     assert max(seen[0][:2]) < 120
     np.testing.assert_allclose(found, mask, atol=0.01)

@@ -92,7 +92,7 @@ def portrait(
     if box is None:
         return np.zeros(mask.shape, np.float32)
     seen = image[box.slices]
-    alpha = _generate(generator, row, seen, mask[box.slices])
+    alpha = generate(generator, row, seen, mask[box.slices])
     whole = np.zeros(mask.shape, np.float32)
     if refined:
         whole[box.slices] = enlarge(alpha, seen, model=model, device=device, precision=precision)
@@ -219,8 +219,21 @@ def uncertain_cells(alpha: Alpha) -> list[tuple[int, int]]:
     return [((int(r) - 1) * STRIDE, (int(c) - 1) * STRIDE) for r, c in np.argwhere(cells)]
 
 
-def _generate(session: Session, row: Model, image: Image, mask: Mask) -> Alpha:
-    """Alpha at the generator's size: the longer side is the row's, never more than the photo's own."""
+def generate(session: Session, row: Model, image: Image, mask: Mask) -> Alpha:
+    """Alpha at the generator's size: the longer side is the row's, never more than the picture's own.
+
+    Args:
+        session: the loaded generator.
+        row: its row, which says what size it sees.
+        image: float32 (H, W, 3), sRGB-encoded, [0, 1].
+        mask: soft segmentation, float32 (H, W), [0, 1].
+
+    Returns:
+        float32 (h, w), [0, 1].
+
+    Raises:
+        InputError: the file is no portrait network.
+    """
     height, width = image.shape[:2]
     scale = min(1.0, row.input_size / max(height, width))
     small = max(1, round(height * scale)), max(1, round(width * scale))
