@@ -51,10 +51,8 @@ MASK_METHOD: Final = "closed-form"
 """What ``auto`` is where a mask is given, whose trimap is only as right as the mask (docs/decisions/008)."""
 SOLVED_PIXELS: Final = 2_000_000
 """Larger photos are matted at this size, then enlarged while the portrait network refines the border."""
-PORTRAIT_SHARE: Final = 0.3
-"""The portrait network's share of what ``auto`` makes without guidance; chosen in docs/decisions/008."""
-PORTRAIT_SIDE: Final = 448
-"""What the portrait network sees there, pixels: it brings shape, closed-form matting brings detail."""
+PORTRAIT_SHARE: Final = 0.5
+"""The portrait network's share of what ``auto`` makes without guidance; chosen in docs/decisions/024."""
 NO_SUBJECT: Final = "no subject was found; the alpha is empty"
 
 
@@ -182,26 +180,26 @@ def estimate(
 
 
 def _unguided(image: Image, *, model: str | Path | None, device: Device, precision: Precision) -> Estimate:
-    """Alpha of people by two methods that err in different ways, averaged where the trimap is unknown.
+    """Alpha of people: closed-form matting at half size leads the portrait network, and both are averaged.
 
     Closed-form matting follows colours exactly but spreads where subject and background are alike; the
-    portrait network knows what people look like and is softer. Their average is better than either, and as
-    good with closed-form at half size and without the network's refinement, which take two thirds of the
-    time (docs/decisions/008).
+    portrait network knows what people look like, the better the nearer to the truth what leads it, and is
+    softer. Their average where the trimap is unknown is better than either (docs/decisions/024); the
+    network's border refinement would take a third of the time for little.
     """
     mask = segment(image, model=model, device=device, precision=precision)
     trimap = trimap_from_mask(mask)
     if not trimap.any():
         return Estimate(np.zeros(mask.shape, np.float32), mask, trimap)
-    seen, seen_mask, seen_trimap = image, mask, trimap
+    seen, seen_trimap = image, trimap
     shrunk = min(1.0, (SOLVED_PIXELS / mask.size) ** 0.5)
     if shrunk < 1:
         size = max(1, round(mask.shape[0] * shrunk)), max(1, round(mask.shape[1] * shrunk))
-        seen, seen_mask = resize(image, *size), resize(mask, *size).clip(0, 1)
-        seen_trimap = trimap_from_mask(seen_mask)
-    network = portrait(seen, seen_mask, device=device, precision=precision, refined=False, side=PORTRAIT_SIDE)
+        seen, seen_trimap = resize(image, *size), trimap_from_mask(resize(mask, *size).clip(0, 1))
+    first = prior(seen, seen_trimap)
+    network = portrait(seen, first, device=device, precision=precision, refined=False)
     share = np.float32(PORTRAIT_SHARE)
-    alpha = (1 - share) * prior(seen, seen_trimap) + share * network
+    alpha = (1 - share) * first + share * network
     alpha = with_known(alpha, seen_trimap)
     if shrunk < 1:
         alpha = with_known(enlarge(alpha, image, device=device, precision=precision), trimap)
@@ -231,7 +229,8 @@ def cutout(
         image: float32 (H, W, 3), sRGB-encoded, [0, 1]; or the path of a photo.
         method: how alpha is estimated: ``portrait`` or ``dlmn`` (for people) or ``dim``, all networks,
             ``closed-form``, ``knn`` or ``random-walk`` (where the trimap is unknown). ``auto`` is dim with a
-            trimap, closed-form with a mask, and the average of portrait and closed-form without.
+            trimap, closed-form with a mask, and without either the average of portrait and of the closed-form
+            matting that leads it.
         trimap: uint8 (H, W), 0 background, 128 unknown, 255 foreground; or the path of one.
         mask: soft or hard segmentation, float32 (H, W), [0, 1]; or the path of one.
         alpha: finished alpha, float32 (H, W), [0, 1], or the path of one: only the foreground is estimated.

@@ -140,8 +140,8 @@ def train_portrait_command(
         str,
         typer.Option(
             "--recipe",
-            help="mobile (the compact network), mobile-fine (its second half, after --start) or paper (as "
-            "published).",
+            help="mobile (the compact network), mobile-fine (its second half, after --start), mobile-led (a "
+            "third part, led by first alphas, after --start) or paper (as published).",
         ),
     ] = "mobile",
     start: StartOption = None,
@@ -171,7 +171,7 @@ def train_portrait_command(
 ) -> None:
     """Train the portrait network (Yaman et al. 2022), its generator and border refinement jointly."""
     try:
-        from wisp.training.recipes.portrait import FINE, MobileRecipe, PaperRecipe, PortraitTask
+        from wisp.training.recipes.portrait import FINE, LED, MobileRecipe, PaperRecipe, PortraitTask
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", "train") from error
 
@@ -179,6 +179,7 @@ def train_portrait_command(
     recipes: dict[str, MobileRecipe | PaperRecipe] = {
         "mobile": MobileRecipe(),
         "mobile-fine": FINE,
+        "mobile-led": LED,
         "paper": PaperRecipe(),
     }
     if recipe_name not in recipes:
@@ -194,7 +195,7 @@ def train_portrait_command(
         perceptual_weights=weights_of(perceptual_weights),
         start=start,
     )
-    if segmenter is None and not quiet:
+    if segmenter is None and recipe.leads is None and not quiet:
         tell("no --segmenter: coarse masks are made of the true alphas")
     fit_task(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
 

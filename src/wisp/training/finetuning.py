@@ -33,12 +33,10 @@ from wisp.inference.segmenter import segment
 from wisp.io.atomic import write_files
 from wisp.networks.checkpoints import read_checkpoint
 from wisp.training import pictures
-from wisp.training.data.cues import CueExample
 from wisp.training.data.datasets import Entry
-from wisp.training.data.loader import Batch, Source
+from wisp.training.data.loader import AnyExample, Batch, Source
 from wisp.training.data.masks import coarsen
-from wisp.training.data.synthesis import Example, Kind
-from wisp.training.data.trimap_samples import TrimapExample
+from wisp.training.data.synthesis import Kind
 from wisp.training.export import export_network
 from wisp.training.freezing import freeze_batch_norm, freeze_folded, freeze_parts
 from wisp.training.importing import read_trained
@@ -295,7 +293,7 @@ class Mixed:
     second: Source
     share: float
 
-    def __getitem__(self, index: int) -> Example | TrimapExample | CueExample:
+    def __getitem__(self, index: int) -> AnyExample:
         """The sample number `index` ≥ 0."""
         before, after = int(index * self.share), int((index + 1) * self.share)
         return self.second[before] if after > before else self.first[index - before]

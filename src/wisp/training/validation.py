@@ -14,6 +14,7 @@ from torch.nn import functional
 from wisp.training import pictures
 from wisp.training.data.augmentation import Appearance, Geometry
 from wisp.training.data.datasets import Entry
+from wisp.training.data.leads import Leads, LedSamples
 from wisp.training.data.loader import Batch, batches, to_batch
 from wisp.training.data.synthesis import Samples, Synthesis
 from wisp.training.loop import Validation
@@ -24,14 +25,20 @@ SEED = 20_260_101
 
 
 def fixed_examples(
-    people: Sequence[Entry], scenes: Sequence[Path], synthesis: Synthesis, count: int = 64, batch: int = 8
+    people: Sequence[Entry],
+    scenes: Sequence[Path],
+    synthesis: Synthesis,
+    count: int = 64,
+    batch: int = 8,
+    leads: Leads | None = None,
 ) -> list[Batch]:
     """The same `count` samples at every validation: half real, half composites, an empty one in each batch.
 
     Colours are left alone and geometry is mild, so that scores say how well photos are cut, not how well the
-    augmentation is undone.
+    augmentation is undone. With `leads` they have first alphas.
     """
-    source = Samples(people, scenes, calm(synthesis), SEED)
+    samples = Samples(people, scenes, calm(synthesis), SEED)
+    source = samples if leads is None else LedSamples(samples, leads)
     stored = batches(source, batch=batch, first=0, count=count // batch, workers=0)
     return [to_batch(tensors, torch.device("cpu")) for tensors in stored]
 

@@ -17,6 +17,7 @@ from wisp.training.export import export_checkpoint
 from wisp.training.loop import Schedule, fit
 from wisp.training.recipes import portrait
 from wisp.training.recipes.portrait import (
+    LED,
     PAPER,
     Coefficients,
     MobileRecipe,
@@ -218,12 +219,27 @@ def test_validation_uses_each_example_s_own_mask(mobile, photos):
     task = PortraitTask(mobile, *photos)
 
     class Echo(torch.nn.Module):
-        def forward(self, image, mask):
+        def forward(self, image, mask, patches=None):
             return Prediction(mask, mask, mask)
 
     scores = task.validate(Echo(), torch.device("cpu")).scores
     assert scores["mae"] < 0.05  # the coarse mask itself is nearly right, if it is the right one
     assert task.validate(Echo(), torch.device("cpu")).scores == scores
+
+
+def test_first_alphas_stand_in_for_masks_and_the_refinement_stays(mobile, photos, tmp_path):
+    led = replace(mobile, patches=0, leads=LED.leads, coefficients=LED.coefficients)
+    led = replace(led, schedule=replace(led.schedule, steps=3, validate_every=3, checkpoint_every=3))
+    task = PortraitTask(led, *photos)
+    before = {name: x.clone() for name, x in task.networks["portrait"].state_dict().items()}
+    (stored,) = batches(task.source, batch=4, first=0, count=1, workers=0)
+    batch = to_batch(stored, torch.device("cpu"))
+    assert task.coarse_mask(batch, damaged=True) is batch.mask
+    fit(task, led.schedule, tmp_path / "led", workers=0)
+    after = task.networks["portrait"].state_dict()
+    moved = {name for name, x in after.items() if not torch.equal(x, before[name])}
+    assert moved
+    assert all(name.startswith("generator.") for name in moved)
 
 
 def test_encoder_weights_freeze_its_norms(mobile, paper, tmp_path):

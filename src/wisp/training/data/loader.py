@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from wisp.training.data.cues import CueExample
+from wisp.training.data.leads import LedExample
 from wisp.training.data.synthesis import Example
 from wisp.training.data.trimap_samples import TrimapExample
+
+AnyExample: TypeAlias = Example | TrimapExample | CueExample | LedExample
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Batch:
     prior: Tensor | None = None
     """Of samples that have one (`TrimapExample`)."""
     mask: Tensor | None = None
-    """Of samples that have one (`CueExample`): soft segmentation, (N, 1, S, S)."""
+    """Of samples that have one (`CueExample`, `LedExample`): soft segmentation, (N, 1, S, S)."""
     motion: Tensor | None = None
     """Of samples that have one (`CueExample`): four neighbouring frames in grey, (N, 4, S, S)."""
 
@@ -40,7 +43,7 @@ class Batch:
 class Source(Protocol):
     """Samples by index, without end."""
 
-    def __getitem__(self, index: int) -> Example | TrimapExample | CueExample:
+    def __getitem__(self, index: int) -> AnyExample:
         """Sample number `index`."""
         ...
 
@@ -51,7 +54,7 @@ def batches(
     """`count` batches, number `first` onwards: batch k holds the samples k·batch … (k + 1)·batch − 1.
 
     Yields:
-        Tuples of uint8 tensors in the order of `Example`, `TrimapExample` or `CueExample`, of which
+        Tuples of uint8 tensors in the order of the fields of an example, of which
         `to_batch` makes a `Batch`.
     """
     return iter(loader(source, batch=batch, first=first, count=count, workers=workers))
@@ -88,7 +91,7 @@ def to_batch(tensors: tuple[Tensor, ...], device: torch.device) -> Batch:
     )
 
 
-_GUIDANCE: Final = ((), TrimapExample._fields[6:], CueExample._fields[6:])
+_GUIDANCE: Final = ((), LedExample._fields[6:], TrimapExample._fields[6:], CueExample._fields[6:])
 """What examples hold beside the fields that all of them have."""
 
 

@@ -39,6 +39,7 @@ from wisp.networks.portrait import (
 )
 from wisp.training import losses, validation
 from wisp.training.data import datasets
+from wisp.training.data.leads import AT_INFERENCE, Leads, LedSamples
 from wisp.training.data.loader import Batch
 from wisp.training.data.masks import MaskDamage, coarsen, damage_mask, segment
 from wisp.training.data.synthesis import Samples, Synthesis
@@ -101,7 +102,7 @@ class MobileRecipe:
         discriminator_width: channels of their first convolution.
         discriminator_every: generator steps for each of theirs.
         adversarial_from: share of the steps after which the discriminators join; 1 for never.
-        patches: largest number of patches that are refined a step.
+        patches: largest number of patches that are refined a step; 0 leaves the refinement as it is.
         reduction: alpha is shrunk by up to this factor before it is refined, as in large photos; in half of
             the steps.
         border: radius of the border term's dilation and erosion, as a share of the height.
@@ -109,6 +110,7 @@ class MobileRecipe:
         coefficients: of the loss.
         adversarial: of the loss once the discriminators have joined.
         damage: of coarse masks.
+        leads: first alphas that stand in for coarse masks, undamaged; None for masks alone.
         synthesis: how samples are made.
         schedule: how long and how fast.
     """
@@ -138,6 +140,7 @@ class MobileRecipe:
         adversarial=0.01,
     )
     damage: MaskDamage = field(default_factory=MaskDamage)
+    leads: Leads | None = None
     synthesis: Synthesis = field(
         default_factory=lambda: Synthesis(
             size=320,
@@ -172,6 +175,15 @@ FINE: Final = MobileRecipe(
 )
 """The compact network's second half: larger samples, and strands finer than photos' labels show."""
 
+LED: Final = replace(
+    FINE,
+    patches=0,
+    coefficients=replace(FINE.coefficients, refined=0, refined_laplacian=0),
+    leads=Leads(),
+    schedule=Schedule(steps=1300, batch=6, clip=3.0, warm_up=50, average=0.998, validate_every=200),
+)
+"""Its third part, the generator alone: led by first alphas, as photos and clips have them (decision 024)."""
+
 
 @dataclass(frozen=True)
 class PaperRecipe:
@@ -200,6 +212,7 @@ class PaperRecipe:
     coefficients: Coefficients = PAPER
     adversarial: Coefficients = PAPER
     damage: MaskDamage = field(default_factory=MaskDamage)
+    leads: Leads | None = None
     synthesis: Synthesis = field(default_factory=lambda: Synthesis(size=(768, 1280), kinds=("composite",)))
     schedule: Schedule = field(
         default_factory=lambda: Schedule(
@@ -256,7 +269,8 @@ class PortraitTask:
         start: str | Path | None = None,
     ) -> None:
         self.recipe = recipe
-        self.source = Samples(people, scenes, recipe.synthesis, recipe.schedule.seed)
+        samples = Samples(people, scenes, recipe.synthesis, recipe.schedule.seed)
+        self.source = samples if recipe.leads is None else LedSamples(samples, recipe.leads)
         self._held_out, self._held_out_scenes = held_out, held_out_scenes
         torch.manual_seed(recipe.schedule.seed)
         portrait = network(recipe, encoder_weights, start)
@@ -341,7 +355,9 @@ class PortraitTask:
 
     @torch.no_grad()
     def coarse_mask(self, batch: Batch, *, damaged: bool) -> Tensor:
-        """The segmenter's mask, or the true alpha's where there is none: (N, 1, H, W), [0, 1]."""
+        """The sample's first alpha; else the segmenter's mask, or the true alpha's: (N, 1, H, W), [0, 1]."""
+        if batch.mask is not None:
+            return batch.mask
         if self._segmenter is None:
             mask = coarsen(batch.alpha)
         else:
@@ -355,16 +371,17 @@ class PortraitTask:
         batch = 8 if isinstance(recipe, MobileRecipe) else 1
         calm = validation.fixed_examples
         count = 64 if batch > 1 else 8
-        return calm(self._held_out, self._held_out_scenes, recipe.synthesis, count=count, batch=batch)
+        leads = None if recipe.leads is None else AT_INFERENCE
+        return calm(self._held_out, self._held_out_scenes, recipe.synthesis, count, batch, leads)
 
     def validate(self, network: nn.Module, device: torch.device) -> Validation:
-        """Scores of the refined alpha from undamaged masks, as `wisp.training.validation` counts them."""
+        """As `wisp.training.validation` scores alpha, from undamaged masks; refined if that is trained."""
         batches: Iterator[Batch] = iter(self._examples)
 
         def alpha(image: Tensor) -> Tensor:
             batch = next(batches)  # in the order in which they are asked for
             mask = self.coarse_mask(batch, damaged=False).to(device)
-            refined: Tensor = network(image, mask).alpha
+            refined: Tensor = network(image, mask, patches=None if self.recipe.patches else 0).alpha
             return refined
 
         return validation.validate_alpha(alpha, network, self._examples, device)
