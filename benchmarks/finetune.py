@@ -3,6 +3,7 @@
 Run from the root of the repository::
 
     python benchmarks/finetune.py [--corpus FOLDER] [--portraits FOLDER] [--steps N] [--size PIXELS]
+                                   [--rate R] [--replay-share S] [--weights-kept S]
     python benchmarks/finetune.py --table            the kept result as Markdown
 
 Fifty composites of furry things over photos of CORPUS's held-out backgrounds become a folder with ``image/``
@@ -51,8 +52,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--corpus", type=Path, default=SHARED / "corpus")
     parser.add_argument("--portraits", type=Path, default=SHARED / "eval" / "portrait-dev")
-    parser.add_argument("--steps", type=int, default=100)
-    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--steps", type=int, default=120)
+    parser.add_argument("--size", type=int, default=320)
+    parser.add_argument("--rate", type=float, default=1e-4)
+    parser.add_argument("--replay-share", type=float, default=0.6)
+    parser.add_argument("--weights-kept", type=float, default=0.0, help="--keep of `wisp finetune`")
     parser.add_argument("--keep", type=Path, help="folder to keep the photos and the run in")
     parser.add_argument("--table", action="store_true", help="print the kept result")
     options = parser.parse_args()
@@ -71,7 +75,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         words = [sys.executable, "-m", "wisp", "finetune", MODEL, "--data", str(folder / "plush")]
         words += ["--replay", str(options.corpus), "-o", str(folder / "tuned"), "--workers", "0"]
         words += ["--steps", str(options.steps), "--size", str(options.size)]
-        words += ["--held-out", str(HELD_OUT / COUNT)]
+        words += ["--rate", str(options.rate), "--replay-share", str(options.replay_share)]
+        words += ["--keep", str(options.weights_kept), "--held-out", str(HELD_OUT / COUNT)]
         wall, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(words, check=True)
         wall, after = time.monotonic() - wall, resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -173,3 +173,37 @@ def test_a_smaller_alpha_of_a_very_wide_frame():
 def test_an_alpha_of_another_size_is_refused():
     with pytest.raises(InputError, match="alpha: is 10×10"):
         step(frame(0)[0], None, says(np.zeros((10, 10), np.float32)))
+
+
+@pytest.mark.parametrize(
+    ("rest", "appearance", "expected"),
+    [
+        (STEADY.rest, "steady", [0, 1, 2, 4, 6, 8]),
+        (0.0, "steady", list(range(10))),
+        (STEADY.rest, "changing", list(range(10))),
+    ],
+)
+def test_the_method_rests_in_every_second_frame_unless_the_edge_changes(rest, appearance, expected):
+    asked, state = [], None
+    rng = np.random.default_rng(0)
+    for index in range(10):
+        image, truth = frame(index, step=1.0)
+        if appearance == "changing":
+            image = (image + rng.normal(0, 0.15, (1, 1, 3)).astype(np.float32)).clip(0, 1)
+
+        def method(_, past=None, /, index=index, truth=truth):
+            asked.append(index)
+            return truth
+
+        alpha, state = steady_alpha(image, state, method, steadiness=Steadiness(rest=rest))
+        assert np.abs(alpha - truth).mean() < 0.01
+    assert asked == expected
+
+
+def test_an_empty_picture_lets_the_method_rest_but_not_for_long():
+    asked, state = [], None
+    empty = np.zeros(SIZE, np.float32)
+    image, _ = frame(0)
+    for index in range(6):
+        _, state = steady_alpha(image, state, lambda *_, i=index: asked.append(i) or empty)
+    assert asked == [0, 1, 2, 4]

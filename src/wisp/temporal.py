@@ -15,7 +15,9 @@ alpha and a small picture of the last frame, so memory does not grow.
    flicker, and most of it is not shown.
 5. A method may give a smaller alpha than its frame. It is held steady at its own size and drawn to the
    frame's edges afterwards.
-6. A cut, seen in the small pictures, starts afresh.
+6. In every second frame the method rests, if along the edge the last picture, moved along, explains this one:
+   the last alpha, moved along, is this one's.
+7. A cut, seen in the small pictures, starts afresh.
 """
 
 from __future__ import annotations
@@ -62,6 +64,8 @@ class Steadiness:
         slack: how far old alpha may lie outside of what the new alpha says nearby before it is cut off there.
         side: length of the longer side of the small pictures, pixels.
         cut: share of a picture's colours, [0, 1], that must differ for a cut.
+        rest: how far old alpha may be disbelieved along the edge, [0, 1], for the method to rest in every
+            second frame; 0 for never.
     """
 
     hold: float = 0.8
@@ -69,6 +73,7 @@ class Steadiness:
     slack: float = 0.3
     side: int = 384
     cut: float = 0.5
+    rest: float = 0.25
 
 
 @dataclass(frozen=True)
@@ -150,12 +155,25 @@ def steady_alpha(
         alpha = _checked(alpha_of(image), image)
         return finished(image, alpha), State(alpha, small, 0)
     age = state.age + 1
-    alpha = _checked(alpha_of(image, Past(_moved(state.alpha, flow, cubic=False), age)), image)
+    expected = _moved(state.alpha, flow, cubic=False)
+    if steadiness.rest and age % 2 and age > 1:
+        own, believed = _motion(state.small, small, flow, expected, steadiness)
+        if _disbelief(expected, believed) < steadiness.rest:
+            alpha = _moved(state.alpha, own, cubic=True).clip(0, 1)
+            return finished(image, alpha), State(alpha, small, age)
+    alpha = _checked(alpha_of(image, Past(expected, age)), image)
     if alpha.shape == state.alpha.shape:
         flow, believed = _motion(state.small, small, flow, alpha, steadiness)
         believed *= min(steadiness.hold, age / (age + 1))
         alpha = _held(alpha, state.alpha, flow, believed, steadiness.slack)
     return finished(image, alpha), State(alpha, small, age)
+
+
+def _disbelief(alpha: Alpha, believed: Float) -> float:
+    """How far an alpha is disbelieved along its edge, mean over it, [0, 1]; 0 where there is no edge."""
+    opacity = shrink(alpha, *believed.shape)
+    edge = opencv().dilate(4 * opacity * (1 - opacity), np.ones((5, 5), np.uint8))
+    return float(((1 - believed) * edge).sum() / max(float(edge.sum()), 1e-6))
 
 
 def _checked(alpha: Alpha, image: Image) -> Alpha:

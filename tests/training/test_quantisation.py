@@ -155,9 +155,9 @@ class TestSamples:
         seen = []
         examples = calibration.validation.fixed_examples
 
-        def watched(people, scenes, synthesis, count):
+        def watched(people, scenes, synthesis, count, leads):
             seen.append((sorted(entry.name for entry in people), len(scenes), count))
-            return examples(people, scenes, synthesis, count)
+            return examples(people, scenes, synthesis, count, leads=leads)
 
         monkeypatch.setattr(calibration.validation, "fixed_examples", watched)
         photos, held_out = samples([corpus_folder], count=8)

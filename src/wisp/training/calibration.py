@@ -1,7 +1,7 @@
 """What a network is quantised and judged on: its inputs as they come at inference, and the truth beside them.
 
 Samples are those of validation (`wisp.training.validation.fixed_examples`): photos and composites, mild
-geometry, their own colours, and scenes without people.
+geometry, their own colours, and scenes without people; with the first alphas of `wisp.training.data.leads`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from wisp.errors import InputError
 from wisp.networks.portrait import border_cells, gather_patches
 from wisp.training import validation
 from wisp.training.data import datasets, layouts
+from wisp.training.data.leads import Leads
 from wisp.training.data.loader import Batch
 from wisp.training.data.masks import MaskDamage, coarsen, damage_mask
 from wisp.training.data.synthesis import Synthesis
@@ -75,8 +76,8 @@ def samples(
     scenes, held_out_scenes = datasets.hold_out(datasets.backgrounds(backgrounds or data[0] / "backgrounds"))
     synthesis = Synthesis()
     return (
-        validation.fixed_examples(people, scenes, synthesis, count),
-        validation.fixed_examples(held_out, held_out_scenes, synthesis, HELD_OUT),
+        validation.fixed_examples(people, scenes, synthesis, count, leads=Leads()),
+        validation.fixed_examples(held_out, held_out_scenes, synthesis, HELD_OUT, leads=Leads()),
     )
 
 
@@ -97,8 +98,8 @@ def mask_cases(segmenter: nn.Module, batch: Batch) -> list[Case]:
 
 
 def alpha_cases(portrait: nn.Module, batch: Batch) -> list[Case]:
-    """Image and coarse mask → alpha."""
-    masks = damage_mask(coarsen(batch.alpha), MaskDamage())
+    """Image and first alpha, or the true one's coarse mask where samples have none → alpha."""
+    masks = damage_mask(coarsen(batch.alpha), MaskDamage()) if batch.mask is None else batch.mask
     return [
         Case(
             {"image": _array(batch.image[i]), "mask": _array(masks[i])},
