@@ -291,7 +291,8 @@ def test_dlmn_sees_the_neighbouring_frames(wisp, tmp_path, monkeypatch):
     words = ["video", source, "-o", tmp_path / "out.mp4", "--background", "green", "--method", "dlmn"]
     ran = wisp(*words, "--model", model)
     assert ran.code == 0, ran
-    expected = [[60, 60, 72, 84], [60, 60, 84, 96], [60, 72, 96, 108], [72, 84, 108, 108], [84, 96, 108, 108]]
+    # In the fourth frame the network rests: without an edge nothing has changed along it.
+    expected = [[60, 60, 72, 84], [60, 60, 84, 96], [60, 72, 96, 108], [84, 96, 108, 108]]
     np.testing.assert_allclose(seen, expected, atol=3)
     ran = wisp(*words, "--overwrite")
     assert ran.code == 2
