@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
+from scipy import ndimage
 
 from wisp.arrays import (
+    FOREGROUND,
+    UNKNOWN,
     Alpha,
     Background,
     Image,
@@ -51,8 +54,12 @@ MASK_METHOD: Final = "closed-form"
 """What ``auto`` is where a mask is given, whose trimap is only as right as the mask (docs/decisions/008)."""
 SOLVED_PIXELS: Final = 2_000_000
 """Larger photos are matted at this size, then enlarged while the portrait network refines the border."""
-PORTRAIT_SHARE: Final = 0.5
+PORTRAIT_SHARE: Final = np.float32(0.6)
 """The portrait network's share of what ``auto`` makes without guidance; chosen in docs/decisions/024."""
+OVERRULED: Final = (np.float32(0.1), np.float32(0.5))
+"""Between these differences it overrules more and more of what the mask's trimap calls known; likewise."""
+AGREED: Final = 0.7
+"""The network's least mean alpha over a subject's known foreground; below, it takes it for no person."""
 NO_SUBJECT: Final = "no subject was found; the alpha is empty"
 
 
@@ -184,8 +191,8 @@ def _unguided(image: Image, *, model: str | Path | None, device: Device, precisi
 
     Closed-form matting follows colours exactly but spreads where subject and background are alike; the
     portrait network knows what people look like, the better the nearer to the truth what leads it, and is
-    softer. Their average where the trimap is unknown is better than either (docs/decisions/024); the
-    network's border refinement would take a third of the time for little.
+    softer. Their average is better than either; the network's border refinement would take a third of the
+    time for little (docs/decisions/024).
     """
     mask = segment(image, model=model, device=device, precision=precision)
     trimap = trimap_from_mask(mask)
@@ -198,12 +205,37 @@ def _unguided(image: Image, *, model: str | Path | None, device: Device, precisi
         seen, seen_trimap = resize(image, *size), trimap_from_mask(resize(mask, *size).clip(0, 1))
     first = prior(seen, seen_trimap)
     network = portrait(seen, first, device=device, precision=precision, refined=False)
-    share = np.float32(PORTRAIT_SHARE)
-    alpha = (1 - share) * first + share * network
-    alpha = with_known(alpha, seen_trimap)
+    alpha = joined(first, network, seen_trimap)
     if shrunk < 1:
-        alpha = with_known(enlarge(alpha, image, device=device, precision=precision), trimap)
+        alpha = enlarge(alpha, image, device=device, precision=precision)
     return Estimate(clean(alpha), mask, trimap)
+
+
+def joined(first: Alpha, network: Alpha, trimap: Trimap) -> Alpha:
+    """The mean of two alphas where a mask's trimap is unknown; elsewhere the mask, unless it is overruled.
+
+    A mask is wrong in places that its trimap calls known. Where the network is far from what is known there,
+    it has seen more than the segmenter did. But it knows people alone: a subject that it denies as a whole,
+    such as a plush that a segmenter of the user's own has found, stays what closed-form matting made of it.
+
+    Args:
+        first: closed-form matting's, float32 (H, W), [0, 1]; 0 and 1 where the trimap is known.
+        network: the portrait network's, likewise.
+        trimap: uint8 (H, W), 0, 128 and 255.
+
+    Returns:
+        float32 (H, W), [0, 1].
+    """
+    least, most = OVERRULED
+    doubt = ((np.abs(network - first) - least) / (most - least)).clip(0, 1)
+    share = np.where(trimap == UNKNOWN, PORTRAIT_SHARE, doubt)
+    subjects, count = ndimage.label(trimap, np.ones((3, 3)))
+    known = trimap == FOREGROUND
+    area = np.bincount(subjects[known], minlength=count + 1)
+    agreed = np.bincount(subjects[known], network[known], minlength=count + 1) >= AGREED * area
+    agreed[0] = bool(agreed[1:].any())
+    alpha: Alpha = first + np.where(agreed[subjects], share, np.float32(0)) * (network - first)
+    return alpha
 
 
 def cutout(

@@ -108,14 +108,14 @@ MODELS: Final[dict[str, Model]] = {
             family="portrait",
             file="portrait-mobile.onnx",
             url="",
-            size=7_432_145,
-            sha256="35e179d2414a9944fb4ec3265f58c74d30a7e9676647b62aa9b6524278455554",
+            size=7_486_082,
+            sha256="9f662041069360a79b026addd376c9234add69cc1809305b10f2caa5bed25d40",
             licence=_LICENCE,
             training_data=f"{_PHOTOS}, strands of hair drawn on some",
             int8=Edition(
                 "portrait-mobile-int8.onnx",
-                4_293_547,
-                "4571a3c97997434102f007857358e4a66495d15f14160c311597959a7583b376",
+                4_293_543,
+                "d48c5a3d3d73cede08866df01799bb5e29a05b9179c0ebc10b6fb7f92f9af5b4",
             ),
         ),
         Model(
