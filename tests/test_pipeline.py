@@ -125,14 +125,14 @@ class TestPortrait:
         trimap = np.array([[255, 128, 0, 128, 255]], np.uint8)
         first = np.array([[1, 0.5, 0, 0.5, 1]], np.float32)
         denied = np.array([[0.9, 0.1, 0, 0.1, 0.4]], np.float32)
-        expected = [[1, 0.26, 0, 0.5, 1]]
+        expected = [[1, 0.21, 0, 0.5, 1]]
         np.testing.assert_allclose(joined(first, denied, trimap), expected, atol=1e-6)
 
     def test_what_the_mask_knows_is_overruled_where_the_network_is_far_from_it(self):
         trimap = np.array([[0, 0, 0, 0, 128, 255, 255]], np.uint8)
         first = np.array([[0, 0, 0, 0, 0.2, 1, 1]], np.float32)
         network = np.array([[0.05, 0.3, 0.5, 1, 0.7, 0.95, 0.5]], np.float32)
-        expected = [[0, 0.15, 0.5, 1, 0.5, 1, 0.5]]
+        expected = [[0, 0.15, 0.5, 1, 0.6, 1, 0.5]]
         np.testing.assert_allclose(joined(first, network, trimap), expected, atol=1e-6)
 
     def test_large_photos_are_matted_smaller_and_refined_at_their_own_size(self, person, monkeypatch):

@@ -54,10 +54,12 @@ MASK_METHOD: Final = "closed-form"
 """What ``auto`` is where a mask is given, whose trimap is only as right as the mask (docs/decisions/008)."""
 SOLVED_PIXELS: Final = 2_000_000
 """Larger photos are matted at this size, then enlarged while the portrait network refines the border."""
-PORTRAIT_SHARE: Final = np.float32(0.6)
-"""The portrait network's share of what ``auto`` makes without guidance; chosen in docs/decisions/024."""
-OVERRULED: Final = (np.float32(0.1), np.float32(0.5))
-"""Between these differences it overrules more and more of what the mask's trimap calls known; likewise."""
+PORTRAIT_SHARE: Final = (np.float32(0.5), np.float32(0.8))
+"""The portrait network's share of what ``auto`` makes without guidance: where it agrees with closed-form
+matting, and where it does not; chosen in docs/decisions/024."""
+DOUBT: Final = (np.float32(0.1), np.float32(0.5))
+"""Differences between which it counts less and less as agreeing; likewise. Of what the mask's trimap calls
+known it overrules as much."""
 AGREED: Final = 0.7
 """The network's least mean alpha over a subject's known foreground; below, it takes it for no person."""
 NO_SUBJECT: Final = "no subject was found; the alpha is empty"
@@ -212,7 +214,7 @@ def _unguided(image: Image, *, model: str | Path | None, device: Device, precisi
 
 
 def joined(first: Alpha, network: Alpha, trimap: Trimap) -> Alpha:
-    """The mean of two alphas where a mask's trimap is unknown; elsewhere the mask, unless it is overruled.
+    """A mean of two alphas where a mask's trimap is unknown; elsewhere the mask, unless it is overruled.
 
     A mask is wrong in places that its trimap calls known. Where the network is far from what is known there,
     it has seen more than the segmenter did. But it knows people alone: a subject that it denies as a whole,
@@ -226,9 +228,9 @@ def joined(first: Alpha, network: Alpha, trimap: Trimap) -> Alpha:
     Returns:
         float32 (H, W), [0, 1].
     """
-    least, most = OVERRULED
+    (least, most), (agreeing, differing) = DOUBT, PORTRAIT_SHARE
     doubt = ((np.abs(network - first) - least) / (most - least)).clip(0, 1)
-    share = np.where(trimap == UNKNOWN, PORTRAIT_SHARE, doubt)
+    share = np.where(trimap == UNKNOWN, agreeing + (differing - agreeing) * doubt, doubt)
     subjects, count = ndimage.label(trimap, np.ones((3, 3)))
     known = trimap == FOREGROUND
     area = np.bincount(subjects[known], minlength=count + 1)
