@@ -48,7 +48,7 @@ from wisp.networks.checkpoints import read_checkpoint
 from wisp.networks.dlmn import dlmn_mobile, dlmn_paper
 from wisp.networks.ssrn import ssrn_mobile, ssrn_resnet101
 from wisp.pipeline import Method, run
-from wisp.quick import Past
+from wisp.quick import Past, finished
 from wisp.temporal import AlphaMethod, State, steady_alpha
 from wisp.training.data.clips import scenario
 from wisp.training.data.datasets import corpus
@@ -152,7 +152,8 @@ def clips(models: Mapping[str, str], folder: Path, count: int, frames: int) -> d
         images, truths = rendered(person, scene, scenario(index, SIZE, frames=frames, seed=SEED))
         for name, method in of_clips(models).items():
             alphas = list(method(map(to_float, images)))
-            for kept, found in ((alone, alphas), (steady, list(steadied(images, alphas)))):
+            drawn = [finished(to_float(image), alpha) for image, alpha in zip(images, alphas, strict=True)]
+            for kept, found in ((alone, drawn), (steady, list(steadied(images, alphas)))):
                 kept.setdefault(name, []).append(clip_scores(map(rounded, found), map(to_float, truths)))
         print(person.name, {name: rows[-1] for name, rows in steady.items()}, flush=True)
     return {
