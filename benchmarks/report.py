@@ -35,7 +35,8 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "report.json"
 IMAGES = ROOT / "docs" / "images"
 SETS = ("portrait-dev", "alphamatting-dev")
-QUICK = ["--method", "auto", "--method", "portrait", "--method", "closed-form", "--pymatting", "closed-form"]
+METHODS = ("auto", "portrait", "dim", "closed-form")
+QUICK = [*(word for name in METHODS for word in ("--method", name)), "--pymatting", "closed-form"]
 SIDE = 640
 """Height of the example's composites."""
 
@@ -47,7 +48,7 @@ def main() -> int:
     parser.add_argument(
         "--data", type=Path, default=ROOT.parent / "shared" / "eval", help="folder of the sets"
     )
-    parser.add_argument("--quick", action="store_true", help="three methods of wisp, one of pymatting")
+    parser.add_argument("--quick", action="store_true", help="four methods of wisp, one of pymatting")
     parser.add_argument("--from-scratch", action="store_true", help="measure everything again")
     parser.add_argument("--table", metavar="SET", help="print one set of the kept result")
     arguments = parser.parse_args()
