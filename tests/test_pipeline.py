@@ -11,7 +11,7 @@ from wisp.errors import InputError
 from wisp.inference.portrait import portrait
 from wisp.inference.resampling import resize
 from wisp.io.images import read_photo, write_image
-from wisp.pipeline import NO_SUBJECT, composite, cutout, estimate_alpha, joined, run
+from wisp.pipeline import LED, NO_SUBJECT, composite, cutout, estimate_alpha, joined, run
 from wisp.trimap import trimap_from_alpha
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "portrait.jpg"
@@ -114,7 +114,7 @@ class TestPortrait:
         image, _ = person
         both = run(image)
         quick = prior(image, both.trimap)
-        average = joined(quick, portrait(image, quick, refined=False), both.trimap)
+        average = joined(quick, portrait(image, quick, model=LED, refined=False), both.trimap)
         assert np.abs(both.matte.alpha - average).mean() < 0.01
         assert np.abs(both.matte.alpha - quick).max() > 0.1
 

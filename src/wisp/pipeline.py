@@ -54,6 +54,8 @@ MASK_METHOD: Final = "closed-form"
 """What ``auto`` is where a mask is given, whose trimap is only as right as the mask (docs/decisions/008)."""
 SOLVED_PIXELS: Final = 2_000_000
 """Larger photos are matted at this size, then enlarged while the portrait network refines the border."""
+LED: Final = "portrait-mobile-led"
+"""The portrait network that closed-form matting leads, in ``auto`` without guidance."""
 PORTRAIT_SHARE: Final = (np.float32(0.5), np.float32(0.8))
 """The portrait network's share of what ``auto`` makes without guidance: where it agrees with closed-form
 matting, and where it does not; chosen in docs/decisions/024."""
@@ -206,7 +208,7 @@ def _unguided(image: Image, *, model: str | Path | None, device: Device, precisi
         size = max(1, round(mask.shape[0] * shrunk)), max(1, round(mask.shape[1] * shrunk))
         seen, seen_trimap = resize(image, *size), trimap_from_mask(resize(mask, *size).clip(0, 1))
     first = prior(seen, seen_trimap)
-    network = portrait(seen, first, device=device, precision=precision, refined=False)
+    network = portrait(seen, first, model=LED, device=device, precision=precision, refined=False)
     alpha = joined(first, network, seen_trimap)
     if shrunk < 1:
         alpha = enlarge(alpha, image, device=device, precision=precision)

@@ -108,12 +108,27 @@ MODELS: Final[dict[str, Model]] = {
             family="portrait",
             file="portrait-mobile.onnx",
             url="",
+            size=7_432_145,
+            sha256="35e179d2414a9944fb4ec3265f58c74d30a7e9676647b62aa9b6524278455554",
+            licence=_LICENCE,
+            training_data=f"{_PHOTOS}, strands of hair drawn on some",
+            int8=Edition(
+                "portrait-mobile-int8.onnx",
+                4_293_547,
+                "4571a3c97997434102f007857358e4a66495d15f14160c311597959a7583b376",
+            ),
+        ),
+        Model(
+            name="portrait-mobile-led",
+            family="portrait",
+            file="portrait-mobile-led.onnx",
+            url="",
             size=7_486_082,
             sha256="9f662041069360a79b026addd376c9234add69cc1809305b10f2caa5bed25d40",
             licence=_LICENCE,
             training_data=f"{_PHOTOS}, strands of hair drawn on some",
             int8=Edition(
-                "portrait-mobile-int8.onnx",
+                "portrait-mobile-led-int8.onnx",
                 4_293_543,
                 "d48c5a3d3d73cede08866df01799bb5e29a05b9179c0ebc10b6fb7f92f9af5b4",
             ),
@@ -206,7 +221,7 @@ def refinement_of(model: Model) -> Model:
     """The border refinement that goes with a portrait network.
 
     That of a shipped network is named after it. Beside a user's own ``FILE.onnx`` it is
-    ``FILE-refinement.onnx``; where there is none, the default one takes its place, which depends on no
+    ``FILE-refinement.onnx``. Where there is none, the default one takes its place, which depends on no
     generator.
 
     Args:
@@ -214,7 +229,8 @@ def refinement_of(model: Model) -> Model:
     """
     family = "portrait-refinement"
     if model.shipped:
-        return find_model(f"{model.name}-refinement", family)
+        own = f"{model.name}-refinement"
+        return find_model(own if own in MODELS else None, family)
     beside = model.path.with_name(f"{model.path.stem}-refinement{model.path.suffix}")
     return find_model(beside if beside.is_file() else None, family)
 
