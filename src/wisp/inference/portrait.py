@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -59,7 +58,6 @@ def portrait(
     device: Device = "auto",
     precision: Precision = "auto",
     refined: bool = True,
-    side: int | None = None,
 ) -> Alpha:
     """Alpha of the people in a photo.
 
@@ -71,7 +69,6 @@ def portrait(
         device: where to run it: ``auto``, ``cpu`` or ``gpu``.
         precision: ``auto``, ``fp32``, ``bf16`` or ``int8``.
         refined: whether the border is refined; otherwise the generator's alpha is only resized.
-        side: length in pixels of the long side of what the generator sees; None for what it was trained for.
 
     Returns:
         float32 (H, W), [0, 1]; 0 everywhere when the mask is below `FLOOR` everywhere.
@@ -83,8 +80,6 @@ def portrait(
     check_image(image)
     row = find_model(model, "portrait")
     generator = session_of(row, device=device, precision=precision)
-    if side is not None:
-        row = replace(row, input_size=side)
     if mask is None:
         mask = segment(image, device=device, precision=precision)
     check_same_size("mask", check_alpha(mask, "mask"), "image", image)
