@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
+import numpy.typing as npt
 from scipy import ndimage
 
 from wisp.arrays import (
@@ -200,8 +201,8 @@ def _unguided(image: Image, *, model: str | Path | None, device: Device, precisi
     """
     mask = segment(image, model=model, device=device, precision=precision)
     trimap = trimap_from_mask(mask)
-    if not trimap.any():
-        return Estimate(np.zeros(mask.shape, np.float32), mask, trimap)
+    if not (trimap == UNKNOWN).any():  # nobody, or nothing else
+        return Estimate((trimap == FOREGROUND).astype(np.float32), mask, trimap)
     seen, seen_trimap = image, trimap
     shrunk = min(1.0, (SOLVED_PIXELS / mask.size) ** 0.5)
     if shrunk < 1:
@@ -209,23 +210,49 @@ def _unguided(image: Image, *, model: str | Path | None, device: Device, precisi
         seen, seen_trimap = resize(image, *size), trimap_from_mask(resize(mask, *size).clip(0, 1))
     first = prior(seen, seen_trimap)
     network = portrait(seen, first, model=LED, device=device, precision=precision, refined=False)
-    alpha = joined(first, network, seen_trimap)
+    trusted = recognised(network, seen_trimap)
+    if trusted.any():
+        alpha = joined(first, network, seen_trimap, trusted)
+    else:  # no person is there: closed-form matting has to do it alone, at full size
+        alpha = METHODS["closed-form"](seen, seen_trimap).alpha
     if shrunk < 1:
         alpha = enlarge(alpha, image, device=device, precision=precision)
     return Estimate(clean(alpha), mask, trimap)
 
 
-def joined(first: Alpha, network: Alpha, trimap: Trimap) -> Alpha:
+def recognised(network: Alpha, trimap: Trimap) -> npt.NDArray[np.bool_]:
+    """Where the portrait network has a say: in and around the subjects that it takes for people.
+
+    It knows people alone. A connected subject of whose known foreground it denies more than `AGREED` allows,
+    such as a plush that a segmenter of the user's own has found, is none of its business.
+
+    Args:
+        network: the portrait network's alpha, float32 (H, W), [0, 1].
+        trimap: uint8 (H, W), 0, 128 and 255.
+
+    Returns:
+        bool (H, W); the background counts wherever there is one such subject.
+    """
+    subjects, count = ndimage.label(trimap, np.ones((3, 3)))
+    known = trimap == FOREGROUND
+    area = np.bincount(subjects[known], minlength=count + 1)
+    agreed = np.bincount(subjects[known], network[known], minlength=count + 1) >= AGREED * area
+    agreed[0] = bool(agreed[1:].any())
+    trusted: npt.NDArray[np.bool_] = agreed[subjects]
+    return trusted
+
+
+def joined(first: Alpha, network: Alpha, trimap: Trimap, trusted: npt.NDArray[np.bool_]) -> Alpha:
     """A mean of two alphas where a mask's trimap is unknown; elsewhere the mask, unless it is overruled.
 
     A mask is wrong in places that its trimap calls known. Where the network is far from what is known there,
-    it has seen more than the segmenter did. But it knows people alone: a subject that it denies as a whole,
-    such as a plush that a segmenter of the user's own has found, stays what closed-form matting made of it.
+    it has seen more than the segmenter did.
 
     Args:
         first: closed-form matting's, float32 (H, W), [0, 1]; 0 and 1 where the trimap is known.
         network: the portrait network's, likewise.
         trimap: uint8 (H, W), 0, 128 and 255.
+        trusted: where the network has a say (`recognised`); elsewhere the first alpha stays.
 
     Returns:
         float32 (H, W), [0, 1].
@@ -233,12 +260,7 @@ def joined(first: Alpha, network: Alpha, trimap: Trimap) -> Alpha:
     (least, most), (agreeing, differing) = DOUBT, PORTRAIT_SHARE
     doubt = ((np.abs(network - first) - least) / (most - least)).clip(0, 1)
     share = np.where(trimap == UNKNOWN, agreeing + (differing - agreeing) * doubt, doubt)
-    subjects, count = ndimage.label(trimap, np.ones((3, 3)))
-    known = trimap == FOREGROUND
-    area = np.bincount(subjects[known], minlength=count + 1)
-    agreed = np.bincount(subjects[known], network[known], minlength=count + 1) >= AGREED * area
-    agreed[0] = bool(agreed[1:].any())
-    alpha: Alpha = first + np.where(agreed[subjects], share, np.float32(0)) * (network - first)
+    alpha: Alpha = first + np.where(trusted, share, np.float32(0)) * (network - first)
     return alpha
 
 
