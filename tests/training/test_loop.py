@@ -92,6 +92,21 @@ def test_learns_and_leaves_curves_sheets_and_history(tmp_path):
     ]
 
 
+def test_samples_can_be_shown_again(tmp_path):
+    class Counting(Squares):
+        made = 0
+
+        def __getitem__(self, index):
+            Counting.made += 1
+            return super().__getitem__(index)
+
+    task = ToyTask()
+    task.source = Counting()
+    run(tmp_path / "run", replace(SCHEDULE, steps=12, batch=4, views=3), task=task)
+    assert Counting.made == 16  # a third of 48
+    assert not (tmp_path / "run/samples").exists()
+
+
 def test_same_seed_same_weights_other_seed_others(tmp_path):
     a, b = weights(run(tmp_path / "a")), weights(run(tmp_path / "b"))
     for name in a:

@@ -82,6 +82,14 @@ LetterboxOption = Annotated[
 ]
 WidthOption = Annotated[int, typer.Option(min=2, help="Filters of the first level.")]
 RateOption = Annotated[float, typer.Option(min=1e-7, max=1, help="Adam's learning rate.")]
+ViewsOption = Annotated[
+    int | None,
+    typer.Option(
+        min=2,
+        help="Show each sample so many times, for devices that train faster than samples are made; they are "
+        "kept in OUT meanwhile, up to 40 GB of them [default: once].",
+    ),
+]
 SeedOption = Annotated[int, typer.Option(help="Seed of everything random.")]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on from OUT's checkpoint.")]
 PrecisionOption = Annotated[str, typer.Option(help="auto, bf16 or fp32.")]
@@ -114,6 +122,7 @@ def train_segmenter_command(
     steps: StepsOption = None,
     batch: BatchOption = None,
     size: SizeOption = None,
+    views: ViewsOption = None,
     seed: SeedOption = 0,
     resume: ResumeOption = False,
     precision: PrecisionOption = "auto",
@@ -127,7 +136,7 @@ def train_segmenter_command(
         raise MissingExtraError("training", "train") from error
 
     check_options(precision, size)
-    recipe = adapted(SegmenterRecipe(), seed=seed, steps=steps, batch=batch, size=size)
+    recipe = adapted(SegmenterRecipe(), seed=seed, steps=steps, batch=batch, size=size, views=views)
     photos = photos_of(data, names, backgrounds, licences)
     task = SegmenterTask(recipe, *photos, weights_of(encoder_weights), start)
     fit_task(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
@@ -141,7 +150,8 @@ def train_portrait_command(
         typer.Option(
             "--recipe",
             help="mobile (the compact network), mobile-fine (its second half, after --start), mobile-led (a "
-            "third part, led by first alphas, after --start) or paper (as published).",
+            "third part, led by first alphas, after --start), mobile-clip (the same, led by its own alphas, "
+            "too) or paper (as published).",
         ),
     ] = "mobile",
     start: StartOption = None,
@@ -163,6 +173,7 @@ def train_portrait_command(
     steps: StepsOption = None,
     batch: BatchOption = None,
     size: SizeOption = None,
+    views: ViewsOption = None,
     seed: SeedOption = 0,
     resume: ResumeOption = False,
     precision: PrecisionOption = "auto",
@@ -171,7 +182,14 @@ def train_portrait_command(
 ) -> None:
     """Train the portrait network (Yaman et al. 2022), its generator and border refinement jointly."""
     try:
-        from wisp.training.recipes.portrait import FINE, LED, MobileRecipe, PaperRecipe, PortraitTask
+        from wisp.training.recipes.portrait import (
+            CLIP,
+            FINE,
+            LED,
+            MobileRecipe,
+            PaperRecipe,
+            PortraitTask,
+        )
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", "train") from error
 
@@ -180,11 +198,12 @@ def train_portrait_command(
         "mobile": MobileRecipe(),
         "mobile-fine": FINE,
         "mobile-led": LED,
+        "mobile-clip": CLIP,
         "paper": PaperRecipe(),
     }
     if recipe_name not in recipes:
         raise InputError("--recipe", f"is {recipe_name}", f"{', '.join(recipes)} are accepted")
-    recipe = adapted(recipes[recipe_name], seed=seed, steps=steps, batch=batch, size=size)
+    recipe = adapted(recipes[recipe_name], seed=seed, steps=steps, batch=batch, size=size, views=views)
     if adversarial_from is not None:
         recipe = replace(recipe, adversarial_from=adversarial_from)
     task = PortraitTask(
@@ -233,6 +252,7 @@ def train_dim_command(
     steps: StepsOption = None,
     batch: BatchOption = None,
     size: SizeOption = None,
+    views: ViewsOption = None,
     seed: SeedOption = 0,
     resume: ResumeOption = False,
     precision: PrecisionOption = "auto",
@@ -253,7 +273,7 @@ def train_dim_command(
     }
     if recipe_name not in recipes:
         raise InputError("--recipe", f"is {recipe_name}", f"{', '.join(recipes)} are accepted")
-    recipe = adapted(recipes[recipe_name], seed=seed, steps=steps, batch=batch, size=size)
+    recipe = adapted(recipes[recipe_name], seed=seed, steps=steps, batch=batch, size=size, views=views)
     if procedural is not None:
         recipe = replace(recipe, synthesis=replace(recipe.synthesis, procedural=procedural))
     if laplacian is not None:
@@ -381,13 +401,22 @@ def check_options(precision: str, size: int | None) -> None:
         raise InputError("--size", f"is {size}", "a multiple of 32 is accepted")
 
 
-def adapted(recipe: R, *, seed: int, steps: int | None, batch: int | None, size: int | None) -> R:
+def adapted(
+    recipe: R,
+    *,
+    seed: int,
+    steps: int | None,
+    batch: int | None,
+    size: int | None,
+    views: int | None = None,
+) -> R:
     """A recipe with what the command line says otherwise."""
     schedule = replace(
         recipe.schedule,
         seed=seed,
         steps=steps or recipe.schedule.steps,
         batch=batch or recipe.schedule.batch,
+        views=views,
     )
     synthesis = recipe.synthesis if size is None else replace(recipe.synthesis, size=size)
     return replace(recipe, schedule=schedule, synthesis=synthesis)

@@ -22,6 +22,7 @@ from wisp.cli.train import (
     SizeOption,
     StartOption,
     StepsOption,
+    ViewsOption,
     WorkersOption,
     adapted,
     check_options,
@@ -54,6 +55,7 @@ def train_dlmn_command(
     steps: StepsOption = None,
     batch: BatchOption = None,
     size: SizeOption = None,
+    views: ViewsOption = None,
     seed: SeedOption = 0,
     resume: ResumeOption = False,
     precision: PrecisionOption = "auto",
@@ -70,7 +72,7 @@ def train_dlmn_command(
     recipes: dict[str, MobileRecipe | PaperRecipe] = {"mobile": MobileRecipe(), "paper": PaperRecipe()}
     if recipe_name not in recipes:
         raise InputError("--recipe", f"is {recipe_name}", f"{' and '.join(recipes)} are accepted")
-    recipe = adapted(recipes[recipe_name], seed=seed, steps=steps, batch=batch, size=size)
+    recipe = adapted(recipes[recipe_name], seed=seed, steps=steps, batch=batch, size=size, views=views)
     photos = photos_of(data, names, backgrounds, licences)
     task = DLMNTask(recipe, *photos, encoder_weights=weights_of(encoder_weights), start=start)
     fit_task(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
@@ -110,6 +112,7 @@ def train_ssrn_command(
     steps: StepsOption = None,
     batch: BatchOption = None,
     size: SizeOption = None,
+    views: ViewsOption = None,
     seed: SeedOption = 0,
     resume: ResumeOption = False,
     precision: PrecisionOption = "auto",
@@ -126,7 +129,7 @@ def train_ssrn_command(
     check_options(precision, size)
     if recipe_name not in RECIPES:
         raise InputError("--recipe", f"is {recipe_name}", f"{', '.join(RECIPES)} are accepted")
-    recipe = adapted(RECIPES[recipe_name], seed=seed, steps=steps, batch=batch, size=size)
+    recipe = adapted(RECIPES[recipe_name], seed=seed, steps=steps, batch=batch, size=size, views=views)
     task = SSRNTask(
         recipe,
         *photos_of(data, names, backgrounds, licences),

@@ -14,6 +14,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -32,6 +33,7 @@ from wisp.errors import InputError
 from wisp.networks.checkpoints import read_checkpoint
 from wisp.training import pictures
 from wisp.training.data.loader import Batch, Source, loader, to_batch
+from wisp.training.data.replay import Replayed
 from wisp.training.freezing import freeze_folded
 
 Terms: TypeAlias = dict[str, Tensor]
@@ -98,6 +100,8 @@ class Schedule:
         checkpoint_every: steps between checkpoints.
         seed: of samples, weights and dropout.
         patience: stop once so many validations in a row were no better than the best before; never when None.
+        views: how often each sample is shown (`wisp.training.data.replay`), for devices that are faster than
+            the processors that make samples; once when None.
     """
 
     steps: int
@@ -110,6 +114,7 @@ class Schedule:
     checkpoint_every: int = 100
     seed: int = 0
     patience: int | None = None
+    views: int | None = None
 
     def rate(self, step: int) -> float:
         """The learning rate at `step` as a share of its first value."""
@@ -161,8 +166,12 @@ def fit(
     run = _Run(task, schedule, accelerator)
     history = run.load(checkpoint) if resume else []
     first = run.step
+    samples = out / "samples"
+    source = task.source
+    if schedule.views is not None:
+        source = Replayed(source, samples, schedule.views, schedule.seed)
     feed = loader(
-        task.source,
+        source,
         batch=schedule.batch * accelerator.num_processes,
         first=first,
         count=schedule.steps - first,
@@ -204,6 +213,7 @@ def fit(
             report(f"stopped at step {run.step}: {run.waited} validations in a row were no better")
             break
     accelerator.end_training()
+    shutil.rmtree(samples, ignore_errors=True)
     return out / "best.pt"
 
 
@@ -275,11 +285,13 @@ class _Run:
         """Move the averaged weights towards the present ones; faster at first, when they are far off."""
         decay = min(self.schedule.average, (1 + self.step) / (10 + self.step))
         present = self.bare[self.main].state_dict()
-        for name, average in self.averaged.state_dict().items():
-            if average.is_floating_point():
-                average.lerp_(present[name], 1 - decay)
-            else:
-                average.copy_(present[name])
+        averaged = self.averaged.state_dict()
+        floats = [name for name, average in averaged.items() if average.is_floating_point()]
+        torch._foreach_lerp_(
+            [averaged[name] for name in floats], [present[name] for name in floats], 1 - decay
+        )
+        for name in averaged.keys() - floats:
+            averaged[name].copy_(present[name])
 
     def beats(self, score: float) -> bool:
         """Whether `score` is the lowest so far; remembers it if so, and counts how many were not."""

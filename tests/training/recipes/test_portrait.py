@@ -242,6 +242,32 @@ def test_first_alphas_stand_in_for_masks_and_the_refinement_stays(mobile, photos
     assert all(name.startswith("generator.") for name in moved)
 
 
+def test_the_generator_is_led_by_its_own_alpha_in_its_share_of_the_steps(mobile, photos, monkeypatch):
+    own = replace(mobile, patches=0, leads=LED.leads, coefficients=LED.coefficients, own=1.0)
+    task = PortraitTask(own, *photos)
+    (stored,) = batches(task.source, batch=4, first=0, count=1, workers=0)
+    batch = to_batch(stored, torch.device("cpu"))
+    seen = []
+    generator = task.networks["portrait"].get_submodule("generator")
+    generator.register_forward_hook(lambda module, inputs, _: seen.append((module.training, inputs[1])))
+    monkeypatch.setattr(portrait, "AGAIN", 1)
+    task.networks["portrait"].train()
+    task.losses("portrait", task.networks, batch)
+    (before, first), (training, lead) = seen
+    assert not before
+    assert training
+    assert torch.equal(first, batch.mask)
+    with torch.no_grad():
+        made = torch.sigmoid(task.networks["portrait"].eval()(batch.image, first, patches=0).logits)
+    assert float((lead - made).abs().mean()) < 0.02 < float((lead - first).abs().mean())
+    assert not lead.requires_grad
+
+    seen.clear()
+    never = PortraitTask(replace(own, own=None), *photos)
+    never.losses("portrait", task.networks, batch)
+    assert [bool(torch.equal(mask, batch.mask)) for _, mask in seen] == [True]
+
+
 def test_encoder_weights_freeze_its_norms(mobile, paper, tmp_path):
     state = {k: v for k, v in MobileNetV2().state_dict().items() if k not in ("mean", "std")}
     torch.save(state, tmp_path / "m.pth")

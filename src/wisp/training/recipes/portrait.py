@@ -25,6 +25,7 @@ from typing import Final
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.optim import Adam, AdamW, Optimizer
 
 from wisp.errors import InputError
@@ -49,6 +50,9 @@ from wisp.training.loop import Schedule, Terms, Validation
 from wisp.training.recipes.segmenter import load_encoder
 
 GENERATOR, DISCRIMINATORS = "portrait", "discriminators"
+
+AGAIN: Final = 4
+"""So many frames before the one that is learnt from, at most, were led by the generator's own alpha."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,8 @@ class MobileRecipe:
         adversarial: of the loss once the discriminators have joined.
         damage: of coarse masks.
         leads: first alphas that stand in for coarse masks, undamaged; None for masks alone.
+        own: share of the steps in which the generator is led by what it has itself made of those, up to
+            `AGAIN` times over: as in clips, where each frame's alpha leads the next frame's. Never when None.
         synthesis: how samples are made.
         schedule: how long and how fast.
     """
@@ -141,6 +147,7 @@ class MobileRecipe:
     )
     damage: MaskDamage = field(default_factory=MaskDamage)
     leads: Leads | None = None
+    own: float | None = None
     synthesis: Synthesis = field(
         default_factory=lambda: Synthesis(
             size=320,
@@ -185,6 +192,10 @@ LED: Final = replace(
 """Its third part, the generator alone: led by first alphas, as photos and clips have them (decision 024)."""
 
 
+CLIP: Final = replace(LED, own=0.5)
+"""The same led by its own alphas, too, as a network for clips would be: a temporal module without one."""
+
+
 @dataclass(frozen=True)
 class PaperRecipe:
     """The paper's training: everything jointly from the first step; attributes as in `MobileRecipe`.
@@ -213,6 +224,7 @@ class PaperRecipe:
     adversarial: Coefficients = PAPER
     damage: MaskDamage = field(default_factory=MaskDamage)
     leads: Leads | None = None
+    own: float | None = None
     synthesis: Synthesis = field(default_factory=lambda: Synthesis(size=(768, 1280), kinds=("composite",)))
     schedule: Schedule = field(
         default_factory=lambda: Schedule(
@@ -320,7 +332,7 @@ class PortraitTask:
             assert self._predicted is not None
             real, fake = judges(batch.alpha, batch.image), judges(self._predicted, batch.image)
             return {"discriminators": losses.discriminator_loss(real, fake)}
-        mask = self.coarse_mask(batch, damaged=True)
+        mask = self._own_lead(networks[GENERATOR], batch, self.coarse_mask(batch, damaged=True))
         reduction = 1.0
         if float(torch.rand(())) < 0.5:
             reduction += (self.recipe.reduction - 1) * float(torch.rand(()))
@@ -345,6 +357,20 @@ class PortraitTask:
         if coefficients.perceptual:
             terms["perceptual"] = coefficients.perceptual * self.perceptual(prediction.alpha, batch)
         return terms
+
+    @torch.no_grad()
+    def _own_lead(self, portrait: nn.Module, batch: Batch, mask: Tensor) -> Tensor:
+        """The mask, or in `recipe.own` of the steps what the generator makes of it, made a bit coarser."""
+        if self.recipe.own is None or float(torch.rand(())) >= self.recipe.own:
+            return mask
+        portrait.eval()
+        for _ in range(int(torch.randint(1, AGAIN + 1, ()))):
+            scale = 0.5 + 0.5 * float(torch.rand(()))
+            alpha = torch.sigmoid(portrait(batch.image, mask, patches=0).logits)
+            small = functional.interpolate(alpha, scale_factor=scale, mode="bilinear", antialias=True)
+            mask = functional.interpolate(small, size=mask.shape[2:], mode="bilinear").clamp(0, 1)
+        portrait.train()
+        return mask
 
     def perceptual(self, alpha: Tensor, batch: Batch) -> Tensor:
         """The perceptual term before its weight, of the refined alpha (N, 1, H, W)."""
