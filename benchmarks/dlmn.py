@@ -1,6 +1,7 @@
 """DLMN-G before and after SSRN, with and without motion cues, beside the methods that wisp uses.
 
     python benchmarks/dlmn.py --model NAME=FILE.onnx ... [--clips N] [--frames N] [--photos N] [--part PART]
+    python benchmarks/dlmn.py --model NAME=FILE.onnx ... --sheets OUT PHOTO...     look at it, on green
 
 A model is a network of the family ``dlmn``; an SSRN beside it (``FILE-ssrn.onnx``) is part of it, so that the
 same DLMN-G with and without one, or with an earlier one, are models of their own.
@@ -34,6 +35,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from _sheets import write_sheets
 from video import CORPUS, SEED, SIZE, Pixels, held_out, rendered, rounded
 from wisp.alpha_methods import alpha_method
 from wisp.arrays import Alpha, Image, to_float
@@ -75,10 +77,19 @@ def main() -> int:
     parser.add_argument("--photos", type=int, default=24)
     parser.add_argument("--part", choices=PARTS, action="append")
     parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--sheets", type=Path, metavar="DIR", help="write contact sheets and measure nothing")
+    parser.add_argument("--cell", type=int, default=480, help="pixels of a picture's longer side on a sheet")
+    parser.add_argument("shown", nargs="*", type=Path, metavar="PHOTO", help="of the sheets")
     options = parser.parse_args()
     models = dict(text.partition("=")[::2] for text in options.model)
     if not all(Path(file).is_file() for file in models.values()):
         print("left out: --model NAME=FILE names no file", file=sys.stderr)
+        return 0
+    if options.sheets is not None:
+        columns = of_photos(models)
+        print(f"columns: photo, {', '.join(columns)}")
+        for file, names in write_sheets(options.shown, columns, options.sheets, cell=options.cell):
+            print(f"{file}: {', '.join(names)}", flush=True)
         return 0
     possible = {**dict.fromkeys(PARTS, bool(models)), "runs": bool(options.run), "networks": True}
     results = json.loads(options.out.read_text()) if options.out.is_file() else {}

@@ -27,3 +27,16 @@ def test_weights_stay_fp32_where_fp16_would_show(spread, kept, tmp_path):
     done = export(network, {"image": torch.full((1, 3, 4, 4), 0.5)}, ("mixed",), tmp_path / "net.onnx")
     assert done.difference <= done.rounding <= ROUNDING
     assert kept * count < done.size < (kept + 0.5) * count
+
+
+def test_only_as_many_weights_stay_fp32_as_it_takes(tmp_path):
+    large = nn.Conv2d(8, 64, 7, padding=3, bias=False)
+    with torch.no_grad():
+        large.weight.fill_(1 / 512)
+    network = nn.Sequential(*mixer(5.0), large)
+    first, second, third = (p.numel() for p in network.parameters())
+    assert third > 4 * second
+    done = export(network, {"image": torch.full((1, 3, 16, 16), 0.5)}, ("mixed",), tmp_path / "net.onnx")
+    assert done.rounding <= ROUNDING
+    exact = 4 * (first + second) + 2 * third
+    assert exact < done.size < exact + 4096

@@ -35,6 +35,8 @@ METADATA: Final = "wisp.recipe"
 """Under this key an exported file keeps the recipe of its network, as JSON."""
 SMALLEST: Final = 1024
 """Initialisers with fewer values stay fp32: they weigh nothing, and the first of MobileNetV2 need it."""
+HALVED: Final = (SMALLEST, 4 * SMALLEST, 16 * SMALLEST, 64 * SMALLEST, 256 * SMALLEST)
+"""From which size on initialisers are fp16: the first that leaves the outputs as they are, to `ROUNDING`."""
 
 _QUANTISERS: Final = frozenset({"QuantizeLinear", "DequantizeLinear"})
 
@@ -87,7 +89,7 @@ class Exported:
         size: bytes.
         parameters: how many numbers the network has learned.
         difference: largest difference between the network's outputs and those of the file with fp32 weights.
-        rounding: the same with the weights that the file keeps, fp16 unless these changed an output by more
+        rounding: the same with the weights that the file keeps, fp16 as far as these change no output by more
             than `ROUNDING`; of an int8 file, before quantisation.
         loss: what int8 cost; None for a file in floats.
     """
@@ -214,8 +216,8 @@ def export(
         example: inputs by name, (N, C, H, W); what the check runs.
         outputs: names of the outputs, (N, C, H, W).
         out: the ONNX file.
-        halved: store the weights as fp16, unless that changes an output by more than `ROUNDING`; fp32
-            otherwise, and `Exported.rounding` is the difference.
+        halved: store the weights as fp16. Where that changes an output by more than `ROUNDING`, those of
+            smaller layers stay fp32, as many as it takes (`HALVED`), which may be all.
         overwrite: replace an existing file.
         recipe: kept in the file under `METADATA`; nothing is where it is empty.
 
@@ -241,13 +243,14 @@ def export(
         difference = parity(network, example, temporary)
         _check(out, difference, TOLERANCE)
         rounding = difference
-        if halved:
-            whole = temporary.read_bytes()
-            _halve(temporary)
+        whole = temporary.read_bytes()
+        for smallest in HALVED if halved else ():
+            _halve(temporary, smallest)
             rounding = parity(network, example, temporary)
-            if rounding > ROUNDING:
-                temporary.write_bytes(whole)
-                rounding = difference
+            if rounding <= ROUNDING:
+                break
+            temporary.write_bytes(whole)
+            rounding = difference
         if recipe:
             _describe(temporary, recipe)
         size = temporary.stat().st_size
@@ -270,19 +273,23 @@ def _describe(path: Path, recipe: str) -> None:
     onnx.save(model, str(path))
 
 
-def _halve(path: Path) -> None:
+def _halve(path: Path, smallest: int = SMALLEST) -> None:
     import onnx
 
     model = onnx.load(str(path))
-    halve_weights(model)
+    halve_weights(model, smallest)
     onnx.checker.check_model(model)
     onnx.save(model, str(path))
 
 
-def halve_weights(model: Any) -> None:
+def halve_weights(model: Any, smallest: int = SMALLEST) -> None:
     """Store the large fp32 initialisers of an ONNX model as fp16, each followed by a cast to fp32.
 
     Scales of quantised tensors stay as they are: runtimes look for constants there.
+
+    Args:
+        model: the loaded file; changed.
+        smallest: initialisers of fewer numbers stay as they are.
     """
     from onnx import TensorProto, helper, numpy_helper
 
@@ -291,7 +298,7 @@ def halve_weights(model: Any) -> None:
     casts = []
     for initialiser in graph.initializer:
         values = numpy_helper.to_array(initialiser)
-        if initialiser.data_type != TensorProto.FLOAT or values.size < SMALLEST:
+        if initialiser.data_type != TensorProto.FLOAT or values.size < smallest:
             continue
         if initialiser.name in scales:
             continue
