@@ -146,9 +146,10 @@ def finished(image: Image, alpha: Alpha) -> Alpha:
     drawn = guided_enlargement(shrink(image, *alpha.shape), alpha, image, radius=RADII["alpha"])
     cv2 = opencv()
     # A network is never quite sure; what no file of eight bits could show is work for nothing.
-    drawn = cv2.threshold(drawn, 1 / 255, 0, cv2.THRESH_TOZERO)[1]
-    hidden: Alpha = cv2.threshold(1 - drawn, 1 / 255, 0, cv2.THRESH_TOZERO)[1]
-    return 1 - hidden
+    for _ in range(2):  # below 1/255 it is 0; so is what is hidden, 1 − α, the second time
+        cv2.threshold(drawn, 1 / 255, 0, cv2.THRESH_TOZERO, dst=drawn)
+        np.subtract(1, drawn, out=drawn)
+    return drawn
 
 
 def quick_dlmn(
@@ -241,17 +242,21 @@ def guided_enlargement(
     """
     cv2 = opencv()
     height, width = image.shape[:2]
-    lines, spread = _affine(small, mask, radius, epsilon)
-    base = cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR)
+    base: Alpha = cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR)
+    mean_p, spread = _averaged(mask, radius)
+    box = presence(((mean_p > _SOFT) & (mean_p < 1 - _SOFT)).astype(np.uint8), 3 * radius + 2)
+    if box is None:
+        return base
     reach = cv2.resize(spread, (width, height), interpolation=cv2.INTER_LINEAR)
     places = np.flatnonzero((reach > _SOFT) & (reach < 1 - _SOFT))
-    if not places.size:
-        return np.asarray(base, np.float32)
-    large = cv2.resize(lines, (width, height), interpolation=cv2.INTER_LINEAR).reshape(-1, 4)[places]
-    values = large[:, 3] + np.einsum("nc,nc->n", large[:, :3], image.reshape(-1, 3)[places])
-    alpha: Alpha = base.copy()
-    alpha.reshape(-1)[places] = values.clip(0, 1)
-    return alpha
+    lines = _affine(small[box.slices], mask[box.slices], radius, epsilon)
+    rows, columns = np.divmod(places, width)
+    y = (rows + 0.5) * (mask.shape[0] / height) - 0.5 - box.top
+    x = (columns + 0.5) * (mask.shape[1] / width) - 0.5 - box.left
+    large = _between(lines, y, x)
+    values = large[:, 3] + np.einsum("nc,nc->n", large[:, :3], image.reshape(-1, 3).take(places, 0))
+    base.reshape(-1)[places] = values.clip(0, 1)
+    return base
 
 
 def quick_foreground(image: Image, alpha: Alpha) -> Foreground:
@@ -360,11 +365,17 @@ def _blurred(weighted: Float, weight: Float, window: int) -> Float:
     return blurred
 
 
-def _affine(small: Image, mask: Mask, radius: int, epsilon: float) -> tuple[Float, Float]:
-    """Slopes (3) and offset of alpha as a function of colour, averaged over windows: float32 (h, w, 4).
+def _averaged(mask: Mask, radius: int) -> tuple[Mask, Mask]:
+    """The mask averaged over windows, and once more: over all that a pixel's line depends on; (h, w) each."""
+    cv2 = opencv()
+    size = (2 * radius + 1, 2 * radius + 1)
+    once: Mask = cv2.boxFilter(mask, -1, size, borderType=cv2.BORDER_REFLECT)
+    twice: Mask = cv2.boxFilter(once, -1, size, borderType=cv2.BORDER_REFLECT)
+    return once, twice
 
-    And the mask averaged over all that they depend on, (h, w): where it is 0 or 1, so is alpha.
-    """
+
+def _affine(small: Image, mask: Mask, radius: int, epsilon: float) -> Float:
+    """Slopes (3) and offset of alpha as a function of colour, averaged over windows: float32 (h, w, 4)."""
     cv2 = opencv()
     size = (2 * radius + 1, 2 * radius + 1)
 
@@ -375,9 +386,6 @@ def _affine(small: Image, mask: Mask, radius: int, epsilon: float) -> tuple[Floa
     mean_p = mean(mask)
     lines[..., 3] = mean_p
     varied = np.flatnonzero((mean_p > _SOFT) & (mean_p < 1 - _SOFT))
-    spread: Float = mean(mean_p)
-    if not varied.size:
-        return lines, spread
     colours = list(cv2.split(small))
     means = [mean(plane).reshape(-1)[varied] for plane in colours]
     p = mean_p.reshape(-1)[varied]
@@ -395,7 +403,21 @@ def _affine(small: Image, mask: Mask, radius: int, epsilon: float) -> tuple[Floa
     flat[varied, :3] = slopes
     flat[varied, 3] = p - np.einsum("nc,nc->n", slopes, np.stack(means, 1))
     averaged: Float = mean(lines)
-    return averaged, spread
+    return averaged
+
+
+def _between(values: Float, y: Float, x: Float) -> Float:
+    """(h, w, C) read bilinearly at N places, in pixels of its own, centres at integers: (N, C)."""
+    height, width = values.shape[:2]
+    y, x = y.clip(0, height - 1), x.clip(0, width - 1)
+    top, left = np.minimum(y.astype(int), max(0, height - 2)), np.minimum(x.astype(int), max(0, width - 2))
+    down, right = (y - top).astype(np.float32)[:, None], (x - left).astype(np.float32)[:, None]
+    flat, corner = values.reshape(height * width, -1), top * width + left
+    below, beside = width * (height > 1), int(width > 1)
+    upper = flat.take(corner, 0) * (1 - right) + flat.take(corner + beside, 0) * right
+    lower = flat.take(corner + below, 0) * (1 - right) + flat.take(corner + below + beside, 0) * right
+    found: Float = upper + down * (lower - upper)
+    return found
 
 
 def _solve(matrix: Float, right: Float) -> Float:
