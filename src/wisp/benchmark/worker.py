@@ -152,6 +152,7 @@ def _files_in_use(system: System) -> list[dict[str, Any]]:
     return [
         {"file": path.name, "bytes": path.stat().st_size, "licence": licences.get(path, "")}
         for path in opened_files()
+        if path.is_file()  # temporary ones may be gone
     ]
 
 
