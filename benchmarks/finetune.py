@@ -10,8 +10,8 @@ Run from the root of the repository::
 Fifty composites of things of one kind over photos of CORPUS's held-out backgrounds become a folder with
 ``image/`` and ``alpha/``. ``wisp finetune`` trains a network on forty of them, with the corpus replayed, and
 holds ten out; it is timed as a process. Then `wisp cutout` as a user runs it, with the shipped network and
-with the new one as ``--model``, cuts out the people of PORTRAITS: by ``--method portrait`` if that is what was
-trained, else by default.
+with the new one as ``--model``, cuts out the people of PORTRAITS: by ``--method portrait`` if that is what
+was trained, else by default.
 
 - Error on the held-out ten: SAD of what the exported file gives, before and after; a portrait network is
   given the true alpha made coarse, as a user gives it a mask.
@@ -57,9 +57,10 @@ def main() -> int:
     parser.add_argument("--corpus", type=Path, default=SHARED / "corpus")
     parser.add_argument("--portraits", type=Path, default=SHARED / "eval" / "portrait-dev")
     parser.add_argument("--steps", type=int, default=100)
-    parser.add_argument("--size", type=int, default=416)
-    parser.add_argument("--rate", type=float, default=2e-4)
-    parser.add_argument("--replay-share", type=float, default=0.6)
+    parser.add_argument("--batch", type=int, default=12)
+    parser.add_argument("--size", type=int, default=320)
+    parser.add_argument("--rate", type=float, default=3e-4)
+    parser.add_argument("--replay-share", type=float, default=0.75)
     parser.add_argument("--weights-kept", type=float, default=0.0, help="--keep of `wisp finetune`")
     parser.add_argument("--model", choices=METHODS, default="segmenter-mobile")
     parser.add_argument("--kind", default="fur", help="what is drawn, of wisp.training.data.procedural.KINDS")
@@ -81,8 +82,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         model, method = options.model, METHODS[options.model]
         compose(folder / options.kind, options.kind, options.corpus / "backgrounds")
         words = [sys.executable, "-m", "wisp", "finetune", model, "--data", str(folder / options.kind)]
-        words += ["--replay", str(options.corpus), "-o", str(folder / "tuned"), "--workers", "0"]
-        words += ["--steps", str(options.steps), "--size", str(options.size)]
+        words += ["--replay", str(options.corpus), "-o", str(folder / "tuned"), "--workers", "1"]
+        words += ["--steps", str(options.steps), "--batch", str(options.batch), "--size", str(options.size)]
         words += ["--rate", str(options.rate), "--replay-share", str(options.replay_share)]
         words += ["--keep", str(options.weights_kept), "--held-out", str(HELD_OUT / COUNT)]
         wall, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -42,7 +42,10 @@ def test_portrait_trains_and_resumes(folder, capsys):
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (["--recipe", "other"], "--recipe: is other; mobile, mobile-fine, mobile-led, mobile-clip, paper are accepted"),
+        (
+            ["--recipe", "other"],
+            "--recipe: is other; mobile, mobile-fine, mobile-led, mobile-clip, paper are accepted",
+        ),
         (["--recipe", "paper"], "--perceptual-weights: is missing"),
         (["--size", "100"], "--size: is 100; a multiple of 32 is accepted"),
         (["--precision", "fp8"], "--precision: is fp8"),

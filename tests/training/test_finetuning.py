@@ -14,7 +14,7 @@ from wisp.networks.dim_mobile import dim_mobile
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 from wisp.networks.portrait import portrait_mobile
 from wisp.training.data import datasets
-from wisp.training.finetuning import TUNERS, Mixed, Photos, Tuning, finetune
+from wisp.training.finetuning import TUNERS, Mixed, Photos, Remembered, Tuning, finetune
 from wisp.training.freezing import PARTS, frozen
 from wisp.training.importing import read_network
 from wisp.training.recipes import NETWORKS
@@ -123,6 +123,32 @@ def test_samples_are_interleaved():
     mixed = Mixed(Numbers("a"), Numbers("b"), 0.25)
     assert [mixed[i] for i in range(8)] == ["a0", "a1", "a2", "b0", "a3", "a4", "a5", "b1"]
     assert [Mixed(Numbers("a"), Numbers("b"), 0.0)[i] for i in range(3)] == ["a0", "a1", "a2"]
+
+
+def test_what_is_known_is_taught_as_the_network_said_it(photos, tmp_path):
+    from wisp.training.finetuning import TuningTask
+    from wisp.training.importing import read_trained
+
+    name, recipe, network = read_trained(checkpoint("segmenter", tmp_path / "best.pt"))
+    tuning = Tuning(steps=1, size=32, replay=0.5)
+    photos = replace(photos, known=photos.held_out, known_scenes=photos.scenes)
+    inner = TUNERS[name].task(recipe, photos, tuning)
+    mixed = TuningTask(inner, name, recipe, network, photos, tuning, "x").source
+    assert isinstance(mixed, Mixed)
+    assert mixed.first is inner.source
+    remembered = mixed.second
+    assert isinstance(remembered, Remembered)
+    image, alpha, weight, *layers, exact = remembered[0]
+    with torch.no_grad():
+        said = torch.sigmoid(network.eval()(torch.from_numpy(image)[None] / 255))[0].numpy()
+    assert said.max() < 0.999  # a network at random is sure of nothing, labels are
+    np.testing.assert_allclose(alpha / 255, said, atol=0.51 / 255)
+    assert weight.min() == 255
+    assert exact == 0
+    labelled = remembered.source[0]
+    assert np.array_equal(image, labelled[0])
+    assert all(np.array_equal(x, y) for x, y in zip(layers, labelled[3:5], strict=True))
+    assert not np.array_equal(alpha, labelled[1])
 
 
 def test_what_cannot_be_tuned_is_told(photos, tmp_path):

@@ -2,8 +2,8 @@
 
 The recipe that a network was trained with goes on for a short while, slower, with its batch norms' statistics
 kept: on the user's photos, and in between on samples of what it knows already, where those are at hand, so
-that it does not forget. A part of the photos is held out; they are cut out by the exported file, as the user
-will have it, before and after.
+that it does not forget; networks that see the image alone are taught what they said of these before. A part
+of the photos is held out; they are cut out by the exported file, as the user will have it, before and after.
 
 `TUNERS` has a row a family. What a family needs: how its task is built, which files it is exported to, and
 how a photo is cut out with these.
@@ -130,12 +130,14 @@ class Tuner:
     Attributes:
         task: the recipe as its file keeps it, the photos and the options → the task, its network at random.
         cut: how a photo is cut out.
+        alone: whether the network maps the image alone to alpha's logits (`Remembered`).
         beside: further networks of the run, as `wisp.training.recipes.NETWORKS` calls them, each in a file of
             its own beside the main one.
     """
 
     task: Callable[[Mapping[str, Any], Photos, Tuning], Task]
     cut: Cut
+    alone: bool = False
     beside: Sequence[str] = ()
 
 
@@ -224,8 +226,10 @@ class TuningTask:
         self.source: Source = inner.source
         if photos.known:
             before = replace(photos, kept=photos.known, scenes=photos.known_scenes)
-            known = TUNERS[name].task(recipe, before, replace(tuning, seed=tuning.seed + 1))
-            self.source = Mixed(inner.source, known.source, tuning.replay)
+            known = TUNERS[name].task(recipe, before, replace(tuning, seed=tuning.seed + 1)).source
+            if TUNERS[name].alone:
+                known = Remembered(known, network)
+            self.source = Mixed(inner.source, known, tuning.replay)
         self._held_out = [(entry.name, *_whole(entry, photos.scenes)) for entry in photos.held_out]
         self._alphas: list[list[Alpha]] = []
 
@@ -297,6 +301,31 @@ class Mixed:
         """The sample number `index` ≥ 0."""
         before, after = int(index * self.share), int((index + 1) * self.share)
         return self.second[before] if after > before else self.first[index - before]
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """Samples whose truth is what a network says of them, trusted everywhere.
+
+    Li and Hoiem 2016, "Learning without Forgetting" (ECCV): a network that is to stay as it is is taught its
+    own answers, not labels, which would change it where it errs, too.
+
+    Args:
+        source: the samples.
+        network: image (N, 3, S, S) → alpha's logits (N, 1, S, S).
+    """
+
+    source: Source
+    network: nn.Module
+
+    def __getitem__(self, index: int) -> AnyExample:
+        """The sample number `index` ≥ 0; fields as in `wisp.training.data.synthesis.Example`."""
+        image, _, weight, foreground, background, exact = self.source[index]
+        self.network.eval()
+        with torch.inference_mode():
+            logits: Tensor = self.network(torch.from_numpy(image)[None].float() / 255)
+        alpha = from_float(torch.sigmoid(logits)[0].numpy())
+        return image, alpha, np.full_like(weight, 255), foreground, background, np.zeros_like(exact)
 
 
 def _small(values: np.ndarray[Any, np.dtype[np.float32]]) -> pictures.Bytes:
@@ -463,12 +492,12 @@ def _cut_by_trimap(image: Image, truth: Alpha, path: Path, tuning: Tuning) -> Al
 
 
 TUNERS: Final[Mapping[str, Tuner]] = {
-    "segmenter": Tuner(_segmenter, _cut_by_mask),
-    "portrait": Tuner(_portrait, _cut_by_portrait, ("portrait-refinement",)),
+    "segmenter": Tuner(_segmenter, _cut_by_mask, alone=True),
+    "portrait": Tuner(_portrait, _cut_by_portrait, beside=("portrait-refinement",)),
     "dim-mobile": Tuner(_dim, _cut_by_trimap),
     "dim-vgg16": Tuner(_dim, _cut_by_trimap),
     "dlmn": Tuner(_dlmn, _cut_by_dlmn),
-    "unet": Tuner(_unet, _cut_by_mask),
-    "unet-simple": Tuner(_unet, _cut_by_mask),
+    "unet": Tuner(_unet, _cut_by_mask, alone=True),
+    "unet-simple": Tuner(_unet, _cut_by_mask, alone=True),
 }
 """By the networks' keys in `NETWORKS`."""
