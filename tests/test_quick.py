@@ -149,3 +149,39 @@ def test_foreground_of_nothing_and_of_everything():
 def test_arrays_of_other_sizes_are_refused():
     with pytest.raises(InputError, match="alpha: is 4×4"):
         quick_foreground(np.zeros((5, 5, 3), np.float32), np.zeros((4, 4), np.float32))
+
+
+@pytest.fixture
+def walled():
+    """An alpha with a small hole, a large one, and a notch at the picture's side."""
+    alpha = np.zeros((80, 100), np.float32)
+    alpha[10:, 10:90] = 1
+    alpha[40:46, 40:46] = 0.1
+    alpha[50:70, 60:80] = 0
+    alpha[75:, 20:25] = 0
+    return alpha
+
+
+def test_small_enclosed_holes_are_doubted(walled, monkeypatch):
+    from wisp import quick
+
+    small = np.zeros((80, 100, 3), np.float32)
+    closed = walled.copy()
+    closed[40:46, 40:46] = quick.DOUBTFUL
+    before = walled.copy()
+    np.testing.assert_array_equal(quick.led_mask(small, Past(walled, 1)), closed)
+    np.testing.assert_array_equal(walled, before)
+    monkeypatch.setattr(quick, "segment", lambda image, **_: walled)
+    np.testing.assert_array_equal(quick.led_mask(small, None), closed)
+    np.testing.assert_array_equal(quick.led_mask(small, Past(walled, REFRESH)), closed)
+
+
+def test_what_was_surely_subject_stays_where_the_segmenter_merely_doubts(monkeypatch):
+    from wisp import quick
+
+    last, mask = np.full((6, 8), 1, np.float32), np.full((6, 8), 1, np.float32)
+    mask[:, 1], mask[:, 3] = 0.3, 0.1
+    last[:, 5], mask[:, 5] = 0.6, 0.3
+    monkeypatch.setattr(quick, "segment", lambda image, **_: mask)
+    led = quick.led_mask(np.zeros((6, 8, 3), np.float32), Past(last, REFRESH))
+    np.testing.assert_allclose(led[0], [1, 1, 1, 0.55, 1, 0.45, 1, 1], atol=1e-6)

@@ -40,6 +40,15 @@ REDUCTION: Final = 4
 """The foreground's averages are taken on a picture this much smaller."""
 REFRESH: Final = 8
 """So often, in frames, the segmenter is asked whether the subject is still all there is."""
+LOST: Final = 0.2
+"""Below this the segmenter is believed that what was `SURE` is no longer there."""
+SURE: Final = 0.9
+HOLE: Final = 0.02
+"""An enclosed hole of less than this share of the subject is doubtful, see `_without_holes`."""
+SOLID: Final = 0.8
+"""Alpha below this, enclosed by what is not, is such a hole."""
+DOUBTFUL: Final = np.float32(0.85)
+"""What stands for alpha in it, to be led by."""
 GRID: Final = 40
 """What the network sees begins and ends at multiples of this, in pixels of the small picture.
 
@@ -107,10 +116,11 @@ def quick_alpha(
 def led_mask(
     small: Image, past: Past | None, *, device: Device = "auto", precision: Precision = "auto"
 ) -> Mask:
-    """Where the subject is, roughly: the last alpha moved along, or the segmenter's mask.
+    """Where the subject is, roughly: the last alpha moved along, or the segmenter's mask; no small holes.
 
     Every `REFRESH` frames it is the mean of both, so that a subject that comes in is found, and one that was
-    never there is lost; where there was nobody, the segmenter looks in every frame.
+    never there is lost; but what was surely subject stays so where the segmenter merely doubts it. Where
+    there was nobody, the segmenter looks in every frame.
 
     Args:
         small: the picture, float32 (h, w, 3), [0, 1].
@@ -124,12 +134,35 @@ def led_mask(
     known = past is not None and past.alpha.shape == small.shape[:2] and past.alpha.max() >= FLOOR
     led = past if known else None
     if led is not None and led.age % REFRESH:
-        return led.alpha.clip(0, 1)
+        return _without_holes(led.alpha.clip(0, 1))
     mask = segment(small, device=device, precision=precision)
-    if led is None:
-        return mask
-    mean: Mask = (mask + led.alpha.clip(0, 1)) / 2
-    return mean
+    if led is not None:
+        last = led.alpha.clip(0, 1)
+        sure = (last > SURE) & (mask > LOST)
+        mask = np.where(sure, last, (mask + last) * np.float32(0.5))
+    return _without_holes(mask)
+
+
+def _without_holes(alpha: Alpha) -> Mask:
+    """An alpha or a mask whose small enclosed holes are nearly closed.
+
+    What the network doubts in one frame it doubts more when its own doubt leads it in the next, until a hole
+    is open. So it is asked anew, every time: a gap through which the background is seen stays open.
+    """
+    cv2 = opencv()
+    soft = (alpha < SOLID).view(np.uint8)
+    count, regions, boxes, _ = cv2.connectedComponentsWithStats(soft, connectivity=4)
+    height, width = alpha.shape
+    largest = HOLE * np.count_nonzero(regions == 0)
+    closed: Mask = alpha
+    for number in range(1, count):
+        left, top, columns, rows, area = boxes[number]
+        enclosed = left > 0 and top > 0 and left + columns < width and top + rows < height
+        if enclosed and area < largest:
+            closed = alpha.copy() if closed is alpha else closed
+            part = np.s_[top : top + rows, left : left + columns]
+            closed[part][regions[part] == number] = DOUBTFUL
+    return closed
 
 
 def finished(image: Image, alpha: Alpha) -> Alpha:
