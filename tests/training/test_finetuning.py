@@ -14,6 +14,7 @@ from wisp.networks.dim_mobile import dim_mobile
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 from wisp.networks.portrait import portrait_mobile
 from wisp.training.data import datasets
+from wisp.training.data.loader import batches
 from wisp.training.finetuning import TUNERS, Mixed, Photos, Remembered, Tuning, finetune
 from wisp.training.freezing import PARTS, frozen
 from wisp.training.importing import read_network
@@ -146,6 +147,8 @@ def test_what_is_known_is_taught_as_the_network_said_it(photos, tmp_path):
     assert weight.min() == 255
     assert exact == 0
     labelled = remembered.source[0]
+    (batch,) = batches(remembered, batch=2, first=0, count=1, workers=1)  # a worker is sent the network
+    assert np.array_equal(batch[1][0].numpy(), alpha)
     assert np.array_equal(image, labelled[0])
     assert all(np.array_equal(x, y) for x, y in zip(layers, labelled[3:5], strict=True))
     assert not np.array_equal(alpha, labelled[1])

@@ -228,7 +228,7 @@ class TuningTask:
             before = replace(photos, kept=photos.known, scenes=photos.known_scenes)
             known = TUNERS[name].task(recipe, before, replace(tuning, seed=tuning.seed + 1)).source
             if TUNERS[name].alone:
-                known = Remembered(known, network)
+                known = Remembered(known, name, recipe, network)
             self.source = Mixed(inner.source, known, tuning.replay)
         self._held_out = [(entry.name, *_whole(entry, photos.scenes)) for entry in photos.held_out]
         self._alphas: list[list[Alpha]] = []
@@ -303,7 +303,6 @@ class Mixed:
         return self.second[before] if after > before else self.first[index - before]
 
 
-@dataclass(frozen=True)
 class Remembered:
     """Samples whose truth is what a network says of them, trusted everywhere.
 
@@ -312,18 +311,30 @@ class Remembered:
 
     Args:
         source: the samples.
-        network: image (N, 3, S, S) → alpha's logits (N, 1, S, S).
+        name: the network's key in `NETWORKS`; image (N, 3, S, S) → alpha's logits (N, 1, S, S).
+        recipe: what `NETWORKS[name].build` makes it from.
+        network: the network; its weights are copied, as arrays, of which a process can be sent any number.
     """
 
-    source: Source
-    network: nn.Module
+    def __init__(self, source: Source, name: str, recipe: Mapping[str, Any], network: nn.Module) -> None:
+        self.source, self._name, self._recipe = source, name, dict(recipe)
+        self._weights = {
+            key: value.detach().cpu().numpy().copy() for key, value in network.state_dict().items()
+        }
+        self._network: nn.Module | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the network itself: each of its tensors would take a file descriptor."""
+        return {**self.__dict__, "_network": None}
 
     def __getitem__(self, index: int) -> AnyExample:
         """The sample number `index` ≥ 0; fields as in `wisp.training.data.synthesis.Example`."""
+        if self._network is None:  # the first time in this process
+            self._network = NETWORKS[self._name].build(self._recipe).eval()
+            self._network.load_state_dict({k: torch.from_numpy(v) for k, v in self._weights.items()})
         image, _, weight, foreground, background, exact = self.source[index]
-        self.network.eval()
         with torch.inference_mode():
-            logits: Tensor = self.network(torch.from_numpy(image)[None].float() / 255)
+            logits: Tensor = self._network(torch.from_numpy(image)[None].float() / 255)
         alpha = from_float(torch.sigmoid(logits)[0].numpy())
         return image, alpha, np.full_like(weight, 255), foreground, background, np.zeros_like(exact)
 
