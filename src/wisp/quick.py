@@ -43,6 +43,7 @@ REFRESH: Final = 8
 LOST: Final = 0.2
 """Below this the segmenter is believed that what was `SURE` is no longer there."""
 SURE: Final = 0.9
+"""Alpha of the frame before over this was surely subject."""
 HOLE: Final = 0.02
 """An enclosed hole of less than this share of the subject is doubtful, see `_without_holes`."""
 SOLID: Final = 0.8
@@ -400,26 +401,29 @@ def _blurred(weighted: Float, weight: Float, window: int) -> Float:
 
 def _averaged(mask: Mask, radius: int) -> tuple[Mask, Mask]:
     """The mask averaged over windows, and once more: over all that a pixel's line depends on; (h, w) each."""
+    once = _window_mean(mask, radius)
+    return once, _window_mean(once, radius)
+
+
+def _window_mean(plane: Float, radius: int) -> Float:
+    """Mean over (2 radius + 1)² windows, mirrored at the border; (h, w) or (h, w, C)."""
     cv2 = opencv()
     size = (2 * radius + 1, 2 * radius + 1)
-    once: Mask = cv2.boxFilter(mask, -1, size, borderType=cv2.BORDER_REFLECT)
-    twice: Mask = cv2.boxFilter(once, -1, size, borderType=cv2.BORDER_REFLECT)
-    return once, twice
+    averaged: Float = cv2.boxFilter(plane, -1, size, borderType=cv2.BORDER_REFLECT)
+    return averaged
 
 
 def _affine(small: Image, mask: Mask, radius: int, epsilon: float) -> Float:
     """Slopes (3) and offset of alpha as a function of colour, averaged over windows: float32 (h, w, 4)."""
-    cv2 = opencv()
-    size = (2 * radius + 1, 2 * radius + 1)
 
-    def mean(plane: Float) -> Any:
-        return cv2.boxFilter(plane, -1, size, borderType=cv2.BORDER_REFLECT)
+    def mean(plane: Float) -> Float:
+        return _window_mean(plane, radius)
 
     lines = np.zeros((*mask.shape, 4), np.float32)
     mean_p = mean(mask)
     lines[..., 3] = mean_p
     varied = np.flatnonzero((mean_p > _SOFT) & (mean_p < 1 - _SOFT))
-    colours = list(cv2.split(small))
+    colours = list(opencv().split(small))
     means = [mean(plane).reshape(-1)[varied] for plane in colours]
     p = mean_p.reshape(-1)[varied]
     covariance = np.stack(
@@ -435,8 +439,7 @@ def _affine(small: Image, mask: Mask, radius: int, epsilon: float) -> Float:
     flat = lines.reshape(-1, 4)
     flat[varied, :3] = slopes
     flat[varied, 3] = p - np.einsum("nc,nc->n", slopes, np.stack(means, 1))
-    averaged: Float = mean(lines)
-    return averaged
+    return mean(lines)
 
 
 def _between(values: Float, y: Float, x: Float) -> Float:
