@@ -8,7 +8,7 @@ Object Segmentation from Static Images", CVPR): the segmenter is asked only now 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
