@@ -12,7 +12,6 @@ stays known up to it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import ceil, isqrt, sqrt
 from typing import Any, Final
 
@@ -171,38 +170,24 @@ def _surroundings(region: _Region, margin: int) -> tuple[slice, slice]:
 def _dilate(region: _Region, radius: float) -> _Region:
     """The pixels whose centre is at most `radius` from that of a pixel of `region`: dilation with a disc.
 
-    A disc is a row of columns: dilated is where, `step` columns to the left or right, the nearest pixel of
-    `region` in that column is at most √(radius² − step²) away. The distances along columns are found once,
-    which leaves 2 · radius cheap passes over the picture: exact, and faster than a distance transform.
+    A disc is a row of columns: `step` columns to the left or right they reach √(radius² − step²) rows up and
+    down. Taken from the outermost inwards they only grow, which leaves four cheap passes over the picture for
+    every pixel of the radius: exact, and faster than a distance transform.
     """
     reach = int(radius)
-    if reach == 0 or not region.any():
-        return region.copy()
-    distance = _distance_along_columns(region, reach)
-    dilated = distance <= reach
-    for step in range(1, min(reach, region.shape[1] - 1) + 1):
-        close = distance <= isqrt(int(radius * radius) - step * step)
-        dilated[:, step:] |= close[:, :-step]
-        dilated[:, :-step] |= close[:, step:]
+    dilated = region.copy()
+    tall, height = region.copy(), 0
+    for step in range(reach, -1, -1):
+        for rows in range(height + 1, isqrt(int(radius * radius) - step * step) + 1):
+            tall[rows:] |= region[:-rows]
+            tall[:-rows] |= region[rows:]
+            height = rows
+        if step == 0:
+            dilated |= tall
+        else:
+            dilated[:, step:] |= tall[:, :-step]
+            dilated[:, :-step] |= tall[:, step:]
     return dilated
-
-
-def _distance_along_columns(region: _Region, reach: int) -> npt.NDArray[Any]:
-    """Rows from each pixel to the nearest one of `region` in its column, or `reach` + 1 if it is farther."""
-    beyond = reach + 1
-    numbers = np.int16 if region.shape[0] + beyond < np.iinfo(np.int16).max else np.int32
-    rows = np.arange(region.shape[0], dtype=numbers)[:, None]
-    distance = np.full(region.shape, beyond, np.uint8 if beyond < 256 else np.int32)
-    passes: tuple[tuple[slice, Callable[..., Any], int], ...] = (
-        (slice(None), np.maximum.accumulate, -beyond),
-        (slice(None, None, -1), np.minimum.accumulate, region.shape[0] + beyond),
-    )
-    for order, accumulate, nowhere in passes:
-        nearest = accumulate(np.where(region, rows, numbers(nowhere))[order], axis=0)[order]
-        np.subtract(rows, nearest, out=nearest)
-        np.abs(nearest, out=nearest)
-        np.minimum(distance, np.minimum(nearest, beyond), out=distance, casting="unsafe")
-    return distance
 
 
 def _check_range(mask: npt.NDArray[Any], name: str) -> None:

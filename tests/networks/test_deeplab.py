@@ -14,8 +14,16 @@ def network():
 
 
 @pytest.mark.parametrize("size", [(32, 32), (64, 96), (112, 48)])
-def test_logits_have_the_size_of_the_image(network, size):
+@pytest.mark.parametrize("decoder", [None, 8])
+def test_logits_have_the_size_of_the_image(decoder, size):
+    network = DeepLabV3Plus(MobileNetV2(output_stride=16), width=32, decoder=decoder)
     assert network.eval()(torch.rand(2, 3, *size)).shape == (2, 1, *size)
+
+
+def test_a_lean_decoder_is_as_wide_as_asked_from_the_pyramid_on():
+    network = DeepLabV3Plus(MobileNetV2(output_stride=16), width=32, decoder=8)
+    assert network.aspp.project[0][0].weight.shape[:2] == (8, 5 * 32)
+    assert network.decoder[1][3].weight.shape[:2] == (8, 8)
 
 
 def test_the_shipped_width_fits_eight_megabytes_as_fp16():
@@ -32,7 +40,7 @@ def test_a_batch_of_one_trains(network):
 
 def test_pyramid_sees_the_whole_image():
     torch.manual_seed(0)
-    pyramid = ASPP(4, 8).eval()
+    pyramid = ASPP(4, 8, 8).eval()
     x = torch.zeros(1, 4, 65, 65, requires_grad=True)
     pyramid(x)[0, :, 0, 0].sum().backward()
     assert (x.grad[0].abs().sum(0) > 0).all()  # through image pooling

@@ -32,13 +32,19 @@ def mobile():
 
 
 @pytest.fixture(scope="module")
+def lean():
+    torch.manual_seed(0)
+    return portrait_mobile(lean=True).eval()
+
+
+@pytest.fixture(scope="module")
 def paper():
     torch.manual_seed(0)
     return portrait_paper(widths=(8, 12, 16, 16, 16), blocks=2).eval()
 
 
 @pytest.mark.parametrize("size", [(64, 64), (96, 160), (224, 32)])
-@pytest.mark.parametrize("name", ["mobile", "paper"])
+@pytest.mark.parametrize("name", ["mobile", "lean", "paper"])
 def test_alpha_has_the_size_of_the_image(name, size, request):
     network = request.getfixturevalue(name)
     if name == "paper" and 32 in size:
@@ -50,7 +56,7 @@ def test_alpha_has_the_size_of_the_image(name, size, request):
     assert 0 <= coverage.min() <= coverage.max() <= 1
 
 
-@pytest.mark.parametrize("name", ["mobile", "paper"])
+@pytest.mark.parametrize("name", ["mobile", "lean", "paper"])
 def test_both_encoders_reach_alpha(name, request):
     generator = request.getfixturevalue(name).generator
     image, mask = torch.rand(1, 3, 64, 64), torch.full((1, 1, 64, 64), 0.5)
@@ -63,6 +69,26 @@ def test_both_encoders_reach_alpha(name, request):
         masked = generator(image, torch.zeros_like(mask))  # the mask hides the subject from one encoder
         other = generator(image.flip(3), torch.zeros_like(mask))
     assert (masked - other).abs().max() > 0  # and the other still sees it
+
+
+@pytest.mark.parametrize("name", ["mobile", "lean"])
+def test_each_pixel_depends_on_itself(name, request):
+    """At strides above 1 no pixel may fall between the taps."""
+    generator = request.getfixturevalue(name).generator
+    image = torch.rand(1, 3, 64, 64, requires_grad=True)
+    generator(image, torch.full((1, 1, 64, 64), 0.5))[0, 0, 20:24, 20:24].sum().backward()
+    assert (image.grad[0, :, 20:24, 20:24].abs().sum(0) > 0).all()
+
+
+def test_the_lean_network_has_no_convolution_at_stride_1(lean):
+    sizes = []
+    for module in lean.generator.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_hook(lambda _, inputs, output: sizes.append(output.shape[2]))
+    with torch.inference_mode():
+        lean.generator(torch.rand(1, 3, 64, 64), torch.rand(1, 1, 64, 64))
+    assert len(sizes) > 50
+    assert max(sizes) == 32
 
 
 def test_the_compact_network_keeps_within_its_limits(mobile):

@@ -129,17 +129,22 @@ def _coarse_to_fine(
 def half(image: Image, trimap: Trimap) -> tuple[Image, Trimap]:
     """Both at half size. Of four pixels one that is known decides, unless another one disagrees."""
     height, width = trimap.shape
-    after = (0, height % 2), (0, width % 2)
-    image, trimap = np.pad(image, (*after, (0, 0)), "edge"), np.pad(trimap, after, "edge")
-    small: Image = (image[::2, ::2] + image[1::2, ::2] + image[::2, 1::2] + image[1::2, 1::2]) * np.float32(
-        0.25
-    )
-    four = np.stack([trimap[::2, ::2], trimap[1::2, ::2], trimap[::2, 1::2], trimap[1::2, 1::2]])
-    background, foreground = (four == BACKGROUND).any(axis=0), (four == FOREGROUND).any(axis=0)
+    if height % 2 or width % 2:
+        after = (0, height % 2), (0, width % 2)
+        image, trimap = np.pad(image, (*after, (0, 0)), "edge"), np.pad(trimap, after, "edge")
+    pairs = image[::2] + image[1::2]
+    small: Image = (pairs[:, ::2] + pairs[:, 1::2]) * np.float32(0.25)
+    background, foreground = (_any_of_four(trimap == kind) for kind in (BACKGROUND, FOREGROUND))
     coarse = np.full(background.shape, UNKNOWN, np.uint8)
     coarse[background & ~foreground] = BACKGROUND
     coarse[foreground & ~background] = FOREGROUND
     return small, coarse
+
+
+def _any_of_four(chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Whether one of each 2×2 pixels is chosen: (2 h, 2 w) → (h, w)."""
+    either = chosen[::2] | chosen[1::2]
+    return either[:, ::2] | either[:, 1::2]
 
 
 def _system(image: Image, trimap: Trimap, epsilon: float, radius: int) -> System:

@@ -114,6 +114,10 @@ R = TypeVar("R", bound=_Recipe)
 def train_segmenter_command(
     data: DataOption,
     out: OutOption,
+    recipe_name: Annotated[
+        str,
+        typer.Option("--recipe", help="mobile, or mobile-lean: a faster one, taught by --start."),
+    ] = "mobile",
     names: NamesOption = None,
     backgrounds: BackgroundsOption = None,
     encoder_weights: EncoderOption = None,
@@ -131,12 +135,15 @@ def train_segmenter_command(
 ) -> None:
     """Train the person segmenter (DeepLabV3+ on MobileNetV2)."""
     try:
-        from wisp.training.recipes.segmenter import SegmenterRecipe, SegmenterTask
+        from wisp.training.recipes.segmenter import LEAN, SegmenterRecipe, SegmenterTask
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", "train") from error
 
     check_options(precision, size)
-    recipe = adapted(SegmenterRecipe(), seed=seed, steps=steps, batch=batch, size=size, views=views)
+    recipes = {"mobile": SegmenterRecipe(), "mobile-lean": LEAN}
+    if recipe_name not in recipes:
+        raise InputError("--recipe", f"is {recipe_name}", f"{', '.join(recipes)} are accepted")
+    recipe = adapted(recipes[recipe_name], seed=seed, steps=steps, batch=batch, size=size, views=views)
     photos = photos_of(data, names, backgrounds, licences)
     task = SegmenterTask(recipe, *photos, weights_of(encoder_weights), start)
     fit_task(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
@@ -151,7 +158,8 @@ def train_portrait_command(
             "--recipe",
             help="mobile (the compact network), mobile-fine (its second half, after --start), mobile-led (a "
             "third part, led by first alphas, after --start), mobile-clip (the same, led by its own alphas, "
-            "too) or paper (as published).",
+            "too), mobile-lean and mobile-led-lean (a faster network, taught by the one of --start) or paper "
+            "(as published).",
         ),
     ] = "mobile",
     start: StartOption = None,
@@ -185,7 +193,9 @@ def train_portrait_command(
         from wisp.training.recipes.portrait import (
             CLIP,
             FINE,
+            LEAN,
             LED,
+            LED_LEAN,
             MobileRecipe,
             PaperRecipe,
             PortraitTask,
@@ -199,6 +209,8 @@ def train_portrait_command(
         "mobile-fine": FINE,
         "mobile-led": LED,
         "mobile-clip": CLIP,
+        "mobile-lean": LEAN,
+        "mobile-led-lean": LED_LEAN,
         "paper": PaperRecipe(),
     }
     if recipe_name not in recipes:

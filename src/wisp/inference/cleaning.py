@@ -69,7 +69,16 @@ def _without_haze(alpha: Alpha, reach: int) -> Alpha:
 
 def _near(region: _Region, reach: int) -> _Region:
     """Within `reach` pixels of `region`, along rows and columns."""
-    near: _Region = ndimage.maximum_filter(region, size=2 * reach + 1, mode="constant")
+    near = region.copy()
+    for axis, length in enumerate(region.shape):
+        done = 0
+        while done < min(reach, length - 1):
+            step = min(done + 1, reach - done, length - 1)
+            before = near.copy()
+            ahead, behind = ((slice(None),) * axis + (part,) for part in (np.s_[step:], np.s_[:-step]))
+            near[ahead] |= before[behind]
+            near[behind] |= before[ahead]
+            done += step
     return near
 
 
@@ -78,9 +87,10 @@ def _stray(alpha: Alpha, size: float) -> _Region:
     regions, count = ndimage.label(alpha > 0, _EIGHT)
     if count < 2:
         return np.zeros(alpha.shape, bool)
-    areas = np.bincount(regions.ravel(), alpha.ravel(), count + 1)
-    solid = np.bincount(regions.ravel(), (alpha > 0.95).ravel(), count + 1)
-    areas[0] = 0
+    places = np.flatnonzero(alpha)
+    number, values = regions.ravel()[places], alpha.ravel()[places]
+    areas = np.bincount(number, values, count + 1)
+    solid = np.bincount(number[values > 0.95], minlength=count + 1)
     kept = (areas >= ISLAND * areas.max()) & (solid >= 0.25 * areas)
     kept[areas.argmax()] = True
     kept[0] = True

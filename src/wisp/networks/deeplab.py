@@ -61,17 +61,17 @@ class ASPP(nn.Module):
     """Atrous spatial pyramid pooling: 1×1, three dilated separable 3×3, the image's mean; joined by a 1×1."""
 
     def __init__(
-        self, inputs: int, outputs: int, rates: tuple[int, ...] = RATES, dropout: float = 0.1
+        self, inputs: int, width: int, outputs: int, rates: tuple[int, ...] = RATES, dropout: float = 0.1
     ) -> None:
         super().__init__()
         self.branches = nn.ModuleList(
             [
-                PointConv(inputs, outputs),
-                *[SeparableConv(inputs, outputs, rate) for rate in rates],
-                ImagePooling(inputs, outputs),
+                PointConv(inputs, width),
+                *[SeparableConv(inputs, width, rate) for rate in rates],
+                ImagePooling(inputs, width),
             ]
         )
-        self.project = nn.Sequential(PointConv(outputs * (len(rates) + 2), outputs), nn.Dropout(dropout))
+        self.project = nn.Sequential(PointConv(width * (len(rates) + 2), outputs), nn.Dropout(dropout))
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) → (N, outputs, H, W)."""
@@ -84,15 +84,20 @@ class DeepLabV3Plus(nn.Module):
 
     Args:
         encoder: MobileNetV2 with output stride 16.
-        width: channels of the pyramid and the decoder; the paper has 256.
+        width: channels of the pyramid's branches; the paper has 256.
+        decoder: channels of what joins them and of a lean decoder, whose positions, at stride 4, yield 4×4
+            pixels each (Shi et al. 2016, "Real-Time Single Image and Video Super-Resolution Using an
+            Efficient Sub-Pixel Convolutional Neural Network", CVPR). The paper's when None: as wide as the
+            pyramid, one value a position, resized.
     """
 
-    def __init__(self, encoder: MobileNetV2, width: int = 256) -> None:
+    def __init__(self, encoder: MobileNetV2, width: int = 256, decoder: int | None = None) -> None:
         super().__init__()
+        joined = decoder or width
         self.encoder = encoder
-        self.aspp = ASPP(320, width)
-        self.decoder = nn.Sequential(SeparableConv(width + 24, width), SeparableConv(width, width))
-        self.head = nn.Conv2d(width, 1, 1)
+        self.aspp = ASPP(320, width, joined)
+        self.decoder = nn.Sequential(SeparableConv(joined + 24, joined), SeparableConv(joined, joined))
+        self.head = nn.Conv2d(joined, 1 if decoder is None else 16, 1)
 
     def forward(self, image: Tensor) -> Tensor:
         """Logits of the mask.
@@ -105,7 +110,9 @@ class DeepLabV3Plus(nn.Module):
         """
         features = self.encoder(image)
         context = _resize_like(self.aspp(features.deep), features.at4)
-        logits = self.head(self.decoder(torch.cat([context, features.at4], 1)))
+        logits: Tensor = self.head(self.decoder(torch.cat([context, features.at4], 1)))
+        if self.head.out_channels > 1:
+            return functional.pixel_shuffle(logits, 4)
         return functional.interpolate(logits, size=image.shape[2:], mode="bilinear", align_corners=False)
 
 

@@ -98,6 +98,9 @@ class Decoder(nn.Module):
         narrowed: channels that the skips of each encoder keep at each stride: (content, segmentation).
         outputs: channels after each stride. With one more entry than skips there is a last stride without.
         instance: instance norm instead of batch norm.
+        lean: the last entry stays at the stride before, 2, and so do its skips; there each position yields
+            2×2 pixels (Shi et al. 2016, "Real-Time Single Image and Video Super-Resolution Using an Efficient
+            Sub-Pixel Convolutional Neural Network", CVPR).
     """
 
     def __init__(
@@ -109,8 +112,10 @@ class Decoder(nn.Module):
         outputs: Sequence[int],
         *,
         instance: bool = False,
+        lean: bool = False,
     ) -> None:
         super().__init__()
+        self.lean = lean
         self.narrow_content = nn.ModuleList(
             nn.Conv2d(a, b, 1) for a, (b, _) in zip(content, narrowed, strict=True)
         )
@@ -123,19 +128,20 @@ class Decoder(nn.Module):
             blocks.append(_conv(inputs + skips, width, instance=instance))
             inputs = width
         self.blocks = nn.ModuleList(blocks)
-        self.head = nn.Conv2d(inputs, 1, 3, padding=1)
+        self.head = nn.Conv2d(inputs, 4, 1) if lean else nn.Conv2d(inputs, 1, 3, padding=1)
 
     def forward(self, x: Tensor, content: Sequence[Tensor], segmentation: Sequence[Tensor]) -> Tensor:
         """Deepest map and skips, deepest first → logits; an encoder without skips has none of them."""
+        last = len(self.blocks) - 1
         for index, block in enumerate(self.blocks):
-            joined = [_double(x)]
+            joined = [x if self.lean and index == last else _double(x)]
             if index < len(content):
                 joined.append(self.narrow_content[index](content[index]))
             if index < len(segmentation):
                 joined.append(self.narrow_segmentation[index](segmentation[index]))
             x = block(torch.cat(joined, 1))
         logits: Tensor = self.head(x)
-        return logits
+        return functional.pixel_shuffle(logits, 2) if self.lean else logits
 
 
 class UNetEncoder(nn.Module):
@@ -182,20 +188,21 @@ class ResidualBlock(nn.Module):
 
 
 class MobileContentEncoder(nn.Module):
-    """MobileNetV2's maps of strides 2 to 32, and a few maps of the image itself at stride 1.
+    """MobileNetV2's maps of strides 2 to 32, and a few maps of the image itself.
 
     Args:
         encoder: with output stride 32.
-        stem: maps at stride 1.
+        stem: how many of the image itself.
+        stride: theirs, 1 or 2.
     """
 
-    def __init__(self, encoder: MobileNetV2, stem: int) -> None:
+    def __init__(self, encoder: MobileNetV2, stem: int, stride: int = 1) -> None:
         super().__init__()
         self.encoder = encoder
-        self.stem = _conv(3, stem)
+        self.stem = _stem(3, stem, stride)
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """(N, 3, H, W) → six maps, stride 1 first."""
+        """(N, 3, H, W) → six maps, those of the image itself first, then strides 2 to 32."""
         return [self.stem(image), *self.encoder(image)]
 
 
@@ -203,20 +210,21 @@ class MobileSegmentationEncoder(nn.Module):
     """Two convolutions, then inverted residuals, of stride 2 each, over mask and image × mask.
 
     Args:
-        stem: maps at stride 1.
+        stem: maps of its inputs themselves.
         widths: channels at strides 2, 4, ….
         inputs: channels of what it sees.
+        stride: that of the stem, 1 or 2.
     """
 
-    def __init__(self, stem: int, widths: Sequence[int], inputs: int = 4) -> None:
+    def __init__(self, stem: int, widths: Sequence[int], inputs: int = 4, stride: int = 1) -> None:
         super().__init__()
-        self.stem = _conv(inputs, stem)
+        self.stem = _stem(inputs, stem, stride)
         blocks: list[nn.Module] = [_conv(inputs, widths[0], stride=2), _conv(widths[0], widths[1], stride=2)]
         blocks += [InvertedResidual(a, b, 2, 3) for a, b in pairwise(widths[1:])]
         self.blocks = nn.ModuleList(blocks)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """(N, inputs, H, W) → a map a stride, 1 first."""
+        """(N, inputs, H, W) → the stem's maps, then a map a stride, 2 first."""
         maps = [self.stem(x)]
         for block in self.blocks:
             x = block(x)
@@ -340,17 +348,21 @@ class Portrait(nn.Module):
         return Prediction(logits, alpha, coverage)
 
 
-def portrait_mobile(width: int = 16) -> Portrait:
+def portrait_mobile(width: int = 16, *, lean: bool = False) -> Portrait:
     """The compact network, for the CPU.
 
     Args:
         width: channels of the decoder at stride 1; the other strides follow.
+        lean: no convolutions at stride 1, where the other takes half of its time: the last two stages are at
+            stride 2, narrower, and each position there yields 2×2 pixels.
     """
     deep = 12 * width
     segmentation = (8, 16, 32, 64, 96)
+    stem, stride, last = (16, 2, (width, 2 * width)) if lean else (4, 1, (3 * width // 2, width))
+    skip = stem // stride
     generator = PortraitGenerator(
-        MobileContentEncoder(MobileNetV2(output_stride=32), 4),
-        MobileSegmentationEncoder(4, segmentation),
+        MobileContentEncoder(MobileNetV2(output_stride=32), stem, stride),
+        MobileSegmentationEncoder(stem, segmentation, stride=stride),
         nn.Sequential(
             nn.Conv2d(320 + 96, deep, 1, bias=False),
             nn.BatchNorm2d(deep),
@@ -359,10 +371,11 @@ def portrait_mobile(width: int = 16) -> Portrait:
         ),
         Decoder(
             deep,
-            content=(96, 32, 24, 16, 4),
-            segmentation=(*segmentation[-2::-1], 4),
-            narrowed=((64, 32), (32, 16), (12, 4), (12, 4), (4, 4)),
-            outputs=(8 * width, 5 * width, 3 * width, 3 * width // 2, width),
+            content=(96, 32, 24, 16, stem),
+            segmentation=(*segmentation[-2::-1], stem),
+            narrowed=((64, 32), (32, 16), (12, 4), (12, 4), (skip, skip)),
+            outputs=(8 * width, 5 * width, 3 * width, *last),
+            lean=lean,
         ),
     )
     return Portrait(generator, BorderRefinement(PatchNetwork(16)))
@@ -456,6 +469,14 @@ def _padded(x: Tensor, mode: str) -> Tensor:
 
 def _double(x: Tensor) -> Tensor:
     return functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+def _stem(inputs: int, outputs: int, stride: int) -> nn.Sequential:
+    """What sees a picture itself: a convolution that misses no pixel, norm, ReLU; stride 1 or 2."""
+    if stride == 1:
+        return _conv(inputs, outputs)
+    convolution = nn.Conv2d(inputs, outputs, 2 * stride, stride, stride // 2, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
 
 
 def _conv(inputs: int, outputs: int, *, stride: int = 1, instance: bool = False) -> nn.Sequential:

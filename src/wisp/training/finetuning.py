@@ -418,7 +418,7 @@ def _kinds(photos: Photos) -> tuple[Kind, ...]:
 
 
 def _segmenter(kept: Mapping[str, Any], photos: Photos, tuning: Tuning) -> Task:
-    recipe = _adapted(SegmenterRecipe(width=kept["width"]), photos, tuning)
+    recipe = _adapted(SegmenterRecipe(width=kept["width"], decoder=kept.get("decoder")), photos, tuning)
     return SegmenterTask(recipe, photos.kept, photos.scenes, photos.held_out, photos.scenes)
 
 
@@ -428,7 +428,7 @@ def _portrait(kept: Mapping[str, Any], photos: Photos, tuning: Tuning) -> Task:
     if "widths" in kept:
         recipe = portrait_recipe.PaperRecipe(widths=tuple(kept["widths"]), blocks=kept["blocks"])
     else:
-        recipe = replace(portrait_recipe.FINE, width=kept["width"])
+        recipe = replace(portrait_recipe.FINE, width=kept["width"], lean=kept.get("lean", False))
     recipe = _adapted(
         recipe, photos, tuning, coefficients=supervised, adversarial=supervised, adversarial_from=1.0
     )

@@ -361,7 +361,9 @@ def _told(recipe: str) -> Any:
 
     def strip(value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: strip(inner) for key, inner in value.items() if inner is not None}
+            return {
+                key: strip(inner) for key, inner in value.items() if inner is not None and inner is not False
+            }
         return value
 
     return strip(json.loads(recipe))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -88,6 +88,18 @@ class Synthesis:
     defocus: float = 0.35
     hair: float = 0.0
     border_trust: float = 1.0
+
+
+FINE: Final = Synthesis(
+    size=384,
+    kinds=(
+        *("composite", "composite", "real", "composite", "composite", "empty"),
+        *("composite", "composite", "real", "composite", "composite", "composite"),
+    ),
+    hair=0.6,
+    border_trust=0.2,
+)
+"""Larger samples, and strands finer than photos' labels show."""
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def _segmenter(recipe: Mapping[str, Any]) -> nn.Module:
     from wisp.networks.deeplab import DeepLabV3Plus
     from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 
-    return DeepLabV3Plus(MobileNetV2(output_stride=16), recipe["width"])
+    return DeepLabV3Plus(MobileNetV2(output_stride=16), recipe["width"], recipe.get("decoder"))
 
 
 class _Mask(nn.Module):
@@ -60,7 +60,7 @@ def _portrait(recipe: Mapping[str, Any]) -> nn.Module:
 
     if "widths" in recipe:
         return portrait_paper(recipe["widths"], recipe["blocks"])
-    return portrait_mobile(recipe["width"])
+    return portrait_mobile(recipe["width"], lean=recipe.get("lean", False))
 
 
 def _unet(recipe: Mapping[str, Any]) -> nn.Module:
