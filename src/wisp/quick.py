@@ -68,10 +68,12 @@ class Past(NamedTuple):
     Attributes:
         alpha: of the frame before, moved along to this one: float32, as large as the method's own.
         age: frames since the beginning or the last cut, at least 1.
+        picture: this frame reduced to the alpha's size, float32 (h, w, 3), where that is known already.
     """
 
     alpha: Alpha
     age: int
+    picture: Image | None = None
 
 
 def quick_alpha(
@@ -99,7 +101,9 @@ def quick_alpha(
         InputError: no such network, device or precision, or a file that is no portrait network.
         MissingExtraError: OpenCV is not installed.
     """
-    small = working_picture(check_image(image), SIDES["alpha"])
+    size = working_size(check_image(image), SIDES["alpha"])
+    known = None if past is None else past.picture
+    small = known if known is not None and known.shape[:2] == size else shrink(image, *size)
     row = find_model(model, "portrait")
     session = session_of(row, device=device, precision=precision)
     mask = led_mask(small, past, device=device, precision=precision)
@@ -166,7 +170,7 @@ def _without_holes(alpha: Alpha) -> Mask:
     return closed
 
 
-def finished(image: Image, alpha: Alpha) -> Alpha:
+def finished(image: Image, alpha: Alpha, picture: Image | None = None) -> Alpha:
     """An alpha at the size of its picture, with the picture's edges: a smaller one by `guided_enlargement`.
 
     What is enlarged is exactly 0 or 1 where it is nearer to that than 1/255.
@@ -174,10 +178,12 @@ def finished(image: Image, alpha: Alpha) -> Alpha:
     Args:
         image: float32 (H, W, 3), [0, 1].
         alpha: float32 (H, W) or smaller, [0, 1].
+        picture: the image reduced to the alpha's size, where that is known already.
     """
     if alpha.shape == image.shape[:2]:
         return alpha
-    drawn = guided_enlargement(shrink(image, *alpha.shape), alpha, image, radius=RADII["alpha"])
+    small = shrink(image, *alpha.shape) if picture is None else picture
+    drawn = guided_enlargement(small, alpha, image, radius=RADII["alpha"])
     cv2 = opencv()
     # A network is never quite sure; what no file of eight bits could show is work for nothing.
     for _ in range(2):  # below 1/255 it is 0; so is what is hidden, 1 − α, the second time
@@ -254,9 +260,14 @@ def quick_mask(
 
 def working_picture(image: Image, side: int) -> Image:
     """The image with its longer side reduced to `side`, never enlarged: float32 (h, w, 3)."""
+    return shrink(image, *working_size(image, side))
+
+
+def working_size(image: Image, side: int) -> tuple[int, int]:
+    """Height and width of `working_picture`."""
     height, width = image.shape[:2]
     share = min(1.0, side / max(height, width))
-    return shrink(image, max(1, round(height * share)), max(1, round(width * share)))
+    return max(1, round(height * share)), max(1, round(width * share))
 
 
 def guided_enlargement(

@@ -31,7 +31,7 @@ import numpy.typing as npt
 
 from wisp.arrays import Alpha, Float, Foreground, Image, Matte, check_alpha, check_image, check_same_size
 from wisp.opencv import opencv
-from wisp.quick import Past, finished, quick_foreground, shrink
+from wisp.quick import Past, finished, quick_foreground, shrink, working_size
 
 Small: TypeAlias = npt.NDArray[np.uint8]
 
@@ -147,9 +147,13 @@ def steady_alpha(
     image: Image, state: State | None, alpha_of: AlphaMethod, *, steadiness: Steadiness = STEADY
 ) -> tuple[Alpha, State]:
     """Alpha of a frame, float32 (H, W), and the state for the next one; arguments and errors of `step`."""
-    small = reduced(check_image(image), steadiness.side)
+    size = working_size(check_image(image), steadiness.side)
+    if state is not None and state.small.shape[:2] != size:
+        state = None
+    picture = None if state is None else _as_large(image, state.alpha)
+    small = reduced(image, steadiness.side, picture)
     flow = None
-    if state is not None and steadiness.hold and state.small.shape == small.shape:
+    if state is not None and steadiness.hold:
         flow = None if is_cut(state.small, small, steadiness.cut) else _flow(state.small, small)
     if state is None or flow is None:
         alpha = _checked(alpha_of(image), image)
@@ -160,13 +164,24 @@ def steady_alpha(
         own, believed = _motion(state.small, small, flow, expected, steadiness)
         if _disbelief(expected, believed) < steadiness.rest:
             alpha = _moved(state.alpha, own, cubic=True).clip(0, 1)
-            return finished(image, alpha), State(alpha, small, age)
-    alpha = _checked(alpha_of(image, Past(expected, age)), image)
+            return finished(image, alpha, picture), State(alpha, small, age)
+    alpha = _checked(alpha_of(image, Past(expected, age, picture)), image)
     if alpha.shape == state.alpha.shape:
         flow, believed = _motion(state.small, small, flow, alpha, steadiness)
         believed *= min(steadiness.hold, age / (age + 1))
         alpha = _held(alpha, state.alpha, flow, believed, steadiness.slack)
-    return finished(image, alpha), State(alpha, small, age)
+    return finished(image, alpha, _fitting(picture, alpha)), State(alpha, small, age)
+
+
+def _as_large(image: Image, alpha: Alpha) -> Image | None:
+    """The frame reduced to the size of the last alpha; None where that is larger than the frame."""
+    larger = any(a > b for a, b in zip(alpha.shape, image.shape, strict=False))
+    return None if larger else shrink(image, *alpha.shape)
+
+
+def _fitting(picture: Image | None, alpha: Alpha) -> Image | None:
+    """The reduced frame, if it is as large as the alpha."""
+    return picture if picture is not None and picture.shape[:2] == alpha.shape else None
 
 
 def _disbelief(alpha: Alpha, believed: Float) -> float:
@@ -205,11 +220,17 @@ _BINS: Final = np.array([64, 8, 1])
 _CHANGED: Final = 20  # of 255: what noise and small motion stay below
 
 
-def reduced(image: Image, side: int) -> Small:
-    """The image with its longer side reduced to `side`, never enlarged: uint8 (h, w, 3)."""
-    height, width = image.shape[:2]
-    share = min(1.0, side / max(height, width))
-    small = shrink(image, max(1, round(height * share)), max(1, round(width * share)))
+def reduced(image: Image, side: int, picture: Image | None = None) -> Small:
+    """The image with its longer side reduced to `side`, never enlarged: uint8 (h, w, 3).
+
+    Args:
+        image: float32 (H, W, 3), [0, 1].
+        side: pixels.
+        picture: the image, somewhat reduced already; made use of where it is large enough.
+    """
+    size = working_size(image, side)
+    enough = picture is not None and all(a >= b for a, b in zip(picture.shape, size, strict=False))
+    small = shrink(picture if picture is not None and enough else image, *size)
     rounded: Small = (small * 255 + 0.5).clip(0, 255).astype(np.uint8)
     return rounded
 

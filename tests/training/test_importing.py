@@ -15,7 +15,7 @@ from wisp.inference.models import MODELS
 from wisp.networks.portrait import portrait_mobile
 from wisp.training.export import METADATA, export_checkpoint, export_network
 from wisp.training.freezing import frozen
-from wisp.training.importing import load_start, read_network, read_trained, recipe_of
+from wisp.training.importing import continued, load_start, read_network, read_trained, recipe_of
 from wisp.training.recipes import NETWORKS
 from wisp.training.recipes.portrait import MobileRecipe
 from wisp.training.recipes.segmenter import SegmenterRecipe, network
@@ -84,15 +84,27 @@ def test_a_portrait_file_finds_the_refinement_beside_it(tmp_path):
     torch.testing.assert_close(back.refinement.network.head.weight, head, atol=1e-3, rtol=1e-3)
 
 
+def test_a_run_that_goes_on_has_the_shape_of_its_start(tmp_path):
+    recipe = SegmenterRecipe(width=8, decoder=4)
+    export_network("segmenter", asdict(recipe), lived(network(recipe)), tmp_path / "lean.onnx")
+    wanted = SegmenterRecipe(width=8, rate=0.5)
+    assert continued(wanted, None, "decoder") is wanted
+    assert continued(wanted, tmp_path / "lean.onnx", "decoder") == replace(wanted, decoder=4)
+    load_start(network(replace(wanted, decoder=4)), "segmenter", tmp_path / "lean.onnx")
+    export_network("segmenter", {"width": 8}, lived(network(wanted)), tmp_path / "whole.onnx")
+    assert continued(recipe, tmp_path / "whole.onnx", "decoder").decoder is None
+
+
 def test_folded_batch_norms_stay_frozen_and_others_go_on(tmp_path):
-    built = network(SegmenterRecipe(), start="segmenter-mobile").train()
+    recipe = continued(SegmenterRecipe(), "segmenter-mobile", "decoder")
+    built = network(recipe, start="segmenter-mobile").train()
     norms = [m for m in built.modules() if isinstance(m, nn.BatchNorm2d)]
     assert norms
     assert all(frozen(norm) and not norm.training for norm in norms)
     assert all(norm.bias.requires_grad for norm in norms)
-    state = {"recipe": json.dumps(asdict(SegmenterRecipe())), "step": 1, "network": built.state_dict()}
+    state = {"recipe": json.dumps(asdict(recipe)), "step": 1, "network": built.state_dict()}
     torch.save(state, tmp_path / "later.pt")
-    later = network(SegmenterRecipe(), start=tmp_path / "later.pt").train()
+    later = network(recipe, start=tmp_path / "later.pt").train()
     assert all(frozen(m) for m in later.modules() if isinstance(m, nn.BatchNorm2d))
     fresh = lived(network(SegmenterRecipe(width=8)))
     torch.save(

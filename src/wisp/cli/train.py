@@ -135,6 +135,7 @@ def train_segmenter_command(
 ) -> None:
     """Train the person segmenter (DeepLabV3+ on MobileNetV2)."""
     try:
+        from wisp.training.importing import continued
         from wisp.training.recipes.segmenter import LEAN, SegmenterRecipe, SegmenterTask
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", "train") from error
@@ -144,6 +145,8 @@ def train_segmenter_command(
     if recipe_name not in recipes:
         raise InputError("--recipe", f"is {recipe_name}", f"{', '.join(recipes)} are accepted")
     recipe = adapted(recipes[recipe_name], seed=seed, steps=steps, batch=batch, size=size, views=views)
+    if not recipe.taught:
+        recipe = continued(recipe, start, "decoder")
     photos = photos_of(data, names, backgrounds, licences)
     task = SegmenterTask(recipe, *photos, weights_of(encoder_weights), start)
     fit_task(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
@@ -190,6 +193,7 @@ def train_portrait_command(
 ) -> None:
     """Train the portrait network (Yaman et al. 2022), its generator and border refinement jointly."""
     try:
+        from wisp.training.importing import continued
         from wisp.training.recipes.portrait import (
             CLIP,
             FINE,
@@ -218,6 +222,8 @@ def train_portrait_command(
     recipe = adapted(recipes[recipe_name], seed=seed, steps=steps, batch=batch, size=size, views=views)
     if adversarial_from is not None:
         recipe = replace(recipe, adversarial_from=adversarial_from)
+    if isinstance(recipe, MobileRecipe) and not recipe.taught:
+        recipe = continued(recipe, start, "lean")
     task = PortraitTask(
         recipe,
         *photos_of(data, names, backgrounds, licences),

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -27,6 +28,16 @@ from wisp.training.recipes import NETWORKS, Family
 
 TOLERANCE: Final = 1e-3
 ACCEPTED: Final = "an ONNX file of `wisp export` is accepted"
+
+
+class _Recipe(Protocol):
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def network(self) -> str: ...
+
+
+R = TypeVar("R", bound=_Recipe)
 
 _CALLED = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _COPIES: Final = frozenset({"Cast", "Identity"})
@@ -94,6 +105,24 @@ def read_trained(
     for part, file in {name: path, **_parts(model)}.items():
         load_onnx(network, NETWORKS[part], file)
     return name, recipe, network
+
+
+def continued(recipe: R, start: str | Path | None, *shapes: str) -> R:
+    """The recipe, for a network of the shape of the one that it goes on with.
+
+    Args:
+        recipe: a frozen dataclass with the field ``network``, a key in `NETWORKS`.
+        start: as `load_start` takes it; the recipe stays as it is when None.
+        shapes: its fields that decide on the network's shape; where the start names none, they are off.
+
+    Raises:
+        InputError: as `read_network`.
+    """
+    if start is None:
+        return recipe
+    _, kept, _ = read_trained(start, recipe.network)
+    defaults = {field.name: field.default for field in fields(recipe)}
+    return replace(recipe, **{shape: kept.get(shape, defaults[shape]) for shape in shapes})
 
 
 def load_onnx(network: nn.Module, family: Family, path: Path) -> None:
