@@ -44,7 +44,7 @@ def test_portrait_trains_and_resumes(folder, capsys):
     [
         (
             ["--recipe", "other"],
-            "--recipe: is other; mobile, mobile-fine, mobile-led, mobile-clip, mobile-lean, mobile-led-lean, paper are accepted",
+            "--recipe: is other; mobile, mobile-fine, mobile-led, mobile-clip, paper are accepted",
         ),
         (["--recipe", "paper"], "--perceptual-weights: is missing"),
         (["--size", "100"], "--size: is 100; a multiple of 32 is accepted"),

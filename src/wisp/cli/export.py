@@ -23,19 +23,29 @@ def export_command(
             help="Which network, where a run trains several (portrait-refinement)  [default: the main one]."
         ),
     ] = None,
+    lean: Annotated[
+        bool,
+        typer.Option(
+            "--lean",
+            help="With fewer channels, fitted anew on samples of --data: faster, nearly the same "
+            "(segmenter, portrait).",
+        ),
+    ] = False,
     int8: Annotated[
         bool, typer.Option("--int8", help="Quantise to 8 bits, calibrated on photos of --data.")
     ] = False,
     data: Annotated[
         list[Path] | None,
-        typer.Option(help="With --int8: what the network was trained on, as `wisp train` takes it."),
+        typer.Option(
+            help="With --lean and --int8: what the network was trained on, as `wisp train` takes it."
+        ),
     ] = None,
     names: Annotated[
-        Path | None, typer.Option(help="With --int8: text file with the photos to take, one a line.")
+        Path | None, typer.Option(help="With --data: text file with the photos to take, one a line.")
     ] = None,
     backgrounds: Annotated[
         Path | None,
-        typer.Option(help="With --int8: folder of photos without people [default: DATA/backgrounds]."),
+        typer.Option(help="With --data: folder of photos without people [default: DATA/backgrounds]."),
     ] = None,
     samples: Annotated[
         int, typer.Option(help="With --int8: how many to calibrate with, a multiple of 8.")
@@ -51,21 +61,29 @@ def export_command(
 ) -> None:
     """Export a checkpoint as ONNX, with fp16 weights or in int8, and check the file against the network."""
     try:
+        from wisp.training import pruning
         from wisp.training.calibration import samples as read_samples
         from wisp.training.export import Calibration, export_checkpoint
     except ModuleNotFoundError as error:
         raise MissingExtraError("exporting", "train") from error
 
+    if lean and not data:
+        raise InputError("--lean", "needs photos to fit on", "--data FOLDER is accepted")
     if int8 and not data:
         raise InputError("--int8", "needs photos to calibrate with", "--data FOLDER is accepted")
-    if not int8 and (data or names or backgrounds or keep):
-        raise InputError("--data", "is of no use without --int8", "--int8 --data FOLDER is accepted")
+    if not (int8 or lean) and (data or names or backgrounds or keep):
+        raise InputError(
+            "--data", "is of no use without --lean or --int8", "--int8 --data FOLDER is accepted"
+        )
     check_output(out, overwrite=overwrite)
     calibration = None
     if int8 and data:
         photos, held_out = read_samples(data, names=names, backgrounds=backgrounds, count=samples)
         calibration = Calibration(photos, held_out, keep)
-    done = export_checkpoint(checkpoint, out, part=part, calibration=calibration, overwrite=overwrite)
+    fitted = pruning.samples(data, names=names, backgrounds=backgrounds) if lean and data else None
+    done = export_checkpoint(
+        checkpoint, out, part=part, lean_with=fitted, calibration=calibration, overwrite=overwrite
+    )
     if not quiet:
         typer.echo(f"{done.path}: {_told(done)}", err=True)
 
@@ -73,6 +91,8 @@ def export_command(
 def _told(done: Exported) -> str:
     """What an export did, in a line."""
     size = f"{done.size / 1e6:.2f} MB, {done.parameters / 1e6:.2f} M parameters"
+    if done.pruned is not None:
+        size += f", lean: {done.pruned:.1e} from the whole network on average"
     if done.loss is None:
         return (
             f"{size}, largest difference from the network {done.difference:.1e}, "

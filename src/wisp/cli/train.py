@@ -114,10 +114,6 @@ R = TypeVar("R", bound=_Recipe)
 def train_segmenter_command(
     data: DataOption,
     out: OutOption,
-    recipe_name: Annotated[
-        str,
-        typer.Option("--recipe", help="mobile, or mobile-lean: a faster one, taught by --start."),
-    ] = "mobile",
     names: NamesOption = None,
     backgrounds: BackgroundsOption = None,
     encoder_weights: EncoderOption = None,
@@ -136,17 +132,13 @@ def train_segmenter_command(
     """Train the person segmenter (DeepLabV3+ on MobileNetV2)."""
     try:
         from wisp.training.importing import continued
-        from wisp.training.recipes.segmenter import LEAN, SegmenterRecipe, SegmenterTask
+        from wisp.training.recipes.segmenter import SegmenterRecipe, SegmenterTask
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", "train") from error
 
     check_options(precision, size)
-    recipes = {"mobile": SegmenterRecipe(), "mobile-lean": LEAN}
-    if recipe_name not in recipes:
-        raise InputError("--recipe", f"is {recipe_name}", f"{', '.join(recipes)} are accepted")
-    recipe = adapted(recipes[recipe_name], seed=seed, steps=steps, batch=batch, size=size, views=views)
-    if not recipe.taught:
-        recipe = continued(recipe, start, "decoder")
+    recipe = adapted(SegmenterRecipe(), seed=seed, steps=steps, batch=batch, size=size, views=views)
+    recipe = continued(recipe, start, "decoder")
     photos = photos_of(data, names, backgrounds, licences)
     task = SegmenterTask(recipe, *photos, weights_of(encoder_weights), start)
     fit_task(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
@@ -161,8 +153,7 @@ def train_portrait_command(
             "--recipe",
             help="mobile (the compact network), mobile-fine (its second half, after --start), mobile-led (a "
             "third part, led by first alphas, after --start), mobile-clip (the same, led by its own alphas, "
-            "too), mobile-lean and mobile-led-lean (a faster network, taught by the one of --start) or paper "
-            "(as published).",
+            "too) or paper (as published).",
         ),
     ] = "mobile",
     start: StartOption = None,
@@ -197,9 +188,7 @@ def train_portrait_command(
         from wisp.training.recipes.portrait import (
             CLIP,
             FINE,
-            LEAN,
             LED,
-            LED_LEAN,
             MobileRecipe,
             PaperRecipe,
             PortraitTask,
@@ -213,8 +202,6 @@ def train_portrait_command(
         "mobile-fine": FINE,
         "mobile-led": LED,
         "mobile-clip": CLIP,
-        "mobile-lean": LEAN,
-        "mobile-led-lean": LED_LEAN,
         "paper": PaperRecipe(),
     }
     if recipe_name not in recipes:
@@ -222,7 +209,7 @@ def train_portrait_command(
     recipe = adapted(recipes[recipe_name], seed=seed, steps=steps, batch=batch, size=size, views=views)
     if adversarial_from is not None:
         recipe = replace(recipe, adversarial_from=adversarial_from)
-    if isinstance(recipe, MobileRecipe) and not recipe.taught:
+    if isinstance(recipe, MobileRecipe):
         recipe = continued(recipe, start, "lean")
     task = PortraitTask(
         recipe,

@@ -21,6 +21,10 @@ FLOOR: Final = 0.05
 """Below this, nothing speaks for a subject: the trimap's threshold for known background."""
 SURE: Final = 0.95
 """From this on a pixel is surely subject: the trimap's threshold for known foreground."""
+GAP: Final = 0.1
+"""Below this a pixel enclosed by the subject is taken for a gap through which the background is seen."""
+LEAST_GAP: Final = 0.01
+"""A smaller gap, as a share of the subject's area, is in doubt."""
 
 
 def segment(
@@ -34,7 +38,8 @@ def segment(
 
     The network sees the whole photo, its long side resized to the network's input size and its proportions
     kept; the mask is resized to the photo's size. Its values are the network's own, never stretched, but
-    regions that it is not sure of are left out (`without_doubtful_regions`).
+    regions that it is not sure of are left out (`without_doubtful_regions`), and small gaps are in doubt
+    (`without_doubtful_gaps`).
 
     Args:
         image: float32 (H, W, 3), sRGB-encoded, [0, 1], of any size.
@@ -56,7 +61,7 @@ def segment(
     seen_height, seen_width = max(1, round(height * scale)), max(1, round(width * scale))
     seen = pad_to_multiple(resize(image, seen_height, seen_width), row.multiple)
     mask = _run(session, row, np.ascontiguousarray(seen.transpose(2, 0, 1)[None]))
-    mask = without_doubtful_regions(mask[:seen_height, :seen_width])
+    mask = without_doubtful_gaps(without_doubtful_regions(mask[:seen_height, :seen_width]))
     return resize(mask, height, width).clip(0, 1)
 
 
@@ -76,6 +81,29 @@ def without_doubtful_regions(mask: Mask) -> Mask:
     sure = np.bincount(regions[mask >= SURE], minlength=count + 1) > 0
     sure[0] = False
     return np.where(sure[regions], mask, np.float32(0))
+
+
+def without_doubtful_gaps(mask: Mask) -> Mask:
+    """The mask with small enclosed gaps raised until a trimap calls them unknown.
+
+    Where the network hesitates, as over a patterned cloth, its mask sinks low, and the lowest place in it
+    would be known background in the middle of the subject, from which matting would carry on. What is truly
+    seen through a small gap has colours that tell (docs/decisions/026).
+
+    Args:
+        mask: float32 (H, W), [0, 1].
+
+    Returns:
+        float32 (H, W): `GAP` instead of less in 4-connected regions below it that touch no border of the
+        picture and have less than `LEAST_GAP` of the area of what is above one half.
+    """
+    gaps, count = ndimage.label(mask < GAP)
+    areas = np.bincount(gaps.ravel(), minlength=count + 1)
+    small = areas < LEAST_GAP * np.count_nonzero(mask > 0.5)
+    small[0] = False
+    for border in (gaps[0], gaps[-1], gaps[:, 0], gaps[:, -1]):
+        small[border] = False
+    return np.where(small[gaps], np.float32(GAP), mask) if small.any() else mask
 
 
 def session_of(model: Model, *, device: Device = "auto", precision: Precision = "auto") -> Session:

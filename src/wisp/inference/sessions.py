@@ -299,9 +299,12 @@ def _compile(
 
 def _openvino_port(node: Any) -> Port:
     shape = node.get_partial_shape()
+    # Operators that OpenVINO swaps may leave an output with the names of both: the node has the file's own.
+    own = node.get_node().get_friendly_name().removesuffix(f"/sink_port_{node.get_index()}")
+    name = own if own in node.get_names() else node.get_any_name()
     if shape.rank.is_dynamic:
-        return Port(node.get_any_name(), None)
-    return Port(node.get_any_name(), tuple(n.get_length() if n.is_static else None for n in shape))
+        return Port(name, None)
+    return Port(name, tuple(n.get_length() if n.is_static else None for n in shape))
 
 
 def _read_onnx(file: Path) -> Any:

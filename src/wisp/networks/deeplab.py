@@ -9,6 +9,7 @@ its stride-4 map of 24 channels directly, without the reduction to 48 that wider
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Final
 
 import torch
@@ -64,6 +65,7 @@ class ASPP(nn.Module):
         self, inputs: int, width: int, outputs: int, rates: tuple[int, ...] = RATES, dropout: float = 0.1
     ) -> None:
         super().__init__()
+        self.width = width
         self.branches = nn.ModuleList(
             [
                 PointConv(inputs, width),
@@ -85,10 +87,7 @@ class DeepLabV3Plus(nn.Module):
     Args:
         encoder: MobileNetV2 with output stride 16.
         width: channels of the pyramid's branches; the paper has 256.
-        decoder: channels of what joins them and of a lean decoder, whose positions, at stride 4, yield 4×4
-            pixels each (Shi et al. 2016, "Real-Time Single Image and Video Super-Resolution Using an
-            Efficient Sub-Pixel Convolutional Neural Network", CVPR). The paper's when None: as wide as the
-            pyramid, one value a position, resized.
+        decoder: channels of what joins them and of the decoder; `width` when None, as in the paper.
     """
 
     def __init__(self, encoder: MobileNetV2, width: int = 256, decoder: int | None = None) -> None:
@@ -97,7 +96,7 @@ class DeepLabV3Plus(nn.Module):
         self.encoder = encoder
         self.aspp = ASPP(320, width, joined)
         self.decoder = nn.Sequential(SeparableConv(joined + 24, joined), SeparableConv(joined, joined))
-        self.head = nn.Conv2d(joined, 1 if decoder is None else 16, 1)
+        self.head = nn.Conv2d(joined, 1, 1)
 
     def forward(self, image: Tensor) -> Tensor:
         """Logits of the mask.
@@ -111,9 +110,33 @@ class DeepLabV3Plus(nn.Module):
         features = self.encoder(image)
         context = _resize_like(self.aspp(features.deep), features.at4)
         logits: Tensor = self.head(self.decoder(torch.cat([context, features.at4], 1)))
-        if self.head.out_channels > 1:
-            return functional.pixel_shuffle(logits, 4)
-        return functional.interpolate(logits, size=image.shape[2:], mode="bilinear", align_corners=False)
+        return _enlarged(logits, 4)
+
+
+def _enlarged(x: Tensor, factor: int) -> Tensor:
+    """(N, 1, H, W) → (N, 1, factor H, factor W), bilinearly, as `functional.interpolate` does it.
+
+    Written as sums of neighbours that are laid out as pixels: runtimes resize a single channel slowly.
+    """
+    planes = [functional.pad(x, (1, 1, 1, 1), mode="replicate")]
+    for axis in (2, 3):
+        size = x.shape[axis]
+        neighbours = [[plane.narrow(axis, start, size) for start in range(3)] for plane in planes]
+        planes = [
+            reduce(
+                torch.add,
+                [share * near for share, near in zip(_shares(phase, factor), three, strict=True) if share],
+            )
+            for three in neighbours
+            for phase in range(factor)
+        ]
+    return functional.pixel_shuffle(torch.cat(planes, 1), factor)
+
+
+def _shares(phase: int, factor: int) -> list[float]:
+    """Of the pixel before, the pixel and the pixel after, in the part `phase` of `factor` of the pixel."""
+    place = (phase + 0.5) / factor - 0.5
+    return [max(0.0, 1 - abs(place - neighbour)) for neighbour in (-1, 0, 1)]
 
 
 def _resize_like(x: Tensor, reference: Tensor) -> Tensor:

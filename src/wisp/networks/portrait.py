@@ -98,9 +98,9 @@ class Decoder(nn.Module):
         narrowed: channels that the skips of each encoder keep at each stride: (content, segmentation).
         outputs: channels after each stride. With one more entry than skips there is a last stride without.
         instance: instance norm instead of batch norm.
-        lean: the last entry stays at the stride before, 2, and so do its skips; there each position yields
-            2×2 pixels (Shi et al. 2016, "Real-Time Single Image and Video Super-Resolution Using an Efficient
-            Sub-Pixel Convolutional Neural Network", CVPR).
+        lean: the last entry stays at the stride before, 2, and so do its skips, which are not narrowed; there
+            each position yields 2×2 pixels (Shi et al. 2016, "Real-Time Single Image and Video
+            Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural Network", CVPR).
     """
 
     def __init__(
@@ -122,13 +122,15 @@ class Decoder(nn.Module):
         self.narrow_segmentation = nn.ModuleList(
             nn.Conv2d(a, b, 1) for a, (_, b) in zip(segmentation, narrowed, strict=True)
         )
+        if lean:
+            self.narrow_content[-1] = self.narrow_segmentation[-1] = nn.Identity()
         blocks = []
         for index, width in enumerate(outputs):
             skips = sum(narrowed[index]) if index < len(narrowed) else 0
             blocks.append(_conv(inputs + skips, width, instance=instance))
             inputs = width
         self.blocks = nn.ModuleList(blocks)
-        self.head = nn.Conv2d(inputs, 4, 1) if lean else nn.Conv2d(inputs, 1, 3, padding=1)
+        self.head = nn.Conv2d(inputs, 4 if lean else 1, 3, padding=1)
 
     def forward(self, x: Tensor, content: Sequence[Tensor], segmentation: Sequence[Tensor]) -> Tensor:
         """Deepest map and skips, deepest first → logits; an encoder without skips has none of them."""
@@ -353,13 +355,13 @@ def portrait_mobile(width: int = 16, *, lean: bool = False) -> Portrait:
 
     Args:
         width: channels of the decoder at stride 1; the other strides follow.
-        lean: no convolutions at stride 1, where the other takes half of its time: the last two stages are at
-            stride 2, narrower, and each position there yields 2×2 pixels.
+        lean: fewer channels in the decoder, and no convolutions at stride 1, whose few channels fill no
+            vector: its last stage is at stride 2. `wisp.training.pruning` makes it of a trained network.
     """
     deep = 12 * width
     segmentation = (8, 16, 32, 64, 96)
-    stem, stride, last = (16, 2, (width, 2 * width)) if lean else (4, 1, (3 * width // 2, width))
-    skip = stem // stride
+    stem, stride = (16, 2) if lean else (4, 1)
+    outputs = (4, 3, 2, 1, 2) if lean else (8, 5, 3, 1.5, 1)
     generator = PortraitGenerator(
         MobileContentEncoder(MobileNetV2(output_stride=32), stem, stride),
         MobileSegmentationEncoder(stem, segmentation, stride=stride),
@@ -373,8 +375,8 @@ def portrait_mobile(width: int = 16, *, lean: bool = False) -> Portrait:
             deep,
             content=(96, 32, 24, 16, stem),
             segmentation=(*segmentation[-2::-1], stem),
-            narrowed=((64, 32), (32, 16), (12, 4), (12, 4), (skip, skip)),
-            outputs=(8 * width, 5 * width, 3 * width, *last),
+            narrowed=((64, 32), (32, 16), (12, 4), (12, 4), (stem, stem)),
+            outputs=[int(share * width) for share in outputs],
             lean=lean,
         ),
     )

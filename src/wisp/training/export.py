@@ -23,6 +23,7 @@ from wisp.errors import InputError
 from wisp.inference.sessions import load_openvino
 from wisp.io.atomic import atomic_paths
 from wisp.networks.checkpoints import read_checkpoint
+from wisp.training import pruning
 from wisp.training.calibration import cases
 from wisp.training.data.loader import Batch
 from wisp.training.quantisation import error_of, quantise
@@ -92,6 +93,8 @@ class Exported:
         rounding: the same with the weights that the file keeps, fp16 as far as these change no output by more
             than `ROUNDING`; of an int8 file, before quantisation.
         loss: what int8 cost; None for a file in floats.
+        pruned: mean absolute difference of a lean network's alphas from the whole one's on held-out samples;
+            None where the network is whole.
     """
 
     path: Path
@@ -100,6 +103,7 @@ class Exported:
     difference: float
     rounding: float
     loss: Loss | None = None
+    pruned: float | None = None
 
 
 def export_checkpoint(
@@ -107,6 +111,7 @@ def export_checkpoint(
     out: Path,
     *,
     part: str | None = None,
+    lean_with: pruning.Samples | None = None,
     calibration: Calibration | None = None,
     overwrite: bool = False,
 ) -> Exported:
@@ -117,16 +122,22 @@ def export_checkpoint(
         out: the ONNX file.
         part: the key in `NETWORKS` to export the weights as, where a run trains several networks at once
             (``portrait-refinement``); the run's own when None.
+        lean_with: what to make the network's lean edition with, which is exported then.
         calibration: what to quantise it to int8 with; weights stay floats when None.
         overwrite: replace an existing file.
 
     Raises:
-        InputError: what `load_checkpoint`, `export` and `quantise` raise; or the network has no int8 edition.
+        InputError: what `load_checkpoint`, `pruning.lean`, `export` and `quantise` raise; or the network has
+            no int8 edition.
     """
     name, recipe, network = load_checkpoint(checkpoint, part)
     family = NETWORKS[name]
+    pruned = None
+    if lean_with is not None:
+        recipe, network, pruned = pruning.lean(name, recipe, network, lean_with)
     if calibration is None:
-        return export_network(name, recipe, network, out, overwrite=overwrite)
+        done = export_network(name, recipe, network, out, overwrite=overwrite)
+        return replace(done, pruned=pruned)
     if family.cases is None:
         able = [key for key, other in NETWORKS.items() if other.cases is not None]
         raise InputError("--int8", f"is not available for {name}", f"{', '.join(able)} are accepted")
@@ -146,7 +157,7 @@ def export_checkpoint(
             error_of(floats, held_out),
             error_of(temporary, held_out),
         )
-        return replace(done, path=out, size=temporary.stat().st_size, loss=loss)
+        return replace(done, path=out, size=temporary.stat().st_size, loss=loss, pruned=pruned)
 
 
 def export_network(

@@ -6,7 +6,7 @@ They are written as QuantizeLinear and DequantizeLinear pairs, which every runti
 
 What stays in floats, each because 8 bits measured badly there (docs/decisions/013):
 
-- From the last convolution to the outputs: logits and alphas need more than 256 levels.
+- What the last convolutions yield, and all that follows: logits and alphas need more than 256 levels.
 - Means over a whole map are taken of the values before they are rounded; OpenVINO would round the mean once
   more, and what is global then goes wrong everywhere.
 - The modules that the caller names, in practice the first ones, which see the photo itself.
@@ -83,7 +83,8 @@ def quantise(
         prepared, written = Path(folder, "prepared.onnx"), Path(folder, "quantised.onnx")
         quant_pre_process(str(network), str(prepared), skip_symbolic_shape=True)
         graph = onnx.load(str(prepared)).graph
-        kept = _tail(graph) | _inside(graph, keep)
+        last, tail = _tail(graph)
+        kept = tail | _inside(graph, keep)
         quantization.quantize_static(
             str(prepared),
             str(written),
@@ -97,6 +98,7 @@ def quantise(
         )
         model = onnx.load(str(written))
     _unround_means(model.graph)
+    _unround_results(model.graph, last)
     onnx.checker.check_model(model)
     onnx.save(model, str(out))
     convolutions = {node.name for node in graph.node if node.op_type in CONVOLUTIONS}
@@ -120,18 +122,22 @@ def error_of(network: Path, cases: Sequence[Case]) -> float:
     return error / max(weight, 1.0)
 
 
-def _tail(graph: Any) -> set[str]:
-    """Names of the nodes from the outputs back to the last convolutions, these included."""
+def _tail(graph: Any) -> tuple[set[str], set[str]]:
+    """Names of the last convolutions before the outputs, and of the nodes that follow them."""
     makers = {name: node for node in graph.node for name in node.output}
+    last: set[str] = set()
     found: set[str] = set()
     left = [output.name for output in graph.output]
     while left:
         node = makers.get(left.pop())
-        if node is not None and node.name not in found:
+        if node is None or node.name in found:
+            continue
+        if node.op_type in CONVOLUTIONS:
+            last.add(node.name)
+        else:
             found.add(node.name)
-            if node.op_type not in CONVOLUTIONS:
-                left.extend(node.input)
-    return found
+            left.extend(node.input)
+    return last, found
 
 
 def _inside(graph: Any, modules: Sequence[str]) -> set[str]:
@@ -160,6 +166,29 @@ def _unround_means(graph: Any) -> None:
             restored = makers.get(node.input[0])
             if restored is not None and restored.op_type == "DequantizeLinear":
                 node.input[0] = makers[restored.input[0]].input[0]
+
+
+def _unround_results(graph: Any, convolutions: set[str]) -> None:
+    """Let what reads the results of `convolutions` read them before they are rounded."""
+    results = {node.output[0] for node in graph.node if node.name in convolutions}
+    rounded = {
+        node.output[0]: node.input[0]
+        for node in graph.node
+        if node.op_type == "QuantizeLinear" and node.input[0] in results
+    }
+    restored = {
+        node.output[0]: rounded[node.input[0]]
+        for node in graph.node
+        if node.op_type == "DequantizeLinear" and node.input[0] in rounded
+    }
+    live = [node for node in graph.node if node.output[0] not in {*rounded, *restored}]
+    # The results take the restored values' names, of which one may be an output's.
+    names = {result: name for name, result in restored.items()}
+    for node in live:
+        node.input[:] = [names.get(name, name) for name in node.input]
+        node.output[:] = [names.get(name, name) for name in node.output]
+    del graph.node[:]
+    graph.node.extend(live)
 
 
 @contextmanager

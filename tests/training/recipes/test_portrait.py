@@ -17,7 +17,6 @@ from wisp.training.export import export_checkpoint
 from wisp.training.loop import Schedule, fit
 from wisp.training.recipes import portrait
 from wisp.training.recipes.portrait import (
-    LEAN,
     LED,
     PAPER,
     Coefficients,
@@ -96,8 +95,7 @@ def test_the_compact_network_ships_within_twelve_megabytes(tmp_path):
     assert size <= 12e6
 
 
-@pytest.mark.parametrize("lean", [False, True])
-def test_every_operator_is_one_that_runs_in_low_precision(lean, tmp_path):
+def test_every_operator_is_one_that_runs_in_low_precision(tmp_path):
     import onnx
 
     from wisp.training.export import export
@@ -105,36 +103,11 @@ def test_every_operator_is_one_that_runs_in_low_precision(lean, tmp_path):
 
     family = NETWORKS["portrait"]
     export(
-        family.wrap(family.build({"width": 4, "lean": lean})),
-        family.example(),
-        family.outputs,
-        tmp_path / "portrait.onnx",
+        family.wrap(family.build({"width": 4})), family.example(), family.outputs, tmp_path / "portrait.onnx"
     )
     used = {node.op_type for node in onnx.load(tmp_path / "portrait.onnx").graph.node}
     arithmetic = {"Conv", "Relu", "Clip", "Add", "Sub", "Mul", "Div", "Concat", "Resize", "Sigmoid"}
-    arithmetic |= {"DepthToSpace"} if lean else set()
     assert used <= arithmetic | {"Cast", "Constant", "Identity"}  # of stored weights: folded at loading
-
-
-def test_a_lean_network_learns_the_answers_of_its_start_in_its_own_layers_alone(mobile, photos, tmp_path):
-    from wisp.training.export import load_checkpoint
-
-    whole = fit(PortraitTask(mobile, *photos), mobile.schedule, tmp_path / "whole", workers=0)
-    recipe = replace(mobile, lean=True, taught=True, rate=2e-2, patches=0, coefficients=LEAN.coefficients)
-    lines: list[str] = []
-    task = PortraitTask(recipe, *photos, start=str(whole))
-    lean = fit(task, recipe.schedule, tmp_path / "lean", workers=0, report=lines.append)
-    found = [float(line.split(" l1 ")[1].split()[0]) for line in lines if "min left" in line]
-    assert found[-1] < 0.8 * found[0]
-
-    before, after = (load_checkpoint(file)[2].state_dict() for file in (whole, lean))
-    deep = "generator.decoder.blocks.0.0.weight"
-    torch.testing.assert_close(after[deep], before[deep])
-    assert after["generator.decoder.head.weight"].shape[0] == 4
-    assert export_checkpoint(lean, tmp_path / "lean.onnx").rounding < 1 / 255
-
-    with pytest.raises(InputError, match="--start: is missing"):
-        PortraitTask(recipe, *photos)
 
 
 def test_discriminators_join_late_and_step_every_fifth_time(mobile, photos):

@@ -43,22 +43,6 @@ def test_loss_falls_and_the_export_equals_the_network(task, recipe, tmp_path):
         export_checkpoint(best, tmp_path / "segmenter.onnx")
 
 
-def test_a_lean_segmenter_learns_the_answers_of_its_start(task, recipe, corpus_folder, tmp_path):
-    whole = fit(task, recipe.schedule, tmp_path / "whole", workers=0)
-    lean = replace(recipe, decoder=8, taught=True, rate=2e-2)
-    people, scenes = corpus_folder / "people", datasets.backgrounds(corpus_folder / "backgrounds")
-    photos = datasets.corpus(people, "train"), scenes, datasets.corpus(people, "val"), scenes
-    pupil = SegmenterTask(lean, *photos, start=whole)
-    learns = {name for name, p in pupil.networks["segmenter"].named_parameters() if p.requires_grad}
-    assert {name.split(".")[0] for name in learns} == {"aspp", "decoder", "head"}
-    assert not any("branches" in name for name in learns)
-    lines: list[str] = []
-    best = fit(pupil, lean.schedule, tmp_path / "lean", workers=0, report=lines.append)
-    losses = [float(line.split("l1 ")[1].split()[0]) for line in lines if "min left" in line]
-    assert losses[-1] < 0.8 * losses[0]
-    assert export_checkpoint(best, tmp_path / "lean.onnx").difference < 1e-3
-
-
 def test_trust_and_emptiness_reach_the_loss(task):
     from wisp.training.data.loader import batches, to_batch
 

@@ -48,7 +48,6 @@ from wisp.training.freezing import freeze, freeze_batch_norm
 from wisp.training.importing import load_start, read_network
 from wisp.training.loop import Schedule, Terms, Validation
 from wisp.training.recipes.segmenter import load_encoder
-from wisp.training.teaching import Teacher
 
 GENERATOR, DISCRIMINATORS = "portrait", "discriminators"
 
@@ -100,9 +99,7 @@ class MobileRecipe:
     Attributes:
         network: which network this is, for its export.
         width: of `wisp.networks.portrait.portrait_mobile`.
-        lean: as there.
-        taught: learn the alphas of the network that the run starts with instead of the labels, in the layers
-            that differ from that one's alone (`wisp.training.teaching`).
+        lean: as there, for runs that go on with a lean network.
         rate: AdamW's learning rate of the new layers.
         encoder_rate: that of MobileNetV2.
         decay: AdamW's weight decay.
@@ -128,7 +125,6 @@ class MobileRecipe:
     network: str = "portrait"
     width: int = 16
     lean: bool = False
-    taught: bool = False
     rate: float = 1e-3
     encoder_rate: float = 2e-4
     decay: float = 1e-2
@@ -192,20 +188,6 @@ LED: Final = replace(
 
 CLIP: Final = replace(LED, own=0.5)
 """The same led by its own alphas, too, as a network for clips would be: a temporal module without one."""
-
-LEAN: Final = replace(
-    FINE,
-    lean=True,
-    taught=True,
-    rate=2e-3,
-    patches=0,
-    coefficients=Coefficients(l1=1, cross_entropy=0.3, laplacian=1),
-    schedule=Schedule(steps=1200, batch=6, clip=3.0, warm_up=50, average=0.998, validate_every=400),
-)
-"""The lean network, taught by the one that the run starts with (decision 026)."""
-
-LED_LEAN: Final = replace(LEAN, leads=LED.leads)
-"""The same of one that is led by first alphas."""
 
 
 @dataclass(frozen=True)
@@ -297,9 +279,7 @@ class PortraitTask:
         self.source = samples if recipe.leads is None else LedSamples(samples, recipe.leads)
         self._held_out, self._held_out_scenes = held_out, held_out_scenes
         torch.manual_seed(recipe.schedule.seed)
-        taught = isinstance(recipe, MobileRecipe) and recipe.taught
-        portrait = network(recipe, encoder_weights, None if taught else start)
-        self._teacher = Teacher(portrait, recipe.network, start) if taught else None
+        portrait = network(recipe, encoder_weights, start)
         networks: dict[str, nn.Module] = {GENERATOR: portrait}
         if recipe.adversarial_from < 1:
             networks[DISCRIMINATORS] = PyramidDiscriminators(recipe.discriminator_width)
@@ -315,9 +295,8 @@ class PortraitTask:
         out: dict[str, Optimizer] = {}
         if isinstance(recipe, MobileRecipe):
             inside = ".content.encoder."
-            learns = [(name, p) for name, p in portrait.named_parameters() if p.requires_grad]
-            encoder = [p for name, p in learns if inside in f".{name}"]
-            rest = [p for name, p in learns if inside not in f".{name}"]
+            encoder = [p for name, p in portrait.named_parameters() if inside in f".{name}"]
+            rest = [p for name, p in portrait.named_parameters() if inside not in f".{name}"]
             groups = [{"params": rest, "lr": recipe.rate}, {"params": encoder, "lr": recipe.encoder_rate}]
             out[GENERATOR] = AdamW(groups, weight_decay=recipe.decay)
         else:
@@ -348,10 +327,6 @@ class PortraitTask:
             real, fake = judges(batch.alpha, batch.image), judges(self._predicted, batch.image)
             return {"discriminators": losses.discriminator_loss(real, fake)}
         mask = self._own_lead(networks[GENERATOR], batch, self.coarse_mask(batch, damaged=True))
-        if self._teacher is not None:
-            batch = self._teacher.labelled(
-                batch, lambda teacher: teacher(batch.image, mask, patches=0).logits
-            )
         reduction = 1.0
         if float(torch.rand(())) < 0.5:
             reduction += (self.recipe.reduction - 1) * float(torch.rand(()))

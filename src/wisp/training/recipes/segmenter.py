@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -25,11 +24,10 @@ from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 from wisp.training import losses, validation
 from wisp.training.data import datasets
 from wisp.training.data.loader import Batch
-from wisp.training.data.synthesis import FINE, Samples, Synthesis
+from wisp.training.data.synthesis import Samples, Synthesis
 from wisp.training.freezing import freeze_batch_norm
 from wisp.training.importing import load_start
 from wisp.training.loop import Schedule, Terms, Validation
-from wisp.training.teaching import Teacher
 
 
 @dataclass(frozen=True)
@@ -38,10 +36,8 @@ class SegmenterRecipe:
 
     Attributes:
         network: which network this is, for its export.
-        width: channels of the pyramid and, unless it is lean, the decoder.
-        decoder: channels of a lean decoder, see `wisp.networks.deeplab.DeepLabV3Plus`.
-        taught: learn the masks of the network that the run starts with instead of the labels, in the layers
-            that differ from that one's alone (`wisp.training.teaching`).
+        width: channels of the pyramid and the decoder.
+        decoder: those of the decoder alone, for runs that go on with a lean network.
         rate: AdamW's learning rate of the new layers.
         encoder_rate: that of the encoder.
         decay: AdamW's weight decay.
@@ -53,23 +49,12 @@ class SegmenterRecipe:
     network: str = "segmenter"
     width: int = 256
     decoder: int | None = None
-    taught: bool = False
     rate: float = 1e-3
     encoder_rate: float = 1e-4
     decay: float = 1e-2
     l1: float = 0.5
     synthesis: Synthesis = field(default_factory=Synthesis)
     schedule: Schedule = field(default_factory=lambda: Schedule(steps=1600, batch=8))
-
-
-LEAN: Final = SegmenterRecipe(
-    decoder=64,
-    taught=True,
-    rate=2e-3,
-    synthesis=FINE,
-    schedule=Schedule(steps=1200, batch=6, warm_up=50, validate_every=400),
-)
-"""The lean segmenter, taught by the one that the run starts with (decision 026)."""
 
 
 def network(
@@ -137,15 +122,12 @@ class SegmenterTask:
         self.source = Samples(people, scenes, recipe.synthesis, recipe.schedule.seed)
         self._held_out, self._held_out_scenes = held_out, held_out_scenes
         torch.manual_seed(recipe.schedule.seed)
-        built = network(recipe, encoder_weights, None if recipe.taught else start)
-        self._teacher = Teacher(built, recipe.network, start) if recipe.taught else None
-        self.networks: Mapping[str, nn.Module] = {"segmenter": built}
+        self.networks: Mapping[str, nn.Module] = {"segmenter": network(recipe, encoder_weights, start)}
 
     def optimisers(self, networks: Mapping[str, nn.Module]) -> Mapping[str, Optimizer]:
         """One AdamW; the encoder learns more slowly."""
-        learns = [(name, p) for name, p in networks["segmenter"].named_parameters() if p.requires_grad]
-        encoder = [p for name, p in learns if "encoder." in name]
-        rest = [p for name, p in learns if "encoder." not in name]
+        encoder = [p for name, p in networks["segmenter"].named_parameters() if "encoder." in name]
+        rest = [p for name, p in networks["segmenter"].named_parameters() if "encoder." not in name]
         groups = [
             {"params": rest, "lr": self.recipe.rate},
             {"params": encoder, "lr": self.recipe.encoder_rate},
@@ -158,8 +140,6 @@ class SegmenterTask:
 
     def losses(self, phase: str, networks: Mapping[str, nn.Module], batch: Batch) -> Terms:
         """Cross-entropy and L1 between mask and alpha, where the label is trusted."""
-        if self._teacher is not None:
-            batch = self._teacher.labelled(batch, lambda teacher: teacher(batch.image))
         logits = networks[phase](batch.image).float()
         return {
             "bce": losses.binary_cross_entropy(logits, batch.alpha, batch.weight),
