@@ -234,9 +234,10 @@ def recognised(network: Alpha, trimap: Trimap) -> npt.NDArray[np.bool_]:
         bool (H, W); the background counts wherever there is one such subject.
     """
     subjects, count = ndimage.label(trimap, np.ones((3, 3)))
-    known = trimap == FOREGROUND
-    area = np.bincount(subjects[known], minlength=count + 1)
-    agreed = np.bincount(subjects[known], network[known], minlength=count + 1) >= AGREED * area
+    known = np.flatnonzero(trimap == FOREGROUND)
+    number = subjects.ravel()[known]
+    area = np.bincount(number, minlength=count + 1)
+    agreed = np.bincount(number, network.ravel()[known], minlength=count + 1) >= AGREED * area
     agreed[0] = bool(agreed[1:].any())
     trusted: npt.NDArray[np.bool_] = agreed[subjects]
     return trusted

@@ -8,7 +8,7 @@ is no island, however small and faint.
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -85,36 +85,37 @@ def _near(region: _Region, reach: int) -> _Region:
 def _stray(alpha: Alpha, size: float) -> _Region:
     """The islands: small or nowhere solid, and far from all that is neither."""
     regions, count = ndimage.label(alpha > 0, _EIGHT)
+    stray = np.zeros(alpha.shape, bool)
     if count < 2:
-        return np.zeros(alpha.shape, bool)
-    places = np.flatnonzero(alpha)
+        return stray
+    places = np.flatnonzero(regions)
     number, values = regions.ravel()[places], alpha.ravel()[places]
     areas = np.bincount(number, values, count + 1)
     solid = np.bincount(number[values > 0.95], minlength=count + 1)
     kept = (areas >= ISLAND * areas.max()) & (solid >= 0.25 * areas)
     kept[areas.argmax()] = True
-    kept[0] = True
-    if kept.all():
-        return np.zeros(alpha.shape, bool)
-    main: _Region = kept[regions] & (regions > 0)
-    distance = _distance(main, math.ceil(CLOSE * size))
-    close = np.bincount(regions[distance == 0], minlength=count + 1) > 0
-    gone = ~kept & ~close
-    stray: _Region = gone[regions]
+    kept[0] = False
+    doubtful = ~kept[number]
+    if not doubtful.any():
+        return stray
+    places, number = places[doubtful], number[doubtful]
+    near, step = _surroundings(kept[regions], math.ceil(CLOSE * size))
+    rows, columns = np.divmod(places, alpha.shape[1])
+    close = np.bincount(number, near[rows // step, columns // step], count + 1) > 0
+    stray.ravel()[places] = ~close[number]
     return stray
 
 
-def _distance(region: _Region, reach: int) -> npt.NDArray[Any]:
-    """0 within `reach` pixels of `region`, 1 beyond; on a grid of `reach` / 4 pixels, hence fast."""
+def _surroundings(region: _Region, reach: int) -> tuple[_Region, int]:
+    """What lies within `reach` pixels of a region, on a grid of `reach` / 4 pixels; and the grid's step."""
     step = max(1, reach // 4)
     height, width = region.shape
     rows, columns = -(-height // step), -(-width // step)
     padded = np.zeros((rows * step, columns * step), bool)
     padded[:height, :width] = region
-    coarse: _Region = padded.reshape(rows, step, columns, step).max(axis=(1, 3))
-    near = _near(coarse, math.ceil(reach / step))
-    far = np.repeat(np.repeat(~near, step, 0), step, 1)[:height, :width]
-    return far.astype(np.uint8)
+    bands = np.logical_or.reduce(padded.reshape(rows, step, -1), 1)
+    coarse: _Region = np.logical_or.reduce(bands.reshape(rows, columns, step), 2)
+    return _near(coarse, math.ceil(reach / step)), step
 
 
 def _pinholes(alpha: Alpha, size: float) -> _Region:

@@ -9,7 +9,6 @@ its stride-4 map of 24 channels directly, without the reduction to 48 that wider
 
 from __future__ import annotations
 
-from functools import reduce
 from typing import Final
 
 import torch
@@ -118,25 +117,16 @@ def _enlarged(x: Tensor, factor: int) -> Tensor:
 
     Written as sums of neighbours that are laid out as pixels: runtimes resize a single channel slowly.
     """
-    planes = [functional.pad(x, (1, 1, 1, 1), mode="replicate")]
-    for axis in (2, 3):
-        size = x.shape[axis]
-        neighbours = [[plane.narrow(axis, start, size) for start in range(3)] for plane in planes]
-        planes = [
-            reduce(
-                torch.add,
-                [share * near for share, near in zip(_shares(phase, factor), three, strict=True) if share],
-            )
-            for three in neighbours
-            for phase in range(factor)
-        ]
-    return functional.pixel_shuffle(torch.cat(planes, 1), factor)
-
-
-def _shares(phase: int, factor: int) -> list[float]:
-    """Of the pixel before, the pixel and the pixel after, in the part `phase` of `factor` of the pixel."""
-    place = (phase + 0.5) / factor - 0.5
-    return [max(0.0, 1 - abs(place - neighbour)) for neighbour in (-1, 0, 1)]
+    height, width = x.shape[2:]
+    # Of the pixel before, the pixel and the pixel after, in each part of the pixel.
+    place = (torch.arange(factor, device=x.device) + 0.5) / factor - 0.5
+    shares = (1 - (place[:, None] - torch.arange(-1, 2, device=x.device)).abs()).clamp_min(0)
+    padded = functional.pad(x, (1, 1, 1, 1), mode="replicate")
+    rows = torch.cat([padded[:, :, start : start + height] for start in range(3)], 1)
+    rows = (rows[:, None] * shares[:, :, None, None]).sum(2)
+    columns = torch.stack([rows[..., start : start + width] for start in range(3)], 2)
+    parts = (columns[:, :, None] * shares[:, :, None, None]).sum(3)
+    return functional.pixel_shuffle(parts.flatten(1, 2), factor)
 
 
 def _resize_like(x: Tensor, reference: Tensor) -> Tensor:
