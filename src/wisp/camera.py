@@ -18,14 +18,13 @@ from typing import Any, Final, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from wisp.arrays import from_float
 from wisp.compositing.backdrops import GREEN, Backdrop
 from wisp.compositing.backgrounds import colour
-from wisp.compositing.over import over
+from wisp.compositing.frames import composed
 from wisp.errors import InputError
 from wisp.io.ffmpeg import pyav, reading
 from wisp.io.video import ClipInfo, FileClip, Frame
-from wisp.quick import quick_alpha
+from wisp.quick import quick_alpha, shown_foreground
 from wisp.temporal import STEADY, AlphaMethod, State, Steadiness, step
 
 Picture = npt.NDArray[np.uint8]
@@ -163,9 +162,9 @@ def run_camera(
     began, shown = time.monotonic(), 0
     for frame in camera.frames():
         image = frame.image
-        matte, state = step(image, state, alpha_of, steadiness=steadiness)
+        matte, state = step(image, state, alpha_of, steadiness=steadiness, foreground_of=shown_foreground)
         behind = green if backdrop is None else backdrop(frame.time, image, matte)
-        picture = from_float(over(matte.foreground, matte.alpha, behind))
+        picture = composed(matte, behind)
         open_ones = [screen.show(picture) for screen in screens]  # each of them gets the picture
         if not all(open_ones):
             break

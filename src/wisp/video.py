@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from wisp.arrays import Float, Matte, from_float
+from wisp.arrays import Float, Matte
 from wisp.compositing.backdrops import TRANSPARENT, Backdrop, check_backdrop, open_backdrop
-from wisp.compositing.over import over
+from wisp.compositing.frames import composed, stored
 from wisp.conveyor import convey
 from wisp.errors import InputError
 from wisp.io.atomic import atomic_paths, check_output, same_file
@@ -24,7 +24,7 @@ from wisp.io.video_colour import Pixels
 from wisp.io.video_files import ClipWriter, FileWriter, Layout, Sound
 from wisp.io.video_folders import FolderWriter, check_folder
 from wisp.motion import paired
-from wisp.quick import presence, quick_alpha
+from wisp.quick import quick_alpha, quick_foreground, shown_foreground
 from wisp.temporal import STEADY, AlphaMethod, State, Steadiness, step
 
 WARM_UP: Final = 24
@@ -137,6 +137,7 @@ def convert(
             resumed_at = _rewind(writers, done)
             total = _expected(job, clip)
             state: State | None = None
+            foreground_of = quick_foreground if backdrop is None else shown_foreground
 
             def produce() -> Iterator[tuple[Frame, AlphaMethod]]:
                 frames = clip.frames(max(job.start, begin + resumed_at), job.end)
@@ -146,7 +147,7 @@ def convert(
                 nonlocal state
                 frame, own = item
                 image = frame.image
-                matte, state = step(image, state, own, steadiness=steadiness)
+                matte, state = step(image, state, own, steadiness=steadiness, foreground_of=foreground_of)
                 opacity = frame.opacity
                 if opacity is not None:
                     matte = Matte(np.minimum(matte.alpha, opacity), matte.foreground)
@@ -160,9 +161,9 @@ def convert(
                     return
                 result, *alpha = writers
                 bits = info.bits
-                result.write(_composed(backdrop, time, image, matte, bits), time, frame.duration)
+                result.write(_pixels(backdrop, time, image, matte, bits), time, frame.duration)
                 for writer in alpha:
-                    writer.write(_stored(matte.alpha, bits), time, frame.duration)
+                    writer.write(stored(matte.alpha, bits), time, frame.duration)
                 done += 1
                 progress(Progress(done, total))
 
@@ -172,22 +173,11 @@ def convert(
         return (*clip.notes, *(note for writer in writers for note in writer.notes), *_lost(job, clip))
 
 
-def _composed(backdrop: Backdrop | None, time: Fraction, image: Float, matte: Matte, bits: int) -> Pixels:
+def _pixels(backdrop: Backdrop | None, time: Fraction, image: Float, matte: Matte, bits: int) -> Pixels:
     """A frame's pixels as they are written."""
     if backdrop is None:
-        return _stored(matte.rgba(), bits)
-    behind = backdrop(time, image, matte)
-    pixels = np.empty(image.shape, np.uint16 if bits > 8 else np.uint8)
-    pixels[:] = _stored(behind, bits)
-    box = presence(matte.alpha)
-    if box is not None:  # outside of it the background is all there is
-        part = behind if behind.ndim == 1 else behind[box.slices]
-        pixels[box.slices] = _stored(over(matte.foreground[box.slices], matte.alpha[box.slices], part), bits)
-    return pixels
-
-
-def _stored(values: Float, bits: int) -> Pixels:
-    return from_float(values, 16 if bits > 8 else 8)
+        return stored(matte.rgba(), bits)
+    return composed(matte, backdrop(time, image, matte), bits)
 
 
 @contextmanager
