@@ -10,11 +10,11 @@ from wisp.training import calibration, export
 @pytest.fixture
 def exported(monkeypatch):
     """What `export_checkpoint` is called with, and what it is made to return."""
-    seen = SimpleNamespace(calls=[], loss=None)
+    seen = SimpleNamespace(calls=[], loss=None, pruned=None)
 
     def checkpoint(path, out, **options):
         seen.calls.append((path, out, options))
-        return export.Exported(out, 3_150_000, 2_710_000, 1e-6, 2e-4, seen.loss)
+        return export.Exported(out, 3_150_000, 2_710_000, 1e-6, 2e-4, seen.loss, seen.pruned)
 
     monkeypatch.setattr(export, "export_checkpoint", checkpoint)
     monkeypatch.setattr(calibration, "samples", lambda data, **options: (["photos"], ["held out", options]))
@@ -24,7 +24,12 @@ def exported(monkeypatch):
 def test_floats_by_default(wisp, exported, tmp_path):
     ran = wisp("export", "best.pt", "-o", tmp_path / "n.onnx")
     assert ran.code == 0
-    assert exported.calls[0][2] == {"part": None, "calibration": None, "overwrite": False}
+    assert exported.calls[0][2] == {
+        "part": None,
+        "lean_with": None,
+        "calibration": None,
+        "overwrite": False,
+    }
     assert ran.errors[0].endswith("difference from the network 1.0e-06, 2.0e-04 with fp16 weights")
 
 
@@ -45,12 +50,28 @@ def test_int8_is_calibrated_and_its_loss_told(wisp, exported, tmp_path):
     assert exported.calls[1][2]["calibration"].keep is None
 
 
+def test_a_lean_network_is_fitted_on_photos_and_its_difference_told(wisp, exported, tmp_path, monkeypatch):
+    from wisp.training import pruning
+
+    monkeypatch.setattr(pruning, "samples", lambda data, **options: (data, options))
+    exported.pruned = 0.0012
+    out = tmp_path / "n.onnx"
+    ran = wisp("export", "best.pt", "-o", out, "--lean", "--data", tmp_path, "--names", "names.txt")
+    assert ran.code == 0
+    data, options = exported.calls[0][2]["lean_with"]
+    assert data == [tmp_path]
+    assert str(options["names"]) == "names.txt"
+    assert exported.calls[0][2]["calibration"] is None
+    assert "2.71 M parameters, lean: 1.2e-03 from the whole network on average, largest" in ran.errors[0]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (["--int8"], "--int8: needs photos to calibrate with; --data FOLDER is accepted"),
-        (["--data", "x"], "--data: is of no use without --int8"),
-        (["--keep", "x"], "--data: is of no use without --int8"),
+        (["--lean"], "--lean: needs photos to fit on; --data FOLDER is accepted"),
+        (["--data", "x"], "--data: is of no use without --lean or --int8"),
+        (["--keep", "x"], "--data: is of no use without --lean or --int8"),
     ],
 )
 def test_options_that_make_no_sense_together(wisp, exported, tmp_path, options, message):
