@@ -126,7 +126,7 @@ class TestPortrait:
         assert error(found.matte.alpha, alone) < 1e-3
         trimap = np.array([[255, 128, 0, 128, 255]], np.uint8)
         first = np.array([[1, 0.5, 0, 0.5, 1]], np.float32)
-        denied = np.array([[0.9, 0.1, 0, 0.1, 0.4]], np.float32)
+        denied = np.array([[0.98, 0.1, 0, 0.1, 0.4]], np.float32)
         expected = [[1, 0.21, 0, 0.5, 1]]
         trusted = recognised(denied, trimap)
         np.testing.assert_allclose(joined(first, denied, trimap, trusted), expected, atol=1e-6)
