@@ -8,9 +8,10 @@ Object Segmentation from Static Images", CVPR): the segmenter is asked only now 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from wisp.arrays import (
     Alpha,
@@ -57,6 +58,9 @@ Its view then changes seldom, and with it what it is unsure of.
 """
 WINDOWS: Final = (21, 3)
 """Sides of the two windows over which they are taken, in pixels of that picture."""
+
+Plain: TypeAlias = npt.NDArray[Any]
+"""A colour or a picture of one colour, as floats or as they are stored."""
 
 _PRIOR = np.float32(1e-4)
 _SOFT = np.float32(0.5 / 255)
@@ -330,10 +334,7 @@ def quick_foreground(image: Image, alpha: Alpha) -> Foreground:
     if (box.bottom - box.top, box.right - box.left) == alpha.shape:
         return _own_colours(image, alpha)
     part = _own_colours(np.ascontiguousarray(image[box.slices]), np.ascontiguousarray(alpha[box.slices]))
-    height, width = alpha.shape
-    foreground: Foreground = np.empty_like(image)
-    # Row by row, since numpy repeats three numbers slowly.
-    foreground.reshape(height, -1)[:] = np.tile(np.float32(opencv().mean(part)[:3]), width)
+    foreground: Foreground = plain(np.array(opencv().mean(part)[:3], np.float32), alpha.shape)
     foreground[box.slices] = part
     return foreground
 
@@ -356,6 +357,12 @@ def shown_foreground(image: Image, alpha: Alpha) -> Foreground:
         part, opacity = np.ascontiguousarray(image[box.slices]), np.ascontiguousarray(alpha[box.slices])
         foreground[box.slices] = _own_colours(part, opacity)
     return foreground
+
+
+def plain(colour: Plain, size: tuple[int, ...]) -> Plain:
+    """One colour, (3,), all over a picture (H, W, 3); a row at a time, for numpy repeats three numbers slowly."""
+    height, width = size
+    return np.tile(np.tile(colour, width), (height, 1)).reshape(height, width, 3)
 
 
 def presence(alpha: Alpha, margin: int = 0) -> Box | None:

@@ -87,3 +87,20 @@ def test_networks_of_another_kind_are_refused(tmp_path, monkeypatch, fault, runt
 def test_other_arrays_are_refused(network):
     with pytest.raises(InputError, match="image: is uint8"):
         segment(np.zeros((4, 4, 3), np.uint8), model=network)
+
+
+def test_a_small_gap_in_the_subject_is_in_doubt_and_others_stay():
+    from wisp.inference.segmenter import GAP, without_doubtful_gaps
+    from wisp.trimap import trimap_from_mask
+
+    mask = np.zeros((80, 80), np.float32)
+    mask[10:, 10:70] = 1
+    mask[30:33, 30:33] = 0.02  # small and enclosed
+    mask[40:52, 30:42] = 0  # large
+    mask[76:, 50:53] = 0  # at the border
+    found = without_doubtful_gaps(mask)
+    assert (found[30:33, 30:33] == np.float32(GAP)).all()
+    assert (trimap_from_mask(found)[30:33, 30:33] == 128).all()
+    changed = found != mask
+    changed[30:33, 30:33] = False
+    assert not changed.any()

@@ -7,7 +7,7 @@ import numpy as np
 from wisp.arrays import Background, Float, Matte, from_float
 from wisp.io.video_colour import Pixels
 from wisp.opencv import opencv
-from wisp.quick import presence
+from wisp.quick import plain, presence
 
 
 def composed(matte: Matte, behind: Background, bits: int = 8) -> Pixels:
@@ -21,11 +21,9 @@ def composed(matte: Matte, behind: Background, bits: int = 8) -> Pixels:
     Returns:
         uint8 or uint16 (H, W, 3).
     """
-    height, width = matte.alpha.shape
-    ground = stored(behind, bits)
-    pixels: Pixels = np.empty((height, width, 3), ground.dtype)
-    # Row by row, since numpy repeats three numbers slowly.
-    pixels.reshape(height, -1)[:] = np.tile(ground, width) if ground.ndim == 1 else ground.reshape(height, -1)
+    pixels = stored(behind, bits)
+    if pixels.ndim == 1:
+        pixels = plain(pixels, matte.alpha.shape)
     box = presence(matte.alpha)
     if box is None:
         return pixels

@@ -11,10 +11,10 @@ import math
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
 from wisp.arrays import Alpha, check_alpha
+from wisp.inference.regions import Region, small_enclosed
 from wisp.trimap import subject_size
 
 HAZE: Final = 0.03
@@ -30,7 +30,6 @@ ISLAND: Final = 0.003
 PINHOLE: Final = 0.006
 """Enclosed holes with a smaller side, as a share of the subject's size, are filled."""
 
-_Region = npt.NDArray[np.bool_]
 _EIGHT: Final = np.ones((3, 3), bool)
 
 
@@ -67,7 +66,7 @@ def _without_haze(alpha: Alpha, reach: int) -> Alpha:
     return cleaned
 
 
-def _near(region: _Region, reach: int) -> _Region:
+def _near(region: Region, reach: int) -> Region:
     """Within `reach` pixels of `region`, along rows and columns."""
     near = region.copy()
     for axis, length in enumerate(region.shape):
@@ -82,7 +81,7 @@ def _near(region: _Region, reach: int) -> _Region:
     return near
 
 
-def _stray(alpha: Alpha, size: float) -> _Region:
+def _stray(alpha: Alpha, size: float) -> Region:
     """The islands: small or nowhere solid, and far from all that is neither."""
     regions, count = ndimage.label(alpha > 0, _EIGHT)
     stray = np.zeros(alpha.shape, bool)
@@ -106,7 +105,7 @@ def _stray(alpha: Alpha, size: float) -> _Region:
     return stray
 
 
-def _surroundings(region: _Region, reach: int) -> tuple[_Region, int]:
+def _surroundings(region: Region, reach: int) -> tuple[Region, int]:
     """What lies within `reach` pixels of a region, on a grid of `reach` / 4 pixels; and the grid's step."""
     step = max(1, reach // 4)
     height, width = region.shape
@@ -114,19 +113,10 @@ def _surroundings(region: _Region, reach: int) -> tuple[_Region, int]:
     padded = np.zeros((rows * step, columns * step), bool)
     padded[:height, :width] = region
     bands = np.logical_or.reduce(padded.reshape(rows, step, -1), 1)
-    coarse: _Region = np.logical_or.reduce(bands.reshape(rows, columns, step), 2)
+    coarse: Region = np.logical_or.reduce(bands.reshape(rows, columns, step), 2)
     return _near(coarse, math.ceil(reach / step)), step
 
 
-def _pinholes(alpha: Alpha, size: float) -> _Region:
+def _pinholes(alpha: Alpha, size: float) -> Region:
     """Enclosed regions that are not solid and smaller than `PINHOLE` of the subject's size squared."""
-    open_regions, count = ndimage.label(alpha < 0.97)
-    if count < 2:
-        return np.zeros(alpha.shape, bool)
-    areas = np.bincount(open_regions.ravel(), minlength=count + 1)
-    small = areas <= max(4.0, (PINHOLE * size) ** 2)
-    small[0] = False
-    edges = (open_regions[0], open_regions[-1], open_regions[:, 0], open_regions[:, -1])
-    small[np.unique(np.concatenate(edges))] = False
-    holes: _Region = small[open_regions]
-    return holes
+    return small_enclosed(alpha < 0.97, max(4.0, (PINHOLE * size) ** 2))

@@ -14,6 +14,7 @@ from wisp.arrays import Float, Image, Mask, check_image
 from wisp.errors import InputError
 from wisp.inference.models import Model, find_model
 from wisp.inference.precision import choose
+from wisp.inference.regions import small_enclosed
 from wisp.inference.resampling import pad_to_multiple, resize
 from wisp.inference.sessions import Device, Precision, Session, open_session
 
@@ -95,15 +96,10 @@ def without_doubtful_gaps(mask: Mask) -> Mask:
 
     Returns:
         float32 (H, W): `GAP` instead of less in 4-connected regions below it that touch no border of the
-        picture and have less than `LEAST_GAP` of the area of what is above one half.
+        picture and have at most `LEAST_GAP` of the area of what is above one half.
     """
-    gaps, count = ndimage.label(mask < GAP)
-    areas = np.bincount(gaps.ravel(), minlength=count + 1)
-    small = areas < LEAST_GAP * np.count_nonzero(mask > 0.5)
-    small[0] = False
-    for border in (gaps[0], gaps[-1], gaps[:, 0], gaps[:, -1]):
-        small[border] = False
-    return np.where(small[gaps], np.float32(GAP), mask) if small.any() else mask
+    gaps = small_enclosed(mask < GAP, LEAST_GAP * np.count_nonzero(mask > 0.5))
+    return np.where(gaps, np.float32(GAP), mask)
 
 
 def session_of(model: Model, *, device: Device = "auto", precision: Precision = "auto") -> Session:

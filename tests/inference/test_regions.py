@@ -1,0 +1,20 @@
+import numpy as np
+
+from wisp.inference.regions import small_enclosed
+
+
+def test_parts_are_judged_by_area_and_border():
+    region = np.zeros((12, 14), bool)
+    region[2, 2] = region[5:7, 5:7] = region[9:11, 9:12] = True  # 1, 4 and 6 pixels inside
+    region[0, 7] = region[4, 13] = region[11, 0] = True  # at borders
+    found = small_enclosed(region, 4)
+    expected = np.zeros_like(region)
+    expected[2, 2] = expected[5:7, 5:7] = True
+    np.testing.assert_array_equal(found, expected)
+    assert not small_enclosed(region, 0).any()
+
+
+def test_corners_do_not_connect():
+    region = np.zeros((5, 5), bool)
+    region[1, 1] = region[2, 2] = True
+    assert small_enclosed(region, 1).sum() == 2
