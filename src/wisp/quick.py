@@ -360,7 +360,7 @@ def shown_foreground(image: Image, alpha: Alpha) -> Foreground:
 
 
 def plain(colour: Plain, size: tuple[int, ...]) -> Plain:
-    """One colour, (3,), all over a picture (H, W, 3); a row at a time, for numpy repeats three numbers slowly."""
+    """One colour (3,) all over a picture (H, W, 3); by rows, since numpy repeats three numbers slowly."""
     height, width = size
     return np.tile(np.tile(colour, width), (height, 1)).reshape(height, width, 3)
 
