@@ -20,7 +20,7 @@ from wisp.compositing.backgrounds import colour
 from wisp.compositing.over import over
 from wisp.io.images import write_image
 from wisp.io.video import open_clip
-from wisp.quick import shrink
+from wisp.opencv import shrink
 from wisp.temporal import State, step
 
 COLUMNS = 6

@@ -1,23 +1,19 @@
-"""Alpha and foreground for video: nearly those of the slow ways, at odd sizes too."""
+"""Alpha for video: nearly that of the slow ways, at odd sizes too."""
 
 import numpy as np
 import pytest
 
 from tiny_networks import bright_disc, write_portrait, write_refinement, write_segmenter
 from wisp.classical import guided_filter
-from wisp.compositing.over import over
 from wisp.errors import InputError
-from wisp.foreground.blur_fusion import estimate_blur_fusion
-from wisp.opencv import opencv
+from wisp.opencv import opencv, shrink
 from wisp.quick import (
     REFRESH,
     Past,
     finished,
     guided_enlargement,
     quick_alpha,
-    quick_foreground,
     quick_mask,
-    shrink,
 )
 
 
@@ -113,42 +109,6 @@ def test_flat_masks_stay_as_they_are():
     for value in (0, 1):
         mask = np.full((20, 25), value, np.float32)
         np.testing.assert_array_equal(guided_enlargement(shrink(image, 20, 25), mask, image, radius=6), value)
-
-
-def composed(height, width):
-    """A soft disc of known colours over a background of others: image, alpha, foreground."""
-    _, alpha = bright_disc(height, width, softness=min(height, width) / 6)
-    rows, columns = np.mgrid[:height, :width].astype(np.float32)
-    foreground = np.dstack([0.6 + 0.3 * columns / width, 0.3 + 0.3 * rows / height, 0.2 + 0 * rows])
-    background = np.dstack([0.1 + 0 * rows, 0.8 - 0.2 * columns / width, 0.6 + 0.3 * rows / height])
-    return over(foreground, alpha, background), alpha, foreground
-
-
-@pytest.mark.parametrize(("height", "width"), [(200, 321), (31, 47), (5, 3), (1, 1)])
-def test_foreground_takes_no_old_background_colour(height, width):
-    image, alpha, truth = composed(height, width)
-    found = quick_foreground(image, alpha)
-    assert found.shape == truth.shape
-    np.testing.assert_array_equal(found[alpha == 1], image[alpha == 1])
-    if height > 30:
-        soft = (alpha > 0.05) & (alpha < 1)
-        slow = estimate_blur_fusion(image, alpha)[0]
-        error, naive = (np.abs(f - truth)[soft].mean() for f in (found, image))
-        assert error < 0.35 * naive
-        assert error < 1.5 * np.abs(slow - truth)[soft].mean()
-        beyond = (alpha == 0) & (np.abs(image - truth).max(2) > 0.2)
-        assert np.abs(found - truth)[beyond].mean() < 0.5 * np.abs(image - truth)[beyond].mean()
-
-
-def test_foreground_of_nothing_and_of_everything():
-    image = composed(40, 60)[0]
-    np.testing.assert_array_equal(quick_foreground(image, np.ones((40, 60), np.float32)), image)
-    assert np.isfinite(quick_foreground(image, np.zeros((40, 60), np.float32))).all()
-
-
-def test_arrays_of_other_sizes_are_refused():
-    with pytest.raises(InputError, match="alpha: is 4×4"):
-        quick_foreground(np.zeros((5, 5, 3), np.float32), np.zeros((4, 4), np.float32))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from tiny_clips import moving_disc
 from wisp.arrays import to_float
 from wisp.errors import InputError
 from wisp.evaluation.video_metrics import clip_scores
-from wisp.quick import shrink
+from wisp.opencv import shrink
 from wisp.temporal import STEADY, State, Steadiness, is_cut, mattes, reduced, steady_alpha, step
 
 SIZE = (72, 128)

@@ -152,6 +152,12 @@ def from_float(values: Float, bits: Bits = 8) -> npt.NDArray[np.uint8] | npt.NDA
     return stored
 
 
+def plain(colour: npt.NDArray[Any], size: tuple[int, ...]) -> npt.NDArray[Any]:
+    """One colour (3,) all over a picture (H, W, 3); by rows, since numpy repeats three numbers slowly."""
+    height, width = size
+    return np.tile(np.tile(colour, width), (height, 1)).reshape(height, width, 3)
+
+
 def srgb_to_linear(encoded: Float) -> Float:
     """SRGB-encoded to linear light, both float32 [0, 1], any shape (IEC 61966-2-1)."""
     linear = ((encoded + 0.055) / 1.055) ** 2.4

@@ -24,8 +24,8 @@ from wisp.compositing.frames import composed
 from wisp.errors import InputError
 from wisp.io.ffmpeg import pyav, reading
 from wisp.io.video import ClipInfo, FileClip, Frame
-from wisp.quick import quick_alpha, shown_foreground
-from wisp.temporal import STEADY, AlphaMethod, State, Steadiness, step
+from wisp.quick import quick_alpha
+from wisp.temporal import STEADY, AlphaMethod, State, Steadiness, steady_alpha
 
 Picture = npt.NDArray[np.uint8]
 
@@ -162,9 +162,9 @@ def run_camera(
     began, shown = time.monotonic(), 0
     for frame in camera.frames():
         image = frame.image
-        matte, state = step(image, state, alpha_of, steadiness=steadiness, foreground_of=shown_foreground)
-        behind = green if backdrop is None else backdrop(frame.time, image, matte)
-        picture = composed(matte, behind)
+        alpha, state = steady_alpha(image, state, alpha_of, steadiness=steadiness)
+        behind = green if backdrop is None else backdrop(frame.time, image, alpha)
+        picture = composed(image, alpha, behind, pixels=frame.pixels[..., :3])
         open_ones = [screen.show(picture) for screen in screens]  # each of them gets the picture
         if not all(open_ones):
             break

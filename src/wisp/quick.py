@@ -1,4 +1,4 @@
-"""Alpha and foreground in some thousandths of a second a picture, for video; photos are worth more time.
+"""Alpha in some hundredths of a second a picture, for video; photos are worth more time.
 
 The expensive parts work on a small picture, and what is left for the full size is done where alpha is soft.
 In a clip the portrait network is led by its own last alpha, moved along (Perazzi et al. 2017, "Learning Video
@@ -7,29 +7,20 @@ Object Segmentation from Static Images", CVPR): the segmenter is asked only now 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from wisp.arrays import (
-    Alpha,
-    Float,
-    Foreground,
-    Image,
-    Mask,
-    Motion,
-    check_alpha,
-    check_image,
-    check_same_size,
-)
+from wisp.arrays import Alpha, Float, Image, Mask, Motion, check_image
 from wisp.inference.dlmn import dlmn
 from wisp.inference.models import find_model
-from wisp.inference.portrait import Box, generate, surroundings
+from wisp.inference.portrait import generate, surroundings
+from wisp.inference.regions import Box, presence
 from wisp.inference.segmenter import FLOOR, segment, session_of
 from wisp.inference.sessions import Device, Precision
-from wisp.opencv import opencv
+from wisp.opencv import opencv, read_between, shrink
 
 SIDES: Final = {"alpha": 640, "mask": 640}
 """Length of the longer side of the small picture, for the portrait network and for the segmenter alone."""
@@ -37,8 +28,6 @@ RADII: Final = {"alpha": 2, "mask": 6}
 """Windows of the guided filter are (2 r + 1)² pixels of the small picture."""
 EPSILON: Final = 1e-4
 """Variance of colours below which one of its windows counts as flat."""
-REDUCTION: Final = 4
-"""The foreground's averages are taken on a picture this much smaller."""
 REFRESH: Final = 8
 """So often, in frames, the segmenter is asked whether the subject is still all there is."""
 LOST: Final = 0.2
@@ -56,13 +45,7 @@ GRID: Final = 32
 
 Its view then changes seldom, and with it what it is unsure of.
 """
-WINDOWS: Final = (21, 3)
-"""Sides of the two windows over which they are taken, in pixels of that picture."""
 
-Plain: TypeAlias = npt.NDArray[Any]
-"""A colour or a picture of one colour, as floats or as they are stored."""
-
-_PRIOR = np.float32(1e-4)
 _SOFT = np.float32(0.5 / 255)
 
 
@@ -159,9 +142,13 @@ def _without_holes(alpha: Alpha) -> Mask:
     is open. So it is asked anew, every time: a gap through which the background is seen stays open.
     """
     cv2 = opencv()
-    soft = (alpha < SOLID).view(np.uint8)
+    solid = alpha >= SOLID
+    around = presence(solid, 1)
+    if around is None:
+        return alpha
+    soft = 1 - solid[around.slices].view(np.uint8)
     count, regions, boxes, _ = cv2.connectedComponentsWithStats(soft, connectivity=4)
-    height, width = alpha.shape
+    height, width = soft.shape
     largest = HOLE * np.count_nonzero(regions == 0)
     closed: Mask = alpha
     for number in range(1, count):
@@ -170,7 +157,7 @@ def _without_holes(alpha: Alpha) -> Mask:
         if enclosed and area < largest:
             closed = alpha.copy() if closed is alpha else closed
             part = np.s_[top : top + rows, left : left + columns]
-            closed[part][regions[part] == number] = DOUBTFUL
+            closed[around.slices][part][regions[part] == number] = DOUBTFUL
     return closed
 
 
@@ -293,127 +280,19 @@ def guided_enlargement(
     height, width = image.shape[:2]
     base: Alpha = cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR)
     mean_p, spread = _averaged(mask, radius)
-    box = presence(((mean_p > _SOFT) & (mean_p < 1 - _SOFT)).astype(np.uint8), 3 * radius + 2)
+    box = presence((mean_p > _SOFT) & (mean_p < 1 - _SOFT), 3 * radius + 2)
     if box is None:
         return base
     reach = cv2.resize(spread, (width, height), interpolation=cv2.INTER_LINEAR)
     places = np.flatnonzero((reach > _SOFT) & (reach < 1 - _SOFT))
     lines = _affine(small[box.slices], mask[box.slices], radius, epsilon)
     rows, columns = np.divmod(places, width)
-    y = (rows + 0.5) * (mask.shape[0] / height) - 0.5 - box.top
-    x = (columns + 0.5) * (mask.shape[1] / width) - 0.5 - box.left
-    large = _between(lines, y, x)
+    y = (rows + 0.5) * (mask.shape[0] / height) - (0.5 + box.top)
+    x = (columns + 0.5) * (mask.shape[1] / width) - (0.5 + box.left)
+    large = read_between(lines, y, x)
     values = large[:, 3] + np.einsum("nc,nc->n", large[:, :3], image.reshape(-1, 3).take(places, 0))
     base.reshape(-1)[places] = values.clip(0, 1)
     return base
-
-
-def quick_foreground(image: Image, alpha: Alpha) -> Foreground:
-    """The subject's own colours, by blur fusion whose averages are taken on a small picture.
-
-    Forte 2021, "Approximate Fast Foreground Colour Estimation" (ICIP), see `wisp.foreground.blur_fusion`. Its
-    averages vary slowly, so a picture `REDUCTION` times smaller yields nearly the same; what they leave
-    unexplained is shared out at full size, where alpha is soft.
-
-    Args:
-        image: float32 (H, W, 3), [0, 1].
-        alpha: float32 (H, W), [0, 1].
-
-    Returns:
-        float32 (H, W, 3), [0, 1]: the image where α = 1, a continuation of the subject's colours where α = 0,
-        one colour far away from it; the image itself where there is no subject.
-
-    Raises:
-        InputError: an array of another type or size.
-        MissingExtraError: OpenCV is not installed.
-    """
-    check_same_size("alpha", check_alpha(alpha), "image", check_image(image))
-    box = presence(alpha, REDUCTION * WINDOWS[0] // 2)
-    if box is None:
-        return image.copy()
-    if (box.bottom - box.top, box.right - box.left) == alpha.shape:
-        return _own_colours(image, alpha)
-    part = _own_colours(np.ascontiguousarray(image[box.slices]), np.ascontiguousarray(alpha[box.slices]))
-    foreground: Foreground = plain(np.array(opencv().mean(part)[:3], np.float32), alpha.shape)
-    foreground[box.slices] = part
-    return foreground
-
-
-def shown_foreground(image: Image, alpha: Alpha) -> Foreground:
-    """`quick_foreground` where α > 0, which is all that is seen; elsewhere what costs nothing.
-
-    Args:
-        image: float32 (H, W, 3), [0, 1].
-        alpha: float32 (H, W), [0, 1].
-
-    Raises:
-        InputError: an array of another type or size.
-        MissingExtraError: OpenCV is not installed.
-    """
-    check_same_size("alpha", check_alpha(alpha), "image", check_image(image))
-    foreground: Foreground = image.copy()
-    box = presence(alpha, REDUCTION * WINDOWS[0] // 2)
-    if box is not None:
-        part, opacity = np.ascontiguousarray(image[box.slices]), np.ascontiguousarray(alpha[box.slices])
-        foreground[box.slices] = _own_colours(part, opacity)
-    return foreground
-
-
-def plain(colour: Plain, size: tuple[int, ...]) -> Plain:
-    """One colour (3,) all over a picture (H, W, 3); by rows, since numpy repeats three numbers slowly."""
-    height, width = size
-    return np.tile(np.tile(colour, width), (height, 1)).reshape(height, width, 3)
-
-
-def presence(alpha: Alpha, margin: int = 0) -> Box | None:
-    """The part of a picture outside of which α = 0, with a margin in pixels; None where it is 0 all over."""
-    rows, columns = (np.flatnonzero(alpha.max(axis)) for axis in (1, 0))
-    if not rows.size:
-        return None
-    height, width = alpha.shape
-    return Box(
-        max(0, int(rows[0]) - margin),
-        max(0, int(columns[0]) - margin),
-        min(height, int(rows[-1]) + 1 + margin),
-        min(width, int(columns[-1]) + 1 + margin),
-    )
-
-
-def _own_colours(image: Image, alpha: Alpha) -> Foreground:
-    """`quick_foreground` of a picture with a subject in it."""
-    cv2 = opencv()
-    height, width = alpha.shape
-    size = max(1, round(height / REDUCTION)), max(1, round(width / REDUCTION))
-    half = max(1, round(height / 2)), max(1, round(width / 2))
-    seen_half, alpha_half = shrink(image, *half), shrink(alpha, *half)
-    opacity = shrink(alpha_half, *size)[..., None]
-    shown = shrink(seen_half * alpha_half[..., None], *size)
-    hidden = shrink(seen_half, *size) - shown
-    nearer, farther = _blurred(shown, opacity, WINDOWS[0]), _blurred(hidden, 1 - opacity, WINDOWS[0])
-    residual = shown + hidden - opacity * nearer - (1 - opacity) * farther
-    nearer += opacity * residual
-    farther += (1 - opacity) * residual
-    nearer = _blurred(nearer * opacity, opacity, WINDOWS[1])
-    farther = _blurred(farther * (1 - opacity), 1 - opacity, WINDOWS[1])
-    foreground: Foreground = cv2.resize(nearer, (width, height), interpolation=cv2.INTER_LINEAR)
-    flat_alpha, colours, seen = alpha.reshape(-1), foreground.reshape(-1, 3), image.reshape(-1, 3)
-    soft = np.flatnonzero((flat_alpha > 0) & (flat_alpha < 1))
-    if soft.size:
-        large = cv2.resize(farther, (width, height), interpolation=cv2.INTER_LINEAR).reshape(-1, 3)
-        behind, own = large.take(soft, 0), colours.take(soft, 0)
-        a = flat_alpha.take(soft)[:, None]
-        colours[soft] = (own + a * (seen.take(soft, 0) - a * own - (1 - a) * behind)).clip(0, 1)
-    cv2.copyTo(image, (alpha >= 1).view(np.uint8), foreground)
-    return foreground
-
-
-def shrink(values: Float, height: int, width: int) -> Float:
-    """Resize a float array (H, W) or (H, W, C) to a smaller or equal size by averaging areas."""
-    if values.shape[:2] == (height, width):
-        return values
-    cv2 = opencv()
-    small: Float = cv2.resize(np.ascontiguousarray(values), (width, height), interpolation=cv2.INTER_AREA)
-    return small
 
 
 def _on_grid(box: Box, size: tuple[int, int]) -> Box:
@@ -425,18 +304,6 @@ def _on_grid(box: Box, size: tuple[int, int]) -> Box:
         min(height, -(-box.bottom // GRID) * GRID),
         min(width, -(-box.right // GRID) * GRID),
     )
-
-
-def _blurred(weighted: Float, weight: Float, window: int) -> Float:
-    """Σ w c / Σ w over a window; the picture's own mean where a window has no weight."""
-    cv2 = opencv()
-    flat = weight[..., 0]
-    mean = np.float32(cv2.mean(weighted)[:3]) / max(float(flat.mean()), 1e-6)
-    size = (window, window)
-    total = cv2.boxFilter(weighted, -1, size, borderType=cv2.BORDER_CONSTANT, normalize=True)
-    mass = cv2.boxFilter(flat, -1, size, borderType=cv2.BORDER_CONSTANT, normalize=True)[..., None]
-    blurred: Float = (total + _PRIOR * mean) / (mass + _PRIOR)
-    return blurred
 
 
 def _averaged(mask: Mask, radius: int) -> tuple[Mask, Mask]:
@@ -455,57 +322,44 @@ def _window_mean(plane: Float, radius: int) -> Float:
 
 def _affine(small: Image, mask: Mask, radius: int, epsilon: float) -> Float:
     """Slopes (3) and offset of alpha as a function of colour, averaged over windows: float32 (h, w, 4)."""
+    mean_p = _window_mean(mask, radius)
+    varied = np.flatnonzero((mean_p > _SOFT) & (mean_p < 1 - _SOFT))
 
     def mean(plane: Float) -> Float:
-        return _window_mean(plane, radius)
+        return _window_mean(plane, radius).reshape(-1).take(varied)
 
-    lines = np.zeros((*mask.shape, 4), np.float32)
-    mean_p = mean(mask)
-    lines[..., 3] = mean_p
-    varied = np.flatnonzero((mean_p > _SOFT) & (mean_p < 1 - _SOFT))
-    colours = list(opencv().split(small))
-    means = [mean(plane).reshape(-1)[varied] for plane in colours]
-    p = mean_p.reshape(-1)[varied]
-    covariance = np.stack(
-        [mean(c * mask).reshape(-1)[varied] - m * p for c, m in zip(colours, means, strict=True)], 1
-    )
-    variance = np.empty((varied.size, 3, 3), np.float32)
-    for i in range(3):
-        for j in range(i + 1):
-            product = mean(colours[i] * colours[j]).reshape(-1)[varied] - means[i] * means[j]
-            variance[:, i, j] = variance[:, j, i] = product
-        variance[:, i, i] += epsilon
+    colours = opencv().split(small)
+    means = [mean(plane) for plane in colours]
+    p = mean_p.reshape(-1).take(varied)
+    covariance = [mean(c * mask) - m * p for c, m in zip(colours, means, strict=True)]
+    pairs = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
+    variance = [mean(colours[i] * colours[j]) - means[i] * means[j] for i, j in pairs]
+    for i in (0, 3, 5):  # of one colour with itself
+        variance[i] += np.float32(epsilon)
     slopes = _solve(variance, covariance)
+    lines = np.zeros((*mask.shape, 4), np.float32)
+    lines[..., 3] = mean_p
     flat = lines.reshape(-1, 4)
-    flat[varied, :3] = slopes
-    flat[varied, 3] = p - np.einsum("nc,nc->n", slopes, np.stack(means, 1))
-    return mean(lines)
+    offset = p - sum(slope * m for slope, m in zip(slopes, means, strict=True))
+    flat[varied] = np.stack([*slopes, offset], 1)
+    return _window_mean(lines, radius)
 
 
-def _between(values: Float, y: Float, x: Float) -> Float:
-    """(h, w, C) read bilinearly at N places, in pixels of its own, centres at integers: (N, C)."""
-    height, width = values.shape[:2]
-    y, x = y.clip(0, height - 1), x.clip(0, width - 1)
-    top, left = np.minimum(y.astype(int), max(0, height - 2)), np.minimum(x.astype(int), max(0, width - 2))
-    down, right = (y - top).astype(np.float32)[:, None], (x - left).astype(np.float32)[:, None]
-    flat, corner = values.reshape(height * width, -1), top * width + left
-    below, beside = width * (height > 1), int(width > 1)
-    upper = flat.take(corner, 0) * (1 - right) + flat.take(corner + beside, 0) * right
-    lower = flat.take(corner + below, 0) * (1 - right) + flat.take(corner + below + beside, 0) * right
-    found: Float = upper + down * (lower - upper)
-    return found
-
-
-def _solve(matrix: Float, right: Float) -> Float:
-    """Symmetric 3 × 3 systems by Cramer's rule: (N, 3, 3), (N, 3) → (N, 3).
+def _solve(matrix: Sequence[Float], right: Sequence[Float]) -> list[Float]:
+    """Symmetric 3 × 3 systems by Cramer's rule.
 
     In double precision: where a window holds two colours only, the determinant nearly vanishes.
+
+    Args:
+        matrix: the entries 11, 12, 13, 22, 23 and 33, (N,) each.
+        right: three of (N,).
+
+    Returns:
+        three of float32 (N,).
     """
-    rows = matrix.astype(np.float64).transpose(1, 0, 2)
-    adjugate = np.stack(
-        [np.cross(rows[1], rows[2]), np.cross(rows[2], rows[0]), np.cross(rows[0], rows[1])], 1
-    )
-    determinant = np.einsum("nc,nc->n", rows[0], adjugate[:, 0])
-    solution = np.einsum("nij,nj->ni", adjugate, right) / np.maximum(determinant, 1e-20)[:, None]
-    single: Float = solution.astype(np.float32)
-    return single
+    a, b, c, d, e, f = (entry.astype(np.float64) for entry in matrix)
+    ad, be, cd = d * f - e * e, c * e - b * f, b * e - c * d
+    adjugate = ((ad, be, cd), (be, a * f - c * c, b * c - a * e), (cd, b * c - a * e, a * d - b * b))
+    factor = 1 / np.maximum(a * ad + b * be + c * cd, 1e-20)
+    x, y, z = right
+    return [((u * x + v * y + w * z) * factor).astype(np.float32) for u, v, w in adjugate]

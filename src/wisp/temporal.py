@@ -30,8 +30,9 @@ import numpy as np
 import numpy.typing as npt
 
 from wisp.arrays import Alpha, Float, Foreground, Image, Matte, check_alpha, check_image, check_same_size
-from wisp.opencv import opencv
-from wisp.quick import Past, finished, quick_foreground, shrink, working_size
+from wisp.foreground.quick import quick_foreground
+from wisp.opencv import opencv, shrink
+from wisp.quick import Past, finished, working_size
 
 Small: TypeAlias = npt.NDArray[np.uint8]
 
@@ -206,17 +207,17 @@ def is_cut(before: Small, after: Small, threshold: float = STEADY.cut) -> bool:
     Two things must hold: their colours differ (half the L1 distance of histograms with 8 bins a channel, so
     that motion alone is no cut), and so do most of their places.
     """
-    counts = [
-        np.bincount((picture >> 5).reshape(-1, 3) @ _BINS, minlength=512) for picture in (before, after)
-    ]
-    distance = np.abs(counts[0] - counts[1]).sum() / (2 * counts[0].sum())
+    cv2 = opencv()
+    one, other = (
+        cv2.calcHist([picture], [0, 1, 2], None, [8] * 3, [0, 256] * 3) for picture in (before, after)
+    )
+    distance = float(np.abs(one - other).sum() / (2 * one.sum()))
     if distance <= threshold:
         return False
     moved = np.abs(before.astype(np.int16) - after).mean(2) > _CHANGED
     return bool(moved.mean() > 0.5)
 
 
-_BINS: Final = np.array([64, 8, 1])
 _CHANGED: Final = 20  # of 255: what noise and small motion stay below
 
 
@@ -256,7 +257,8 @@ def _motion(
     opacity = shrink(alpha, height, width)
     flow = _subjects_own(flow, opacity)
     moved = cv2.remap(before, *_places(flow), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    difference = cv2.absdiff(after, moved).max(2).astype(np.float32) / 255
+    red, green, blue = cv2.split(cv2.absdiff(after, moved))
+    difference = np.maximum(np.maximum(red, green), blue).astype(np.float32) / 255
     # At the edge only the subject's share of the difference counts: the background may well move otherwise.
     plain = cv2.boxFilter(difference, -1, (5, 5))
     mass = cv2.boxFilter(opacity * opacity, -1, (5, 5))

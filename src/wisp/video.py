@@ -11,11 +11,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from wisp.arrays import Float, Matte
-from wisp.compositing.backdrops import TRANSPARENT, Backdrop, check_backdrop, open_backdrop
+from wisp.arrays import Alpha, Background, Image, Matte
+from wisp.compositing.backdrops import TRANSPARENT, check_backdrop, open_backdrop
 from wisp.compositing.frames import composed, stored
 from wisp.conveyor import convey
 from wisp.errors import InputError
+from wisp.foreground.quick import quick_foreground
 from wisp.io.atomic import atomic_paths, check_output, same_file
 from wisp.io.audio import Span
 from wisp.io.video import Clip, Frame, open_clip
@@ -24,8 +25,9 @@ from wisp.io.video_colour import Pixels
 from wisp.io.video_files import ClipWriter, FileWriter, Layout, Sound
 from wisp.io.video_folders import FolderWriter, check_folder
 from wisp.motion import paired
-from wisp.quick import quick_alpha, quick_foreground, shown_foreground
-from wisp.temporal import STEADY, AlphaMethod, State, Steadiness, step
+from wisp.opencv import one_opencv_thread
+from wisp.quick import quick_alpha
+from wisp.temporal import STEADY, AlphaMethod, State, Steadiness, steady_alpha
 
 WARM_UP: Final = 24
 """Frames that are matted again before the first new one of a resumed clip, so that alpha is steady there."""
@@ -137,47 +139,45 @@ def convert(
             resumed_at = _rewind(writers, done)
             total = _expected(job, clip)
             state: State | None = None
-            foreground_of = quick_foreground if backdrop is None else shown_foreground
 
             def produce() -> Iterator[tuple[Frame, AlphaMethod]]:
                 frames = clip.frames(max(job.start, begin + resumed_at), job.end)
                 return paired(frames, alpha_of, lambda frame: frame.image)
 
-            def work(item: tuple[Frame, AlphaMethod]) -> tuple[Frame, Float, Matte]:
+            def work(item: tuple[Frame, AlphaMethod]) -> tuple[Frame, Image, Alpha]:
                 nonlocal state
                 frame, own = item
                 image = frame.image
-                matte, state = step(image, state, own, steadiness=steadiness, foreground_of=foreground_of)
+                alpha, state = steady_alpha(image, state, own, steadiness=steadiness)
                 opacity = frame.opacity
-                if opacity is not None:
-                    matte = Matte(np.minimum(matte.alpha, opacity), matte.foreground)
-                return frame, image, matte
+                return frame, image, alpha if opacity is None else np.minimum(alpha, opacity)
 
-            def consume(item: tuple[Frame, Float, Matte]) -> None:
+            def consume(item: tuple[Frame, Image, Alpha]) -> None:
                 nonlocal done
-                frame, image, matte = item
+                frame, image, alpha = item
                 time = frame.time - begin
                 if any(isinstance(w, FolderWriter) and w.has(time) for w in writers):
                     return
-                result, *alpha = writers
-                bits = info.bits
-                result.write(_pixels(backdrop, time, image, matte, bits), time, frame.duration)
-                for writer in alpha:
-                    writer.write(stored(matte.alpha, bits), time, frame.duration)
+                result, *grey = writers
+                behind = None if backdrop is None else backdrop(time, image, alpha)
+                result.write(_pixels(frame, image, alpha, behind, info.bits), time, frame.duration)
+                for writer in grey:
+                    writer.write(stored(alpha, info.bits), time, frame.duration)
                 done += 1
                 progress(Progress(done, total))
 
-            convey(produce, work, consume)
+            with one_opencv_thread():
+                convey(produce, work, consume)
             for writer in writers:
                 writer.finish()
         return (*clip.notes, *(note for writer in writers for note in writer.notes), *_lost(job, clip))
 
 
-def _pixels(backdrop: Backdrop | None, time: Fraction, image: Float, matte: Matte, bits: int) -> Pixels:
-    """A frame's pixels as they are written."""
-    if backdrop is None:
-        return stored(matte.rgba(), bits)
-    return composed(matte, backdrop(time, image, matte), bits)
+def _pixels(frame: Frame, image: Image, alpha: Alpha, behind: Background | None, bits: int) -> Pixels:
+    """A frame's pixels as they are written: on a background, or straight RGBA."""
+    if behind is None:
+        return stored(Matte(alpha, quick_foreground(image, alpha)).rgba(), bits)
+    return composed(image, alpha, behind, bits, frame.pixels[..., :3])
 
 
 @contextmanager

@@ -7,12 +7,11 @@ import pytest
 
 from tiny_clips import VARIABLE, write_clip
 from tiny_networks import bright_disc
-from wisp.arrays import Matte
 from wisp.compositing.backdrops import check_backdrop, open_backdrop, quick_blurred
 from wisp.compositing.backgrounds import blurred
 from wisp.errors import InputError
+from wisp.foreground.quick import quick_foreground
 from wisp.io.images import write_image
-from wisp.quick import quick_foreground
 
 SIZE = (40, 60)
 
@@ -20,7 +19,7 @@ SIZE = (40, 60)
 @pytest.fixture(scope="module")
 def scene():
     image, alpha = bright_disc(*SIZE)
-    return image, Matte(alpha, quick_foreground(image, alpha))
+    return image, alpha
 
 
 def behind(text, scene, time=Fraction(0)):
@@ -60,21 +59,19 @@ def test_a_clip_is_shown_at_its_own_times_and_begins_again(scene, tmp_path):
 
 
 def test_blur_hides_the_subject_as_that_of_photos_does(scene):
-    image, matte = scene
-    found = quick_blurred(image, matte, 3)
-    slow = blurred(image, matte.alpha, 3, foreground=matte.foreground)
+    image, alpha = scene
+    found = quick_blurred(image, alpha, 3)
+    slow = blurred(image, alpha, 3, foreground=quick_foreground(image, alpha))
     assert np.abs(found - slow).mean() < 0.02
     assert found.max() < 0.5  # nothing of the bright disc
     assert np.abs(found - behind("blur:3", scene)).max() == 0
-    assert np.abs(behind("blur", scene) - image)[matte.alpha == 0].mean() < 0.02
+    assert np.abs(behind("blur", scene) - image)[alpha == 0].mean() < 0.02
 
 
 def test_blur_of_a_frame_that_is_all_subject():
     image = bright_disc(*SIZE)[0]
-    matte = Matte(np.ones(SIZE, np.float32), image)
-    np.testing.assert_allclose(
-        quick_blurred(image, matte, 2), np.broadcast_to(image.mean((0, 1)), image.shape), atol=1e-3
-    )
+    found = quick_blurred(image, np.ones(SIZE, np.float32), 2)
+    np.testing.assert_allclose(found, np.broadcast_to(image.mean((0, 1)), image.shape), atol=1e-3)
 
 
 @pytest.mark.parametrize("text", ["nothing.mp4", "blurr", "blur:x", "blur:-1", "notacolour"])

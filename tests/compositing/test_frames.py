@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from wisp.arrays import Matte, from_float
+from wisp.arrays import from_float
 from wisp.compositing.frames import composed, stored
 from wisp.compositing.over import over
-from wisp.quick import quick_foreground, shown_foreground
+from wisp.foreground.quick import quick_foreground
 
 pytest.importorskip("cv2")
 
@@ -21,26 +21,25 @@ def frame():
 
 @pytest.mark.parametrize("bits", [8, 10])
 @pytest.mark.parametrize("one_colour", [True, False])
-def test_pixels_are_those_of_over(frame, bits, one_colour):
+@pytest.mark.parametrize("at_hand", [True, False])
+def test_pixels_are_those_of_over(frame, bits, one_colour, at_hand):
     image, alpha, background = frame
     behind = np.array([0.1, 0.7, 0.3], np.float32) if one_colour else background
-    pixels = composed(Matte(alpha, image), behind, bits)
-    expected = from_float(over(image, alpha, behind), 16 if bits > 8 else 8)
+    foreground = quick_foreground(image, alpha)
+    pixels = composed(image, alpha, behind, bits, stored(image, bits) if at_hand else None)
+    expected = from_float(over(foreground, alpha, behind), 16 if bits > 8 else 8)
     assert pixels.dtype == expected.dtype
     assert np.abs(pixels.astype(int) - expected).max() <= 1  # a multiplication less where alpha is 0 or 1
     np.testing.assert_array_equal(pixels[alpha == 0], expected[alpha == 0])
 
 
+def test_pixels_of_other_bits_are_not_taken(frame):
+    image, alpha, background = frame
+    found = composed(image, alpha, background, 10, stored(1 - image, 8))
+    np.testing.assert_array_equal(found, composed(image, alpha, background, 10))
+
+
 def test_nobody_leaves_the_background(frame):
     image, alpha, background = frame
-    pixels = composed(Matte(np.zeros_like(alpha), image), background)
+    pixels = composed(image, np.zeros_like(alpha), background)
     np.testing.assert_array_equal(pixels, stored(background, 8))
-
-
-def test_shown_foreground_is_the_whole_one_where_anything_is_seen(frame):
-    image, alpha, _ = frame
-    shown, whole = shown_foreground(image, alpha), quick_foreground(image, alpha)
-    np.testing.assert_array_equal(shown[alpha > 0], whole[alpha > 0])
-    nobody = np.zeros_like(alpha)
-    np.testing.assert_array_equal(shown_foreground(image, nobody), image)
-    assert shown_foreground(image, nobody) is not image

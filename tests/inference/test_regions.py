@@ -1,6 +1,6 @@
 import numpy as np
 
-from wisp.inference.regions import small_enclosed
+from wisp.inference.regions import Box, presence, small_enclosed
 
 
 def test_parts_are_judged_by_area_and_border():
@@ -18,3 +18,11 @@ def test_corners_do_not_connect():
     region = np.zeros((5, 5), bool)
     region[1, 1] = region[2, 2] = True
     assert small_enclosed(region, 1).sum() == 2
+
+
+def test_presence_is_what_holds_all_of_an_alpha():
+    alpha = np.zeros((8, 9), np.float32)
+    assert presence(alpha) is None
+    alpha[2, 3], alpha[5, 7] = 0.1, 1
+    assert presence(alpha) == presence(alpha > 0) == Box(2, 3, 6, 8)
+    assert presence(alpha, 3) == Box(0, 0, 8, 9)

@@ -1,40 +1,53 @@
-"""A frame's matte on its background, as pixels that are written: quickly, for clips and cameras."""
+"""A frame's subject on another background, as pixels that are written: quickly, for clips and cameras."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from wisp.arrays import Background, Float, Matte, from_float
+from wisp.arrays import Alpha, Background, Float, Image, from_float, plain
+from wisp.foreground.quick import soft_colours
+from wisp.inference.regions import presence
 from wisp.io.video_colour import Pixels
 from wisp.opencv import opencv
-from wisp.quick import plain, presence
 
 
-def composed(matte: Matte, behind: Background, bits: int = 8) -> Pixels:
+def composed(
+    image: Image, alpha: Alpha, behind: Background, bits: int = 8, pixels: Pixels | None = None
+) -> Pixels:
     """αF + (1 − α)B in encoded values, as `wisp.compositing.over.over`, computed where alpha is soft alone.
 
+    F are the subject's own colours, by `wisp.foreground.quick.soft_colours`.
+
     Args:
-        matte: of the frame; its foreground counts where alpha is above 0.
+        image: the frame, float32 (H, W, 3), sRGB-encoded, [0, 1].
+        alpha: float32 (H, W), [0, 1].
         behind: float32 (H, W, 3), sRGB-encoded, [0, 1]; or float32 (3,), one colour everywhere.
         bits: of the result; above 8 it has 16.
+        pixels: the image as integers, (H, W, 3), if they are at hand; made use of where they have those bits.
 
     Returns:
         uint8 or uint16 (H, W, 3).
+
+    Raises:
+        InputError: an array of another type or size.
+        MissingExtraError: OpenCV is not installed.
     """
-    pixels = stored(behind, bits)
-    if pixels.ndim == 1:
-        pixels = plain(pixels, matte.alpha.shape)
-    box = presence(matte.alpha)
+    result = stored(behind, bits)
+    if result.ndim == 1:
+        result = plain(result, alpha.shape)
+    soft = soft_colours(image, alpha)
+    box = presence(alpha)
     if box is None:
-        return pixels
-    alpha, foreground = matte.alpha[box.slices], matte.foreground[box.slices]
-    part = np.ascontiguousarray(pixels[box.slices])
-    opencv().copyTo(stored(foreground, bits), (alpha >= 1).view(np.uint8), part)
-    soft = np.nonzero((alpha > 0) & (alpha < 1))
-    hidden = behind if behind.ndim == 1 else behind[box.slices][soft]
-    part[soft] = stored(hidden + alpha[soft][:, None] * (foreground[soft] - hidden), bits)
-    pixels[box.slices] = part
-    return pixels
+        return result
+    at_hand = pixels is not None and pixels.dtype == result.dtype
+    subject = pixels[box.slices] if pixels is not None and at_hand else stored(image[box.slices], bits)
+    whole = (alpha[box.slices] >= 1).view(np.uint8)
+    result[box.slices] = opencv().copyTo(np.ascontiguousarray(subject), whole, result[box.slices].copy())
+    hidden = behind if behind.ndim == 1 else behind.reshape(-1, 3).take(soft.places, 0)
+    opacity = alpha.reshape(-1).take(soft.places)[:, None]
+    mixed = stored(hidden + opacity * (soft.colours - hidden), bits)
+    result.reshape(-1, 3)[soft.places] = mixed
+    return result
 
 
 def stored(values: Float, bits: int) -> Pixels:

@@ -11,13 +11,14 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
 from wisp.arrays import Alpha, Float, Image, Mask, check_alpha, check_image, check_same_size
 from wisp.errors import InputError
 from wisp.inference.models import Model, find_model, refinement_of
+from wisp.inference.regions import Box
 from wisp.inference.resampling import pad_to_multiple, resize
 from wisp.inference.segmenter import FLOOR, segment, session_of
 from wisp.inference.sessions import Device, Precision, Session
@@ -34,20 +35,6 @@ UNCERTAIN: Final = 0.02
 """Alpha nearer than this to 0 or 1 needs no refinement."""
 MARGIN: Final = 0.12
 """What the generator sees around the subject, as a share of the longer side of its bounding box."""
-
-
-class Box(NamedTuple):
-    """A rectangle of pixels: rows top … bottom − 1 and columns left … right − 1."""
-
-    top: int
-    left: int
-    bottom: int
-    right: int
-
-    @property
-    def slices(self) -> tuple[slice, slice]:
-        """To index (H, W, …) arrays with."""
-        return slice(self.top, self.bottom), slice(self.left, self.right)
 
 
 def portrait(
