@@ -5,6 +5,7 @@ import pytest
 from scipy import ndimage
 
 from tiny_clips import moving_disc
+from wisp import temporal
 from wisp.arrays import to_float
 from wisp.errors import InputError
 from wisp.evaluation.video_metrics import clip_scores
@@ -63,6 +64,17 @@ def test_nothing_trails_behind_a_fast_subject():
     assert clip_scores(held, truths)["mad"] < 4
     still = steadied([frames[0]] * 8, truths)  # a picture that stands still would trail: the test can tell
     assert clip_scores(still, truths)["mad"] > 8
+
+
+def test_motion_that_is_a_little_wrong_makes_nothing_lag(monkeypatch):
+    frames, truths = zip(*[frame(index, step=1.5) for index in range(12)], strict=True)
+    search = temporal._flow
+    monkeypatch.setattr(temporal, "_flow", lambda *pictures: search(*pictures) + np.float32(0.4))
+    always = Steadiness(rest=0)
+    aligned = clip_scores(steadied(frames, truths, always), truths)["mad"]
+    monkeypatch.setattr(temporal, "_aligned", lambda flow, *_: flow)
+    lagging = clip_scores(steadied(frames, truths, always), truths)["mad"]
+    assert aligned < 0.5 * lagging
 
 
 def test_a_subject_that_vanishes_is_gone_at_once():

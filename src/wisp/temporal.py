@@ -11,13 +11,16 @@ alpha and a small picture of the last frame, so memory does not grow.
    whatever the background does. How far old alpha is believed depends on how well the last picture, moved
    along in the same way, explains this one: what moved, changed or came into view is taken from the new alpha
    alone, so that nothing trails.
-4. What is left of the difference between old and new, where the picture says that nothing changed, is
+4. Motion that is a little wrong would make old alpha lag behind, so it is corrected until old and new alpha
+   lie on each other (Lucas and Kanade 1981, "An Iterative Image Registration Technique with an Application
+   to Stereo Vision", IJCAI), over windows in which flicker averages out.
+5. What is left of the difference between old and new, where the picture says that nothing changed, is
    flicker, and most of it is not shown.
-5. A method may give a smaller alpha than its frame. It is held steady at its own size and drawn to the
+6. A method may give a smaller alpha than its frame. It is held steady at its own size and drawn to the
    frame's edges afterwards.
-6. In every second frame the method rests, if along the edge the last picture, moved along, explains this one:
+7. In every second frame the method rests, if along the edge the last picture, moved along, explains this one:
    the last alpha, moved along, is this one's.
-7. A cut, seen in the small pictures, starts afresh.
+8. A cut, seen in the small pictures, starts afresh.
 """
 
 from __future__ import annotations
@@ -160,15 +163,19 @@ def steady_alpha(
         alpha = _checked(alpha_of(image), image)
         return finished(image, alpha), State(alpha, small, 0)
     age = state.age + 1
-    expected = _moved(state.alpha, flow, cubic=False)
+    last = shrink(state.alpha, *size)
     if steadiness.rest and age % 2 and age > 1:
-        own, believed = _motion(state.small, small, flow, expected, steadiness)
-        if _disbelief(expected, believed) < steadiness.rest:
+        opacity = _moved(last, flow, cubic=False)
+        own, believed = _motion(state.small, small, flow, opacity, steadiness)
+        if _disbelief(opacity, believed) < steadiness.rest:
             alpha = _moved(state.alpha, own, cubic=True).clip(0, 1)
             return finished(image, alpha, picture), State(alpha, small, age)
+    expected = _moved(state.alpha, flow, cubic=False)
     alpha = _checked(alpha_of(image, Past(expected, age, picture)), image)
     if alpha.shape == state.alpha.shape:
-        flow, believed = _motion(state.small, small, flow, alpha, steadiness)
+        opacity = shrink(alpha, *size)
+        flow, believed = _motion(state.small, small, flow, opacity, steadiness)
+        flow = _aligned(flow, last, opacity, believed)
         believed *= min(steadiness.hold, age / (age + 1))
         alpha = _held(alpha, state.alpha, flow, believed, steadiness.slack)
     return finished(image, alpha, _fitting(picture, alpha)), State(alpha, small, age)
@@ -185,9 +192,8 @@ def _fitting(picture: Image | None, alpha: Alpha) -> Image | None:
     return picture if picture is not None and picture.shape[:2] == alpha.shape else None
 
 
-def _disbelief(alpha: Alpha, believed: Float) -> float:
-    """How far an alpha is disbelieved along its edge, mean over it, [0, 1]; 0 where there is no edge."""
-    opacity = shrink(alpha, *believed.shape)
+def _disbelief(opacity: Alpha, believed: Float) -> float:
+    """How far a small alpha is disbelieved along its edge, mean over it, [0, 1]; 0 where there is no edge."""
     edge = opencv().dilate(4 * opacity * (1 - opacity), np.ones((5, 5), np.uint8))
     return float(((1 - believed) * edge).sum() / max(float(edge.sum()), 1e-6))
 
@@ -249,12 +255,13 @@ def _flow(before: Small, after: Small) -> Float:
 
 
 def _motion(
-    before: Small, after: Small, flow: Float, alpha: Alpha, steadiness: Steadiness
+    before: Small, after: Small, flow: Float, opacity: Alpha, steadiness: Steadiness
 ) -> tuple[Float, Float]:
-    """The flow with the subject's own around its edge, and how far it is believed, (h, w)."""
+    """The flow with the subject's own around its edge, and how far it is believed, (h, w).
+
+    `opacity` is the later alpha, as small as the pictures.
+    """
     cv2 = opencv()
-    height, width = after.shape[:2]
-    opacity = shrink(alpha, height, width)
     flow = _subjects_own(flow, opacity)
     moved = cv2.remap(before, *_places(flow), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     red, green, blue = cv2.split(cv2.absdiff(after, moved))
@@ -290,6 +297,36 @@ _CARRIED: Final = 25
 """Window over which the subject's motion is carried, small pixels."""
 _NEAR: Final = np.float32(20)
 """A twentieth of a window's area makes the subject's motion count there in full."""
+
+
+def _aligned(flow: Float, old: Alpha, new: Alpha, believed: Float) -> Float:
+    """The flow, corrected by less than a pixel so that the old alpha, moved along, lies on the new one.
+
+    One step of Lucas and Kanade's least squares, over windows; what is not believed, or differs too much to
+    be a shift, has no say. Flow, alphas and belief are as small as the pictures.
+    """
+    cv2 = opencv()
+    source = _moved(old, flow, cubic=False)
+    missing = new - source
+    weight = believed * (np.abs(missing) < _SHIFTED)
+    across, down = (cv2.Sobel(source, -1, x, 1 - x, scale=1 / 8) for x in (1, 0))
+
+    def total(plane: Float) -> Float:
+        return np.asarray(cv2.boxFilter(weight * plane, -1, (_WINDOW, _WINDOW)), np.float32)
+
+    a, b, c = total(across * across) + _FIRM, total(across * down), total(down * down) + _FIRM
+    x, y = total(across * missing), total(down * missing)
+    shift = np.stack([c * x - b * y, a * y - b * x], 2) / (a * c - b * b)[..., None]
+    aligned: Float = flow + shift.clip(-1, 1)
+    return aligned
+
+
+_WINDOW: Final = 41
+"""Side of the windows over which alphas are laid on each other, small pixels."""
+_FIRM: Final = np.float32(1e-4)
+"""Mean square slope of alpha in a window below which it hardly says how it should be shifted."""
+_SHIFTED: Final = 0.3
+"""A difference of alphas over this is more than a shift of less than a pixel makes."""
 
 
 def _held(new: Alpha, old: Alpha, flow: Float, believed: Float, slack: float) -> Alpha:
