@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wisp.io.ffmpeg import pyav
+from wisp.opencv import opencv
 
 Pixels: TypeAlias = npt.NDArray[Any]
 """uint8 or uint16: (H, W) grey, (H, W, 3), or (H, W, 4) with straight alpha."""
@@ -111,7 +112,8 @@ class Unpacker:
         colour = colour_of(frame)
         height, width = self._size or (frame.height, frame.width)
         deep = max((part.bits for part in frame.format.components), default=8) > 8
-        name = ("rgba64le" if deep else "rgba") if has_alpha(frame) else ("rgb48le" if deep else "rgb24")
+        name = _PLANAR[has_alpha(frame), deep]
+        from_luma = colour.matrix != 0 and len(frame.format.components) > 2
         target: dict[str, Any] = {}
         if not colour.standard:
             target = {"dst_color_trc": BT709, "dst_color_primaries": BT709}
@@ -129,8 +131,52 @@ class Unpacker:
                 threads=1,
                 **target,
             )
-        pixels: Pixels = frame.to_ndarray()
-        return pixels
+            if deep and from_luma:
+                return _widened(_interleaved(frame))
+        return _interleaved(frame)
+
+
+_PLANAR: Final = {
+    (False, False): "gbrp",
+    (False, True): "gbrp16le",
+    (True, False): "gbrap",
+    (True, True): "gbrap16le",
+}
+"""What frames are unpacked to, by whether they have alpha and more than 8 bits.
+
+To interleaved pixels swscale converts Y'CbCr of fewer chroma samples wrongly: rgb24 comes out 2/255 too dark
+(FFmpeg 8.0, ``ACCURATE_RND``), rgb48le inverted with ``FULL_CHR_H_INT``. To planes it is exact, and faster.
+"""
+
+
+def _interleaved(frame: Any) -> Pixels:
+    """The planes of a frame in G, B, R (and A) as one array of R, G, B (and A)."""
+    deep = frame.format.name.endswith("16le")
+    planes = [
+        np.frombuffer(plane, "<u2" if deep else np.uint8).reshape(plane.height, -1)[:, : plane.width]
+        for plane in frame.planes
+    ]
+    green, blue, red, *alpha = planes
+    pixels: Pixels = opencv().merge([red, green, blue, *alpha])
+    return pixels
+
+
+def _widened(pixels: Pixels) -> Pixels:
+    """Colours of 16 bits whose white is `_WHITE`, as swscale makes them of Y'CbCr, brought to 65,535."""
+    colours = np.minimum(pixels[..., :3], _WHITE)
+    pixels[..., :3] = colours + (colours >> 8)
+    return pixels
+
+
+def _narrowed(pixels: Pixels) -> Pixels:
+    """The reverse, as swscale wants them for Y'CbCr; alpha has its own range."""
+    narrowed = pixels.copy()
+    colours = narrowed if pixels.ndim == 2 else narrowed[..., :3]
+    colours -= colours >> 8
+    return narrowed
+
+
+_WHITE: Final = np.uint16(255 * 256)
 
 
 class Packer:
@@ -152,10 +198,13 @@ class Packer:
         channels = 1 if pixels.ndim == 2 else pixels.shape[2]
         deep = pixels.dtype == np.uint16
         names = {1: ("gray", "gray16le"), 3: ("rgb24", "rgb48le"), 4: ("rgba", "rgba64le")}
+        rgb = av.VideoFormat(self._format).is_rgb or self._format.startswith("gray")
+        to_deep = any(part.bits > 8 for part in av.VideoFormat(self._format).components)
+        if deep and not rgb and (channels > 1 or to_deep):
+            pixels = _narrowed(pixels)
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), names[channels][deep])
         if frame.format.name == self._format:
             return frame
-        rgb = av.VideoFormat(self._format).is_rgb or self._format.startswith("gray")
         frame = self._reformatter.reformat(
             frame,
             format=self._format,
