@@ -45,8 +45,8 @@ def test_the_portrait_network_sees_a_small_picture(monkeypatch, tmp_path):
     monkeypatch.setattr(quick, "segment", bright)
     image, alpha = bright_disc(500, 1000, softness=6)
     small = quick_alpha(image, model=network, precision="fp32")
-    assert seen == [(320, 640)]
-    assert small.shape == (320, 640)
+    assert seen == [(360, 720)]
+    assert small.shape == (360, 720)
     found = finished(image, small)
     assert found.shape == alpha.shape
     assert np.abs(found - alpha).mean() < 0.02
@@ -58,7 +58,7 @@ def test_the_portrait_network_sees_a_small_picture(monkeypatch, tmp_path):
     assert np.abs(led - small).mean() < 0.01
     quick_alpha(image, Past(small, REFRESH), model=network, precision="fp32")
     quick_alpha(image, Past(small[:9], 1), model=network, precision="fp32")
-    assert seen == [(320, 640)] * 2
+    assert seen == [(360, 720)] * 2
 
 
 def test_a_subject_that_comes_in_is_found(monkeypatch, tmp_path):

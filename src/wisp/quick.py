@@ -22,7 +22,7 @@ from wisp.inference.segmenter import FLOOR, segment, session_of
 from wisp.inference.sessions import Device, Precision
 from wisp.opencv import opencv, read_between, shrink
 
-SIDES: Final = {"alpha": 640, "mask": 640}
+SIDES: Final = {"alpha": 720, "mask": 640}
 """Length of the longer side of the small picture, for the portrait network and for the segmenter alone."""
 RADII: Final = {"alpha": 2, "mask": 6}
 """Windows of the guided filter are (2 r + 1)² pixels of the small picture."""
