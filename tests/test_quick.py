@@ -8,8 +8,10 @@ from wisp.classical import guided_filter
 from wisp.errors import InputError
 from wisp.opencv import opencv, shrink
 from wisp.quick import (
+    HAIR,
     REFRESH,
     Past,
+    feathered,
     finished,
     guided_enlargement,
     quick_alpha,
@@ -145,3 +147,21 @@ def test_what_was_surely_subject_stays_where_the_segmenter_merely_doubts(monkeyp
     monkeypatch.setattr(quick, "segment", lambda image, **_: mask)
     led = quick.led_mask(np.zeros((6, 8, 3), np.float32), Past(last, REFRESH))
     np.testing.assert_allclose(led[0], [1, 1, 1, 0.55, 1, 0.45, 1, 1], atol=1e-6)
+
+
+def test_hair_follows_the_colours_and_narrow_edges_stay():
+    rng = np.random.default_rng(0)
+    columns = np.mgrid[:160, :240][1]
+    fringe = np.clip((columns - 60) / 120, 0, 1)
+    strands = opencv().GaussianBlur((rng.random((160, 240)) < fringe).astype(np.float32), (0, 0), 0.8)
+    truth = np.where(columns > 180, 1, np.where(columns < 60, 0, strands)).astype(np.float32)
+    ground = np.array([0.8, 0.7, 0.4], np.float32)
+    picture = truth[..., None] * np.array([0.2, 0.15, 0.1], np.float32) + (1 - truth[..., None]) * ground
+    haze = opencv().GaussianBlur(truth, (0, 0), 6)
+    found = feathered(picture, haze)
+    assert np.abs(found - truth).mean() < 0.5 * np.abs(haze - truth).mean()
+    assert (found <= HAIR.sway * haze + 1e-6).all()
+    assert (1 - found <= HAIR.sway * (1 - haze) + 1e-6).all()
+
+    image, alpha = bright_disc(160, 240, softness=4)
+    np.testing.assert_array_equal(feathered(image, alpha), alpha)
