@@ -22,6 +22,7 @@ from wisp.compositing.backdrops import GREEN, Backdrop
 from wisp.compositing.backgrounds import colour
 from wisp.compositing.frames import composed
 from wisp.errors import InputError
+from wisp.foreground.quick import soft_colours
 from wisp.io.ffmpeg import pyav, reading
 from wisp.io.video import ClipInfo, FileClip, Frame
 from wisp.quick import quick_alpha
@@ -163,8 +164,9 @@ def run_camera(
     for frame in camera.frames():
         image = frame.image
         alpha, state = steady_alpha(image, state, alpha_of, steadiness=steadiness)
-        behind = green if backdrop is None else backdrop(frame.time, image, alpha)
-        picture = composed(image, alpha, behind, pixels=frame.pixels[..., :3])
+        soft = soft_colours(image, alpha)
+        behind = green if backdrop is None else backdrop(frame.time, image, alpha, soft)
+        picture = composed(image, alpha, soft, behind, pixels=frame.pixels[..., :3])
         open_ones = [screen.show(picture) for screen in screens]  # each of them gets the picture
         if not all(open_ones):
             break

@@ -11,17 +11,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from wisp.arrays import Alpha, Background, Image, Matte
+from wisp.arrays import Alpha, Image, Matte
 from wisp.compositing.backdrops import TRANSPARENT, check_backdrop, open_backdrop
 from wisp.compositing.frames import composed, stored
 from wisp.conveyor import convey
 from wisp.errors import InputError
-from wisp.foreground.quick import quick_foreground
+from wisp.foreground.quick import quick_foreground, soft_colours
 from wisp.io.atomic import atomic_paths, check_output, same_file
 from wisp.io.audio import Span
 from wisp.io.video import Clip, Frame, open_clip
 from wisp.io.video_codecs import Codec, choose_codec
-from wisp.io.video_colour import Pixels
 from wisp.io.video_files import ClipWriter, FileWriter, Layout, Sound
 from wisp.io.video_folders import FolderWriter, check_folder
 from wisp.motion import paired
@@ -159,8 +158,13 @@ def convert(
                 if any(isinstance(w, FolderWriter) and w.has(time) for w in writers):
                     return
                 result, *grey = writers
-                behind = None if backdrop is None else backdrop(time, image, alpha)
-                result.write(_pixels(frame, image, alpha, behind, info.bits), time, frame.duration)
+                if backdrop is None:
+                    pixels = stored(Matte(alpha, quick_foreground(image, alpha)).rgba(), info.bits)
+                else:
+                    soft = soft_colours(image, alpha)
+                    behind = backdrop(time, image, alpha, soft)
+                    pixels = composed(image, alpha, soft, behind, info.bits, frame.pixels[..., :3])
+                result.write(pixels, time, frame.duration)
                 for writer in grey:
                     writer.write(stored(alpha, info.bits), time, frame.duration)
                 done += 1
@@ -171,13 +175,6 @@ def convert(
             for writer in writers:
                 writer.finish()
         return (*clip.notes, *(note for writer in writers for note in writer.notes), *_lost(job, clip))
-
-
-def _pixels(frame: Frame, image: Image, alpha: Alpha, behind: Background | None, bits: int) -> Pixels:
-    """A frame's pixels as they are written: on a background, or straight RGBA."""
-    if behind is None:
-        return stored(Matte(alpha, quick_foreground(image, alpha)).rgba(), bits)
-    return composed(image, alpha, behind, bits, frame.pixels[..., :3])
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from tiny_networks import bright_disc
 from wisp.compositing.backdrops import check_backdrop, open_backdrop, quick_blurred
 from wisp.compositing.backgrounds import blurred
 from wisp.errors import InputError
-from wisp.foreground.quick import quick_foreground
+from wisp.foreground.quick import quick_foreground, soft_colours
 from wisp.io.images import write_image
 
 SIZE = (40, 60)
@@ -19,7 +19,7 @@ SIZE = (40, 60)
 @pytest.fixture(scope="module")
 def scene():
     image, alpha = bright_disc(*SIZE)
-    return image, alpha
+    return image, alpha, soft_colours(image, alpha)
 
 
 def behind(text, scene, time=Fraction(0)):
@@ -59,8 +59,8 @@ def test_a_clip_is_shown_at_its_own_times_and_begins_again(scene, tmp_path):
 
 
 def test_blur_hides_the_subject_as_that_of_photos_does(scene):
-    image, alpha = scene
-    found = quick_blurred(image, alpha, 3)
+    image, alpha, soft = scene
+    found = quick_blurred(image, alpha, soft, 3)
     slow = blurred(image, alpha, 3, foreground=quick_foreground(image, alpha))
     assert np.abs(found - slow).mean() < 0.02
     assert found.max() < 0.5  # nothing of the bright disc
@@ -70,7 +70,8 @@ def test_blur_hides_the_subject_as_that_of_photos_does(scene):
 
 def test_blur_of_a_frame_that_is_all_subject():
     image = bright_disc(*SIZE)[0]
-    found = quick_blurred(image, np.ones(SIZE, np.float32), 2)
+    everything = np.ones(SIZE, np.float32)
+    found = quick_blurred(image, everything, soft_colours(image, everything), 2)
     np.testing.assert_allclose(found, np.broadcast_to(image.mean((0, 1)), image.shape), atol=1e-3)
 
 

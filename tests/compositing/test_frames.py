@@ -6,7 +6,7 @@ import pytest
 from wisp.arrays import from_float
 from wisp.compositing.frames import composed, stored
 from wisp.compositing.over import over
-from wisp.foreground.quick import quick_foreground
+from wisp.foreground.quick import quick_foreground, soft_colours
 
 pytest.importorskip("cv2")
 
@@ -26,7 +26,9 @@ def test_pixels_are_those_of_over(frame, bits, one_colour, at_hand):
     image, alpha, background = frame
     behind = np.array([0.1, 0.7, 0.3], np.float32) if one_colour else background
     foreground = quick_foreground(image, alpha)
-    pixels = composed(image, alpha, behind, bits, stored(image, bits) if at_hand else None)
+    pixels = composed(
+        image, alpha, soft_colours(image, alpha), behind, bits, stored(image, bits) if at_hand else None
+    )
     expected = from_float(over(foreground, alpha, behind), 16 if bits > 8 else 8)
     assert pixels.dtype == expected.dtype
     assert np.abs(pixels.astype(int) - expected).max() <= 1  # a multiplication less where alpha is 0 or 1
@@ -35,11 +37,13 @@ def test_pixels_are_those_of_over(frame, bits, one_colour, at_hand):
 
 def test_pixels_of_other_bits_are_not_taken(frame):
     image, alpha, background = frame
-    found = composed(image, alpha, background, 10, stored(1 - image, 8))
-    np.testing.assert_array_equal(found, composed(image, alpha, background, 10))
+    soft = soft_colours(image, alpha)
+    found = composed(image, alpha, soft, background, 10, stored(1 - image, 8))
+    np.testing.assert_array_equal(found, composed(image, alpha, soft, background, 10))
 
 
 def test_nobody_leaves_the_background(frame):
     image, alpha, background = frame
-    pixels = composed(image, np.zeros_like(alpha), background)
+    nobody = np.zeros_like(alpha)
+    pixels = composed(image, nobody, soft_colours(image, nobody), background)
     np.testing.assert_array_equal(pixels, stored(background, 8))

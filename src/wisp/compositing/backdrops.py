@@ -13,7 +13,7 @@ import numpy as np
 from wisp.arrays import Alpha, Background, Float, Image, to_float
 from wisp.compositing import backgrounds
 from wisp.errors import InputError
-from wisp.foreground.quick import quick_foreground
+from wisp.foreground.quick import SoftColours
 from wisp.io.images import read_photo
 from wisp.io.video import Frame, open_clip
 from wisp.io.video_colour import Pixels
@@ -30,8 +30,11 @@ _TRUST: Final = np.float32(1e-3)  # below this weight a wider blur takes over
 class Backdrop(Protocol):
     """What goes behind a frame."""
 
-    def __call__(self, time: Fraction, image: Image, alpha: Alpha) -> Background:
-        """The background of the frame at `time` seconds: float32 (H, W, 3), [0, 1], or (3,) for a colour."""
+    def __call__(self, time: Fraction, image: Image, alpha: Alpha, soft: SoftColours) -> Background:
+        """The background of the frame at `time` seconds: float32 (H, W, 3), [0, 1], or (3,) for a colour.
+
+        Image, alpha and soft colours (`wisp.foreground.quick.soft_colours`) are the frame's.
+        """
 
 
 @contextmanager
@@ -45,7 +48,7 @@ def open_backdrop(text: str, size: tuple[int, int]) -> Iterator[Backdrop | None]
         size: height and width of the frames.
 
     Yields:
-        a function of time, frame and its alpha; None for ``transparent``.
+        a function of time, frame, its alpha and soft colours; None for ``transparent``.
 
     Raises:
         InputError: none of these, or a file that cannot be read.
@@ -55,13 +58,13 @@ def open_backdrop(text: str, size: tuple[int, int]) -> Iterator[Backdrop | None]
         yield None
     elif text == "blur" or text.startswith("blur:"):
         sigma = _sigma(text)
-        yield lambda time, image, alpha: quick_blurred(image, alpha, sigma)
+        yield lambda time, image, alpha, soft: quick_blurred(image, alpha, soft, sigma)
     elif not Path(text).exists():
         colour = np.array(backgrounds.colour(GREEN if text == "green" else text), np.float32)
-        yield lambda time, image, alpha: colour
+        yield lambda time, image, alpha, soft: colour
     elif _is_picture(text):
         picture = backgrounds.fit(read_photo(text).image, size)
-        yield lambda time, image, alpha: picture
+        yield lambda time, image, alpha, soft: picture
     else:
         film = _Film(Path(text), size)
         try:
@@ -84,7 +87,7 @@ def check_backdrop(text: str) -> None:
         raise InputError(text, "is no file and no colour", accepted) from None
 
 
-def quick_blurred(image: Image, alpha: Alpha, sigma: float | None = None) -> Background:
+def quick_blurred(image: Image, alpha: Alpha, soft: SoftColours, sigma: float | None = None) -> Background:
     """A frame's own background, blurred, with nothing of the subject in it.
 
     As `wisp.compositing.backgrounds.blurred`, but on a picture that is reduced at once, for video.
@@ -92,6 +95,7 @@ def quick_blurred(image: Image, alpha: Alpha, sigma: float | None = None) -> Bac
     Args:
         image: the frame, float32 (H, W, 3), [0, 1].
         alpha: of the frame, float32 (H, W), [0, 1].
+        soft: the subject's colours where alpha is soft.
         sigma: standard deviation in pixels; None is `backgrounds.SIGMA` times the shorter side.
 
     Returns:
@@ -102,9 +106,12 @@ def quick_blurred(image: Image, alpha: Alpha, sigma: float | None = None) -> Bac
     sigma = backgrounds.SIGMA * min(height, width) if sigma is None else sigma
     factor = max(1, int(sigma / _FINE))
     size = max(1, round(height / factor)), max(1, round(width / factor))
-    small, opacity = shrink(image, *size), shrink(alpha, *size)
-    show = 1 - opacity[..., None]
-    shown = np.clip(small - quick_foreground(small, opacity) * opacity[..., None], 0, show)
+    behind = np.zeros_like(image)  # (1 − α)B = I − αF
+    cv2.copyTo(image, (alpha < 1).view(np.uint8), behind)
+    opacity = alpha.reshape(-1).take(soft.places)[:, None]
+    behind.reshape(-1, 3)[soft.places] -= opacity * soft.colours
+    show = 1 - shrink(alpha, *size)[..., None]
+    shown = np.clip(shrink(behind, *size), 0, show)
     smooth = _filled(np.concatenate([shown * show, show * show], axis=2), sigma / factor, image.mean((0, 1)))
     large: Background = cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR)
     return large.clip(0, 1)
@@ -121,7 +128,7 @@ class _Film:
         self._next: Frame | None = next(self._frames)
         self._now = np.zeros((*size, 3), np.float32)
 
-    def __call__(self, time: Fraction, image: Image, alpha: Alpha) -> Background:
+    def __call__(self, time: Fraction, image: Image, alpha: Alpha, soft: SoftColours) -> Background:
         due = None
         while self._next is not None and self._next.time <= time:
             due, self._next = self._next, next(self._frames, None)

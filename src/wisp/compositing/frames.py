@@ -5,22 +5,26 @@ from __future__ import annotations
 import numpy as np
 
 from wisp.arrays import Alpha, Background, Float, Image, from_float, plain
-from wisp.foreground.quick import soft_colours
+from wisp.foreground.quick import SoftColours
 from wisp.inference.regions import presence
 from wisp.io.video_colour import Pixels
 from wisp.opencv import opencv
 
 
 def composed(
-    image: Image, alpha: Alpha, behind: Background, bits: int = 8, pixels: Pixels | None = None
+    image: Image,
+    alpha: Alpha,
+    soft: SoftColours,
+    behind: Background,
+    bits: int = 8,
+    pixels: Pixels | None = None,
 ) -> Pixels:
     """αF + (1 − α)B in encoded values, as `wisp.compositing.over.over`, computed where alpha is soft alone.
-
-    F are the subject's own colours, by `wisp.foreground.quick.soft_colours`.
 
     Args:
         image: the frame, float32 (H, W, 3), sRGB-encoded, [0, 1].
         alpha: float32 (H, W), [0, 1].
+        soft: the subject's own colours where alpha is soft, by `wisp.foreground.quick.soft_colours`.
         behind: float32 (H, W, 3), sRGB-encoded, [0, 1]; or float32 (3,), one colour everywhere.
         bits: of the result; above 8 it has 16.
         pixels: the image as integers, (H, W, 3), if they are at hand; made use of where they have those bits.
@@ -29,13 +33,11 @@ def composed(
         uint8 or uint16 (H, W, 3).
 
     Raises:
-        InputError: an array of another type or size.
         MissingExtraError: OpenCV is not installed.
     """
     result = stored(behind, bits)
     if result.ndim == 1:
         result = plain(result, alpha.shape)
-    soft = soft_colours(image, alpha)
     box = presence(alpha)
     if box is None:
         return result
