@@ -10,7 +10,8 @@ from wisp.arrays import to_float
 from wisp.errors import InputError
 from wisp.evaluation.video_metrics import clip_scores
 from wisp.opencv import shrink
-from wisp.temporal import STEADY, State, Steadiness, is_cut, mattes, reduced, steady_alpha, step
+from wisp.quick import finished
+from wisp.temporal import STEADY, State, Steadiness, held_alpha, is_cut, mattes, reduced, steady_alpha, step
 
 SIZE = (72, 128)
 TEXTURE = ndimage.gaussian_filter(np.random.default_rng(3).normal(0, 1, (72, 256, 3)), (2, 2, 0)) * 120
@@ -104,6 +105,18 @@ def test_motion_and_exposure_are_no_cuts():
     assert not is_cut(pictures[0], (pictures[0] * 0.9).astype(np.uint8))
     assert is_cut(pictures[0], 255 - pictures[0][::-1])
     assert not is_cut(pictures[0], pictures[0][:, ::-1])  # the same colours elsewhere
+
+
+def test_what_is_held_can_be_enlarged_later():
+    state = one = None
+    for index in range(3):
+        image, alpha = frame(index)
+        small = shrink(alpha, 36, 64)
+        held, one = held_alpha(image, one, says(small))
+        assert held.alpha.shape == (36, 64)
+        steady, state = steady_alpha(image, state, says(small))
+        np.testing.assert_array_equal(finished(image, *held), steady)
+        np.testing.assert_array_equal(one.alpha, state.alpha)
 
 
 def test_another_size_starts_afresh():

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -151,6 +151,26 @@ def steady_alpha(
     image: Image, state: State | None, alpha_of: AlphaMethod, *, steadiness: Steadiness = STEADY
 ) -> tuple[Alpha, State]:
     """Alpha of a frame, float32 (H, W), and the state for the next one; arguments and errors of `step`."""
+    held, state = held_alpha(image, state, alpha_of, steadiness=steadiness)
+    return finished(image, *held), state
+
+
+class Held(NamedTuple):
+    """An alpha that is held steady, before `wisp.quick.finished` draws it to the frame's edges.
+
+    Attributes:
+        alpha: at the method's own size, float32 (h, w), [0, 1].
+        picture: the frame reduced to that size, float32 (h, w, 3), where that is known already.
+    """
+
+    alpha: Alpha
+    picture: Image | None
+
+
+def held_alpha(
+    image: Image, state: State | None, alpha_of: AlphaMethod, *, steadiness: Steadiness = STEADY
+) -> tuple[Held, State]:
+    """What `steady_alpha` enlarges: the frame after this one need not wait for that."""
     size = working_size(check_image(image), steadiness.side)
     if state is not None and state.small.shape[:2] != size:
         state = None
@@ -161,7 +181,7 @@ def steady_alpha(
         flow = None if is_cut(state.small, small, steadiness.cut) else _flow(state.small, small)
     if state is None or flow is None:
         alpha = _checked(alpha_of(image), image)
-        return finished(image, alpha), State(alpha, small, 0)
+        return Held(alpha, None), State(alpha, small, 0)
     age = state.age + 1
     last = shrink(state.alpha, *size)
     if steadiness.rest and age % 2 and age > 1:
@@ -169,7 +189,7 @@ def steady_alpha(
         own, believed = _motion(state.small, small, flow, opacity, steadiness)
         if _disbelief(opacity, believed) < steadiness.rest:
             alpha = _moved(state.alpha, own, cubic=True).clip(0, 1)
-            return finished(image, alpha, picture), State(alpha, small, age)
+            return Held(alpha, picture), State(alpha, small, age)
     expected = _moved(state.alpha, flow, cubic=False)
     alpha = _checked(alpha_of(image, Past(expected, age, picture)), image)
     if alpha.shape == state.alpha.shape:
@@ -178,7 +198,7 @@ def steady_alpha(
         flow = _aligned(flow, last, opacity, believed)
         believed *= min(steadiness.hold, age / (age + 1))
         alpha = _held(alpha, state.alpha, flow, believed, steadiness.slack)
-    return finished(image, alpha, _fitting(picture, alpha)), State(alpha, small, age)
+    return Held(alpha, _fitting(picture, alpha)), State(alpha, small, age)
 
 
 def _as_large(image: Image, alpha: Alpha) -> Image | None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from wisp.arrays import Alpha, Image, Matte
+from wisp.arrays import Image, Matte
 from wisp.compositing.backdrops import TRANSPARENT, check_backdrop, open_backdrop
 from wisp.compositing.frames import composed, stored
 from wisp.conveyor import convey
@@ -25,8 +25,8 @@ from wisp.io.video_files import ClipWriter, FileWriter, Layout, Sound
 from wisp.io.video_folders import FolderWriter, check_folder
 from wisp.motion import paired
 from wisp.opencv import one_opencv_thread
-from wisp.quick import quick_alpha
-from wisp.temporal import STEADY, AlphaMethod, State, Steadiness, steady_alpha
+from wisp.quick import finished, quick_alpha
+from wisp.temporal import STEADY, AlphaMethod, Held, State, Steadiness, held_alpha
 
 WARM_UP: Final = 24
 """Frames that are matted again before the first new one of a resumed clip, so that alpha is steady there."""
@@ -143,20 +143,22 @@ def convert(
                 frames = clip.frames(max(job.start, begin + resumed_at), job.end)
                 return paired(frames, alpha_of, lambda frame: frame.image)
 
-            def work(item: tuple[Frame, AlphaMethod]) -> tuple[Frame, Image, Alpha]:
+            def work(item: tuple[Frame, AlphaMethod]) -> tuple[Frame, Image, Held]:
                 nonlocal state
                 frame, own = item
                 image = frame.image
-                alpha, state = steady_alpha(image, state, own, steadiness=steadiness)
-                opacity = frame.opacity
-                return frame, image, alpha if opacity is None else np.minimum(alpha, opacity)
+                held, state = held_alpha(image, state, own, steadiness=steadiness)
+                return frame, image, held
 
-            def consume(item: tuple[Frame, Image, Alpha]) -> None:
+            def consume(item: tuple[Frame, Image, Held]) -> None:
                 nonlocal done
-                frame, image, alpha = item
+                frame, image, held = item
                 time = frame.time - begin
                 if any(isinstance(w, FolderWriter) and w.has(time) for w in writers):
                     return
+                alpha, opacity = finished(image, *held), frame.opacity
+                if opacity is not None:
+                    alpha = np.minimum(alpha, opacity)
                 result, *grey = writers
                 if backdrop is None:
                     pixels = stored(Matte(alpha, quick_foreground(image, alpha)).rgba(), info.bits)
