@@ -256,6 +256,7 @@ def speed(
         row["cpu_fps"] = 1 / row["cpu_s"]
         for peer in peers:
             row[f"times {peer}, by CPU"] = report[peer]["cpu_s"] / row["cpu_s"]
+            row[f"times {peer}, by the clock"] = report[peer]["wall_s"] / row["wall_s"]
     return report
 
 
