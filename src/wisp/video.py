@@ -11,16 +11,17 @@ from typing import Any, Final
 
 import numpy as np
 
-from wisp.arrays import Image, Matte
-from wisp.compositing.backdrops import TRANSPARENT, check_backdrop, open_backdrop
+from wisp.arrays import Alpha, Image, Matte
+from wisp.compositing.backdrops import TRANSPARENT, Backdrop, check_backdrop, open_backdrop
 from wisp.compositing.frames import composed, stored
 from wisp.conveyor import convey
 from wisp.errors import InputError
-from wisp.foreground.quick import quick_foreground, soft_colours
+from wisp.foreground.quick import quick_foreground, soft_colours, soft_part
 from wisp.io.atomic import atomic_paths, check_output, same_file
 from wisp.io.audio import Span
 from wisp.io.video import Clip, Frame, open_clip
 from wisp.io.video_codecs import Codec, choose_codec
+from wisp.io.video_colour import Pixels
 from wisp.io.video_files import ClipWriter, FileWriter, Layout, Sound
 from wisp.io.video_folders import FolderWriter, check_folder
 from wisp.motion import paired
@@ -156,16 +157,8 @@ def convert(
                 time = frame.time - begin
                 if any(isinstance(w, FolderWriter) and w.has(time) for w in writers):
                     return
-                alpha, opacity = finished(image, *held), frame.opacity
-                if opacity is not None:
-                    alpha = np.minimum(alpha, opacity)
+                pixels, alpha = _written(frame, image, finished(image, *held), backdrop, time, info.bits)
                 result, *grey = writers
-                if backdrop is None:
-                    pixels = stored(Matte(alpha, quick_foreground(image, alpha)).rgba(), info.bits)
-                else:
-                    soft = soft_colours(image, alpha)
-                    behind = backdrop(time, image, alpha, soft)
-                    pixels = composed(image, alpha, soft, behind, info.bits, frame.pixels[..., :3])
                 result.write(pixels, time, frame.duration)
                 for writer in grey:
                     writer.write(stored(alpha, info.bits), time, frame.duration)
@@ -177,6 +170,27 @@ def convert(
             for writer in writers:
                 writer.finish()
         return (*clip.notes, *(note for writer in writers for note in writer.notes), *_lost(job, clip))
+
+
+def _written(
+    frame: Frame, image: Image, alpha: Alpha, backdrop: Backdrop | None, time: Fraction, bits: int
+) -> tuple[Pixels, Alpha]:
+    """A frame's pixels as they are written, on a background or as straight RGBA, and their alpha.
+
+    The colours of a clip with an alpha of its own are straight, so that this alpha counts once the subject's
+    colours are found.
+    """
+    opacity = frame.opacity
+    if backdrop is not None and opacity is None:
+        soft = soft_colours(image, alpha)
+    else:
+        foreground = quick_foreground(image, alpha)
+        alpha = alpha if opacity is None else np.minimum(alpha, opacity)
+        if backdrop is None:
+            return stored(Matte(alpha, foreground).rgba(), bits), alpha
+        soft = soft_part(foreground, alpha)
+    behind = backdrop(time, image, alpha, soft)
+    return composed(image, alpha, soft, behind, bits, frame.pixels[..., :3]), alpha
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from scipy import ndimage
 
 from tiny_clips import VARIABLE, corners, moving_disc, packets, write_clip
 from tiny_networks import write_dlmn
+from wisp.arrays import to_float
 from wisp.cli.console import UsageError
 from wisp.cli.video import seconds
 from wisp.io.video import open_clip
@@ -119,6 +120,22 @@ def test_the_clips_own_alpha_stays(video, tmp_path):
     frame = read(tmp_path / "again.mkv")[0]
     assert frame.opacity[:, :40].max() == 0
     assert frame.opacity[:, 40:].max() > 0.9
+
+
+def test_colours_of_a_clip_with_alpha_are_straight(video, tmp_path):
+    """A half transparent subject shows half of its own colour and half of what is put behind it."""
+    from wisp.io.images import write_image
+
+    picture, alpha = moving_disc(0, *SIZE)
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    veiled = to_float(picture), np.full((*SIZE, 1), 0.5, np.float32)
+    write_image(folder / "000000.png", np.concatenate(veiled, 2), bits=8)
+    assert video(folder, "-o", tmp_path / "out.mkv", "--background", "#ff0000", "--codec", "ffv1").code == 0
+    frame = read(tmp_path / "out.mkv")[0]
+    inside = alpha >= 0.999
+    expected = 0.5 * picture[inside] + 0.5 * np.array([255, 0, 0])
+    assert np.abs(frame.pixels[inside] - expected).mean() < 2
 
 
 class TestMistakes:

@@ -7,7 +7,7 @@ from tiny_networks import bright_disc
 from wisp.compositing.over import over
 from wisp.errors import InputError
 from wisp.foreground.blur_fusion import estimate_blur_fusion
-from wisp.foreground.quick import quick_foreground, soft_colours
+from wisp.foreground.quick import quick_foreground, soft_colours, soft_part
 
 pytest.importorskip("cv2")
 
@@ -58,6 +58,15 @@ def test_soft_colours_are_the_foregrounds_where_alpha_is_soft(off_centre):
     soft = (alpha > 0) & (alpha < 1)
     np.testing.assert_array_equal(found.places, np.flatnonzero(soft))
     np.testing.assert_array_equal(found.colours, whole[soft])
+
+
+def test_the_soft_part_of_a_foreground():
+    image, alpha, truth = composed(40, 60)
+    found = soft_part(truth, alpha)
+    np.testing.assert_array_equal(found.colours, truth[(alpha > 0) & (alpha < 1)])
+    np.testing.assert_array_equal(found.places, soft_colours(image, alpha).places)
+    with pytest.raises(InputError, match="alpha: is 4×4"):
+        soft_part(truth, alpha[:4, :4])
 
 
 def test_where_nobody_is_there_are_no_soft_colours():

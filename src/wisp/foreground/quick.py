@@ -88,6 +88,17 @@ def soft_colours(image: Image, alpha: Alpha) -> SoftColours:
     return _soft(image, alpha, box, *_averages(image[box.slices], alpha[box.slices]))
 
 
+def soft_part(foreground: Foreground, alpha: Alpha) -> SoftColours:
+    """The colours of a whole foreground, float32 (H, W, 3), where alpha is neither 0 nor 1.
+
+    Raises:
+        InputError: an array of another type or size.
+    """
+    check_same_size("alpha", check_alpha(alpha), "foreground", check_image(foreground, "foreground"))
+    places = np.flatnonzero((alpha > 0) & (alpha < 1))
+    return SoftColours(places, foreground.reshape(-1, 3).take(places, 0))
+
+
 def _reach(alpha: Alpha) -> Box | None:
     """What the averages reach around the subject, on a grid that reduced pixels fall on; None for nobody."""
     box = presence(alpha, REDUCTION * WINDOWS[0] // 2)
