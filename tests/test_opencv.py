@@ -2,22 +2,24 @@
 
 import numpy as np
 import pytest
-from scipy.ndimage import map_coordinates
 
-from wisp.opencv import one_opencv_thread, read_between, shrink
+from wisp.opencv import read_enlarged, shrink
 
 cv2 = pytest.importorskip("cv2")
 
 
-@pytest.mark.parametrize("count", [0, 1, 1024, 3000])
+@pytest.mark.parametrize("corner", [(0, 0), (4, 7)])
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_values_are_read_bilinearly(count, channels):
-    rng = np.random.default_rng(0)
-    values = rng.random((30, 40, channels), np.float32)
-    y, x = (rng.integers(-2 * 32, (n + 2) * 32, count) / np.float32(32) for n in values.shape[:2])
-    found = read_between(values, y.astype(np.float32), x.astype(np.float32))
-    expected = [map_coordinates(values[..., c], [y, x], order=1, mode="nearest") for c in range(channels)]
-    np.testing.assert_allclose(found, np.stack(expected, 1), atol=1e-5)
+def test_pixels_of_an_enlarged_picture(channels, corner):
+    picture = np.random.default_rng(0).random((30, 40, channels), np.float32)
+    large = cv2.resize(picture, (160, 60), interpolation=cv2.INTER_LINEAR).reshape(60, 160, channels)
+    rows, columns = np.indices((60, 160)).reshape(2, -1)
+    inner = (rows >= 2 * corner[0] + 1) & (columns >= 4 * corner[1] + 2)
+    part = np.ascontiguousarray(picture[corner[0] :, corner[1] :])
+    found = read_enlarged(part, (0.5, 0.25), rows[inner], columns[inner], corner)
+    np.testing.assert_allclose(found, large[rows[inner], columns[inner]], atol=1e-5)
+    nothing = rows[:0]
+    assert read_enlarged(part, (0.5, 0.25), nothing, nothing, corner).shape == (0, channels)
 
 
 def test_parts_of_pictures_shrink_as_their_copies_do():
@@ -25,13 +27,3 @@ def test_parts_of_pictures_shrink_as_their_copies_do():
     for part in (values[3:21, 5:31], values[..., :3], values[::-1]):
         np.testing.assert_array_equal(shrink(part, 9, 13), shrink(part.copy(), 9, 13))
     assert shrink(values, 30, 40) is values
-
-
-def test_threads_are_as_many_as_before():
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(2)
-    with one_opencv_thread():
-        assert cv2.getNumThreads() == 1
-    after = cv2.getNumThreads()
-    cv2.setNumThreads(before)
-    assert after == 2

@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from wisp.arrays import Alpha, Float, Image, Mask
-from wisp.inference.regions import presence
-from wisp.opencv import opencv, read_between, shrink
+from wisp.opencv import opencv, read_enlarged, shrink
+from wisp.regions import bounding_box
 
 EPSILON: Final = 1e-4
 """Variance of colours below which one of its windows counts as flat."""
@@ -64,16 +64,15 @@ def guided_enlargement(
     height, width = image.shape[:2]
     base: Alpha = cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR)
     mean_p, spread = _averaged(mask, radius)
-    box = presence((mean_p > _SOFT) & (mean_p < 1 - _SOFT), 3 * radius + 2)
+    box = bounding_box((mean_p > _SOFT) & (mean_p < 1 - _SOFT), 3 * radius + 2)
     if box is None:
         return base
     reach = cv2.resize(spread, (width, height), interpolation=cv2.INTER_LINEAR)
     places = np.flatnonzero((reach > _SOFT) & (reach < 1 - _SOFT))
     lines = _affine(small[box.slices], mask[box.slices], radius, epsilon)
     rows, columns = np.divmod(places, width)
-    y = (rows + 0.5) * (mask.shape[0] / height) - (0.5 + box.top)
-    x = (columns + 0.5) * (mask.shape[1] / width) - (0.5 + box.left)
-    large = read_between(lines, y, x)
+    scale = (mask.shape[0] / height, mask.shape[1] / width)
+    large = read_enlarged(lines, scale, rows, columns, corner=(box.top, box.left))
     values = large[:, 3] + np.einsum("nc,nc->n", large[:, :3], image.reshape(-1, 3).take(places, 0))
     base.reshape(-1)[places] = values.clip(0, 1)
     return base
@@ -96,7 +95,7 @@ def feathered(picture: Image, alpha: Alpha) -> Alpha:
     cv2 = opencv()
     softness = cv2.boxFilter(4 * alpha * (1 - alpha), -1, (HAIR.window, HAIR.window))
     share = ((softness - HAIR.least) / (HAIR.full - HAIR.least)).clip(0, 1)
-    box = presence(share, 2 * HAIR.radius)
+    box = bounding_box(share, 2 * HAIR.radius)
     if box is None:
         return alpha
     part, known, share = picture[box.slices], alpha[box.slices], share[box.slices]

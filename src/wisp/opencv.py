@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from wisp.arrays import Float
 from wisp.errors import MissingExtraError
@@ -30,24 +29,6 @@ def opencv() -> Any:
     return cv2
 
 
-@contextmanager
-def one_opencv_thread() -> Iterator[None]:
-    """Holds OpenCV to one thread: where stages share the cores already, its threads only wait for each other.
-
-    It has one setting for all threads of the program, which the block's end restores.
-
-    Raises:
-        MissingExtraError: it is not installed.
-    """
-    cv2 = opencv()
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)
-
-
 def shrink(values: Float, height: int, width: int) -> Float:
     """Resize a float array (H, W) or (H, W, C) to a smaller or equal size by averaging areas."""
     if values.shape[:2] == (height, width):
@@ -57,24 +38,33 @@ def shrink(values: Float, height: int, width: int) -> Float:
     return small
 
 
-def read_between(values: Float, y: Float, x: Float) -> Float:
-    """Values read bilinearly between pixels, to a thirty-second of one; beyond the border they repeat.
+def read_enlarged(
+    values: Float,
+    scale: tuple[float, float],
+    rows: npt.NDArray[np.intp],
+    columns: npt.NDArray[np.intp],
+    corner: tuple[int, int] = (0, 0),
+) -> Float:
+    """Some pixels of what bilinear enlargement would make of a picture, to a thirty-second of its pixels.
 
     Args:
-        values: float32 (h, w, C), C from 1 to 4.
-        y: N rows; the first pixel's centre is at 0.
-        x: N columns.
+        values: float32 (h, w, C), C from 1 to 4: the picture, or a part of it; its border repeats outside.
+        scale: its pixels down and across for one pixel of the enlarged one.
+        rows: of N pixels of the enlarged picture.
+        columns: of the same.
+        corner: row and column of the picture at which `values` begin.
 
     Returns:
         float32 (N, C).
     """
     cv2 = opencv()
-    count = len(y)
+    count = len(rows)
     places = np.zeros((2, -(-count // _ROW) * _ROW), np.float32)
-    places[0, :count], places[1, :count] = x, y
-    columns, rows = places.reshape(2, -1, _ROW)
+    places[0, :count] = (columns + 0.5) * scale[1] - (0.5 + corner[1])
+    places[1, :count] = (rows + 0.5) * scale[0] - (0.5 + corner[0])
     found: Float = np.empty((0, values.shape[2]), np.float32)
     if count:
-        read = cv2.remap(values, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        x, y = places.reshape(2, -1, _ROW)
+        read = cv2.remap(values, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         found = read.reshape(-1, values.shape[2])[:count]
     return found

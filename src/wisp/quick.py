@@ -17,10 +17,10 @@ from wisp.guided import feathered, guided_enlargement
 from wisp.inference.dlmn import dlmn
 from wisp.inference.models import find_model
 from wisp.inference.portrait import generate, surroundings
-from wisp.inference.regions import Box, presence
 from wisp.inference.segmenter import FLOOR, segment, session_of
 from wisp.inference.sessions import Device, Precision
 from wisp.opencv import opencv, shrink
+from wisp.regions import bounding_box, small_enclosed
 
 SIDES: Final = {"alpha": 720, "mask": 640}
 """Length of the longer side of the small picture, for the portrait network and for the segmenter alone."""
@@ -93,7 +93,7 @@ def quick_alpha(
     alpha = np.zeros(mask.shape, np.float32)
     found = surroundings(mask)
     if found is not None:
-        box = _on_grid(found, mask.shape)
+        box = found.on_grid(GRID, mask.shape)
         part = small[box.slices]
         seen_alpha = np.ascontiguousarray(generate(session, row, part, mask[box.slices]))
         seen_alpha = feathered(shrink(part, *seen_alpha.shape), seen_alpha)
@@ -138,23 +138,15 @@ def _without_holes(alpha: Alpha) -> Mask:
     What the network doubts in one frame it doubts more when its own doubt leads it in the next, until a hole
     is open. So it is asked anew, every time: a gap through which the background is seen stays open.
     """
-    cv2 = opencv()
     solid = alpha >= SOLID
-    around = presence(solid, 1)
+    around = bounding_box(solid, 1)
     if around is None:
         return alpha
-    soft = 1 - solid[around.slices].view(np.uint8)
-    count, regions, boxes, _ = cv2.connectedComponentsWithStats(soft, connectivity=4)
-    height, width = soft.shape
-    largest = HOLE * np.count_nonzero(regions == 0)
-    closed: Mask = alpha
-    for number in range(1, count):
-        left, top, columns, rows, area = boxes[number]
-        enclosed = left > 0 and top > 0 and left + columns < width and top + rows < height
-        if enclosed and area < largest:
-            closed = alpha.copy() if closed is alpha else closed
-            part = np.s_[top : top + rows, left : left + columns]
-            closed[around.slices][part][regions[part] == number] = DOUBTFUL
+    holes = small_enclosed(~solid[around.slices], HOLE * np.count_nonzero(solid))
+    if not holes.any():
+        return alpha
+    closed: Mask = alpha.copy()
+    closed[around.slices][holes] = DOUBTFUL
     return closed
 
 
@@ -256,14 +248,3 @@ def working_size(image: Image, side: int) -> tuple[int, int]:
     height, width = image.shape[:2]
     share = min(1.0, side / max(height, width))
     return max(1, round(height * share)), max(1, round(width * share))
-
-
-def _on_grid(box: Box, size: tuple[int, int]) -> Box:
-    """The box widened to multiples of `GRID`, inside the picture."""
-    height, width = size
-    return Box(
-        box.top // GRID * GRID,
-        box.left // GRID * GRID,
-        min(height, -(-box.bottom // GRID) * GRID),
-        min(width, -(-box.right // GRID) * GRID),
-    )

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from wisp.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Alpha, Mask, Trimap, check_alpha, check_trimap
 from wisp.errors import InputError
+from wisp.regions import bounding_box
 
 WIDTH: Final = 0.02
 """The band's default width, as a fraction of the subject's size; chosen in docs/decisions/005."""
@@ -150,21 +151,15 @@ def _radius(mask: Mask, width: float) -> float:
 def _trimap(sure: _Region, possible: _Region, *, erosion: float, dilation: float) -> Trimap:
     """Foreground is `sure`, eroded; background is what `possible`, dilated, leaves over."""
     trimap = np.full(sure.shape, BACKGROUND, np.uint8)
-    near = _surroundings(possible, ceil(max(erosion, dilation)))
+    box = bounding_box(possible, ceil(max(erosion, dilation)))
+    if box is None:
+        return trimap
+    near = box.slices
     inside = trimap[near]
     inside[_dilate(possible[near], dilation)] = UNKNOWN
     # Dilating what is not sure, instead of eroding what is, leaves alone what lies beyond the photo's border.
     inside[~_dilate(~sure[near], erosion)] = FOREGROUND
     return trimap
-
-
-def _surroundings(region: _Region, margin: int) -> tuple[slice, slice]:
-    """The bounding box of `region` and `margin` pixels around, within the array; empty where `region` is."""
-    box = []
-    for axis in (0, 1):
-        (found,) = np.nonzero(region.any(axis=1 - axis))
-        box.append(slice(max(0, found[0] - margin), found[-1] + margin + 1) if found.size else slice(0, 0))
-    return box[0], box[1]
 
 
 def _dilate(region: _Region, radius: float) -> _Region:

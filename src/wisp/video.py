@@ -25,9 +25,9 @@ from wisp.io.video_colour import Pixels
 from wisp.io.video_files import ClipWriter, FileWriter, Layout, Sound
 from wisp.io.video_folders import FolderWriter, check_folder
 from wisp.motion import paired
-from wisp.opencv import one_opencv_thread
 from wisp.quick import finished, quick_alpha
 from wisp.temporal import STEADY, AlphaMethod, Held, State, Steadiness, held_alpha
+from wisp.threads import one_opencv_thread
 
 WARM_UP: Final = 24
 """Frames that are matted again before the first new one of a resumed clip, so that alpha is steady there."""
@@ -165,7 +165,7 @@ def convert(
                 done += 1
                 progress(Progress(done, total))
 
-            with one_opencv_thread():
+            with one_opencv_thread:
                 convey(produce, work, consume)
             for writer in writers:
                 writer.finish()

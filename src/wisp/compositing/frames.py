@@ -6,9 +6,9 @@ import numpy as np
 
 from wisp.arrays import Alpha, Background, Float, Image, from_float, plain
 from wisp.foreground.quick import SoftColours
-from wisp.inference.regions import presence
 from wisp.io.video_colour import Pixels
 from wisp.opencv import opencv
+from wisp.regions import bounding_box
 
 
 def composed(
@@ -38,7 +38,7 @@ def composed(
     result = stored(behind, bits)
     if result.ndim == 1:
         result = plain(result, alpha.shape)
-    box = presence(alpha)
+    box = bounding_box(alpha)
     if box is None:
         return result
     at_hand = pixels is not None and pixels.dtype == result.dtype

@@ -34,6 +34,7 @@ from scipy import fft
 from wisp.arrays import Alpha, Background, Float, Image, Mask, check_alpha, check_image, check_same_size
 from wisp.compositing.multigrid import Sides, solve_poisson
 from wisp.errors import InputError
+from wisp.regions import bounding_box
 
 Gradients: TypeAlias = Literal["seamless", "mixed"]
 
@@ -80,9 +81,10 @@ def poisson_blend(
     if not 0 <= keep_colours < np.inf:
         raise InputError("keep_colours", f"is {keep_colours}", "a number from 0 on is accepted")
     region = alpha > CLEAR
-    if not region.any():
+    found = bounding_box(region)
+    if found is None:
         return target.copy()
-    box = _bounds(region)
+    box = found.slices
     part = region[box]
     right_hand = _right_hand(region, source, target, box, mixed=gradients == "mixed")
     screening = float(keep_colours**2 / region.sum())
@@ -142,8 +144,3 @@ def _solve_without_edge(right_hand: Float) -> Float:
 def _open_sides(box: tuple[slice, slice], shape: tuple[int, ...]) -> Sides:
     rows, columns = box
     return rows.start == 0, rows.stop == shape[0], columns.start == 0, columns.stop == shape[1]
-
-
-def _bounds(region: Bools) -> tuple[slice, slice]:
-    rows, columns = np.flatnonzero(region.any(1)), np.flatnonzero(region.any(0))
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)

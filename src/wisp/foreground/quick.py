@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from wisp.arrays import Alpha, Float, Foreground, Image, check_alpha, check_image, check_same_size, plain
-from wisp.inference.regions import Box, presence
-from wisp.opencv import opencv, read_between, shrink
+from wisp.opencv import opencv, read_enlarged, shrink
+from wisp.regions import Box, bounding_box
 
 REDUCTION: Final = 4
 """The averages are taken on a picture this much smaller."""
@@ -101,13 +101,8 @@ def soft_part(foreground: Foreground, alpha: Alpha) -> SoftColours:
 
 def _reach(alpha: Alpha) -> Box | None:
     """What the averages reach around the subject, on a grid that reduced pixels fall on; None for nobody."""
-    box = presence(alpha, REDUCTION * WINDOWS[0] // 2)
-    if box is None:
-        return None
-    top, left = (first // REDUCTION * REDUCTION for first in (box.top, box.left))
-    bottom, right = (-(-end // REDUCTION) * REDUCTION for end in (box.bottom, box.right))
-    height, width = alpha.shape
-    return Box(top, left, min(bottom, height), min(right, width))
+    box = bounding_box(alpha, REDUCTION * WINDOWS[0] // 2)
+    return None if box is None else box.on_grid(REDUCTION, alpha.shape)
 
 
 def _averages(image: Image, alpha: Alpha) -> tuple[Float, Float]:
@@ -137,11 +132,9 @@ def _thrice(plane: Float) -> Float:
 def _soft(image: Image, alpha: Alpha, box: Box, nearer: Float, farther: Float) -> SoftColours:
     """What the averages of a part leave unexplained shared out, where alpha is soft."""
     opacity = alpha[box.slices]
-    height, width = opacity.shape
-    rows, columns = np.divmod(np.flatnonzero((opacity > 0) & (opacity < 1)), width)
-    y = (rows + np.float32(0.5)) * np.float32(nearer.shape[0] / height) - np.float32(0.5)
-    x = (columns + np.float32(0.5)) * np.float32(nearer.shape[1] / width) - np.float32(0.5)
-    own, behind = read_between(nearer, y, x), read_between(farther, y, x)
+    rows, columns = np.divmod(np.flatnonzero((opacity > 0) & (opacity < 1)), opacity.shape[1])
+    scale = (nearer.shape[0] / opacity.shape[0], nearer.shape[1] / opacity.shape[1])
+    own, behind = (read_enlarged(values, scale, rows, columns) for values in (nearer, farther))
     places = (rows + box.top) * alpha.shape[1] + (columns + box.left)
     seen, a = image.reshape(-1, 3).take(places, 0), alpha.reshape(-1).take(places)[:, None]
     colours = own + a * (seen - a * own - (1 - a) * behind)

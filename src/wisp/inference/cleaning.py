@@ -14,7 +14,7 @@ import numpy as np
 from scipy import ndimage
 
 from wisp.arrays import Alpha, check_alpha
-from wisp.inference.regions import Region, small_enclosed
+from wisp.regions import Region, small_enclosed
 from wisp.trimap import subject_size
 
 HAZE: Final = 0.03

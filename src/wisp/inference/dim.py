@@ -31,6 +31,7 @@ from wisp.inference.models import Model, find_model
 from wisp.inference.resampling import pad_to_multiple
 from wisp.inference.segmenter import session_of
 from wisp.inference.sessions import Device, Precision, Session
+from wisp.regions import bounding_box
 
 TILE: Final = 1280
 """Longest side of what the network sees at once, pixels."""
@@ -112,14 +113,14 @@ def dim(
         raise InputError("tile", f"is {tile}", accepted)
     alpha: Alpha = (trimap == FOREGROUND).astype(np.float32)
     unknown = trimap == UNKNOWN
-    box = _bounding_box(unknown)
+    box = bounding_box(unknown)
     if box is None:
         return alpha
     session = session_of(row, device=device, precision=precision)
     start = prior(image, trimap) if any(port.name == PRIOR for port in session.inputs) else None
     sides = [
-        spans(first, last, length, tile, row.multiple)
-        for (first, last), length in zip(box, trimap.shape, strict=True)
+        spans(part.start, part.stop, length, tile, row.multiple)
+        for part, length in zip(box.slices, trimap.shape, strict=True)
     ]
     for rows in sides[0]:
         for columns in sides[1]:
@@ -205,11 +206,3 @@ def _run(session: Session, row: Model, seen: Seen) -> Alpha:
         raise wrong
     inside: Alpha = alpha[0, 0, :height, :width]
     return inside
-
-
-def _bounding_box(region: npt.NDArray[np.bool_]) -> tuple[tuple[int, int], tuple[int, int]] | None:
-    """First and one past the last row and column of a region; None where it is empty."""
-    rows, columns = (np.flatnonzero(region.any(axis=axis)) for axis in (1, 0))
-    if not rows.size:
-        return None
-    return (int(rows[0]), int(rows[-1]) + 1), (int(columns[0]), int(columns[-1]) + 1)

@@ -18,10 +18,10 @@ import numpy as np
 from wisp.arrays import Alpha, Float, Image, Mask, check_alpha, check_image, check_same_size
 from wisp.errors import InputError
 from wisp.inference.models import Model, find_model, refinement_of
-from wisp.inference.regions import Box
 from wisp.inference.resampling import pad_to_multiple, resize
 from wisp.inference.segmenter import FLOOR, segment, session_of
 from wisp.inference.sessions import Device, Precision, Session
+from wisp.regions import Box, bounding_box
 
 PATCH: Final = 64
 """Side of the refinement's patches, pixels, as it was trained."""
@@ -122,18 +122,11 @@ def surroundings(mask: Mask) -> Box | None:
     Returns:
         The box, inside the photo; None when the mask is below `FLOOR` everywhere.
     """
-    present = mask >= FLOOR
-    rows, columns = (np.nonzero(present.any(axis=axis))[0] for axis in (1, 0))
-    if not rows.size:
+    box = bounding_box(mask >= FLOOR)
+    if box is None:
         return None
-    margin = math.ceil(MARGIN * max(rows[-1] - rows[0], columns[-1] - columns[0]) + 8)
-    height, width = mask.shape
-    return Box(
-        max(0, int(rows[0]) - margin),
-        max(0, int(columns[0]) - margin),
-        min(height, int(rows[-1]) + margin + 1),
-        min(width, int(columns[-1]) + margin + 1),
-    )
+    longer = max(box.bottom - box.top, box.right - box.left) - 1
+    return box.widened(math.ceil(MARGIN * longer + 8), mask.shape)
 
 
 def refined_sizes(small: Sequence[int], large: Sequence[int]) -> list[tuple[int, int]]:

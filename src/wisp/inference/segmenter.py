@@ -14,9 +14,9 @@ from wisp.arrays import Float, Image, Mask, check_image
 from wisp.errors import InputError
 from wisp.inference.models import Model, find_model
 from wisp.inference.precision import choose
-from wisp.inference.regions import small_enclosed
 from wisp.inference.resampling import pad_to_multiple, resize
 from wisp.inference.sessions import Device, Precision, Session, open_session
+from wisp.regions import small_enclosed
 
 FLOOR: Final = 0.05
 """Below this, nothing speaks for a subject: the trimap's threshold for known background."""
