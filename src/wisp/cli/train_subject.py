@@ -27,10 +27,10 @@ from wisp.cli.train import (
     tell,
     weights_of,
 )
-from wisp.errors import InputError, MissingExtraError
+from wisp.core.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
-    from wisp.training.data.datasets import Entry
+    from wisp.data.datasets import Entry
 
 CorpusOption = Annotated[
     Path,
@@ -90,8 +90,8 @@ def train_subject_command(
 ) -> None:
     """Train the subject network, which finds what a person would cut out and corrects itself by clicks."""
     try:
-        from wisp.training.data.packed import pack as decode
-        from wisp.training.data.subject_samples import Sizes
+        from wisp.data.packed import pack as decode
+        from wisp.data.subject_samples import Sizes
         from wisp.training.recipes.subject import SubjectRecipe, SubjectTask
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", "train") from error
@@ -136,7 +136,7 @@ def _groups(
     data: Path, split: str, licences: list[str], backgrounds: Path | None, *, things: bool
 ) -> list[tuple[str, list[Entry] | list[Path]]]:
     """Photos of a corpus by group; one background in ten is held out, cut-outs are all for training."""
-    from wisp.training.data import datasets
+    from wisp.data import datasets
 
     groups: list[tuple[str, list[Entry] | list[Path]]] = []
     for name in ("people", "things") if things else ("people",):
@@ -154,7 +154,7 @@ def _cut_outs(folder: Path, licences: list[str]) -> list[Entry]:
     """Cut-outs of allowed licences, by the folder's manifest where licences are asked for."""
     import csv
 
-    from wisp.training.data import datasets
+    from wisp.data import datasets
 
     entries = datasets.rgba_folder(folder)
     if not licences:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from wisp.training.data import vips
+from wisp.data import vips
 
 Bytes = npt.NDArray[np.uint8]
 GREEN = np.array([0, 177, 64], np.float32)

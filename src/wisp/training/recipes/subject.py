@@ -3,7 +3,7 @@
     wisp train subject --data corpus --encoder-weights modnet.onnx -o runs/subject
     wisp export runs/subject/last.pt -o subject-mobile.onnx
 
-Real photos and composites in written-down shares (`wisp.training.data.subject_samples`), small pictures for
+Real photos and composites in written-down shares (`wisp.data.subject_samples`), small pictures for
 long and larger ones at the end, labels as far as they are trusted. A third of the samples is guided: clicks are
 simulated where the network errs, round by round, and its mask is fed back.
 """
@@ -21,17 +21,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import AdamW, Optimizer
 
-from wisp.networks.subject import SubjectNetwork, subject_network
-from wisp.training import losses, pictures
-from wisp.training.clicks import add_click
-from wisp.training.data.packed import Pack
-from wisp.training.data.subject_samples import (
+from wisp.data.packed import Pack
+from wisp.data.subject_samples import (
     KINDS,
     SubjectExample,
     SubjectMix,
     SubjectSamples,
     SubjectSynthesis,
 )
+from wisp.networks.subject import SubjectNetwork, subject_network
+from wisp.training import losses, pictures
+from wisp.training.clicks import add_click
 from wisp.training.importing import load_start
 from wisp.training.loop import Schedule, Terms, Validation
 
