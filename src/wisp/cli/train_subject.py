@@ -1,10 +1,10 @@
-"""`wisp train subject`: train the network that finds people and things."""
+"""`wisp train subject` and `wisp train matting`: what finds people and things, and what draws their edges."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -18,6 +18,7 @@ from wisp.cli.train import (
     QuietOption,
     ResumeOption,
     SeedOption,
+    SegmenterOption,
     StartOption,
     StepsOption,
     WorkersOption,
@@ -31,6 +32,7 @@ from wisp.core.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
     from wisp.data.datasets import Entry
+    from wisp.training.recipes.portrait import Coefficients
 
 CorpusOption = Annotated[
     Path,
@@ -130,6 +132,86 @@ def train_subject_command(
     )
     task = SubjectTask(recipe, train, held_out, weights_of(encoder_weights), start)
     fit_task(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)  # type: ignore[arg-type]
+
+
+def train_matting_command(
+    data: CorpusOption,
+    out: OutOption,
+    segmenter: SegmenterOption = None,
+    start: StartOption = None,
+    teachers: TeachersOption = None,
+    pack: PackOption = None,
+    backgrounds: BackgroundsOption = None,
+    licences: LicencesOption = "",
+    coefficient: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=WEIGHT",
+            help="Weight of a term of the loss, such as composition=0.5; may be given several times.",
+        ),
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(min=1e-7, max=1, help="AdamW's learning rate [default: the recipe's].")
+    ] = None,
+    steps: StepsOption = None,
+    batch: BatchOption = None,
+    seed: SeedOption = 0,
+    resume: ResumeOption = False,
+    precision: PrecisionOption = "auto",
+    workers: WorkersOption = 1,
+    quiet: QuietOption = False,
+) -> None:
+    """Train the matting network of any subject, which draws the edges of what the subject network finds."""
+    try:
+        from wisp.data.packed import pack as decode
+        from wisp.training.importing import continued
+        from wisp.training.recipes.matting import MattingRecipe, MattingTask
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("training", "train") from error
+
+    check_options(precision, None)
+    recipe = MattingRecipe()
+    if rate is not None:
+        recipe = replace(recipe, rate=rate, encoder_rate=recipe.encoder_rate * rate / recipe.rate)
+    recipe = replace(recipe, coefficients=_weighted(recipe.coefficients, coefficient or []))
+    schedule = recipe.schedule
+    schedule = replace(schedule, seed=seed, steps=steps or schedule.steps, batch=batch or schedule.batch)
+    schedule = replace(schedule, warm_up=min(schedule.warm_up, max(1, schedule.steps // 10)))
+    recipe = continued(replace(recipe, schedule=schedule), start, "lean")
+    report = say_nothing if quiet else tell
+    allowed = [text.strip() for text in licences.split(",") if text.strip()]
+    folder = pack or out / "photos"
+    train, held_out = (
+        decode(
+            _groups(data, split, allowed, backgrounds, things=True),
+            folder / split,
+            side=FINE_SIDE,
+            teachers=teachers,
+            report=report,
+        )
+        for split in ("train", "val")
+    )
+    task = MattingTask(recipe, train, held_out, segmenter=segmenter, start=start)
+    fit_task(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
+
+
+FINE_SIDE: Final = 704
+"""Longer side of the decoded photos that the matting network learns from, pixels: the corpus's largest."""
+
+
+def _weighted(coefficients: Coefficients, given: list[str]) -> Coefficients:
+    for text in given:
+        name, _, value = text.partition("=")
+        known = [field.name for field in fields(coefficients)]
+        try:
+            weight = float(value)
+        except ValueError:
+            weight = -1.0
+        if name not in known or not weight >= 0:
+            accepted = f"NAME=WEIGHT with one of {', '.join(known)} and a weight of 0 or more is accepted"
+            raise InputError("--coefficient", f"is {text}", accepted)
+        coefficients = replace(coefficients, **{name: weight})
+    return coefficients
 
 
 def _groups(

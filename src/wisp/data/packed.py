@@ -1,8 +1,8 @@
-"""Labelled photos decoded once and kept as bytes in one file, which every loading process maps into its memory.
+"""Labelled photos decoded once and kept as bytes in one file, which loading processes map into their memory.
 
-A photo of a corpus is opened hundreds of times in a long run. Decoding it and solving for the subject's colours
-each time costs ten times what making a sample of it does; decoded at the size that training needs, all of a
-corpus of some thousand photos takes a few gigabytes of pages that all processes share.
+A photo of a corpus is opened hundreds of times in a long run. Decoding it and solving for the subject's
+colours each time costs ten times what making a sample of it does; decoded at the size that training needs,
+all of a corpus of some thousand photos takes a few gigabytes of pages that all processes share.
 """
 
 from __future__ import annotations
@@ -131,8 +131,8 @@ def pack(
         groups: names with labelled photos, or with photos without a subject (paths).
         folder: for ``photos.bin`` and ``photos.json``; made when missing.
         side: longer side of what is kept, pixels; smaller photos keep their size.
-        teachers: folder of another network's alphas, ``NAME.png``, of any size and the photo's proportions. They
-            count where the label is not trusted: `learn_from`.
+        teachers: folder of another network's alphas, ``NAME.png``, of any size and the photo's proportions.
+            They count where the label is not trusted: `learn_from`.
         report: receives a line for each photo that cannot be read, which is left out, and a closing one.
     """
     if (folder / "photos.json").is_file():
@@ -170,8 +170,8 @@ def pack(
 def learn_from(teacher: Bytes, photo: Labelled) -> Labelled:
     """A photo whose label is a teacher's where it was not trusted itself.
 
-    Where both agree the label is trusted at least `AGREED`; where the label's trust is low the teacher's answer
-    replaces it with a trust of `TAUGHT`, as far as the teacher is sure of itself.
+    Where both agree the label is trusted at least `AGREED`; where the label's trust is low the teacher's
+    answer replaces it with a trust of `TAUGHT`, as far as the teacher is sure of itself.
 
     Args:
         teacher: its alpha, uint8 (H, W).

@@ -3,21 +3,22 @@
 A sample is a function of (seed, index) alone. All samples of a batch have one size, which follows the run's
 progress: small for long, larger at the end (`Sizes`).
 
-Shares and chances lie in `SubjectMix`. Where they come from: the kinds that customers complained about (small,
-lying, grey, several, held, cut by the frame, distractors, posters, nothing there), in the shares of a first
-recipe drawn from what is published on small networks for salient objects and clicks.
+Shares and chances lie in `SubjectMix`. Where they come from: the kinds that customers complained about
+(small, lying, grey, several, held, cut by the frame, distractors, posters, nothing there), in the shares of a
+first recipe drawn from what is published on small networks for salient objects and clicks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from wisp.core.errors import InputError
 from wisp.data.packed import Pack, Packed
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
@@ -115,7 +116,7 @@ class SubjectMix:
     grey: float = 0.1
     sepia: float = 0.03
     degraded: float = 0.35
-    """Chance of each of contrast, JPEG, blur, noise being drawn at all (then each with a chance of a half)."""
+    """Chance that contrast, JPEG, blur and noise are drawn at all (then each at about a half)."""
     motion_blur: float = 0.05
     guided: float = 0.35
     """Share of guided samples."""
@@ -135,7 +136,7 @@ class SubjectSynthesis:
 
 
 class Layer(NamedTuple):
-    """Something to composite: straight colours (H, W, 3), alpha (H, W), both float32 in [0, 1], and what it is."""
+    """Straight colours (H, W, 3) and alpha (H, W) to composite, float32 in [0, 1], and what they show."""
 
     foreground: Floats
     alpha: Floats
@@ -153,6 +154,11 @@ class SubjectSamples:
         steps: of the run, which sizes follow.
         seed: changes everything at once.
         share: use only so much of the people and things, [0, 1].
+
+    Without things and cut-outs, people alone are composited.
+
+    Raises:
+        InputError: no people whose labels are trusted, or no scenes.
     """
 
     def __init__(
@@ -173,6 +179,12 @@ class SubjectSamples:
         self.trusted_things = [i for i in self.things if pack.rows[i].trust > 0.8 and pack.rows[i].box]
         self.cut_outs = [i for i in pack.group("cutouts") if pack.rows[i].box]
         self.scenes = pack.group("scenes")
+        if not self.people or not self.trusted or not self.scenes:
+            raise InputError(pack.folder, "lacks people or scenes", "trusted photos of both are accepted")
+        if not self.trusted_things and not self.cut_outs:
+            self.mix = replace(self.mix, held=0.0, beside=0.0, people=1.0)
+        if not self.things:
+            self.mix = replace(self.mix, thing=0.0)
         shares = np.array([getattr(self.mix, kind) for kind in KINDS])
         self._shares = shares / shares.sum()
 
@@ -350,6 +362,7 @@ class SubjectSamples:
             group = self.trusted
         else:
             group = self.cut_outs if rng.random() < self.mix.cut_outs else self.trusted_things
+            group = group or self.trusted_things or self.cut_outs or self.trusted
         return self.pack[group[int(rng.integers(len(group)))]]
 
     def _held(self, rng: Rng, size: tuple[int, int], holder: Layer) -> Layer:
@@ -366,7 +379,7 @@ class SubjectSamples:
         return tries[int(np.argmin(covered))]._replace(subject=False)
 
     def _poster(self, rng: Rng, size: tuple[int, int]) -> list[Layer]:
-        """A printed photo of a person, in perspective, with a rim; half of the time somebody real before it."""
+        """A printed photo of a person, in perspective, with a rim; often somebody real before it."""
         photo = self.pack[self.people[int(rng.integers(len(self.people)))]].photo[..., :3]
         height, width = photo.shape[:2]
         corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
@@ -449,7 +462,7 @@ class SubjectSamples:
             image = np.clip(image + noise, 0, 255).astype(np.uint8)
         if rng.random() < 0.5:
             _, stored = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 95))])
-            image = cv2.imdecode(stored, cv2.IMREAD_COLOR)
+            image = np.asarray(cv2.imdecode(stored, cv2.IMREAD_COLOR))
         return image
 
 
@@ -471,13 +484,14 @@ def warp(pixels: Bytes, matrix: Matrix, size: tuple[int, int], border: int = cv2
         pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
     offset = offset + linear @ np.array([0.5, 0.5]) - 0.5
     placed = np.column_stack([linear, offset])
-    return cv2.warpAffine(pixels, placed, size[::-1], flags=cv2.INTER_LINEAR, borderMode=border)
+    warped: Bytes = cv2.warpAffine(pixels, placed, size[::-1], flags=cv2.INTER_LINEAR, borderMode=border)
+    return warped
 
 
 def fit_matrix(
     rng: Rng, shape: Sequence[int], size: tuple[int, int], *, zoom: tuple[float, float], rotation: float
 ) -> Matrix:
-    """A random map (2, 3) of a whole photo (H, W, …) onto a canvas: fitted, zoomed, moved, turned, mirrored."""
+    """A random map (2, 3) of a whole photo (H, W, …) onto a canvas: zoomed, moved, turned, mirrored."""
     fitted = min(size[0] / shape[0], size[1] / shape[1])
     scale = fitted * float(np.exp(rng.uniform(np.log(zoom[0]), np.log(zoom[1]))))
     stretch = float(np.exp(rng.uniform(-0.12, 0.12)))
@@ -494,8 +508,8 @@ def fit_matrix(
 def keep_cut_sides(matrix: Matrix, photo: Packed, size: tuple[int, int]) -> Matrix:
     """A map moved so that sides on which its photo cuts the subject lie on the canvas's rim or outside.
 
-    Where one side alone is cut the map is moved; where opposite ones are it is centred there and, if its photo
-    is too small for the canvas, enlarged.
+    Where one side alone is cut the map is moved; where opposite ones are it is centred there and, if its
+    photo is too small for the canvas, enlarged.
     """
     height, width = photo.row.height, photo.row.width
     row0, column0, row1, column1 = photo.row.box or (1, 1, height - 1, width - 1)
@@ -535,7 +549,8 @@ def recolour(pixels: Bytes, rng: Rng) -> Bytes:
     out: Bytes = cv2.LUT(np.ascontiguousarray(pixels), np.ascontiguousarray(table.reshape(1, 256, 3)))
     saturation = float(rng.uniform(0.6, 1.3))
     grey = cv2.cvtColor(cv2.cvtColor(out, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    return cv2.addWeighted(out, saturation, grey, 1 - saturation, 0)
+    mixed: Bytes = cv2.addWeighted(out, saturation, grey, 1 - saturation, 0)
+    return mixed
 
 
 def like_colours(scene: Floats, foreground: Floats, alpha: Floats, rng: Rng) -> Floats:
@@ -547,7 +562,8 @@ def like_colours(scene: Floats, foreground: Floats, alpha: Floats, rng: Rng) -> 
     mean, deviation = scene.mean((0, 1)), scene.std((0, 1)) + 1e-3
     moved = (scene - mean) / deviation * colours.std(0) + colours.mean(0)
     share = np.float32(rng.uniform(0.5, 1))
-    return np.clip(scene + share * (moved - scene), 0, 1).astype(np.float32)
+    out: Floats = np.clip(scene + share * (moved - scene), 0, 1).astype(np.float32)
+    return out
 
 
 def damage(target: Bytes, rng: Rng) -> Bytes:
@@ -558,7 +574,7 @@ def damage(target: Bytes, rng: Rng) -> Bytes:
         rng: source of chance.
     """
     height, width = target.shape
-    mask = np.where(target > int(rng.integers(40, 215)), 255, 0).astype(np.uint8)
+    mask = np.ascontiguousarray(np.where(target > int(rng.integers(40, 215)), 255, 0).astype(np.uint8))
     radius = int(rng.uniform(0, 0.06) * max(height, width)) + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     draw = rng.random()
@@ -576,7 +592,8 @@ def damage(target: Bytes, rng: Rng) -> Bytes:
         middle = (int(spot[1]), int(spot[0]))
         cv2.ellipse(mask, middle, (int(axes[0]), int(axes[1])), float(rng.uniform(0, 180)), 0, 360,
                     0 if missing else 255, -1)  # fmt: skip
-    return cv2.GaussianBlur(mask, (0, 0), float(rng.uniform(0.5, 0.02 * max(height, width) + 0.6)))
+    soft: Bytes = cv2.GaussianBlur(mask, (0, 0), float(rng.uniform(0.5, 0.02 * max(height, width) + 0.6)))
+    return soft
 
 
 def to_floats(pixels: Bytes) -> Floats:
@@ -586,7 +603,8 @@ def to_floats(pixels: Bytes) -> Floats:
 
 def to_bytes(values: npt.NDArray[np.floating]) -> Bytes:
     """Floats, clipped to [0, 1] → uint8, rounded."""
-    return (np.clip(values, 0, 1) * 255 + 0.5).astype(np.uint8)
+    rounded: Bytes = (np.clip(values, 0, 1) * 255 + 0.5).astype(np.uint8)
+    return rounded
 
 
 def _islands(alpha: Bytes) -> list[Bytes]:

@@ -9,21 +9,21 @@ sure it is that there is anything to find:
 
 ::
 
-    image (N, 3, H, W) ──▶ MobileNetV2 ─┬─ 1/2, 16 ───────────────────────────────────────▶ + ─▶ 1/1 masks
-      guidance (N, 3, H, W) ─▶ + (1/4)  ├─ 1/4, 24 ──────────────────────────────▶ + ─▶ conv ┘    (pixel shuffle)
-                                        ├─ 1/8, 32 ──────────────────────▶ + ─▶ conv ─▶ masks at 1/4 and 1/8
-                                        ├─ 1/16, 96 ─────────────▶ + ─▶ conv
+    image (N, 3, H, W) ──▶ MobileNetV2 ─┬─ 1/2, 16 ───────────────────────────────────▶ + ─▶ 1/1 masks
+      guidance (N, 3, H, W) ─▶ + (1/4)  ├─ 1/4, 24 ──────────────────────────▶ + ─▶ conv ┘  (shuffled pixels)
+                                        ├─ 1/8, 32 ──────────────────▶ + ─▶ conv ─▶ masks at 1/4 and 1/8
+                                        ├─ 1/16, 96 ─────────▶ + ─▶ conv
                                         └─ 1/32, 320 ─▶ + ──▶ conv
                                                └▶ 1/64, 128, + mean of all ─▶ presence of people, of a subject
 
 What it is made of, and where each part comes from:
 
 - the encoder is MobileNetV2 (Sandler et al. 2018) with MODNet's or ImageNet's weights. Its batch norms are
-  folded into its convolutions: they would stay frozen in any case, and without them a step is a fifth faster;
+  folded into its convolutions, whose biases they become; those stay frozen, as frozen norms would;
 - a stage at stride 64 and a mean over the picture see all of it at once, as in PP-HumanSeg and the networks
   for salient objects after PoolNet (Liu et al. 2019); presence is read from there, because whether a picture
   holds a subject at all is no matter of single pixels;
-- the decoder adds what comes from below to narrow projections of the skips (feature pyramid, Lin et al. 2017).
+- the decoder adds what comes from below to narrow projections of the skips (Lin et al. 2017).
   Decoders differ little in what they find (SALOD, Zhou et al. 2022), so this one is as narrow as it is fast;
 - masks at 1/8, 1/4 and 1/1 of the size are all compared with the truth while training (deep supervision, as
   in U²-Net, Qin et al. 2020); only the last is shipped;
@@ -53,7 +53,7 @@ WIDTHS: Final = (96, 64, 48, 32, 24)
 GLOBAL: Final = 128
 """Channels at stride 64."""
 FROZEN: Final = 4
-"""Blocks of the encoder (to stride 4) that are never trained: edges and colours are what ImageNet knows well."""
+"""Blocks of the encoder, to stride 4, that are never trained: edges and colours are known from ImageNet."""
 CLICK_RADIUS: Final = 5 / 384
 """Radius of a click's disk as a share of the longer side."""
 
@@ -138,8 +138,8 @@ class SubjectNetwork(nn.Module):
         self.presence = nn.Linear(GLOBAL, len(MAPS))
         self.from64 = nn.Conv2d(GLOBAL, w32, 1)
         self.skips = nn.ModuleList(
-            [nn.Conv2d(320, w32, 1), nn.Conv2d(96, w16, 1), nn.Conv2d(32, w8, 1)]
-            + [nn.Conv2d(24, w4, 1), nn.Conv2d(16, w2, 1)]
+            nn.Conv2d(inputs, width, 1)
+            for inputs, width in ((320, w32), (96, w16), (32, w8), (24, w4), (16, w2))
         )
         self.mixes = nn.ModuleList(
             [_conv(w32, w16, 3), _conv(w16, w8, 3), _conv(w8, w4, 3), _conv(w4, w2, 3), _conv(w2, w2, 3)]
@@ -213,6 +213,8 @@ def _fold(module: nn.Module) -> nn.Module:
 
 def _fold_pair(convolution: nn.Module, norm: nn.BatchNorm2d) -> nn.Conv2d:
     assert isinstance(convolution, nn.Conv2d)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
     weight, bias = fuse_conv_bn_weights(
         convolution.weight, None, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
     )

@@ -1,7 +1,7 @@
 """Simulated clicks: where a person who watches a mask would click next.
 
-After RITM (Sofiiuk et al. 2021): the first click goes into the middle of what is wanted, each further one into
-the largest region that is wrong, in its inner half or, since people do not aim at centres (RClicks, 2024),
+After RITM (Sofiiuk et al. 2021): the first click goes into the middle of what is wanted, each further one
+into the largest region that is wrong, in its inner half or, as people do not aim at centres (RClicks 2024),
 anywhere in it.
 """
 

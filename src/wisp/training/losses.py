@@ -32,8 +32,8 @@ def binary_cross_entropy(logits: Tensor, truth: Tensor, weight: Tensor) -> Tenso
 def soft_iou(prediction: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
     """1 − intersection over union of soft masks, each picture by itself; a mean over those with a subject.
 
-    Intersection is Σ w·p·t and union Σ w·(p + t − p·t); pictures whose trusted truth is empty are left out, for
-    which the ratio says nothing of how much was found.
+    Intersection is Σ w·p·t and union Σ w·(p + t − p·t); pictures whose trusted truth is empty are left out:
+    for them the ratio says nothing of how much was found.
 
     Source: Rahman and Wang 2016, "Optimizing Intersection-Over-Union in Deep Neural Networks".
 

@@ -63,7 +63,7 @@ def write_curves(path: Path, history: Sequence[dict[str, float]]) -> None:
 
 
 def subject_sheet(rows: Sequence[tuple[Tensor, Tensor, Tensor]]) -> Bytes:
-    """Photo, true mask, mask found, and photo on green by it, for each row; tensors (3, H, W) and (H, W) in [0, 1]."""
+    """Photo, true mask, mask found, photo on green, in rows; tensors (3, H, W) and (H, W) in [0, 1]."""
     made = []
     for image, truth, mask in rows:
         photo = (image.permute(1, 2, 0).clamp(0, 1) * 255 + 0.5).to(torch.uint8).numpy()

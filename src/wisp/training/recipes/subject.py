@@ -4,8 +4,8 @@
     wisp export runs/subject/last.pt -o subject-mobile.onnx
 
 Real photos and composites in written-down shares (`wisp.data.subject_samples`), small pictures for
-long and larger ones at the end, labels as far as they are trusted. A third of the samples is guided: clicks are
-simulated where the network errs, round by round, and its mask is fed back.
+long and larger ones at the end, labels as far as they are trusted. A third of the samples is guided: clicks
+are simulated where the network errs, round by round, and its mask is fed back.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from torch.optim import AdamW, Optimizer
 from wisp.data.packed import Pack
 from wisp.data.subject_samples import (
     KINDS,
+    Kind,
     SubjectExample,
     SubjectMix,
     SubjectSamples,
@@ -224,7 +225,15 @@ class SubjectTask:
         """Fixed samples of each kind, none of them guided."""
         mix = SubjectMix(guided=0.0, turned=0.05)
         samples = SubjectSamples(self._held_out, SubjectSynthesis(mix=mix), batch=8, steps=1)
-        shares = {"person": 6, "thing": 4, "single": 3, "several": 3, "small": 2, "poster": 1, "empty": 3}
+        shares: dict[Kind, int] = {
+            "person": 6,
+            "thing": 4,
+            "single": 3,
+            "several": 3,
+            "small": 2,
+            "poster": 1,
+            "empty": 3,
+        }
         batches = []
         for kind, count in shares.items():
             if (kind == "thing" and not samples.things) or (kind != "empty" and not samples.trusted):
