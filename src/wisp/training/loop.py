@@ -32,10 +32,11 @@ from torch.optim import Optimizer
 
 from wisp.core.errors import InputError
 from wisp.data.replay import Replayed
+from wisp.data.samples import Source
 from wisp.networks.checkpoints import read_checkpoint
 from wisp.training import pictures
 from wisp.training.freezing import freeze_folded
-from wisp.training.loader import Batch, Source, loader, to_batch
+from wisp.training.loader import Batch, loader, to_batch
 
 Terms: TypeAlias = dict[str, Tensor]
 """Named terms of a loss, already weighted: their sum is what is minimised."""
