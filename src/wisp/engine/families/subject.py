@@ -1,0 +1,272 @@
+"""What a person would cut out of a photo: the subject network's masks, looked at as closely as they need.
+
+The network sees the whole photo at `SIDE` pixels. Where all that it finds lies in a small part of the photo it
+looks again at that part alone, and a photo much longer than wide is seen in overlapping views: what counts is
+pixels on the subject. Each further look replaces the mask where it looked.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, TypeAlias, get_args
+
+import numpy as np
+from scipy import ndimage
+
+from wisp.core.arrays import Float, Image, Mask, check_image
+from wisp.core.errors import InputError
+from wisp.core.regions import Box, bounding_box
+from wisp.core.resample import resize
+from wisp.engine.families.segmenter import session_of
+from wisp.engine.models import Model, find_model
+from wisp.engine.sessions import Device, Precision, Session
+
+Wanted: TypeAlias = Literal["auto", "people", "anything"]
+
+PEOPLE, SUBJECT = 0, 1
+"""Places of the two masks and presence values in the network's outputs."""
+
+
+@dataclass(frozen=True)
+class SubjectSettings:
+    """Tuned numbers of finding the subject.
+
+    Attributes:
+        side: longer side of what the network sees, pixels.
+        present: least presence of a subject that is believed.
+        sure: a region is kept where its mask reaches this somewhere.
+        floor: what is below counts as nothing.
+        small: looked at again where its box's longer side is at most this share of the photo's.
+        around: the box of the second look, times the found one.
+        wide: a photo longer than this times its width is seen in overlapping views.
+    """
+
+    side: int = 416
+    present: float = 0.5
+    sure: float = 0.5
+    floor: float = 0.05
+    small: float = 0.5
+    around: float = 1.5
+    wide: float = 2.0
+
+
+SETTINGS: Final = SubjectSettings()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found in a photo.
+
+    Attributes:
+        mask: soft mask of what is to be cut out, float32 (H, W), [0, 1].
+        people: soft mask of people alone, likewise.
+        presence: how sure the network is that there is a subject, [0, 1].
+        people_presence: how sure it is that there are people, [0, 1].
+        count: separate regions of the mask.
+        share: of the photo's area that the mask covers, [0, 1].
+        cut: whether the photo's border cuts it.
+        looks: how often the network looked.
+    """
+
+    mask: Mask
+    people: Mask
+    presence: float
+    people_presence: float
+    count: int
+    share: float
+    cut: bool
+    looks: int
+
+
+def find_subject(
+    image: Image,
+    *,
+    wanted: Wanted = "auto",
+    model: str | Path | None = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    settings: SubjectSettings = SETTINGS,
+) -> Finding:
+    """Soft masks of the subject and of the people in a photo, and what is known of them.
+
+    Args:
+        image: float32 (H, W, 3), sRGB-encoded, [0, 1], of any size.
+        wanted: ``auto``: what a person would cut out, which is people, where there are any, with what they
+            hold and wear; ``people``: people alone; ``anything``: all that could be a subject.
+        model: the name of a subject network or an ONNX file; None for the default.
+        device: ``auto``, ``cpu`` or ``gpu``.
+        precision: ``auto``, ``fp32``, ``bf16`` or ``int8``.
+        settings: tuned numbers.
+
+    Returns:
+        Masks of the photo's size; they are 0 everywhere where nothing is found.
+
+    Raises:
+        InputError: an array of the wrong kind, no such word, network, device or precision, or a file that is
+            no subject network.
+    """
+    check_image(image)
+    if wanted not in get_args(Wanted):
+        raise InputError("subject", f"is {wanted}", f"{', '.join(get_args(Wanted))} are accepted")
+    row = find_model(model, "subject")
+    session = session_of(row, device=device, precision=precision)
+    views = overlapping_views(image.shape[:2], settings.wide)
+    masks, presence = _look_at_views(session, row, image, views, settings)
+    looks = len(views)
+    chosen = PEOPLE if wanted == "people" else SUBJECT
+    box = bounding_box(masks[..., chosen] > 0.5)
+    if len(views) == 1 and box is not None and presence[chosen] >= settings.present:
+        near = _surroundings(box, image.shape[:2], settings)
+        if near is not None:
+            closer, again = _look(session, row, image[near.slices], settings)
+            masks = _replace(masks, closer, near)
+            presence = np.maximum(presence, again)
+            looks += 1
+    mask = masks[..., chosen]
+    if presence[chosen] < settings.present:
+        mask = np.zeros_like(mask)
+    mask, count = keep_sure_regions(mask, settings)
+    if wanted == "auto" and presence[PEOPLE] >= settings.present:
+        mask, count = keep_with_people(mask, masks[..., PEOPLE], settings)
+    inside = mask > 0.5
+    cut = bool(inside[0].any() or inside[-1].any() or inside[:, 0].any() or inside[:, -1].any())
+    return Finding(
+        mask,
+        masks[..., PEOPLE],
+        float(presence[SUBJECT]),
+        float(presence[PEOPLE]),
+        count,
+        float(inside.mean()),
+        cut,
+        looks,
+    )
+
+
+def overlapping_views(shape: tuple[int, int], wide: float) -> list[Box]:
+    """Parts that a photo is looked at in: all of it, or, where it is long, squares that overlap by a third.
+
+    Args:
+        shape: height and width, pixels.
+        wide: from this ratio of the sides on it is long.
+    """
+    height, width = shape
+    longer, shorter = max(shape), min(shape)
+    if longer <= wide * shorter:
+        return [Box(0, 0, height, width)]
+    extent = round(1.5 * shorter)
+    count = math.ceil((longer - extent) / (extent * 2 / 3)) + 1
+    starts = [round(i * (longer - extent) / (count - 1)) for i in range(count)]
+    if width > height:
+        return [Box(0, start, height, start + extent) for start in starts]
+    return [Box(start, 0, start + extent, width) for start in starts]
+
+
+def keep_sure_regions(mask: Mask, settings: SubjectSettings = SETTINGS) -> tuple[Mask, int]:
+    """The mask without regions of which the network is nowhere sure, and how many are left.
+
+    Args:
+        mask: float32 (H, W), [0, 1].
+        settings: a region is an 8-connected set of pixels of at least ``floor``; it stays where it reaches
+            ``sure``.
+    """
+    regions, count = ndimage.label(mask >= settings.floor, np.ones((3, 3)))
+    sure = np.zeros(count + 1, bool)
+    sure[np.unique(regions[mask >= settings.sure])] = True
+    sure[0] = False
+    return np.where(sure[regions], mask, np.float32(0)), int(sure.sum())
+
+
+def keep_with_people(
+    mask: Mask, people: Mask, settings: SubjectSettings = SETTINGS
+) -> tuple[Mask, int]:
+    """The mask's regions that hold people, and how many they are; all of them where none does.
+
+    Args:
+        mask: float32 (H, W), [0, 1].
+        people: float32 (H, W), [0, 1].
+        settings: of the regions.
+    """
+    regions, count = ndimage.label(mask >= settings.floor, np.ones((3, 3)))
+    held = np.zeros(count + 1, bool)
+    held[np.unique(regions[people >= settings.sure])] = True
+    held[0] = False
+    if not held.any():
+        return mask, count
+    return np.where(held[regions], mask, np.float32(0)), int(held.sum())
+
+
+def _look_at_views(
+    session: Session, row: Model, image: Image, views: list[Box], settings: SubjectSettings
+) -> tuple[Float, Float]:
+    """Masks (H, W, 2), where views overlap their mean weighted towards each one's middle, and presence (2,)."""
+    if len(views) == 1:
+        return _look(session, row, image, settings)
+    total = np.zeros((*image.shape[:2], 2), np.float32)
+    weights = np.zeros((*image.shape[:2], 1), np.float32)
+    presence = np.zeros(2, np.float32)
+    for view in views:
+        masks, there = _look(session, row, image[view.slices], settings)
+        weight = _towards_the_middle(masks.shape[:2], axis=int(image.shape[1] > image.shape[0]))
+        total[view.slices] += masks * weight
+        weights[view.slices] += weight
+        presence = np.maximum(presence, there)
+    return total / weights, presence
+
+
+def _towards_the_middle(shape: tuple[int, int], axis: int) -> Float:
+    """(H, W, 1): 1 in the middle along an axis, a hundredth at its ends."""
+    line = np.sin(np.pi * (np.arange(shape[axis], dtype=np.float32) + 0.5) / shape[axis]) + np.float32(0.01)
+    along = line[:, None, None] if axis == 0 else line[None, :, None]
+    return np.broadcast_to(along, (*shape, 1)).astype(np.float32)
+
+
+def _look(session: Session, row: Model, image: Image, settings: SubjectSettings) -> tuple[Float, Float]:
+    """Masks (H, W, 2) and presence (2,) of a picture, seen at ``side`` pixels."""
+    height, width = image.shape[:2]
+    scale = settings.side / max(height, width)
+    size = [max(row.multiple, round(side * scale / row.multiple) * row.multiple) for side in (height, width)]
+    seen = np.ascontiguousarray(resize(image, size[0], size[1]).transpose(2, 0, 1)[None])
+    wrong = InputError(
+        row.file,
+        "is no subject network",
+        "an ONNX file with the inputs image and guidance (N, 3, H, W) and the outputs masks (N, 2, H, W) and "
+        "presence (N, 2) is accepted",
+    )
+    try:
+        answer = session.run({"image": seen, "guidance": np.zeros_like(seen)})
+        masks, presence = answer["masks"], answer["presence"]
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:
+        raise wrong from error
+    if masks.shape != (1, 2, *seen.shape[2:]) or presence.shape != (1, 2):
+        raise wrong
+    return resize(np.ascontiguousarray(masks[0].transpose(1, 2, 0)), height, width).clip(0, 1), presence[0]
+
+
+def _surroundings(box: Box, shape: tuple[int, int], settings: SubjectSettings) -> Box | None:
+    """What a second look sees: the box, enlarged; None where that is most of the photo."""
+    longer = max(box.bottom - box.top, box.right - box.left)
+    if longer > settings.small * max(shape):
+        return None
+    return box.widened(math.ceil((settings.around - 1) / 2 * longer) + 8, shape)
+
+
+def _replace(masks: Float, closer: Float, near: Box) -> Float:
+    """Masks with a closer look in its place, faded in over a tenth of its extent where it ends inside."""
+    height, width = closer.shape[:2]
+    fade = np.ones((height, width), np.float32)
+    for axis, (start, end, extent, whole) in enumerate(
+        ((near.top, near.bottom, height, masks.shape[0]), (near.left, near.right, width, masks.shape[1]))
+    ):
+        places = (np.arange(extent, dtype=np.float32) + 0.5) / max(1.0, extent / 10)
+        line = np.ones(extent, np.float32)
+        if start > 0:
+            line = np.minimum(line, places)
+        if end < whole:
+            line = np.minimum(line, places[::-1])
+        fade = fade * (line[:, None] if axis == 0 else line[None])
+    out = masks.copy()
+    before = out[near.slices]
+    out[near.slices] = before + fade[..., None] * (closer - before)
+    return out
