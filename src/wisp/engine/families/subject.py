@@ -178,9 +178,7 @@ def keep_sure_regions(mask: Mask, settings: SubjectSettings = SETTINGS) -> tuple
     return np.where(sure[regions], mask, np.float32(0)), int(sure.sum())
 
 
-def keep_with_people(
-    mask: Mask, people: Mask, settings: SubjectSettings = SETTINGS
-) -> tuple[Mask, int]:
+def keep_with_people(mask: Mask, people: Mask, settings: SubjectSettings = SETTINGS) -> tuple[Mask, int]:
     """The mask's regions that hold people, and how many they are; all of them where none does.
 
     Args:

@@ -22,17 +22,23 @@ from wisp.data.subject_samples import Kind, SubjectMix
 from wisp.training.loader import Batch, to_batch
 from wisp.training.loop import Schedule
 from wisp.training.masks import MaskDamage
-from wisp.training.recipes.portrait import FINE, Coefficients, MobileRecipe, PortraitTask
+from wisp.training.recipes.portrait import FINE, GENERATOR, Coefficients, MobileRecipe, PortraitTask
 
 
 @dataclass(frozen=True)
 class MattingRecipe(MobileRecipe):
-    """As `MobileRecipe`, with samples of any subject."""
+    """As `MobileRecipe`, with samples of any subject.
+
+    Attributes:
+        frozen: blocks of MobileNetV2 that stay as they are: those to stride 4 take a third of a step, and
+            what they know of edges and colours is no matter of subjects.
+    """
 
     lean: bool = True
     rate: float = 5e-4
     encoder_rate: float = 1e-4
     patches: int = 48
+    frozen: int = 4
     coefficients: Coefficients = FINE.coefficients
     damage: MaskDamage = field(default_factory=lambda: MaskDamage(kept=0.4))
     synthesis: MattingSynthesis = field(default_factory=MattingSynthesis)  # type: ignore[assignment]
@@ -71,6 +77,9 @@ class MattingTask(PortraitTask):
         start: str | None = None,
     ) -> None:
         super().__init__(recipe, [], [], [], [], segmenter=segmenter, start=start)
+        content = self.networks[GENERATOR].get_submodule("generator.content.encoder.features")
+        for block in list(content)[: recipe.frozen]:
+            block.requires_grad_(False)
         schedule = recipe.schedule
         self.source = MattingSamples(  # type: ignore[assignment]
             photos, recipe.synthesis, batch=schedule.batch, steps=schedule.steps, seed=schedule.seed

@@ -299,8 +299,9 @@ class PortraitTask:
         out: dict[str, Optimizer] = {}
         if isinstance(recipe, MobileRecipe):
             inside = ".content.encoder."
-            encoder = [p for name, p in portrait.named_parameters() if inside in f".{name}"]
-            rest = [p for name, p in portrait.named_parameters() if inside not in f".{name}"]
+            learnt = [(f".{name}", p) for name, p in portrait.named_parameters() if p.requires_grad]
+            encoder = [p for name, p in learnt if inside in name]
+            rest = [p for name, p in learnt if inside not in name]
             groups = [{"params": rest, "lr": recipe.rate}, {"params": encoder, "lr": recipe.encoder_rate}]
             out[GENERATOR] = AdamW(groups, weight_decay=recipe.decay)
         else:
