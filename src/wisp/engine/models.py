@@ -171,8 +171,8 @@ DEFAULTS: Final[dict[str, str]] = {
 """The network that is used for each family unless another is asked for."""
 
 FAMILIES: Final[dict[str, str]] = {
-    "subject": "image (N, 3, H, W) and guidance (N, 3, H, W; clicks inside, clicks outside, the mask before) → "
-    "masks (N, 2, H, W; people, subject) and presence (N, 2)",
+    "subject": "image (N, 3, H, W) and guidance (N, 3, H, W; clicks inside, clicks outside, the mask before) "
+    "→ masks (N, 2, H, W; people, subject) and presence (N, 2)",
     "segmenter": "image (N, 3, H, W) → mask (N, 1, H, W)",
     "portrait": "image (N, 3, H, W) and mask (N, 1, H, W) → alpha (N, 1, H, W)",
     "portrait-refinement": "image (P, 3, 64, 64) and alpha (P, 1, 64, 64) → residual (P, 1, 64, 64)",

@@ -1,7 +1,7 @@
 """What a person would cut out of a photo: the subject network's masks, looked at as closely as they need.
 
-The network sees the whole photo at `SIDE` pixels. Where all that it finds lies in a small part of the photo it
-looks again at that part alone, and a photo much longer than wide is seen in overlapping views: what counts is
+The network sees the whole photo at `SubjectSettings.side` pixels. Where all that it finds lies in a small part
+of the photo it looks again at that part alone, and a photo much longer than wide is seen in overlapping views: what counts is
 pixels on the subject. Each further look replaces the mask where it looked.
 """
 
@@ -198,7 +198,7 @@ def keep_with_people(mask: Mask, people: Mask, settings: SubjectSettings = SETTI
 def _look_at_views(
     session: Session, row: Model, image: Image, views: list[Box], settings: SubjectSettings
 ) -> tuple[Float, Float]:
-    """Masks (H, W, 2), where views overlap their mean weighted towards each one's middle, and presence (2,)."""
+    """Masks (H, W, 2), where views overlap a mean that favours each one's middle, and presence (2,)."""
     if len(views) == 1:
         return _look(session, row, image, settings)
     total = np.zeros((*image.shape[:2], 2), np.float32)
