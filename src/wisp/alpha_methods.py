@@ -13,7 +13,7 @@ from wisp.inference.segmenter import segment, session_of
 from wisp.inference.sessions import Device, Precision
 from wisp.motion import WithMotion
 from wisp.opencv import opencv
-from wisp.pipeline import Method, check_method, family_of, run
+from wisp.pipeline import Method, check_method, estimate, family_of
 from wisp.quick import SIDES, Past, quick_alpha, quick_dlmn, quick_mask, working_picture
 from wisp.temporal import AlphaMethod
 
@@ -31,7 +31,7 @@ def alpha_method(
         name: ``auto`` is `wisp.quick.quick_alpha`, the portrait network on a small picture; ``segmenter`` is
             `wisp.quick.quick_mask`, coarser; ``portrait`` refines the border as for photos, which takes
             twice the time; ``dlmn`` is `wisp.quick.quick_dlmn` and sees the neighbouring frames, too
-            (`wisp.motion.paired`); the rest are those of `wisp.pipeline.run` and take seconds a frame.
+            (`wisp.motion.paired`); the rest are those of `wisp.pipeline.estimate` and take seconds a frame.
         model: a network other than the default: its name or an ONNX file.
         device: where networks run: ``auto``, ``cpu`` or ``gpu``.
         precision: what they compute in.
@@ -53,7 +53,8 @@ def alpha_method(
     method = cast(Method, name)
 
     def alpha_of(image: Image, past: Past | None = None, /) -> Alpha:
-        return run(image, method=method, model=model, device=device, precision=precision).matte.alpha
+        found = estimate(image, method, None, None, model=model, device=device, precision=precision)
+        return found.alpha
 
     return alpha_of
 
