@@ -31,10 +31,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
-from wisp.arrays import Alpha, Background, Float, Image, Mask, as_alpha, as_image, check_same_size
 from wisp.compositing.multigrid import Sides, solve_poisson
-from wisp.errors import InputError
-from wisp.regions import bounding_box
+from wisp.core.arrays import Alpha, Background, Float, Image, Mask, as_alpha, as_image, check_same_size
+from wisp.core.errors import InputError
+from wisp.core.regions import bounding_box
 
 Gradients: TypeAlias = Literal["seamless", "mixed"]
 
@@ -56,7 +56,7 @@ def poisson_blend(
 
     Args:
         source: float32 (H, W, 3), [0, 1]; the subject's foreground colours (for soft edges) or its photo.
-            Here and below, uint8, uint16 and other floats are converted (`wisp.arrays.as_image`).
+            Here and below, uint8, uint16 and other floats are converted (`wisp.core.arrays.as_image`).
         alpha: float32 (H, W), [0, 1]; a matte, or a mask of zeros and ones.
         target: float32 (H, W, 3), [0, 1]; the picture it is set into.
         gradients: ``"seamless"``, the source's gradients; ``"mixed"``, the larger of both, which lets the

@@ -1,9 +1,9 @@
 """Pictures as callers of the library hold them: paths, bytes, open files, arrays, pictures of Pillow's.
 
 Paths, bytes and files are read as `wisp.io.images` reads files: upright and in sRGB. Arrays are taken by
-`wisp.arrays`, which says what counts from 0 to what. A picture of Pillow's counts with the pixels that it
-holds, not turned by its EXIF orientation (``PIL.ImageOps.exif_transpose`` does that) but converted from the
-colour profile that it carries.
+`wisp.core.arrays`, which says what counts from 0 to what. A picture of Pillow's counts with the pixels that
+it holds, not turned by its EXIF orientation (``PIL.ImageOps.exif_transpose`` does that) but converted from
+the colour profile that it carries.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from wisp.arrays import Alpha, Image, Mask, Trimap, as_alpha, as_image, as_mask, as_photo, as_trimap
-from wisp.errors import InputError
+from wisp.core.arrays import Alpha, Image, Mask, Trimap, as_alpha, as_image, as_mask, as_photo, as_trimap
+from wisp.core.errors import InputError
 from wisp.io import profiles
 from wisp.io.images import read_alpha, read_mask, read_photo, read_trimap
 
@@ -71,7 +71,8 @@ def given_photo(source: object, name: str = "image") -> tuple[Image, Alpha | Non
         image float32 (H, W, 3), sRGB-encoded, [0, 1], and alpha float32 (H, W), [0, 1]; None without one.
 
     Raises:
-        InputError: none of these, or one that cannot be used; see `read_photo` and `wisp.arrays.as_photo`.
+        InputError: none of these, or one that cannot be used; see `read_photo` and
+            `wisp.core.arrays.as_photo`.
         MissingExtraError: a HEIC file without the ``heic`` extra.
     """
     file = _as_file(source, name)
@@ -113,7 +114,7 @@ def given_alpha(source: object, name: str = "alpha") -> Alpha:
 
     Raises:
         InputError: none of these, or one that cannot be used; see `wisp.io.images.read_alpha` and
-            `wisp.arrays.as_alpha`.
+            `wisp.core.arrays.as_alpha`.
     """
     return _given(source, name, read_alpha, as_alpha)
 

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from wisp.arrays import (
+from wisp.core.arrays import (
     Alpha,
     Bits,
     Float,
@@ -30,7 +30,7 @@ from wisp.arrays import (
     from_float,
     to_float,
 )
-from wisp.errors import InputError
+from wisp.core.errors import InputError
 from wisp.io import profiles, tiff
 from wisp.io.atomic import check_output, write_files
 from wisp.io.decoding import EXIF_HEADER, Decoded, decode
@@ -168,7 +168,7 @@ def read_alpha(source: Path | str, *, page: int | None = None, max_pixels: int =
         float32 (H, W), [0, 1].
 
     Raises:
-        InputError: see `read_grey` and, for labels in an alpha's place, `wisp.arrays.as_alpha`.
+        InputError: see `read_grey` and, for labels in an alpha's place, `wisp.core.arrays.as_alpha`.
     """
     return as_alpha(_read_values(source, page, max_pixels), str(source))
 
@@ -185,7 +185,7 @@ def read_mask(source: Path | str, *, page: int | None = None, max_pixels: int = 
         float32 (H, W), [0, 1].
 
     Raises:
-        InputError: see `read_grey` and, for labels in a mask's place, `wisp.arrays.as_mask`.
+        InputError: see `read_grey` and, for labels in a mask's place, `wisp.core.arrays.as_mask`.
     """
     return as_mask(_read_values(source, page, max_pixels), str(source))
 
@@ -196,7 +196,7 @@ def read_trimap(
     """Read a trimap as programs write them: grey, or RGB with equal channels, of 8 or 16 bits.
 
     Transparent pixels are background. Other greys than 0, 128 and 255 are told apart by
-    `wisp.arrays.as_trimap`.
+    `wisp.core.arrays.as_trimap`.
 
     Args:
         source: see `read_photo`.
@@ -217,7 +217,9 @@ def read_trimap(
     if exact:
         return check_trimap(np.ascontiguousarray(grey), str(source))
     if decoded.has_alpha:
-        grey = from_float(to_float(grey) * to_float(decoded.stored[..., -1]), 8 if grey.dtype == np.uint8 else 16)
+        grey = from_float(
+            to_float(grey) * to_float(decoded.stored[..., -1]), 8 if grey.dtype == np.uint8 else 16
+        )
     return as_trimap(np.ascontiguousarray(grey), str(source))
 
 
