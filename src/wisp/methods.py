@@ -31,8 +31,8 @@ def alpha_method(
         name: ``auto`` is `wisp.clips.alpha.quick_alpha`, the portrait network on a small picture;
             ``segmenter`` is `wisp.clips.alpha.quick_mask`, coarser; ``portrait`` refines the border as for
             photos, which takes twice the time; ``dlmn`` is `wisp.clips.alpha.quick_dlmn` and sees the
-            neighbouring frames, too (`wisp.clips.motion.paired`); the rest are those of
-            `wisp.pipeline.estimate` and take seconds a frame.
+            neighbouring frames, too (`pair_with_motion`); the rest are those of `wisp.pipeline.estimate`
+            and take seconds a frame.
         model: a network other than the default: its name or an ONNX file.
         device: where networks run: ``auto``, ``cpu`` or ``gpu``.
         precision: what they compute in.
