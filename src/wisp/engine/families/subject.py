@@ -1,8 +1,8 @@
 """What a person would cut out of a photo: the subject network's masks, looked at as closely as they need.
 
-The network sees the whole photo at `SubjectSettings.side` pixels. Where all that it finds lies in a small part
-of the photo it looks again at that part alone, and a photo much longer than wide is seen in overlapping views: what counts is
-pixels on the subject. Each further look replaces the mask where it looked.
+The network sees the whole photo at `SubjectSettings.side` pixels. Where all that it finds lies in a small
+part of the photo it looks again at that part alone, and a photo much longer than wide is seen in overlapping
+views: what counts is pixels on the subject. Each further look replaces the mask where it looked.
 """
 
 from __future__ import annotations
