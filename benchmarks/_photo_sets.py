@@ -13,8 +13,8 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from wisp.arrays import Alpha, check_same_size, from_float
-from wisp.errors import InputError
+from wisp.core.arrays import Alpha, check_same_size, from_float
+from wisp.core.errors import InputError
 from wisp.io.formats import READABLE_SUFFIXES
 from wisp.io.images import read_grey
 

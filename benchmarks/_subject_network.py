@@ -8,10 +8,10 @@ from typing import Final, Literal, TypeAlias
 
 import numpy as np
 
-from wisp.arrays import Alpha, Float, Image
-from wisp.errors import InputError
-from wisp.inference.resampling import resize
-from wisp.inference.sessions import Port, open_session
+from wisp.core.arrays import Alpha, Float, Image
+from wisp.core.errors import InputError
+from wisp.core.resample import resize
+from wisp.engine.sessions import Port, open_session
 
 Map: TypeAlias = Literal["people", "subject"]
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
 
-from wisp.arrays import Alpha, Float, Image
-from wisp.benchmark import systems
-from wisp.benchmark.machine import stay_on
-from wisp.benchmark.systems import PEERS_FOLDER, System
-from wisp.inference.peers import PEERS, open_peer
-from wisp.inference.sessions import Description, Port, Runtime, Session
+from wisp.core.arrays import Alpha, Float, Image
+from wisp.engine.peers import PEERS, open_peer
+from wisp.engine.sessions import Description, Port, Runtime, Session
+from wisp.lab.benchmark import systems
+from wisp.lab.benchmark.machine import stay_on
+from wisp.lab.benchmark.systems import PEERS_FOLDER, System
 
 EXPECTED: Final = ("modnet", "rvm", "u2net", "isnet")
 """Peers whose absence is told."""

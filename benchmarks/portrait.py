@@ -44,15 +44,15 @@ from _predictions import in_8_bits
 from _sheets import of_files, write_sheets
 from _systems import add_peers, open_system, peer_files, stay_on_one_core
 from cutout import EXAMPLE, WISP, run, scaled
-from wisp.arrays import Float
-from wisp.benchmark.machine import cpu_name
-from wisp.benchmark.systems import System
-from wisp.errors import InputError, WispError
+from wisp.core.arrays import Float
+from wisp.core.errors import InputError, WispError
+from wisp.core.resample import resize
+from wisp.engine.peers import PEERS
 from wisp.evaluation.bootstrap import paired_bootstrap
 from wisp.evaluation.protocols import PROTOCOLS
-from wisp.inference.peers import PEERS
-from wisp.inference.resampling import resize
 from wisp.io.images import read_grey, read_photo
+from wisp.lab.benchmark.machine import cpu_name
+from wisp.lab.benchmark.systems import System
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "portrait.json"

@@ -18,8 +18,8 @@ Subject networks are ONNX files as `_subject_network` describes them.
 - Where nothing is to be found: how many pictures have more than 0.2 % of their area cut out.
 - Differences: ours − peer, mean and 95 % interval of a paired bootstrap that draws whole subjects.
 - CPU seconds: process time on one core from image to alpha, mean over the pictures, the first one run once
-  before. Peers run in ONNX Runtime. Their predictions and times are kept (``--predictions``) and not made
-  twice; ours are made anew each time.
+  before. Peers run in ONNX Runtime. Their predictions, times and scores are kept (``--predictions``) and not
+  made twice; ours are made anew each time.
 - Cases: mean alpha, in per cent, where the must mask says that the photo must be kept and where it must go.
 """
 
@@ -43,15 +43,15 @@ from _sheets import write_sheets
 from _subject_network import MAPS, SIDE, open_subject_network
 from _subject_report import NOTHING, report
 from _systems import add_peers, open_system, peer_files, stay_on_one_core
-from wisp.arrays import Alpha, Image
-from wisp.benchmark.machine import about_machine, versions
-from wisp.benchmark.systems import System
-from wisp.errors import WispError
+from wisp.core.arrays import Alpha, Image
+from wisp.core.errors import WispError
+from wisp.engine.peers import PEERS
 from wisp.evaluation.bootstrap import paired_bootstrap
 from wisp.evaluation.metrics import Metric, iou
 from wisp.evaluation.protocols import PROTOCOLS
-from wisp.inference.peers import PEERS
 from wisp.io.images import read_grey
+from wisp.lab.benchmark.machine import about_machine, versions
+from wisp.lab.benchmark.systems import System
 
 ROOT: Final = Path(__file__).parent.parent
 RESULTS: Final = ROOT / "benchmarks" / "results"
@@ -156,26 +156,26 @@ def compare(
         left_out: takes the name of a system that fails, and why.
     """
     empty = any(picture.truth is None for picture in pictures)
-    systems = {}
+    systems: dict[str, dict[str, Any]] = {}
     for one in contenders:
         try:
-            scores, seconds = {}, []
-            for picture in pictures:
-                prediction = one.predictor.predict(picture.photo)
-                scores[picture.name] = scored(prediction.alpha, picture.truth)
-                seconds.append(prediction.seconds)
+            found = [one.predictor.score(picture.photo, picture.truth, scored) for picture in pictures]
         except WispError as error:
             left_out[one.name] = _told(error, one)
             print(f"{one.name}: left out, {error}", file=sys.stderr)
             continue
-        names = ("share",) if empty else METRICS
-        mean = {name: float(np.mean([row[name] for row in scores.values()])) for name in names}
-        systems[one.name] = {"mean": mean, "cpu_s": round(float(np.mean(seconds)), 4), "images": scores}
+        scores = {picture.name: row for picture, (row, _) in zip(pictures, found, strict=True)}
+        mean = {
+            name: float(np.mean([row[name] for row in scores.values()]))
+            for name in (("share",) if empty else METRICS)
+        }
+        cpu_s = round(float(np.mean([seconds for _, seconds in found])), 4)
+        systems[one.name] = {"mean": mean, "cpu_s": cpu_s, "images": scores}
         if empty:
             systems[one.name]["cut_out"] = sum(row["share"] > NOTHING for row in scores.values())
         print(f"{one.name}: {', '.join(f'{name} {value:.4g}' for name, value in mean.items())}", flush=True)
     groups = {picture.name: picture.group for picture in pictures}
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         "pictures": len(pictures),
         "subjects": len(set(groups.values())),
         "labels": {picture.name: picture.labels for picture in pictures},
@@ -184,14 +184,14 @@ def compare(
     if not empty:
         ours = [one.name for one in contenders if one.system.kind == "ours" and one.name in systems]
         peers = [one.name for one in contenders if one.system.kind == "peer" and one.name in systems]
-        found["differences"] = {
+        result["differences"] = {
             mine: {
                 theirs: differences(systems[mine]["images"], systems[theirs]["images"], groups)
                 for theirs in peers
             }
             for mine in ours
         }
-    return found
+    return result
 
 
 def scored(alpha: Alpha, truth: Path | None) -> dict[str, float]:

@@ -11,8 +11,8 @@ Every metric is a function ``metric(prediction, truth, region=None) -> float`` o
 * ``truth``: the same size, float32 or float64, [0, 1];
 * ``region``: bool (H, W), the pixels that count, usually the unknown part of a trimap; None counts all.
 
-Each raises `wisp.errors.InputError` for arrays that are not of these forms, that differ in size, or when the
-region holds no pixel. A NaN among the pixels that count gives NaN. The scripts read eight-bit files: to
+Each raises `wisp.core.errors.InputError` for arrays that are not of these forms, that differ in size, or when
+the region holds no pixel. A NaN among the pixels that count gives NaN. The scripts read eight-bit files: to
 compare with published figures, round both mattes to multiples of 1/255 first, as `wisp.evaluation.protocols`
 does.
 """
@@ -27,8 +27,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from wisp.arrays import check_same_size
-from wisp.errors import InputError
+from wisp.core.arrays import check_same_size
+from wisp.core.errors import InputError
 
 FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]
 Region: TypeAlias = npt.NDArray[np.bool_]
@@ -120,8 +120,8 @@ def iou(prediction: FloatArray, truth: FloatArray, region: Region | None = None)
     p, t = prediction[region], truth[region]
     if np.isnan(p).any() or np.isnan(t).any():
         return nan
-    union = np.count_nonzero((p >= 0.5) | (t >= 0.5))
-    return np.count_nonzero((p >= 0.5) & (t >= 0.5)) / union if union else 1.0
+    union = int(np.count_nonzero((p >= 0.5) | (t >= 0.5)))
+    return int(np.count_nonzero((p >= 0.5) & (t >= 0.5))) / union if union else 1.0
 
 
 def _difference(prediction: FloatArray, truth: FloatArray, region: Region | None) -> npt.NDArray[np.float64]:
