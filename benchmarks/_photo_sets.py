@@ -85,11 +85,15 @@ def read_set(folder: Path, half: Half | None = None) -> list[Picture]:
 
 
 def photos_of(folder: Path) -> list[Path]:
-    """The photos of FOLDER/image, or of FOLDER where there is no such folder."""
+    """The photos of FOLDER/image, or of FOLDER where there is no such folder; must masks are none."""
     place = folder / "image" if (folder / "image").is_dir() else folder
     if not place.is_dir():
         raise InputError(place, "is no folder", "a folder of photos is accepted")
-    found = sorted(path for path in place.iterdir() if path.suffix.lower() in READABLE_SUFFIXES)
+    found = sorted(
+        path
+        for path in place.iterdir()
+        if path.suffix.lower() in READABLE_SUFFIXES and not path.name.endswith(MUST)
+    )
     if not found:
         raise InputError(place, "holds no photos")
     return found

@@ -122,8 +122,9 @@ def main() -> int:
 def chosen(arguments: argparse.Namespace) -> tuple[list[Contender], dict[str, str]]:
     """The systems that were asked for, ours first, and why peers are left out."""
     contenders = []
-    alone = [f"alone={file}" for file in arguments.model] or ["segmenter"]
-    for word in arguments.ours or ["auto", *alone]:
+    alone = [f"alone={file}" for file in arguments.model]
+    ours = arguments.ours or (["auto"] if alone else ["auto", "segmenter"])
+    for word in [*ours, *alone]:
         method, _, file = word.partition("=")
         system = System("ours", method, file)
         name = "wisp, mask alone" if method in ("alone", "segmenter") else system.name
