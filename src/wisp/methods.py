@@ -4,7 +4,8 @@ The options of the command line, the checks of arguments, the docstrings and the
 `METHODS`.
 
 To add a classical method, write its module in `wisp.matting.classical`, with a function
-``f(image, trimap) -> Solution`` (image float32 (H, W, 3), trimap uint8 (H, W)), and add a row to `_CLASSICAL`::
+``f(image, trimap) -> Solution`` (image float32 (H, W, 3), trimap uint8 (H, W)), and add a row to
+`_CLASSICAL`::
 
     _classical("knn", "looks for like colours far away", "Chen, Li, Tang 2013")
 
@@ -25,6 +26,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar, get_args
 
 from wisp.core.errors import InputError
+from wisp.engine.devices import DEVICES, PRECISIONS
 from wisp.engine.families import FAMILIES, Needs
 
 if TYPE_CHECKING:
@@ -92,11 +94,17 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType(
         for method in (
             Method(
                 "auto",
-                "the best that there is for what is given; without guidance the average of portrait and of the "
+                "the best there is for what is given; without guidance the average of portrait and of the "
                 "closed-form matting that it starts from",
                 needs="nothing",
             ),
-            Method("segmenter", "the mask of people by itself, fast", family="segmenter", photo=False),
+            Method(
+                "segmenter",
+                "the mask of people by itself, fast",
+                needs="nothing",
+                family="segmenter",
+                photo=False,
+            ),
             *(
                 Method(
                     family.name,
@@ -120,6 +128,11 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType(
 def method_names(use: Use) -> tuple[str, ...]:
     """The names of the methods that photos, or clips, can be matted by."""
     return tuple(method.name for method in METHODS.values() if getattr(method, use))
+
+
+def classical_methods() -> tuple[str, ...]:
+    """The names of the methods without a network, which solve the unknown part of a trimap."""
+    return tuple(m.name for m in METHODS.values() if m.function and not m.family)
 
 
 if TYPE_CHECKING:
@@ -163,9 +176,9 @@ def describe_methods(use: Use = "photo", *, trimap: bool = False) -> str:
         if trimap and method.needs != "trimap":
             continue
         told.append(f"``{name}``: {method.about}" + (f" ({method.source})" if method.source else ""))
-    meant = " and ".join(
-        f"{default_method(given)} with a {given}" for given in ("trimap", "mask") if not trimap or given == "trimap"
-    )
+    meant = f"{default_method('trimap')} with a trimap"
+    if not trimap:
+        meant += f", {default_method('mask')} with a mask"
     return "; ".join(told) + f". ``auto`` is {meant}"
 
 
@@ -190,3 +203,102 @@ def documented(function: F) -> F:
             lines.append(line)
     function.__doc__ = "\n".join(lines)
     return function
+
+
+def family_of(method: str) -> str:
+    """The family of the network that `model` replaces: that of the method, else the segmenter."""
+    return METHODS[method].family or "segmenter" if method in METHODS else "segmenter"
+
+
+def family_used(method: str, *, trimap: bool = False, mask: bool = False, alpha: bool = False) -> str | None:
+    """The family of the network that `model` replaces, given what guidance there is; None where none runs.
+
+    Args:
+        method: as `cutout` takes it.
+        trimap: whether a trimap is given.
+        mask: whether a mask is given.
+        alpha: whether a finished alpha is given.
+    """
+    if alpha:
+        return None
+    if method == "auto" and (trimap or mask):
+        method = default_method("trimap" if trimap else "mask")
+    if method in METHODS and METHODS[method].family:
+        return METHODS[method].family
+    return None if trimap or mask else "segmenter"
+
+
+def check_options(
+    method: str,
+    *,
+    trimap: bool = False,
+    mask: bool = False,
+    alpha: bool = False,
+    plate: bool = False,
+    refine: str = "none",
+    model: str | Path | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    prefix: str = "",
+) -> None:
+    """Raise `InputError` for unknown words, for two kinds of guidance, and for options without effect.
+
+    Args:
+        method: as `cutout` takes it.
+        trimap: whether one is given.
+        mask: whether one is given.
+        alpha: whether one is given.
+        plate: whether one is given.
+        refine: as `cutout` takes it.
+        model: as `cutout` takes it.
+        device: as `cutout` takes it.
+        precision: as `cutout` takes it.
+        prefix: what stands before the options' names in messages, such as ``--``.
+    """
+    from wisp.engine.peers.chosen import chosen_peer
+
+    guidance = {"trimap": trimap, "mask": mask, "alpha": alpha, "plate": plate}
+    given = [f"{prefix}{name}" for name, present in guidance.items() if present]
+    if len(given) > 1:
+        raise InputError(" and ".join(given), "are both given", "at most one guidance is accepted")
+    words = {
+        "refine": (refine, get_args(Refinement)),
+        "device": (device, DEVICES),
+        "precision": (precision, PRECISIONS),
+    }
+    for name, (word, accepted) in words.items():
+        if word not in accepted:
+            raise InputError(f"{prefix}{name}", f"is {word!r}", f"{', '.join(accepted)} are accepted")
+    check_method(method, model)
+    if alpha:
+        choices = {"method": method != "auto", "refine": refine != "none"}
+        for name in (name for name, made in choices.items() if made):
+            problem = f"changes nothing beside {prefix}alpha, which is finished"
+            raise InputError(f"{prefix}{name}", problem, "one of the two is accepted")
+    if chosen_peer(model) is not None and not alpha:
+        return
+    if family_used(method, trimap=trimap, mask=mask, alpha=alpha) is None:
+        used = {"model": model is not None, "device": device != "auto", "precision": precision != "auto"}
+        for name in (name for name, made in used.items() if made):
+            with_method = "" if alpha else f" and {prefix}method {method}"
+            problem = f"changes nothing: with {given[0]}{with_method} no network runs"
+            raise InputError(f"{prefix}{name}", problem, f"leave out {prefix}{name}")
+
+
+def check_method(method: str, model: str | Path | None = None) -> None:
+    """Raise `InputError` unless `method` is one that this version has, or `model` is the network it lacks."""
+    from wisp.engine.peers.chosen import chosen_peer
+
+    peer = chosen_peer(model)
+    if peer is not None and method != "auto":
+        problem = f"is {method!r} while {peer.peer.family} finds alpha by itself"
+        raise InputError("method", problem, "auto is accepted with it")
+    available = [
+        name
+        for name in method_names("photo")
+        if model is not None or not METHODS[name].family or FAMILIES[METHODS[name].family].default
+    ]
+    if method not in available:
+        known = method in method_names("photo")
+        problem = f"{method} is not available in this version" if known else f"is {method!r}"
+        raise InputError("method", problem, f"{', '.join(available)} are accepted")

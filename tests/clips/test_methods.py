@@ -5,8 +5,8 @@ import pytest
 
 from tiny_networks import bright_disc, write_portrait, write_refinement, write_segmenter
 from wisp.clips.alpha import quick_alpha, quick_mask
+from wisp.clips.methods import alpha_method
 from wisp.core.errors import InputError
-from wisp.methods import alpha_method
 from wisp.pipeline import run
 
 

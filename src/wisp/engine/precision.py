@@ -16,17 +16,9 @@ import numpy as np
 from wisp.core.arrays import Float
 from wisp.core.errors import InputError
 from wisp.engine import compiled
+from wisp.engine.devices import Device, Precision
 from wisp.engine.models import Model, verified_edition, verified_file
-from wisp.engine.sessions import (
-    Device,
-    Precision,
-    Session,
-    cores,
-    cpu_capabilities,
-    cpu_name,
-    open_session,
-    runtime_version,
-)
+from wisp.engine.sessions import Session, cores, cpu_capabilities, cpu_name, open_session, runtime_version
 
 FASTER: Final = 1.1
 """int8 is taken where it is this many times as fast as floats; it costs a little quality."""

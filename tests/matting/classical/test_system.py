@@ -9,10 +9,13 @@ from threadpoolctl import threadpool_info
 
 from matting.classical.scenes import scene
 from wisp.core.errors import InputError
-from wisp.matting.classical import METHODS, ConvergenceWarning
-from wisp.matting.classical.system import conjugate_gradients
+from wisp.matting.classical.closed_form import closed_form
+from wisp.matting.classical.system import ConvergenceWarning, conjugate_gradients
+from wisp.methods import METHODS, classical_methods
 
-each_method = pytest.mark.parametrize(("name", "method"), METHODS.items(), ids=METHODS)
+each_method = pytest.mark.parametrize(
+    ("name", "method"), [(name, METHODS[name].load()) for name in classical_methods()]
+)
 
 
 @each_method
@@ -160,7 +163,7 @@ def test_blas_has_its_threads_back_after_solves_side_by_side():
     before = [library["num_threads"] for library in threadpool_info()]
     image, trimap = scene((60, 70), "scribbles")
     with ThreadPoolExecutor(4) as pool:
-        alphas = [done.alpha for done in pool.map(METHODS["closed-form"], [image] * 8, [trimap] * 8)]
+        alphas = [done.alpha for done in pool.map(closed_form, [image] * 8, [trimap] * 8)]
     assert [library["num_threads"] for library in threadpool_info()] == before
     for alpha in alphas[1:]:
         np.testing.assert_array_equal(alpha, alphas[0])

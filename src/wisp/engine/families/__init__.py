@@ -1,12 +1,12 @@
-"""Families of networks, one row each; a family's module says what goes in, how often it runs, what comes back.
+"""Families of networks, one row each; a family's module says what goes in and what comes back.
 
 To add one, write its module here, with a function that finds alpha, and a row in `FAMILIES`. A family with a
 function is a method of `wisp.cutout` and of every verb (`wisp.methods.METHODS`). Options, checks, docstrings
 and the guide's table follow from the row.
 
-    A function that needs a mask is ``f(image, mask, *, model, device, precision) -> alpha`` and one that needs
-    a trimap is ``f(image, trimap, *, model, device, precision) -> alpha``: image float32 (H, W, 3), mask
-    float32 (H, W), trimap uint8 (H, W), alpha float32 (H, W).
+A function that needs a mask is ``f(image, mask, *, model, device, precision) -> alpha``, one that needs a
+trimap ``f(image, trimap, *, model, device, precision) -> alpha``: image float32 (H, W, 3), mask and alpha
+float32 (H, W), trimap uint8 (H, W).
 """
 
 from __future__ import annotations
