@@ -38,7 +38,7 @@ def test_the_methods_of_photos(segmenter):
 
 
 def test_the_portrait_network_gets_its_mask_from_a_small_picture(portrait, segmenter, monkeypatch):
-    from wisp import methods as alpha_methods
+    from wisp.clips import methods as alpha_methods
 
     sizes = []
 
