@@ -1,0 +1,222 @@
+"""The figures of El Abdellaoui and Kachbal's document among those of ``wisp figure``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from wisp.cli import options as o
+from wisp.cli.console import UsageError, progress, usage_errors
+from wisp.cli.figure.files import (
+    HeightOption,
+    PhotosArgument,
+    SeedOption,
+    SheetOption,
+    photos_of_a_sheet,
+    scenes_of,
+    write_sheet,
+)
+
+T = TypeVar("T")
+
+NewBackgrounds = Annotated[
+    list[str], typer.Option("--background", metavar="FILE|FOLDER|COLOUR", help="New backgrounds, dealt out.")
+]
+SubjectsArgument = Annotated[
+    str, typer.Argument(metavar="FOLDER", help="A folder with image/ and alpha/, or a folder of cut-outs.")
+]
+ScenesOption = Annotated[
+    str, typer.Option("--scenes", metavar="FOLDER", help="Pictures that are made to resemble a subject.")
+]
+LongestOption = Annotated[
+    int | None,
+    typer.Option(min=64, help="Shrink larger photos to this many pixels, the longer side."),
+]
+CountOption = Annotated[int | None, typer.Option(min=1, help="Only so many subjects, spread evenly.")]
+
+
+def dlmn_steps_command(
+    photos: PhotosArgument,
+    out: SheetOption,
+    background: NewBackgrounds,
+    height: HeightOption = 384,
+    method: o.MethodOption = "auto",
+    model: o.ModelOption = None,
+    device: o.DeviceOption = "auto",
+    precision: o.PrecisionOption = "auto",
+    overwrite: o.OverwriteOption = False,
+    quiet: o.QuietOption = False,
+) -> None:
+    """The five steps of any photo: itself, its segmentation, alpha, foreground, another background."""
+    from wisp.lab.figures.dlmn_steps import COLUMNS, draw
+    from wisp.lab.figures.running import Running
+    from wisp.pipeline import check_method
+
+    with usage_errors():
+        check_method(method, model)
+        places = photos_of_a_sheet(photos, out, overwrite=overwrite, others=background)
+        scenes = [scene for text in background for scene in scenes_of(text)]
+    running = Running(method, model, device, precision)
+    with progress(len(places), quiet=quiet) as done:
+        sheet = draw(places, scenes, running, height=height, done=done)
+    write_sheet(out, sheet, COLUMNS, overwrite=overwrite, quiet=quiet)
+
+
+def dlmn_sheet_command(
+    photos: PhotosArgument,
+    out: SheetOption,
+    background: NewBackgrounds,
+    method: o.MethodOption = "auto",
+    model: o.ModelOption = None,
+    device: o.DeviceOption = "auto",
+    precision: o.PrecisionOption = "auto",
+    overwrite: o.OverwriteOption = False,
+    quiet: o.QuietOption = False,
+) -> None:
+    """Selfies or camera photos beside their subjects on other backgrounds: one sheet of 1920×1080."""
+    from wisp.lab.figures.dlmn_sheets import COLUMNS, draw
+    from wisp.lab.figures.running import Running
+    from wisp.pipeline import check_method
+
+    with usage_errors():
+        check_method(method, model)
+        places = photos_of_a_sheet(photos, out, overwrite=overwrite, others=background)
+        scenes = [scene for text in background for scene in scenes_of(text)]
+    running = Running(method, model, device, precision)
+    with progress(len(places), quiet=quiet) as done:
+        sheet = draw(places, scenes, running, done=done)
+    write_sheet(out, sheet, COLUMNS, overwrite=overwrite, quiet=quiet)
+
+
+def dlmn_compare_command(
+    data: SubjectsArgument,
+    out: SheetOption,
+    scenes: ScenesOption,
+    background: Annotated[
+        str, typer.Option("--background", metavar="FILE|COLOUR", help="The new background.")
+    ] = "#3b6ea5",
+    case: Annotated[
+        list[str] | None, typer.Option("--case", help="plain or alike. Repeatable. [default: both]")
+    ] = None,
+    count: CountOption = None,
+    longest: LongestOption = None,
+    height: HeightOption = 256,
+    seed: SeedOption = 0,
+    method: o.MethodOption = "auto",
+    model: o.ModelOption = None,
+    device: o.DeviceOption = "auto",
+    precision: o.PrecisionOption = "auto",
+    overwrite: o.OverwriteOption = False,
+    quiet: o.QuietOption = False,
+) -> None:
+    """Alpha, green screen and new background by KNN, random walk and ours, on plain and like backgrounds."""
+    from wisp.io.atomic import check_output
+    from wisp.io.formats import format_of
+    from wisp.lab.figures.dlmn_cases import CASES
+    from wisp.lab.figures.dlmn_compare import columns, draw
+    from wisp.lab.figures.photos import pictures
+    from wisp.lab.figures.running import Running
+    from wisp.lab.figures.subjects import find
+    from wisp.pipeline import check_method
+
+    unknown = sorted({*(case or ())} - {*CASES})
+    if unknown:
+        raise UsageError(f"--case: is {unknown[0]}; {' and '.join(CASES)} are accepted")
+    cases = [name for name in CASES if not case or name in case]
+    with usage_errors():
+        check_method(method, model)
+        scenes_of(background)
+        format_of(out)
+        sources = _spread(find(data), count)
+        pool = [place.path for place in pictures([scenes])]
+        check_output(out, overwrite=overwrite, inputs=[source.photo for source in sources])
+    ours = Running(method, model, device, precision)
+    with progress(len(sources) * len(cases), quiet=quiet) as done:
+        sheet = draw(
+            sources,
+            pool,
+            ours,
+            background=background,
+            cases=cases,
+            height=height,
+            longest=longest,
+            seed=seed,
+            done=done,
+        )
+    write_sheet(out, sheet, columns(ours), overwrite=overwrite, quiet=quiet)
+
+
+def dlmn_accuracy_command(
+    data: SubjectsArgument,
+    out: Annotated[str, typer.Option("--out", "-o", metavar="FOLDER", help="Folder of table and plot.")],
+    scenes: ScenesOption,
+    count: CountOption = None,
+    longest: LongestOption = None,
+    seed: SeedOption = 0,
+    method: o.MethodOption = "auto",
+    model: o.ModelOption = None,
+    device: o.DeviceOption = "auto",
+    precision: o.PrecisionOption = "auto",
+    overwrite: o.OverwriteOption = False,
+    quiet: o.QuietOption = False,
+) -> None:
+    """How much of a matte KNN, random walk and ours get right, on plain and like backgrounds."""
+    from wisp.io.atomic import check_output, write_files
+    from wisp.lab.figures.dlmn_accuracy import measure, report
+    from wisp.lab.figures.dlmn_cases import CASES
+    from wisp.lab.figures.dlmn_compare import compared
+    from wisp.lab.figures.photos import pictures
+    from wisp.lab.figures.plots import check_plots
+    from wisp.lab.figures.running import Running
+    from wisp.lab.figures.subjects import find
+    from wisp.pipeline import check_method
+
+    folder = Path(out)
+    check_plots()
+    with usage_errors():
+        check_method(method, model)
+        sources = _spread(find(data), count)
+        pool = [place.path for place in pictures([scenes])]
+        if folder.is_dir():
+            for suffix in ("json", "md", "png"):
+                check_output(folder / f"accuracy.{suffix}", overwrite=overwrite)
+        else:
+            check_output(folder)
+    ours = Running(method, model, device, precision)
+    with progress(len(sources) * len(CASES) * len(compared(ours)), quiet=quiet) as done:
+        trials = measure(sources, pool, ours, longest=longest, seed=seed, done=done)
+    named = None if model is None else Path(model).name
+    about = {"ours": method, "model": named, "subjects": len(sources), "longest": longest, "seed": seed}
+    files = report(trials, about)
+    folder.mkdir(exist_ok=True)
+    write_files({str(folder / name): content for name, content in files.items()}, overwrite=overwrite)
+    if not quiet:
+        typer.echo(f"table: {folder / 'accuracy.md'}", err=True)
+
+
+def dlmn_curves_command(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Folders of wisp train dlmn or ssrn.")],
+    out: Annotated[str, typer.Option("--out", "-o", metavar="FILE.png", help="The plot.")],
+    overwrite: o.OverwriteOption = False,
+) -> None:
+    """Training and validation loss of runs."""
+    from wisp.core.errors import InputError
+    from wisp.io.atomic import check_output, write_files
+    from wisp.lab.figures.dlmn_curves import draw
+    from wisp.lab.figures.plots import check_plots
+
+    check_plots()
+    with usage_errors():
+        if Path(out).suffix.lower() != ".png":
+            raise InputError(out, "is no PNG file", "a name that ends in .png is accepted")
+        check_output(out, overwrite=overwrite)
+    write_files({out: draw(runs)}, overwrite=overwrite)
+
+
+def _spread(items: list[T], count: int | None) -> list[T]:
+    """Only so many of a list, spread evenly."""
+    if count is None or count >= len(items):
+        return items
+    return [items[index * len(items) // count] for index in range(count)]
