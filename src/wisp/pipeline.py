@@ -40,13 +40,25 @@ from wisp.engine.models import DEFAULTS, FAMILIES
 from wisp.engine.peers.chosen import chosen_peer, peer_alpha
 from wisp.engine.sessions import Device, Precision
 from wisp.io.images import read_grey, read_photo, read_trimap
-from wisp.matting.classical import METHODS, Solution, guided_filter
+from wisp.matting.classical import METHODS, SAMPLING, Solution, guided_filter
 from wisp.matting.classical.initial_alpha import prior
 from wisp.matting.cleaning import clean
 from wisp.matting.foreground import estimate_foreground
 from wisp.matting.trimap import mask_from_trimap, trimap_from_mask, with_known
 
-Method: TypeAlias = Literal["auto", "portrait", "dim", "dlmn", "closed-form", "knn", "random-walk"]
+Method: TypeAlias = Literal[
+    "auto",
+    "portrait",
+    "dim",
+    "dlmn",
+    "closed-form",
+    "knn",
+    "random-walk",
+    "bayesian",
+    "shared-sampling",
+    "global-sampling",
+    "comprehensive-sampling",
+]
 Refinement: TypeAlias = Literal["none", "guided-filter"]
 
 TRIMAP_METHOD: Final = "dim"
@@ -96,6 +108,7 @@ def run(
     mask: Mask | None = None,
     alpha: Alpha | None = None,
     refine: Refinement = "none",
+    smooth: bool | None = None,
     model: str | Path | None = None,
     device: Device = "auto",
     precision: Precision = "auto",
@@ -110,6 +123,7 @@ def run(
     """
     check_image(image)
     check_method(method, model)
+    check_smooth(method, smooth)
     _check_one_guidance(trimap=trimap, mask=mask, alpha=alpha, plate=plate)
     if alpha is not None:
         check_same_size("alpha", check_alpha(alpha), "image", image)
@@ -119,7 +133,15 @@ def run(
     if mask is not None:
         check_same_size("mask", check_alpha(mask, "mask"), "image", image)
     found = estimate(
-        image, method, trimap, mask, model=model, device=device, precision=precision, plate=plate
+        image,
+        method,
+        trimap,
+        mask,
+        model=model,
+        device=device,
+        precision=precision,
+        plate=plate,
+        smooth=smooth,
     )
     alpha, trimap = found.alpha, found.trimap
     if found.mask is not None and not alpha.any():
@@ -153,6 +175,7 @@ def estimate(
     device: Device,
     precision: Precision,
     plate: Background | None = None,
+    smooth: bool | None = None,
 ) -> Estimate:
     """Alpha by the method asked for; what it needs and was not given is found first.
 
@@ -188,7 +211,7 @@ def estimate(
     if method == "dim":
         alpha = dim(image, trimap, model=model, device=device, precision=precision)
         return Estimate(alpha, mask, trimap)
-    solution = METHODS[method](image, trimap)
+    solution = METHODS[method](image, trimap, **({} if smooth is None else {"smooth": smooth}))
     return Estimate(solution.alpha, mask, trimap, solution)
 
 
@@ -274,6 +297,7 @@ def cutout(
     mask: Mask | str | Path | None = None,
     alpha: Alpha | str | Path | None = None,
     refine: Refinement = "none",
+    smooth: bool | None = None,
     model: str | Path | None = None,
     device: Device = "auto",
     precision: Precision = "auto",
@@ -288,14 +312,17 @@ def cutout(
     Args:
         image: float32 (H, W, 3), sRGB-encoded, [0, 1]; or the path of a photo.
         method: how alpha is estimated: ``portrait`` or ``dlmn`` (for people) or ``dim``, all networks,
-            ``closed-form``, ``knn`` or ``random-walk`` (where the trimap is unknown). ``auto`` is dim with a
-            trimap, closed-form with a mask, and without either the average of portrait and of the closed-form
-            matting that leads it.
+            or a method of `wisp.matting.classical.METHODS` (where the trimap is unknown): ``closed-form``,
+            ``knn``, ``random-walk``, ``bayesian``, ``shared-sampling``, ``global-sampling`` or
+            ``comprehensive-sampling``. ``auto`` is dim with a trimap, closed-form with a mask, and without
+            either the average of portrait and of the closed-form matting that leads it.
         trimap: uint8 (H, W), 0 background, 128 unknown, 255 foreground; or the path of one.
         mask: soft or hard segmentation, float32 (H, W), [0, 1]; or the path of one.
         alpha: finished alpha, float32 (H, W), [0, 1], or the path of one: only the foreground is estimated.
         refine: ``guided-filter`` smooths alpha along the photo's edges; known pixels of a trimap keep their
             value.
+        smooth: whether the matting Laplacian smooths the alpha of a sampling method; as its paper does when
+            None.
         model: a network other than the default, its name or an ONNX file: the method's, or the segmentation
             network of methods that have none of their own. Or somebody else's network in the method's place:
             a name of the model store, or ``modnet=FILE.onnx`` (`wisp.engine.peers.PEERS`).
@@ -322,6 +349,7 @@ def cutout(
         mask=read_grey(mask) if isinstance(mask, str | Path) else mask,
         alpha=read_grey(alpha) if isinstance(alpha, str | Path) else alpha,
         refine=refine,
+        smooth=smooth,
         model=model,
         device=device,
         precision=precision,
@@ -330,24 +358,32 @@ def cutout(
     ).matte
 
 
-def estimate_alpha(image: Image, trimap: Trimap, *, method: Method = "auto") -> Alpha:
+def estimate_alpha(
+    image: Image, trimap: Trimap, *, method: Method = "auto", smooth: bool | None = None
+) -> Alpha:
     """Alpha from an image and a trimap.
 
     Args:
         image: float32 (H, W, 3), sRGB-encoded, [0, 1].
         trimap: uint8 (H, W), 0 background, 128 unknown, 255 foreground.
         method: ``dim`` (after Xu et al. 2017; ``auto`` is this one), ``closed-form`` (Levin, Lischinski,
-            Weiss 2008), ``knn`` (Chen, Li, Tang 2013) or ``random-walk`` (Grady et al. 2005).
+            Weiss 2008), ``knn`` (Chen, Li, Tang 2013), ``random-walk`` (Grady et al. 2005), or a sampling
+            method: ``bayesian`` (Chuang et al. 2001), ``shared-sampling`` (Gastal and Oliveira 2010),
+            ``global-sampling`` (He et al. 2011) or ``comprehensive-sampling`` (Shahrian et al. 2013).
+        smooth: whether the matting Laplacian smooths the alpha of a sampling method; as its paper does when
+            None.
 
     Returns:
         float32 (H, W), [0, 1]; exactly 0 and 1 where the trimap is known.
 
     Raises:
-        InputError: arrays of the wrong kind or of different sizes, or a method that does not exist.
+        InputError: arrays of the wrong kind or of different sizes, a method that does not exist, or `smooth`
+            with one that does not sample.
     """
     check_same_size("trimap", check_trimap(trimap), "image", check_image(image))
     check_method(method)
-    found = estimate(image, method, trimap, None, model=None, device="auto", precision="auto")
+    check_smooth(method, smooth)
+    found = estimate(image, method, trimap, None, model=None, device="auto", precision="auto", smooth=smooth)
     return found.alpha
 
 
@@ -398,6 +434,12 @@ def check_method(method: str, model: str | Path | None = None) -> None:
         known = method in get_args(Method)
         problem = f"{method} is not available in this version" if known else f"is {method!r}"
         raise InputError("method", problem, f"{', '.join(available)} are accepted")
+
+
+def check_smooth(method: str, smooth: bool | None) -> None:
+    """Raise `InputError` where it is said whether to smooth what no sampling method makes."""
+    if smooth is not None and method not in SAMPLING:
+        raise InputError("smooth", f"is given with {method}", f"{', '.join(SAMPLING)} take it")
 
 
 def _check_one_guidance(**guidance: object) -> None:

@@ -40,6 +40,7 @@ class Options:
     alpha: str | None
     plate: str | None
     refine: Refinement
+    smooth: bool | None
     bits: Bits | None
     format: FormatName | None
     device: Device
@@ -105,7 +106,7 @@ def _plan(inputs: Sequence[str], options: Options, *, opaque: bool, others: Sequ
     from wisp.engine.peers.chosen import chosen_peer
     from wisp.io.batch import plan
     from wisp.io.formats import FORMATS, READABLE, check_holds, format_of
-    from wisp.pipeline import check_method, family_of
+    from wisp.pipeline import check_method, check_smooth, family_of
 
     guidance = {
         "--trimap": options.trimap,
@@ -117,6 +118,7 @@ def _plan(inputs: Sequence[str], options: Options, *, opaque: bool, others: Sequ
     if len(given) > 1:
         raise InputError(" and ".join(given), "are both given", "at most one guidance is accepted")
     check_method(options.method, options.model)
+    check_smooth(options.method, options.smooth)
     if options.model is not None and chosen_peer(options.model) is None:
         find_model(options.model, family_of(options.method))
     todo = plan(
@@ -194,6 +196,7 @@ def _process_one(job: Job, options: Options, finish: Finish, gate: Gate, *, fold
         photo.image,
         method=options.method,
         refine=options.refine,
+        smooth=options.smooth,
         model=options.model,
         device=options.device,
         precision=options.precision,

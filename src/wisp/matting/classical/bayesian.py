@@ -11,18 +11,18 @@ found by turns: α given, F and B are the solution of the paper's linear system 
     F = F̄ + α Σ_F y                    B = B̄ + (1 − α) Σ_B y
 
 (the gain of a Kalman filter, with 3 equations); F and B given, α is the projection of C on the line between
-them. This is done for every pair of a foreground and a background cluster, and the likeliest pair is kept: the
+them. This is done for every pair of a foreground and a background cluster, and the likeliest is kept: the
 maximum given α is −rᵀ S⁻¹ r with r = C − αF̄ − (1 − α)B̄.
 
-The clusters are those of Orchard and Bouman (`wisp.matting.classical.clusters`) in a window that grows until it holds
-`ENOUGH` samples. These are known pixels, and unknown ones that are solved already, which count α² as foreground
-and (1 − α)² as background; all of them less the farther away they are, by a Gaussian. The unknown part is
-therefore solved in the order of the distance from what is known, a contour after the other.
+The clusters are those of Orchard and Bouman (`split_clusters`) in a window that grows until it holds `ENOUGH`
+samples. These are known pixels, and unknown ones that are solved already, which count α² as foreground and (1
+− α)² as background; all of them less the farther away they are, by a Gaussian. The unknown part is therefore
+solved in the order of the distance from what is known, a contour after the other.
 
 Departures: the pixels of a cell of `CELL`×`CELL` share their clusters and are solved together, with contours
-as wide as a cell; a window of more than 17×17 pixels takes means of 2×2, 4×4 … pixels, and the Gaussian, whose
-σ is 8 pixels in the paper, grows with it. Alpha is not smoothed by the matting Laplacian unless that is asked
-for, as in the paper; the confidence is then exp(−rᵀ S⁻¹ r / 6), one half of what three dimensions let expect.
+as wide as a cell; a window of more than 17×17 pixels takes means of 2×2, 4×4 … pixels, and the Gaussian,
+whose σ is 8 pixels in the paper, grows with it. Alpha is not smoothed by the matting Laplacian unless that is
+asked for, as in the paper; the confidence is then exp(−rᵀ S⁻¹ r / 6), r being of three dimensions.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ import numpy.typing as npt
 from scipy.ndimage import distance_transform_edt
 
 from wisp.core.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Alpha, Float, Image, Trimap
+from wisp.core.errors import InputError
 from wisp.matting.classical.clusters import split_clusters
 from wisp.matting.classical.sampling import Indices, Samples, chunks, planes, solve_samples, unmix
 from wisp.matting.classical.system import Solution
-from wisp.core.errors import InputError
 
 METHOD: Final = "bayesian"
 CELL: Final = 4
@@ -194,8 +194,9 @@ class _Side:
         x = (middle[1] >> level)[:, None, None] + span
         inside = (y >= 0) & (y < weights.shape[0]) & (x >= 0) & (x < weights.shape[1])
         place = np.where(inside, y, 0), np.where(inside, x, 0)
-        weight = np.where(inside, weights[place], 0).reshape(len(y), -1)
-        colour = sums[place].reshape(len(y), -1, 3) / np.maximum(weight, np.float32(1e-12))[..., None]
+        weight: Float = np.where(inside, weights[place], np.float32(0)).reshape(len(y), -1)
+        colour: Float = sums[place].reshape(len(y), -1, 3)
+        colour /= np.maximum(weight, np.float32(1e-12))[..., None]
         return colour, weight
 
 

@@ -1,7 +1,7 @@
 """Clusters by binary splits: Orchard and Bouman 1991, *Color Quantization of Images*.
 
-The cluster with the largest variation is cut in two by the plane through its mean across the direction in which
-it varies most, the first eigenvector of its covariance, until there are enough clusters or none varies.
+The cluster with the largest variation is cut in two by the plane through its mean across the direction in
+which it varies most, the first eigenvector of its covariance, until there are enough clusters or none varies.
 """
 
 from __future__ import annotations

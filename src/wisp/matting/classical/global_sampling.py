@@ -6,14 +6,15 @@ part, B that of any background pixel, and every pixel looks for the pair of leas
     E(F, B) = κ |C − αF − (1 − α)B| + |x − x_F| / D_F + |x − x_B| / D_B
 
 with α the projection of C on the line from B to F, D the distance to the nearest such pixel and κ = 1 for
-colours from 0 to 255. The pairs form a plane, both of its axes sorted by intensity, which is searched like that
-of PatchMatch (Barnes et al. 2009): a pixel starts anywhere, tries the pairs of its neighbours, then random
-ones in a window around its own that shrinks by `SHRINKS` each time, from the whole plane to one sample.
+colours from 0 to 255. The pairs form a plane, both of its axes sorted by intensity, which is searched like
+that of PatchMatch (Barnes et al. 2009): a pixel starts anywhere, tries the pairs of its neighbours, then
+random ones in a window around its own that shrinks by `SHRINKS` each time, from the whole plane to one
+sample.
 
 Departures: all pixels try at once instead of one after the other. As good pairs then spread by one pixel a
 round only, neighbours are taken 8, 4, 2 and 1 pixels away in turn (jump flooding, Rong and Tan 2006). The
-confidence of smoothing is exp(−|C − αF − (1 − α)B| / σ) with σ = 0.1; known parts are expanded first by like
-colours nearby, as Gastal and Oliveira do (`wisp.matting.classical.shared`).
+confidence of smoothing is `colour_confidence`; the known parts are expanded first by like colours nearby, as
+Gastal and Oliveira do.
 """
 
 from __future__ import annotations
@@ -24,11 +25,15 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from wisp.core.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Float, Image, Trimap
+from wisp.core.errors import InputError
 from wisp.matting.classical.sampling import (
+    EXPANSION,
+    EXPANSION_THRESHOLD,
     Indices,
     Region,
     Samples,
     chunks,
+    colour_confidence,
     expand_trimap,
     numbers,
     outline,
@@ -37,13 +42,10 @@ from wisp.matting.classical.sampling import (
     unmix,
 )
 from wisp.matting.classical.system import Solution
-from wisp.core.errors import InputError
 
 METHOD: Final = "global-sampling"
 SHRINKS: Final = 0.5
 """By how much the window of the random search shrinks from one try to the next."""
-SPREAD: Final = np.float32(0.1)
-"""σ, the unexplained difference in colour at which confidence is 1/e."""
 CHUNK: Final = 1 << 14
 """Pixels that are worked on at a time."""
 
@@ -54,8 +56,8 @@ def global_sampling(
     *,
     colour_weight: float = 1.0,
     rounds: int = 10,
-    expansion: int = 10,
-    expansion_threshold: float = 5 / 255,
+    expansion: int = EXPANSION,
+    expansion_threshold: float = EXPANSION_THRESHOLD,
     seed: int = 0,
     smooth: bool = True,
     tolerance: float = 1e-6,
@@ -80,24 +82,18 @@ def global_sampling(
         unknown part, with no known background 1.
 
     Raises:
-        InputError: arrays of other types or sizes, a weight, an expansion or a threshold below zero, no round.
+        InputError: arrays of other types or sizes, a weight, an expansion or threshold below zero, no round.
 
     Warns:
         ConvergenceWarning: when the tolerance was not reached.
     """
     if rounds < 1:
         raise InputError("rounds", f"is {rounds}", "1 and above is accepted")
-    numbers_given = {
-        "colour_weight": colour_weight,
-        "expansion": expansion,
-        "expansion_threshold": expansion_threshold,
-    }
-    for name, value in numbers_given.items():
-        if not value >= 0:
-            raise InputError(name, f"is {value}", "zero and above is accepted")
+    if not colour_weight >= 0:
+        raise InputError("colour_weight", f"is {colour_weight}", "zero and above is accepted")
 
     def find(image: Image, trimap: Trimap) -> Samples:
-        expanded = expand_trimap(image, trimap, expansion, lambda distance: expansion_threshold)
+        expanded = expand_trimap(image, trimap, expansion, expansion_threshold)
         return _find(image, expanded, np.float32(255 * colour_weight), rounds, np.random.default_rng(seed))
 
     return solve_samples(
@@ -120,11 +116,10 @@ class _Side:
         rows, columns = rows[order], columns[order]
         self.place = np.stack([rows, columns]).astype(np.float32)
         self.colour = planes(image, rows, columns)
-        distance, _ = cKDTree(self.place.T).query(pixels.T)
-        self.near = distance.astype(np.float32)
+        self.near = np.asarray(cKDTree(self.place.T).query(pixels.T)[0], np.float32)
 
     def __len__(self) -> int:
-        return self.colour.shape[1]
+        return len(self.colour[0])
 
 
 def _find(
@@ -140,12 +135,12 @@ def _find(
 
     def offer(part: slice, offered: Indices) -> None:
         """Take over the pairs offered to some pixels where they cost less."""
-        offered_cost = np.float32(0)
+        offered_cost = np.zeros(part.stop - part.start, np.float32)
         for side, sample in zip(sides, offered, strict=True):
             away = side.place.take(sample, 1)
             away -= pixels[:, part]
             away *= away
-            offered_cost = offered_cost + np.sqrt(away[0] + away[1]) / side.near[part]
+            offered_cost += np.sqrt(away[0] + away[1]) / side.near[part]
         F, B = (side.colour.take(sample, 1) for side, sample in zip(sides, offered, strict=True))
         offered_cost += colour_weight * np.sqrt(unmix(colour[:, part], F, B)[1])
         better = offered_cost < cost[part]
@@ -173,4 +168,4 @@ def _find(
 
     F, B = (side.colour.take(sample, 1) for side, sample in zip(sides, pair, strict=True))
     alpha, left = unmix(colour, F, B)
-    return Samples(trimap, F, B, alpha, np.exp(-np.sqrt(left) / SPREAD))
+    return Samples(trimap, F, B, alpha, colour_confidence(left))

@@ -5,14 +5,14 @@ that are known, and projects the pixel's colour on the line between them ::
 
     α = clip( (C − B)·(F − B) / |F − B|² , 0, 1 )        M(F, B) = |C − αF − (1 − α)B|
 
-Each pixel decides nearly by itself, so that alpha is noisy. Wang and Cohen 2007, *Optimized Color Sampling for
-Robust Matting*, and after them Gastal and Oliveira 2010, He et al. 2011 and Shahrian et al. 2013 hand it to the
-matting Laplacian L of closed-form matting, which keeps it where the method is confident ::
+Each pixel decides nearly by itself, so that alpha is noisy. Wang and Cohen 2007, *Optimized Color Sampling
+for Robust Matting*, and after them Gastal and Oliveira 2010, He et al. 2011 and Shahrian et al. 2013 hand it
+to the matting Laplacian L of closed-form matting, which keeps it where the method is confident ::
 
     α = argmin  αᵀ L α + γ (α − α̂)ᵀ Γ (α − α̂)        (L_UU + γΓ) α_U = γΓ α̂ − L_UK α_K
 
-with Γ the diagonal of confidences f ∈ [0, 1] and γ = 0.1. As in the other methods known pixels K are eliminated
-instead of being held by a large weight.
+with Γ the diagonal of confidences f ∈ [0, 1] and γ = 0.1. As in the other methods known pixels K are
+eliminated instead of being held by a large weight.
 
 The factor of that system takes about a kilobyte a pixel. Above `AT_ONCE` unknown pixels it is solved at half
 size first, and then in tiles whose outermost pixels are held to what was found there.
@@ -30,6 +30,8 @@ from scipy.ndimage import binary_dilation, distance_transform_edt
 from scipy.sparse import dia_array
 
 from wisp.core.arrays import FOREGROUND, UNKNOWN, Alpha, Float, Image, Trimap
+from wisp.core.errors import InputError
+from wisp.core.threads import one_blas_thread
 from wisp.matting.classical.cholesky import nested_dissection
 from wisp.matting.classical.closed_form import factorise, half, matting_laplacian
 from wisp.matting.classical.guided_filter import guided_upsampling
@@ -40,11 +42,16 @@ from wisp.matting.classical.system import (
     decided_alpha,
     warn_unless_converged,
 )
-from wisp.core.errors import InputError
-from wisp.core.threads import one_blas_thread
 
 DATA_WEIGHT: Final = 0.1
 """γ, how much a sample of full confidence counts against the Laplacian."""
+SPREAD: Final = np.float32(0.01)
+"""The unexplained difference in colour, M, at which the confidence of `colour_confidence` is 1/e; 0.1, 0.03
+and 0.005 were tried on two photos with one trimap each, of alphamatting.com's training set."""
+EXPANSION: Final = 10
+"""How far from the known parts an unknown pixel may become known, in pixels (Gastal and Oliveira 2010)."""
+EXPANSION_THRESHOLD: Final = 5 / 255
+"""How much its colour may differ from the known one's for that (likewise)."""
 AT_ONCE: Final = 1_000_000
 """Unknown pixels that are smoothed at once."""
 MARGIN: Final = 48
@@ -159,7 +166,8 @@ def smooth_alpha(
     small, coarse = half(image, trimap)
     weight = np.where(unknown, confidence, np.float32(0))
     total = _sums_of_four(weight)
-    guess = _sums_of_four(weight * alpha) / np.maximum(total, np.float32(1e-12))
+    guess = _sums_of_four(weight * alpha)
+    guess /= np.maximum(total, np.float32(1e-12))
     start, steps, residual = smooth_alpha(
         small, coarse, guess, total, tolerance=tolerance, max_iterations=max_iterations, at_once=at_once
     )
@@ -172,9 +180,7 @@ def smooth_alpha(
         found, more, left = _smooth_at_once(
             image[around], trimap[around], seen, trusted, tolerance, max_iterations
         )
-        inner = tuple(
-            slice(c.start - a.start, c.stop - a.start) for c, a in zip(core, around, strict=True)
-        )
+        inner = tuple(slice(c.start - a.start, c.stop - a.start) for c, a in zip(core, around, strict=True))
         np.copyto(result[core], found[inner], where=unknown[core])
         steps, residual = max(steps, more), max(residual, left)
     return result, steps, residual
@@ -187,7 +193,8 @@ def _smooth_at_once(
     after = [(0, max(0, 3 - size)) for size in (height, width)]
     if any(pixels for _, pixels in after):  # smaller than a window: continued by its last pixels
         image = np.pad(image, (*after, (0, 0)), "edge")
-        trimap, alpha, confidence = (np.pad(plane, after, "edge") for plane in (trimap, alpha, confidence))
+        trimap = np.pad(trimap, after, "edge")
+        alpha, confidence = (np.pad(plane, after, "edge") for plane in (alpha, confidence))
     result = (trimap == FOREGROUND).astype(np.float32)
     rows, columns = np.nonzero(trimap == UNKNOWN)
     if not rows.size:
@@ -196,7 +203,7 @@ def _smooth_at_once(
     rows, columns = rows[ordering.order], columns[ordering.order]
     upper, rhs = matting_laplacian(image, trimap, rows, columns, 1e-7, 1)
     held = DATA_WEIGHT * confidence[rows, columns].astype(np.float64)
-    upper = (upper + dia_array((held[None], [0]), shape=upper.shape)).tocsr()
+    upper = (upper + dia_array((held[None], np.zeros(1, int)), shape=upper.shape)).tocsr()
     rhs += held * alpha[rows, columns]
     diagonal, lower = upper.diagonal(), upper.T
     factor = factorise(upper, ordering)
@@ -216,7 +223,7 @@ def _sums_of_four(plane: Float) -> Float:
 
 
 def _tiles(unknown: Region, at_once: int) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...]]]:
-    """Boxes that cover the unknown pixels, and the same with a margin, in which at most so many are unknown."""
+    """Boxes that cover the unknown pixels, and the same with a margin, where at most so many are unknown."""
     boxes = [(slice(0, unknown.shape[0]), slice(0, unknown.shape[1]))]
     while boxes:
         box = boxes.pop()
@@ -232,8 +239,8 @@ def _tiles(unknown: Region, at_once: int) -> Iterator[tuple[tuple[slice, ...], t
             continue
         across = int(inside.shape[1] > inside.shape[0])
         middle = (box[across].start + box[across].stop) // 2
-        for half_box in (slice(middle, box[across].stop), slice(box[across].start, middle)):
-            boxes.append((box[0], half_box) if across else (half_box, box[1]))
+        halves = slice(middle, box[across].stop), slice(box[across].start, middle)
+        boxes += [(box[0], side) if across else (side, box[1]) for side in halves]
 
 
 def _rim(around: tuple[slice, ...], size: tuple[int, ...]) -> Region:
@@ -258,8 +265,8 @@ def unmix(colour: Float, foreground: Float, background: Float) -> tuple[Float, F
     Returns:
         Both float32 (...).
     """
-    line = foreground - background
-    above = colour - background
+    line: Float = foreground - background
+    above: Float = colour - background
     along = line[0] * above[0]
     length = line[0] * line[0]
     for c in (1, 2):
@@ -276,18 +283,27 @@ def unmix(colour: Float, foreground: Float, background: Float) -> tuple[Float, F
     return alpha, left
 
 
-def expand_trimap(
-    image: Image, trimap: Trimap, radius: int, threshold: Callable[[float], float]
-) -> Trimap:
+def colour_confidence(left: Float) -> Float:
+    """Confidence in a pair of colours, in [0, 1], by the M² that it leaves unexplained (`unmix`)."""
+    confidence: Float = np.exp(-np.sqrt(left) / SPREAD)
+    return confidence
+
+
+def expand_trimap(image: Image, trimap: Trimap, radius: int, threshold: float) -> Trimap:
     """A trimap whose unknown pixels are known where one of like colour is known close by.
 
     Args:
         image: float32 (H, W, 3), [0, 1].
         trimap: uint8 (H, W), 0 / 128 / 255.
         radius: how far away a known pixel may be, in pixels.
-        threshold: how much the colours may differ (Euclidean) at a distance; the nearest that is near enough
-            decides.
+        threshold: how much the colours may differ (Euclidean); the nearest pixel that is like enough decides.
+
+    Raises:
+        InputError: a radius or a threshold below zero.
     """
+    for name, value in (("expansion", radius), ("expansion_threshold", threshold)):
+        if not value >= 0:
+            raise InputError(name, f"is {value}", "zero and above is accepted")
     height, width = trimap.shape
     rows, columns = np.nonzero(trimap == UNKNOWN)
     near = np.asarray(distance_transform_edt(trimap == UNKNOWN))[rows, columns] <= radius
@@ -298,10 +314,9 @@ def expand_trimap(
         y, x = rows + dy, columns + dx
         inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
         place = np.where(inside, y * width + x, 0)
-        limit = threshold(float(np.hypot(dy, dx)))
         candidate = np.flatnonzero(inside & (known[place] != UNKNOWN))
         difference = flat[place[candidate]] - own[candidate]
-        like = candidate[np.einsum("pc,pc->p", difference, difference) <= limit * limit]
+        like = candidate[np.einsum("pc,pc->p", difference, difference) <= threshold * threshold]
         if like.size:
             expanded[rows[like], columns[like]] = known[place[like]]
             left = np.ones(len(rows), bool)
@@ -320,7 +335,8 @@ def disc(radius: float) -> list[tuple[int, int]]:
 def outline(region: Region, unknown: Region) -> tuple[Indices, Indices]:
     """Rows and columns of a region's pixels that touch the unknown ones; all of them where none does."""
     touching = region & binary_dilation(unknown, np.ones((3, 3), bool))
-    return np.nonzero(touching if touching.any() else region)
+    rows, columns = np.nonzero(touching if touching.any() else region)
+    return rows, columns
 
 
 def numbers(chosen: Region, reach: int) -> npt.NDArray[np.int32]:

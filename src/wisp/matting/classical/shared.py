@@ -19,11 +19,12 @@ from the others. After an expansion of the known parts by like colours nearby,
 
    D̄ being the mean of |F_q − B_q| weighted by f_q α_q (1 − α_q).
 
-Departures: M is of colours in [0, 1]. E is the sum of squared differences between 16 points of a line, so that
-an edge counts as much wherever the points fall. Neighbours are those within a radius instead of the 200 nearest
+Departures: M is of colours in [0, 1]. E is the sum of squared differences between 16 points of a line, so
+that an edge counts as much wherever the points fall. σ² is of known pixels of the sample's own side alone:
+across an edge it would cover any colour. Neighbours are those within a radius instead of the 200 nearest
 unknown ones, which reach farther in a thin band. A pixel none of whose rays meets foreground (or background)
-is given the nearest. Smoothing by the matting Laplacian, which the authors used for their entry in the
-benchmark, is on by default.
+is given the nearest. Smoothing by the matting Laplacian, with which the authors entered the benchmark, is on
+by default.
 """
 
 from __future__ import annotations
@@ -31,12 +32,14 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from scipy.ndimage import binary_dilation, distance_transform_edt
 from scipy.spatial import cKDTree
 
 from wisp.core.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Float, Image, Trimap
+from wisp.core.errors import InputError
 from wisp.matting.classical.sampling import (
+    EXPANSION,
+    EXPANSION_THRESHOLD,
     Indices,
     Region,
     Samples,
@@ -50,7 +53,6 @@ from wisp.matting.classical.sampling import (
     unmix,
 )
 from wisp.matting.classical.system import Solution
-from wisp.core.errors import InputError
 
 METHOD: Final = "shared-sampling"
 CONFIDENCE: Final = np.float32(10)
@@ -73,8 +75,8 @@ def shared_sampling(
     trimap: Trimap,
     *,
     rays: int = 4,
-    expansion: int = 10,
-    expansion_threshold: float = 5 / 255,
+    expansion: int = EXPANSION,
+    expansion_threshold: float = EXPANSION_THRESHOLD,
     smooth: bool = True,
     tolerance: float = 1e-6,
     max_iterations: int = 100,
@@ -103,13 +105,9 @@ def shared_sampling(
     """
     if rays < 1:
         raise InputError("rays", f"is {rays}", "1 and above is accepted")
-    for name, value in (("expansion", expansion), ("expansion_threshold", expansion_threshold)):
-        if not value >= 0:
-            raise InputError(name, f"is {value}", "zero and above is accepted")
 
     def find(image: Image, trimap: Trimap) -> Samples:
-        expanded = expand_trimap(image, trimap, expansion, lambda distance: expansion_threshold)
-        return _find(image, expanded, rays)
+        return _find(image, expand_trimap(image, trimap, expansion, expansion_threshold), rays)
 
     return solve_samples(
         image, trimap, find, method=METHOD, smooth=smooth, tolerance=tolerance, max_iterations=max_iterations
@@ -119,13 +117,14 @@ def shared_sampling(
 def _find(image: Image, trimap: Trimap, rays: int) -> Samples:
     unknown = trimap == UNKNOWN
     rows, columns = np.nonzero(unknown)
-    hits = [
-        _first_hits(trimap == kind, unknown, rows, columns, rays) for kind in (FOREGROUND, BACKGROUND)
-    ]
+    regions = [trimap == kind for kind in (FOREGROUND, BACKGROUND)]
+    hits = [_first_hits(region, unknown, rows, columns, rays) for region in regions]
     chosen = np.empty((2, len(rows)), np.intp)
     for part in chunks(len(rows), PAIRS // (9 * rays * rays)):
         chosen[:, part] = _best_pairs(image, rows[part], columns[part], hits[0][part], hits[1][part])
-    pairs = np.concatenate([_with_variance(image, place) for place in chosen])
+    pairs = np.concatenate(
+        [_with_variance(image, region, place) for region, place in zip(regions, chosen, strict=True)]
+    )
     F, B, alpha, confidence = _refine(image, unknown, rows, columns, pairs)
     return _average(image, trimap, rows, columns, F, B, alpha, confidence)
 
@@ -209,18 +208,22 @@ def _energy(image: Image, rows: Indices, columns: Indices, place: Indices) -> Fl
     return energy
 
 
-def _with_variance(image: Image, place: Indices) -> Float:
-    """The colours of pixels and their σ², the mean squared difference of those in 5×5 around: float32 (4, n)."""
-    height, width = image.shape[:2]
+def _with_variance(image: Image, region: Region, place: Indices) -> Float:
+    """The colours of pixels of a region and their σ²: float32 (4, n).
+
+    σ² is the mean squared difference of the region's colours in 5×5 around a pixel from its own.
+    """
+    height, width = region.shape
     y, x = np.divmod(place, width)
     own = image[y, x]
-    variance = np.zeros(len(place), np.float32)
+    total, count = np.zeros((2, len(place)), np.float32)
     for dy in range(-2, 3):
-        row = np.clip(y + dy, 0, height - 1)
         for dx in range(-2, 3):
-            difference = image[row, np.clip(x + dx, 0, width - 1)] - own
-            variance += np.einsum("nc,nc->n", difference, difference) / np.float32(25)
-    return np.concatenate([own.T, variance[None]])
+            near = np.clip(y + dy, 0, height - 1), np.clip(x + dx, 0, width - 1)
+            difference, inside = image[near] - own, region[near]
+            total += inside * np.einsum("nc,nc->n", difference, difference)
+            count += inside
+    return np.concatenate([own.T, (total / count)[None]])
 
 
 def _refine(
@@ -296,15 +299,15 @@ def _average(
         colours = []
         for first, weight in ((0, W * a), (3, W * (1 - a))):
             total = weight.sum(axis=0)
-            summed = np.stack(
-                [np.einsum("on,on->n", weight, state[first + c].take(near)) for c in range(3)]
-            )
+            summed = np.stack([np.einsum("on,on->n", weight, state[first + c].take(near)) for c in range(3)])
             own_colour = (F, B)[first // 3][:, part]
             colours.append(np.where(total > NOTHING, summed / np.maximum(total, NOTHING), own_colour))
         colour = planes(image, rows[part], columns[part])
         projected, left = unmix(colour, *colours)
         distance = np.sqrt(((colours[0] - colours[1]) ** 2).sum(axis=0))
-        trust = np.minimum(1, distance / np.maximum(mean_apart, NOTHING)) * np.exp(-CONFIDENCE * np.sqrt(left))
+        trust = np.minimum(1, distance / np.maximum(mean_apart, NOTHING)) * np.exp(
+            -CONFIDENCE * np.sqrt(left)
+        )
         results[:3, part], results[3:6, part] = colours
         results[6, part] = trust * projected + (1 - trust) * a_low
         results[7, part] = trust

@@ -164,15 +164,13 @@ def decided_alpha(trimap: Trimap) -> Alpha | None:
 
     It does so where nothing is unknown, and where one of foreground and background is not named at all.
     """
-    foreground = (trimap == FOREGROUND).astype(np.float32)
+    foreground: Alpha = (trimap == FOREGROUND).astype(np.float32)
     if not (trimap == UNKNOWN).any() or not foreground.any():
         return foreground
     return None if (trimap == BACKGROUND).any() else np.ones_like(foreground)
 
 
-def warn_unless_converged(
-    solution: Solution, tolerance: float, advice: str, stacklevel: int = 3
-) -> Solution:
+def warn_unless_converged(solution: Solution, tolerance: float, advice: str, stacklevel: int = 3) -> Solution:
     """Return the solution of a public method, after a `ConvergenceWarning` if it missed its tolerance.
 
     Args:
