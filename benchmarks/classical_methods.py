@@ -2,7 +2,7 @@
 
 Run from the root of the repository; PYTHON is a Python that has pymatting, by default this one::
 
-    python benchmarks/classical_methods.py [SHARED] [--pymatting PYTHON] [--methods NAME ...] [--sets NAME ...]
+    python benchmarks/classical_methods.py [SHARED] [--pymatting PYTHON] [--methods NAME …] [--sets NAME …]
 
 SHARED holds ``eval/alphamatting-dev/`` (``image/``, ``alpha/``, ``trimap1/``, ``trimap2/``), and
 ``corpus/cutouts/`` and ``corpus/backgrounds/``, of which 40 composites are made: of `COMPOSITES` cut-outs,

@@ -173,7 +173,7 @@ def smooth_alpha(
     )
     start = guided_upsampling(small, start, image)
     result = (trimap == FOREGROUND).astype(np.float32)
-    for core, around in _tiles(unknown, at_once):
+    for core, around in tiles(unknown, at_once, MARGIN):
         seen, trusted = alpha[around].copy(), confidence[around].copy()
         rim = _rim(around, unknown.shape)
         seen[rim], trusted[rim] = start[around][rim], HELD
@@ -222,8 +222,16 @@ def _sums_of_four(plane: Float) -> Float:
     return sums
 
 
-def _tiles(unknown: Region, at_once: int) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...]]]:
-    """Boxes that cover the unknown pixels, and the same with a margin, where at most so many are unknown."""
+def tiles(
+    unknown: Region, at_once: int, margin: int
+) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...]]]:
+    """Boxes that cover the unknown pixels and do not overlap, each with the same box and a margin around it.
+
+    Args:
+        unknown: bool (H, W).
+        at_once: how many of them a box with its margin may hold; more where it is no larger than a margin.
+        margin: in pixels, cut off at the border of the photo.
+    """
     boxes = [(slice(0, unknown.shape[0]), slice(0, unknown.shape[1]))]
     while boxes:
         box = boxes.pop()
@@ -231,10 +239,10 @@ def _tiles(unknown: Region, at_once: int) -> Iterator[tuple[tuple[slice, ...], t
         if not inside.any():
             continue
         around = tuple(
-            slice(max(0, side.start - MARGIN), min(size, side.stop + MARGIN))
+            slice(max(0, side.start - margin), min(size, side.stop + margin))
             for side, size in zip(box, unknown.shape, strict=True)
         )
-        if np.count_nonzero(unknown[around]) <= at_once or max(inside.shape) <= MARGIN:
+        if np.count_nonzero(unknown[around]) <= at_once or max(inside.shape) <= margin:
             yield box, around
             continue
         across = int(inside.shape[1] > inside.shape[0])
