@@ -42,7 +42,7 @@ class ConvergenceWarning(UserWarning):
     """A solve stopped before it reached its tolerance; its alpha is usable, but not the exact minimum."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Solution:
     """An alpha and how it was found.
 
@@ -61,7 +61,7 @@ class Solution:
     converged: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class System:
     """The system A x = b of the unknown pixels.
 
