@@ -220,14 +220,12 @@ class TestDoctor:
 
     def test_measuring_tells_what_int8_takes(self, wisp, monkeypatch):
         from wisp.engine import precision
+        from wisp.engine.models import MODELS
 
         monkeypatch.setattr(precision, "_speed_up", lambda *a: 4.0)
         for network in json.loads(wisp("doctor", "--measure", "--json", "-").stdout)["networks"]:
-            told = network.get("measured", "")
-            assert (
-                re.fullmatch(r"int8 takes 0\.25 of (bf16|fp32)'s time here", told)
-                or network["name"] == "dim-mobile"
-            )
+            told = re.fullmatch(r"int8 takes 0\.25 of (bf16|fp32)'s time here", network.get("measured", ""))
+            assert bool(told) == (MODELS[network["name"]].int8 is not None)
         assert "; int8 takes 0.25 of" in wisp("doctor", "--measure").stdout
         assert "takes 0.25" not in wisp("doctor").stdout
 
