@@ -84,6 +84,26 @@ def closed_form(
     Warns:
         ConvergenceWarning: when the tolerance was not reached.
     """
+    solution = solve_closed_form(
+        image, trimap, epsilon=epsilon, radius=radius, tolerance=tolerance, max_iterations=max_iterations
+    )
+    advice = "a larger epsilon, a smaller photo, or a trimap with more known pixels"
+    return warn_unless_converged(solution, tolerance, advice)
+
+
+def solve_closed_form(
+    image: Image,
+    trimap: Trimap,
+    *,
+    epsilon: float = 1e-7,
+    radius: int = 1,
+    tolerance: float = 1e-6,
+    max_iterations: int = 100,
+) -> Solution:
+    """Estimate alpha as `closed_form` does, without a warning where the tolerance was not reached.
+
+    Arguments and errors are those of `closed_form`; the solution tells whether it converged.
+    """
     if not epsilon > 0:
         raise InputError("epsilon", f"is {epsilon}", "a number above zero is accepted")
     if radius < 1:
@@ -99,9 +119,7 @@ def closed_form(
         return _system(image, trimap, epsilon, radius)
 
     solution = _coarse_to_fine(image, trimap, build, tolerance, max_iterations)
-    solution = replace(solution, alpha=solution.alpha[:height, :width])
-    advice = "a larger epsilon, a smaller photo, or a trimap with more known pixels"
-    return warn_unless_converged(solution, tolerance, advice)
+    return replace(solution, alpha=solution.alpha[:height, :width])
 
 
 def _coarse_to_fine(

@@ -43,7 +43,7 @@ class ConvergenceWarning(UserWarning):
     """A solve stopped before it reached its tolerance; its alpha is usable, but not the exact minimum."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Solution:
     """An alpha and how it was found.
 
@@ -65,7 +65,7 @@ class Solution:
     foreground: Foreground | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class System:
     """The system A x = b of the unknown pixels.
 

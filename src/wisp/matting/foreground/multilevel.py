@@ -45,7 +45,7 @@ Lattice: TypeAlias = npt.NDArray[np.int32]
 Sparse: TypeAlias = "sparse.csr_array[np.float32, tuple[int, int]]"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Layers:
     """F and B of a photo, ready to be written out where they are wanted.
 
@@ -133,7 +133,7 @@ def _refine(
     return y, x, base
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Links:
     """How some pixels, all red or all black, hang on their neighbours, all of the other colour.
 
