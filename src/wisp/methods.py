@@ -9,7 +9,8 @@ To add a classical method, write its module in `wisp.matting.classical`, with a 
 
     _classical("knn", "looks for like colours far away", "Chen, Li, Tang 2013")
 
-Its function is ``wisp.matting.classical.knn.knn``, after its name. Nothing else is to be touched: photos,
+Its function is ``wisp.matting.classical.knn.knn``, after its name; ``module=`` where the module has another,
+``smooths=True`` where the function takes `smooth`. Nothing else is to be touched: photos,
 clips, the benchmark and the documents have it then. A network's row stands in `wisp.engine.families`.
 
 This module loads no network, no runtime and no SciPy; `solve` and `network` do.
@@ -52,6 +53,7 @@ class Method:
         photo: whether it is offered for photos.
         clip: whether it is offered for clips.
         default_for: for which guidance ``auto`` stands for it.
+        smooths: whether the matting Laplacian may smooth its alpha (its function's argument `smooth`).
     """
 
     name: str
@@ -63,6 +65,7 @@ class Method:
     photo: bool = True
     clip: bool = True
     default_for: tuple[Needs, ...] = ()
+    smooths: bool = False
 
     def load(self) -> Callable[..., Any]:
         """The function that finds alpha, imported at its first use."""
@@ -71,9 +74,9 @@ class Method:
         return found
 
 
-def _classical(name: str, about: str, source: str, **more: Any) -> Method:
+def _classical(name: str, about: str, source: str, *, module: str = "", **more: Any) -> Method:
     own = name.replace("-", "_")
-    return Method(name, about, source, function=f"wisp.matting.classical.{own}.{own}", **more)
+    return Method(name, about, source, function=f"wisp.matting.classical.{module or own}.{own}", **more)
 
 
 _CLASSICAL: Final = (
@@ -85,6 +88,32 @@ _CLASSICAL: Final = (
     ),
     _classical("knn", "looks for like colours far away, for holes and lattices", "Chen, Li, Tang 2013"),
     _classical("random-walk", "the fastest and the softest", "Grady et al. 2005"),
+    _classical(
+        "bayesian",
+        "few colours, smooth backgrounds, and noise that is known; the classic to compare with",
+        "Chuang et al. 2001",
+        smooths=True,
+    ),
+    _classical(
+        "shared-sampling",
+        "hair and fur before any background, with a trimap drawn closely; the first to try that samples",
+        "Gastal and Oliveira 2010",
+        module="shared",
+        smooths=True,
+    ),
+    _classical(
+        "global-sampling",
+        "takes every colour along the trimap's border, for those that lie far from where they are needed",
+        "He et al. 2011",
+        smooths=True,
+    ),
+    _classical(
+        "comprehensive-sampling",
+        "subject and background of several distinct colours each, also away from the border",
+        "Shahrian et al. 2013",
+        module="comprehensive",
+        smooths=True,
+    ),
 )
 """The methods without a network, each of the unknown part of a trimap."""
 
@@ -135,6 +164,11 @@ def classical_methods() -> tuple[str, ...]:
     return tuple(m.name for m in METHODS.values() if m.function and not m.family)
 
 
+def sampling_methods() -> tuple[str, ...]:
+    """The names of those whose alpha the matting Laplacian may smooth (`Method.smooths`)."""
+    return tuple(m.name for m in METHODS.values() if m.smooths)
+
+
 if TYPE_CHECKING:
     MethodName: TypeAlias = str
     ClipMethodName: TypeAlias = str
@@ -148,18 +182,20 @@ def default_method(given: Needs) -> str:
     return next(method.name for method in METHODS.values() if given in method.default_for)
 
 
-def solve(name: str, image: Image, trimap: Trimap) -> Solution:
+def solve(name: str, image: Image, trimap: Trimap, *, smooth: bool | None = None) -> Solution:
     """Alpha by a method without a network.
 
     Args:
         name: of the method.
         image: float32 (H, W, 3), sRGB-encoded, [0, 1].
         trimap: uint8 (H, W), 0 background, 128 unknown, 255 foreground.
+        smooth: whether the matting Laplacian smooths the alpha of a method that samples; None as its paper.
 
     Raises:
         InputError: arrays of the wrong kind or of different sizes.
     """
-    solution: Solution = METHODS[name].load()(image, trimap)
+    told = {} if smooth is None else {"smooth": smooth}
+    solution: Solution = METHODS[name].load()(image, trimap, **told)
     return solution
 
 
@@ -236,6 +272,7 @@ def check_options(
     alpha: bool = False,
     plate: bool = False,
     refine: str = "none",
+    smooth: bool | None = None,
     model: str | Path | None = None,
     device: str = "auto",
     precision: str = "auto",
@@ -250,6 +287,7 @@ def check_options(
         alpha: whether one is given.
         plate: whether one is given.
         refine: as `cutout` takes it.
+        smooth: as `cutout` takes it.
         model: as `cutout` takes it.
         device: as `cutout` takes it.
         precision: as `cutout` takes it.
@@ -275,6 +313,11 @@ def check_options(
         for name in (name for name, made in choices.items() if made):
             problem = f"changes nothing beside {prefix}alpha, which is finished"
             raise InputError(f"{prefix}{name}", problem, "one of the two is accepted")
+    smooths = sampling_methods()
+    if smooth is not None and (alpha or method not in smooths):
+        beside = "alpha, which is finished" if alpha else f"method {method}"
+        problem = f"changes nothing beside {prefix}{beside}"
+        raise InputError(f"{prefix}smooth", problem, f"{', '.join(smooths)} smooth or not")
     if chosen_peer(model) is not None and not alpha:
         return
     if family_used(method, trimap=trimap, mask=mask, alpha=alpha) is None:

@@ -52,7 +52,7 @@ from wisp.matting.classical.system import Solution
 from wisp.matting.cleaning import clean
 from wisp.matting.foreground import estimate_foreground
 from wisp.matting.trimap import mask_from_trimap, trimap_from_mask, with_known
-from wisp.methods import METHODS, Refinement, check_method, check_options, default_method, documented, solve
+from wisp.methods import METHODS, Refinement, check_options, default_method, documented, solve
 
 SOLVED_PIXELS: Final = 2_000_000
 """Larger photos are matted at this size, then enlarged while the portrait network refines the border."""
@@ -97,6 +97,7 @@ def run(
     mask: Mask | None = None,
     alpha: Alpha | None = None,
     refine: Refinement = "none",
+    smooth: bool | None = None,
     model: str | Path | None = None,
     device: Device = "auto",
     precision: Precision = "auto",
@@ -117,6 +118,7 @@ def run(
         alpha=alpha is not None,
         plate=plate is not None,
         refine=refine,
+        smooth=smooth,
         model=model,
         device=device,
         precision=precision,
@@ -137,7 +139,15 @@ def run(
         mask = as_mask(mask)
         check_same_size("mask", mask, "image", image)
     found = estimate(
-        image, method, trimap, mask, model=model, device=device, precision=precision, plate=plate
+        image,
+        method,
+        trimap,
+        mask,
+        model=model,
+        device=device,
+        precision=precision,
+        plate=plate,
+        smooth=smooth,
     )
     alpha = found.alpha
     if found.mask is not None and not alpha.any():
@@ -172,6 +182,7 @@ def estimate(
     device: Device,
     precision: Precision,
     plate: Background | None = None,
+    smooth: bool | None = None,
 ) -> Estimate:
     """Alpha by the method asked for; what it needs and was not given is found first.
 
@@ -208,7 +219,7 @@ def estimate(
     if row.family:
         alpha = row.load()(image, trimap, model=model, device=device, precision=precision)
         return Estimate(alpha, mask, trimap)
-    solution = solve(method, image, trimap)
+    solution = solve(method, image, trimap, smooth=smooth)
     return Estimate(solution.alpha, mask, trimap, solution)
 
 
@@ -295,6 +306,7 @@ def cutout(
     mask: Given | None = None,
     alpha: Given | None = None,
     refine: Refinement = "none",
+    smooth: bool | None = None,
     model: str | Path | None = None,
     device: Device = "auto",
     precision: Precision = "auto",
@@ -319,6 +331,8 @@ def cutout(
         alpha: finished alpha, (H, W): only the foreground is estimated.
         refine: ``guided-filter`` smooths alpha along the photo's edges; known pixels of a trimap keep their
             value.
+        smooth: whether the matting Laplacian smooths the alpha of a sampling method; as its paper does when
+            None.
         model: a network other than the default, its name or an ONNX file: the method's, or the segmentation
             network of methods that have none of their own. Or somebody else's network in the method's place:
             a name of the model store, or ``modnet=FILE.onnx`` (`wisp.engine.peers.PEERS`).
@@ -342,6 +356,7 @@ def cutout(
         mask=None if mask is None else given_mask(mask),
         alpha=None if alpha is None else given_alpha(alpha),
         refine=refine,
+        smooth=smooth,
         model=model,
         device=device,
         precision=precision,
@@ -351,25 +366,28 @@ def cutout(
 
 
 @documented
-def estimate_alpha(image: Given, trimap: Given, *, method: str = "auto") -> Alpha:
+def estimate_alpha(image: Given, trimap: Given, *, method: str = "auto", smooth: bool | None = None) -> Alpha:
     """Alpha from an image and a trimap.
 
     Args:
         image: (H, W, 3) of sRGB-encoded colours, or what else `cutout` takes for a photo.
         trimap: (H, W), 0 background, 128 unknown, 255 foreground, or what else `cutout` takes for one.
         method: {trimap methods}.
+        smooth: whether the matting Laplacian smooths the alpha of a sampling method; as its paper does when
+            None.
 
     Returns:
         float32 (H, W), [0, 1]; exactly 0 and 1 where the trimap is known.
 
     Raises:
         InputError: arrays of the wrong kind or of different sizes, values out of [0, 1] or NaN, a file that
-            cannot be read, or a method that does not exist.
+            cannot be read, a method that does not exist, or `smooth` with one that does not sample.
     """
     photo, known = given_image(image), given_trimap(trimap)
     check_same_size("trimap", known, "image", photo)
-    check_method(method)
-    return estimate(photo, method, known, None, model=None, device="auto", precision="auto").alpha
+    check_options(method, trimap=True, smooth=smooth)
+    found = estimate(photo, method, known, None, model=None, device="auto", precision="auto", smooth=smooth)
+    return found.alpha
 
 
 def composite(

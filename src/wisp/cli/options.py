@@ -95,6 +95,14 @@ PlateOption: TypeAlias = Annotated[
 RefineOption: TypeAlias = Annotated[
     Refinement, _option("--refine", panel=_RUNNING, help="Post-process of the alpha.")
 ]
+SmoothOption: TypeAlias = Annotated[
+    bool | None,
+    _option(
+        "--smooth/--no-smooth",
+        panel=_RUNNING,
+        help="Whether the matting Laplacian smooths a sampling method's alpha; as in its paper if not given.",
+    ),
+]
 BitsOption: TypeAlias = Annotated[
     Literal["8", "16"] | None,
     _option("--bits", panel=_RESULT, help="Bits a channel; as many as the photo has, where the format can."),
