@@ -157,7 +157,7 @@ def test_not_a_number(method):
 def test_bad_parameters(name, arguments):
     image, trimap = scene((9, 9), "band")
     with pytest.raises(InputError, match=next(iter(arguments))):
-        METHODS[name](image, trimap, **arguments)
+        METHODS[name].load()(image, trimap, **arguments)
 
 
 def test_global_sampling_depends_on_its_seed_only_a_little():
