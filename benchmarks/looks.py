@@ -7,8 +7,8 @@ Run from the root of the repository::
     python benchmarks/looks.py SET... --half b --out FILE   the other half; keep the result as JSON
 
 A SET is a folder with ``image/``, ``alpha/`` and ``manifest.csv`` (see `_photo_sets`). The mask alone is
-scored, over the whole image; nothing is trained. Every way is compared with the plain look: mean difference and 95 %
-interval of a paired bootstrap that draws whole subjects.
+scored, over the whole image; nothing is trained. Every way is compared with the plain look: mean difference
+and 95 % interval of a paired bootstrap that draws whole subjects.
 """
 
 from __future__ import annotations
