@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar, get_a
 
 from wisp.core.errors import InputError
 from wisp.engine.devices import DEVICES, PRECISIONS
-from wisp.engine.families import FAMILIES, Needs
+from wisp.engine.families import FAMILIES, Needs, Wanted
 
 if TYPE_CHECKING:
     from wisp.core.arrays import Image, Trimap
@@ -242,8 +242,8 @@ def documented(function: F) -> F:
 
 
 def family_of(method: str) -> str:
-    """The family of the network that `model` replaces: that of the method, else the segmenter."""
-    return METHODS[method].family or "segmenter" if method in METHODS else "segmenter"
+    """The family of the network that `model` replaces: that of the method, else of what finds the subject."""
+    return METHODS[method].family or "subject" if method in METHODS else "subject"
 
 
 def family_used(method: str, *, trimap: bool = False, mask: bool = False, alpha: bool = False) -> str | None:
@@ -261,7 +261,7 @@ def family_used(method: str, *, trimap: bool = False, mask: bool = False, alpha:
         method = default_method("trimap" if trimap else "mask")
     if method in METHODS and METHODS[method].family:
         return METHODS[method].family
-    return None if trimap or mask else "segmenter"
+    return None if trimap or mask else "subject"
 
 
 def check_options(
@@ -273,6 +273,7 @@ def check_options(
     plate: bool = False,
     refine: str = "none",
     smooth: bool | None = None,
+    subject: str = "auto",
     model: str | Path | None = None,
     device: str = "auto",
     precision: str = "auto",
@@ -288,6 +289,7 @@ def check_options(
         plate: whether one is given.
         refine: as `cutout` takes it.
         smooth: as `cutout` takes it.
+        subject: as `cutout` takes it.
         model: as `cutout` takes it.
         device: as `cutout` takes it.
         precision: as `cutout` takes it.
@@ -301,6 +303,7 @@ def check_options(
         raise InputError(" and ".join(given), "are both given", "at most one guidance is accepted")
     words = {
         "refine": (refine, get_args(Refinement)),
+        "subject": (subject, get_args(Wanted)),
         "device": (device, DEVICES),
         "precision": (precision, PRECISIONS),
     }
@@ -308,6 +311,9 @@ def check_options(
         if word not in accepted:
             raise InputError(f"{prefix}{name}", f"is {word!r}", f"{', '.join(accepted)} are accepted")
     check_method(method, model)
+    if subject != "auto" and given:
+        problem = f"changes nothing: {given[0]} says what the subject is"
+        raise InputError(f"{prefix}subject", problem, "one of the two is accepted")
     if alpha:
         choices = {"method": method != "auto", "refine": refine != "none"}
         for name in (name for name, made in choices.items() if made):

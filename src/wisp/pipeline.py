@@ -34,8 +34,9 @@ from wisp.core.arrays import (
 from wisp.core.errors import InputError
 from wisp.core.resample import resize
 from wisp.engine.devices import Device, Precision
+from wisp.engine.families import Wanted
 from wisp.engine.families.portrait import enlarge, portrait
-from wisp.engine.families.segmenter import segment
+from wisp.engine.families.subject import Finding, find_subject
 from wisp.engine.peers.chosen import chosen_peer, peer_alpha
 from wisp.io.given import (
     Given,
@@ -80,6 +81,7 @@ class Result:
         trimap: the trimap that was used, given or made; None when there was none.
         solution: what the solver did; None when a network found alpha or there was nothing to solve.
         notes: what the user should know, each a short sentence without a full stop.
+        finding: what was found in the photo; None where guidance was given or another's network looked.
     """
 
     matte: Matte
@@ -87,6 +89,7 @@ class Result:
     trimap: Trimap | None = None
     solution: Solution | None = None
     notes: tuple[str, ...] = ()
+    finding: Finding | None = None
 
 
 def run(
@@ -98,6 +101,7 @@ def run(
     alpha: Alpha | None = None,
     refine: Refinement = "none",
     smooth: bool | None = None,
+    subject: Wanted = "auto",
     model: str | Path | None = None,
     device: Device = "auto",
     precision: Precision = "auto",
@@ -119,19 +123,22 @@ def run(
         plate=plate is not None,
         refine=refine,
         smooth=smooth,
+        subject=subject,
         model=model,
         device=device,
         precision=precision,
     )
+    original = image
     if opacity is not None:
         opacity = as_alpha(opacity, "opacity")
         check_same_size("opacity", opacity, "image", image)
+        image = hide_transparent(image, opacity)
     if plate is not None:
         plate = as_image(plate, "plate")
     if alpha is not None:
         alpha = as_alpha(alpha)
         check_same_size("alpha", alpha, "image", image)
-        return Result(Matte(alpha, estimate_foreground(image, alpha)))
+        return Result(Matte(alpha, estimate_foreground(original, alpha)))
     if trimap is not None:
         trimap = as_trimap(trimap)
         check_same_size("trimap", trimap, "image", image)
@@ -148,10 +155,11 @@ def run(
         precision=precision,
         plate=plate,
         smooth=smooth,
+        subject=subject,
     )
-    alpha = found.alpha
+    alpha, finding = found.alpha, found.finding
     if found.mask is not None and not alpha.any():
-        return Result(Matte(alpha, image), found.mask, found.trimap, notes=(NO_SUBJECT,))
+        return Result(Matte(alpha, original), found.mask, found.trimap, notes=(NO_SUBJECT,), finding=finding)
     if refine == "guided-filter":
         alpha = guided_filter(image, alpha)
         if found.trimap is not None and not found.overruled:
@@ -159,7 +167,21 @@ def run(
     if opacity is not None:
         alpha = np.minimum(alpha, opacity)
     matte = Matte(alpha, estimate_foreground(image, alpha))
-    return Result(matte, found.mask, found.trimap, found.solution, _notes(found.solution))
+    notes = _notes(found.solution)
+    if finding is not None and finding.doubtful:
+        notes = (finding.describe(), *notes)
+    return Result(matte, found.mask, found.trimap, found.solution, notes, finding)
+
+
+def hide_transparent(image: Image, opacity: Alpha) -> Image:
+    """A photo whose hidden colours, those of fully transparent pixels, are replaced by grey.
+
+    Args:
+        image: float32 (H, W, 3), [0, 1].
+        opacity: float32 (H, W), [0, 1].
+    """
+    hidden = opacity <= 0
+    return np.where(hidden[..., None], np.float32(0.5), image) if hidden.any() else image
 
 
 class Estimate(NamedTuple):
@@ -170,6 +192,7 @@ class Estimate(NamedTuple):
     trimap: Trimap | None = None
     solution: Solution | None = None
     overruled: bool = False
+    finding: Finding | None = None
 
 
 def estimate(
@@ -183,6 +206,7 @@ def estimate(
     precision: Precision,
     plate: Background | None = None,
     smooth: bool | None = None,
+    subject: Wanted = "auto",
 ) -> Estimate:
     """Alpha by the method asked for; what it needs and was not given is found first.
 
@@ -198,7 +222,7 @@ def estimate(
         raise InputError("plate", "is for a network that compares with it", "the model bgmv2 is accepted")
     if method == "auto":
         if trimap is None and mask is None:
-            return _unguided(image, model=model, device=device, precision=precision)
+            return _unguided(image, subject=subject, model=model, device=device, precision=precision)
         method = default_method("mask" if trimap is None else "trimap")
     row = METHODS[method]
     if row.needs == "mask":
@@ -207,23 +231,29 @@ def estimate(
             guess = mask_from_trimap(trimap)
             alpha = network(image, guess, model=model, device=device, precision=precision)
             return Estimate(with_known(alpha, trimap), trimap=trimap)
+        finding = None
         if mask is None:
-            mask = segment(image, device=device, precision=precision)
+            finding = find_subject(image, wanted=subject, device=device, precision=precision)
+            mask = finding.mask
         alpha = network(image, mask, model=model, device=device, precision=precision)
-        return Estimate(clean(alpha), mask)
+        return Estimate(clean(alpha), mask, finding=finding)
+    finding = None
     if trimap is None:
         if mask is None:
-            segmenter = None if row.family else model
-            mask = segment(image, model=segmenter, device=device, precision=precision)
+            finder = None if row.family else model
+            finding = find_subject(image, wanted=subject, model=finder, device=device, precision=precision)
+            mask = finding.mask
         trimap = trimap_from_mask(mask)
     if row.family:
         alpha = row.load()(image, trimap, model=model, device=device, precision=precision)
-        return Estimate(alpha, mask, trimap)
+        return Estimate(alpha, mask, trimap, finding=finding)
     solution = solve(method, image, trimap, smooth=smooth)
-    return Estimate(solution.alpha, mask, trimap, solution)
+    return Estimate(solution.alpha, mask, trimap, solution, finding=finding)
 
 
-def _unguided(image: Image, *, model: str | Path | None, device: Device, precision: Precision) -> Estimate:
+def _unguided(
+    image: Image, *, subject: Wanted, model: str | Path | None, device: Device, precision: Precision
+) -> Estimate:
     """Alpha of people: closed-form matting at half size leads the portrait network, and both are averaged.
 
     Closed-form matting follows colours exactly but spreads where subject and background are alike; the
@@ -231,10 +261,11 @@ def _unguided(image: Image, *, model: str | Path | None, device: Device, precisi
     softer. Their average is better than either; the network's border refinement would take a third of the
     time for little (docs/decisions/024).
     """
-    mask = segment(image, model=model, device=device, precision=precision)
+    finding = find_subject(image, wanted=subject, model=model, device=device, precision=precision)
+    mask = finding.mask
     trimap = trimap_from_mask(mask)
     if not (trimap == UNKNOWN).any():  # nobody, or nothing else
-        return Estimate((trimap == FOREGROUND).astype(np.float32), mask, trimap)
+        return Estimate((trimap == FOREGROUND).astype(np.float32), mask, trimap, finding=finding)
     seen, seen_trimap = image, trimap
     shrunk = min(1.0, (SOLVED_PIXELS / mask.size) ** 0.5)
     if shrunk < 1:
@@ -249,7 +280,7 @@ def _unguided(image: Image, *, model: str | Path | None, device: Device, precisi
         alpha = solve("closed-form", seen, seen_trimap).alpha
     if shrunk < 1:
         alpha = enlarge(alpha, image, device=device, precision=precision)
-    return Estimate(clean(alpha), mask, trimap, overruled=True)
+    return Estimate(clean(alpha), mask, trimap, overruled=True, finding=finding)
 
 
 def recognised(network: Alpha, trimap: Trimap) -> npt.NDArray[np.bool_]:
@@ -307,6 +338,7 @@ def cutout(
     alpha: Given | None = None,
     refine: Refinement = "none",
     smooth: bool | None = None,
+    subject: Wanted = "auto",
     model: str | Path | None = None,
     device: Device = "auto",
     precision: Precision = "auto",
@@ -314,9 +346,9 @@ def cutout(
 ) -> Matte:
     """Cut the subject out of a photo.
 
-    Without guidance a network finds where people are. At most one of `trimap`, `mask` and `alpha` replaces
-    the steps before it; all have the size of the upright photo. Nothing is stretched to fill [0, 1]: a photo
-    without a subject gives an empty alpha.
+    Without guidance a network finds what to cut out (`subject`). At most one of `trimap`, `mask` and `alpha`
+    replaces the steps before it; all have the size of the upright photo. Nothing is stretched to fill [0, 1]:
+    a photo without a subject gives an empty alpha.
 
     Every picture may be a path, the bytes of a file, a file opened with ``"rb"``, a picture of Pillow's, or
     an array: uint8 counts from 0 to 255, uint16 from 0 to 65535, floats from 0 to 1.
@@ -333,6 +365,8 @@ def cutout(
             value.
         smooth: whether the matting Laplacian smooths the alpha of a sampling method; as its paper does when
             None.
+        subject: what to look for where no guidance is given: ``auto`` is what a person would cut out, which
+            is people, where there are any, with what they hold and wear; ``people`` alone; or ``anything``.
         model: a network other than the default, its name or an ONNX file: the method's, or the segmentation
             network of methods that have none of their own. Or somebody else's network in the method's place:
             a name of the model store, or ``modnet=FILE.onnx`` (`wisp.engine.peers.PEERS`).
@@ -357,6 +391,7 @@ def cutout(
         alpha=None if alpha is None else given_alpha(alpha),
         refine=refine,
         smooth=smooth,
+        subject=subject,
         model=model,
         device=device,
         precision=precision,

@@ -21,7 +21,8 @@ class TestOneFile:
     def test_a_network_finds_the_subject(self, wisp, files, network, subject, tmp_path, untouched):
         untouched(files)
         ran = wisp("cutout", files / "photo.png", "-o", tmp_path / "out.png", "--model", network)
-        assert (ran.code, ran.errors, ran.stdout) == (0, [], "")
+        assert (ran.code, ran.stdout) == (0, "")
+        assert ran.errors == [f"wisp: {files / 'photo.png'}: found people, 100% sure"]
         image, alpha, _ = subject
         result = read_photo(tmp_path / "out.png")
         assert np.abs(result.alpha - alpha).mean() < 0.01
@@ -255,7 +256,7 @@ class TestFolders:
     def test_a_bug_in_one_photo_leaves_the_others(self, wisp, album, tmp_path, network, monkeypatch):
         from wisp import pipeline
 
-        original = pipeline.segment
+        original = pipeline.find_subject
 
         def fragile(image, **options):
             if fragile.calls == 0:
@@ -264,7 +265,7 @@ class TestFolders:
             return original(image, **options)
 
         fragile.calls = 0
-        monkeypatch.setattr(pipeline, "segment", fragile)
+        monkeypatch.setattr(pipeline, "find_subject", fragile)
         monkeypatch.delenv("WISP_DEBUG", raising=False)
         ran = wisp("cutout", album, "-o", tmp_path / "out", "--model", network, "--jobs", "1")
         assert ran.code == 1

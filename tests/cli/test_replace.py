@@ -98,15 +98,14 @@ def test_a_folder_as_jpegs(wisp, tmp_path, network, subject):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.jpeg", "b.jpeg"]
 
 
-def test_no_subject_leaves_the_background(wisp, tmp_path, network):
+def test_no_subject_is_an_error_and_writes_nothing(wisp, tmp_path, network):
     write_image(tmp_path / "dark.png", np.full((40, 50, 3), 0.1, np.float32))
     words = ["--background", "#ff8800", "--model", network]
     ran = wisp("replace", tmp_path / "dark.png", "-o", tmp_path / "o.png", *words)
-    assert ran.code == 0
+    assert ran.code == 1
     assert len(ran.errors) == 1
-    assert "no subject was found" in ran.errors[0]
-    expected = np.broadcast_to(np.array(backgrounds.colour("#ff8800")), (40, 50, 3))
-    np.testing.assert_allclose(read_photo(tmp_path / "o.png").image, expected, atol=1 / 255)
+    assert "dark.png: shows no subject, and nothing is written" in ran.errors[0]
+    assert not (tmp_path / "o.png").exists()
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ def cutout_command(
     out: o.OutOption,
     save_alpha: o.SaveAlphaOption = None,
     save_foreground: o.SaveForegroundOption = None,
+    subject: o.SubjectOption = "auto",
     method: o.MethodOption = "auto",
     model: o.ModelOption = None,
     trimap: o.TrimapOption = None,
@@ -34,6 +35,8 @@ def cutout_command(
     max_pixels: o.MaxPixelsOption = o.MAX_PIXELS,
     overwrite: o.OverwriteOption = False,
     keep_metadata: o.KeepMetadataOption = False,
+    strict: o.StrictOption = False,
+    ignore_alpha: o.IgnoreAlphaOption = False,
     quiet: o.QuietOption = False,
 ) -> None:
     """Cut the subject out: a file with alpha and the subject's own colours."""
@@ -45,6 +48,7 @@ def cutout_command(
             out=out,
             save_alpha=save_alpha,
             save_foreground=save_foreground,
+            subject=subject,
             method=method,
             model=model,
             trimap=trimap,
@@ -62,6 +66,8 @@ def cutout_command(
             max_pixels=max_pixels,
             overwrite=overwrite,
             keep_metadata=keep_metadata,
+            strict=strict,
+            ignore_alpha=ignore_alpha,
             quiet=quiet,
         ),
         _matte,

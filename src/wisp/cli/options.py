@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 import typer
 
 from wisp.engine.devices import Device, Precision
+from wisp.engine.families import Wanted
 from wisp.methods import ClipMethodName, MethodName, Refinement
 
 FormatName: TypeAlias = Literal["png", "tiff", "webp", "avif", "jpeg"]
@@ -40,6 +41,26 @@ SaveAlphaOption: TypeAlias = Annotated[
 SaveForegroundOption: TypeAlias = Annotated[
     str | None,
     _option("--save-foreground", metavar="F", panel=_RESULT, help="Write the foreground colours too."),
+]
+SubjectOption: TypeAlias = Annotated[
+    Wanted,
+    _option(
+        "--subject",
+        panel=_GUIDANCE,
+        help="What to look for: auto (what a person would cut out: people with what they hold, else "
+        "anything), people or anything.",
+    ),
+]
+StrictOption: TypeAlias = Annotated[
+    bool, _option("--strict", panel=_RESULT, help="A photo in which nothing is found counts as failed.")
+]
+IgnoreAlphaOption: TypeAlias = Annotated[
+    bool,
+    _option(
+        "--ignore-alpha",
+        panel=_GUIDANCE,
+        help="Take a photo that has transparency as if it had none, hidden colours and all.",
+    ),
 ]
 MethodOption: TypeAlias = Annotated[
     MethodName, _option("--method", panel=_RUNNING, help="How alpha is estimated.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -15,6 +15,7 @@ from wisp.cli.jobs import Gate, end_process, job_count, run_jobs
 from wisp.cli.options import FormatName
 from wisp.core.errors import InputError, WispError
 from wisp.engine.devices import Device, Precision
+from wisp.engine.families import Wanted
 from wisp.methods import Refinement
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Options:
     out: str
     save_alpha: str | None
     save_foreground: str | None
+    subject: Wanted
     method: str
     model: str | None
     trimap: str | None
@@ -52,6 +54,8 @@ class Options:
     max_pixels: int
     overwrite: bool
     keep_metadata: bool
+    strict: bool
+    ignore_alpha: bool
     quiet: bool
 
 
@@ -80,7 +84,7 @@ def process(
 
     def work(job: Job, gate: Gate) -> None:
         try:
-            notes = _process_one(job, options, finish, gate, folder=todo.folder)
+            notes = _process_one(job, options, finish, gate, folder=todo.folder, opaque=opaque)
         except (WispError, MemoryError) as error:
             failed.append(job.input)
             complain(_naming(job, error))
@@ -117,6 +121,7 @@ def _plan(inputs: Sequence[str], options: Options, *, opaque: bool, others: Sequ
         alpha=options.alpha is not None,
         plate=options.plate is not None,
         refine=options.refine,
+        subject=options.subject,
         smooth=options.smooth,
         model=options.model,
         device=options.device,
@@ -193,15 +198,19 @@ def _family(options: Options) -> str | None:
     )
 
 
-def _process_one(job: Job, options: Options, finish: Finish, gate: Gate, *, folder: bool) -> tuple[str, ...]:
+def _process_one(
+    job: Job, options: Options, finish: Finish, gate: Gate, *, folder: bool, opaque: bool
+) -> tuple[str, ...]:
     """One photo to its files; what there is to tell the user."""
     from wisp.core.arrays import check_same_size
     from wisp.io.atomic import write_files
     from wisp.io.formats import format_of
     from wisp.io.images import encode_image, read_alpha, read_mask, read_photo, read_trimap
-    from wisp.pipeline import run
+    from wisp.pipeline import NO_SUBJECT, run
 
     photo = read_photo(job.input, page=options.page, max_pixels=options.max_pixels)
+    if options.ignore_alpha:
+        photo = replace(photo, alpha=None)
     readers: dict[str, Callable[..., Any]] = {"trimap": read_trimap, "mask": read_mask, "alpha": read_alpha}
     guidance: dict[str, Any] = {}
     for kind, file in (("trimap", job.trimap), ("mask", job.mask), ("alpha", job.alpha)):
@@ -216,12 +225,16 @@ def _process_one(job: Job, options: Options, finish: Finish, gate: Gate, *, fold
         method=options.method,
         refine=options.refine,
         smooth=options.smooth,
+        subject=options.subject,
         model=options.model,
         device=options.device,
         precision=options.precision,
         opacity=photo.alpha,
         **guidance,
     )
+    if NO_SUBJECT in result.notes and (options.strict or opaque):
+        accepted = "a photo with a subject, or guidance (--mask, --trimap, --alpha), is accepted"
+        raise InputError(str(job.input), "shows no subject, and nothing is written", accepted)
     pictures: dict[Path, Pixels] = {job.output: finish(photo, result)}
     if job.alpha_out is not None:
         pictures[job.alpha_out] = result.matte.alpha
@@ -242,7 +255,14 @@ def _process_one(job: Job, options: Options, finish: Finish, gate: Gate, *, fold
         if folder:
             job.make_folders()
         write_files(contents, overwrite=options.overwrite)
-    return result.notes
+    if (
+        folder
+        or result.finding is None
+        or result.finding.describe() in result.notes
+        or NO_SUBJECT in result.notes
+    ):
+        return result.notes
+    return (result.finding.describe(), *result.notes)
 
 
 def _naming(job: Job, error: Exception) -> str:

@@ -72,6 +72,7 @@ def replace_command(
     ] = "centre",
     save_alpha: o.SaveAlphaOption = None,
     save_foreground: o.SaveForegroundOption = None,
+    subject: o.SubjectOption = "auto",
     method: o.MethodOption = "auto",
     model: o.ModelOption = None,
     trimap: o.TrimapOption = None,
@@ -89,6 +90,8 @@ def replace_command(
     max_pixels: o.MaxPixelsOption = o.MAX_PIXELS,
     overwrite: o.OverwriteOption = False,
     keep_metadata: o.KeepMetadataOption = False,
+    strict: o.StrictOption = False,
+    ignore_alpha: o.IgnoreAlphaOption = False,
     quiet: o.QuietOption = False,
 ) -> None:
     """Set the subject on another background: a picture, a colour, or its own background blurred."""
@@ -105,6 +108,7 @@ def replace_command(
             out=out,
             save_alpha=save_alpha,
             save_foreground=save_foreground,
+            subject=subject,
             method=method,
             model=model,
             trimap=trimap,
@@ -122,6 +126,8 @@ def replace_command(
             max_pixels=max_pixels,
             overwrite=overwrite,
             keep_metadata=keep_metadata,
+            strict=strict,
+            ignore_alpha=ignore_alpha,
             quiet=quiet,
         ),
         finish,

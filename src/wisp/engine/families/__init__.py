@@ -17,6 +17,8 @@ from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
 Needs: TypeAlias = Literal["nothing", "mask", "trimap"]
+Wanted: TypeAlias = Literal["auto", "people", "anything"]
+"""What to look for in a photo: what a person would cut out, people alone, or all that could be a subject."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,8 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
         for family in (
             Family(
                 "subject",
-                "image (N, 3, H, W) and guidance (N, 3, H, W; clicks inside, clicks outside, the mask before) → "
-                "masks (N, 2, H, W; people, subject) and presence (N, 2)",
+                "image (N, 3, H, W) and guidance (N, 3, H, W; clicks inside and outside, the mask before) "
+                "→ masks (N, 2, H, W; people, subject) and presence (N, 2)",
                 default="subject-mobile",
             ),
             Family(

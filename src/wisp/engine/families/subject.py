@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, Literal, get_args
 
 import numpy as np
 from scipy import ndimage
@@ -19,11 +19,11 @@ from wisp.core.arrays import Float, Image, Mask, check_image
 from wisp.core.errors import InputError
 from wisp.core.regions import Box, bounding_box
 from wisp.core.resample import resize
-from wisp.engine.families.segmenter import session_of
+from wisp.engine.devices import Device, Precision
+from wisp.engine.families import Wanted
+from wisp.engine.families.segmenter import segment, session_of
 from wisp.engine.models import Model, find_model
-from wisp.engine.sessions import Device, Precision, Session
-
-Wanted: TypeAlias = Literal["auto", "people", "anything"]
+from wisp.engine.sessions import Session
 
 PEOPLE, SUBJECT = 0, 1
 """Places of the two masks and presence values in the network's outputs."""
@@ -37,6 +37,8 @@ class SubjectSettings:
         side: longer side of what the network sees, pixels.
         present: least presence of a subject that is believed.
         sure: a region is kept where its mask reaches this somewhere.
+        doubtful: what is believed less than this is told to be in doubt.
+        tiny: a subject that covers less than this share of the photo is told to be small.
         floor: what is below counts as nothing.
         small: looked at again where its box's longer side is at most this share of the photo's.
         around: the box of the second look, times the found one.
@@ -46,6 +48,8 @@ class SubjectSettings:
     side: int = 416
     present: float = 0.5
     sure: float = 0.5
+    doubtful: float = 0.8
+    tiny: float = 0.02
     floor: float = 0.05
     small: float = 0.5
     around: float = 1.5
@@ -79,6 +83,34 @@ class Finding:
     cut: bool
     looks: int
 
+    @property
+    def kind(self) -> Literal["nothing", "people", "something else"]:
+        """What was found."""
+        if not self.count:
+            return "nothing"
+        return "people" if self.people_presence >= SETTINGS.present else "something else"
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether it is believed less than `SubjectSettings.doubtful`."""
+        return bool(self.count) and self.presence < SETTINGS.doubtful
+
+    def describe(self) -> str:
+        """A short sentence without a full stop: what was found, how often, how sure, whether it is cut."""
+        if not self.count:
+            return f"no subject was found ({self.presence:.0%} sure of one)"
+        told = [f"found {self.kind}"]
+        if self.count > 1:
+            told.append(f"in {self.count} places")
+        if self.share < SETTINGS.tiny:
+            told.append(f"small ({self.share:.1%} of the photo)")
+        if self.cut:
+            told.append("cut by the frame")
+        told.append(
+            f"in doubt: only {self.presence:.0%} sure" if self.doubtful else f"{self.presence:.0%} sure"
+        )
+        return ", ".join(told)
+
 
 def find_subject(
     image: Image,
@@ -95,7 +127,8 @@ def find_subject(
         image: float32 (H, W, 3), sRGB-encoded, [0, 1], of any size.
         wanted: ``auto``: what a person would cut out, which is people, where there are any, with what they
             hold and wear; ``people``: people alone; ``anything``: all that could be a subject.
-        model: the name of a subject network or an ONNX file; None for the default.
+        model: the name of a subject network or an ONNX file, or of a segmenter, whose mask counts as people;
+            None for the default.
         device: ``auto``, ``cpu`` or ``gpu``.
         precision: ``auto``, ``fp32``, ``bf16`` or ``int8``.
         settings: tuned numbers.
@@ -112,6 +145,8 @@ def find_subject(
         raise InputError("subject", f"is {wanted}", f"{', '.join(get_args(Wanted))} are accepted")
     row = find_model(model, "subject")
     session = session_of(row, device=device, precision=precision)
+    if "guidance" not in {port.name for port in session.inputs}:
+        return _by_segmenter(segment(image, model=model, device=device, precision=precision))
     views = overlapping_views(image.shape[:2], settings.wide)
     masks, presence = _look_at_views(session, row, image, views, settings)
     looks = len(views)
@@ -124,24 +159,30 @@ def find_subject(
             masks = _replace(masks, closer, near)
             presence = np.maximum(presence, again)
             looks += 1
-    mask = masks[..., chosen]
+    mask, people = masks[..., chosen], masks[..., PEOPLE]
     if presence[chosen] < settings.present:
         mask = np.zeros_like(mask)
     mask, count = keep_sure_regions(mask, settings)
     if wanted == "auto" and presence[PEOPLE] >= settings.present:
-        mask, count = keep_with_people(mask, masks[..., PEOPLE], settings)
+        mask, count = keep_with_people(mask, people, settings)
+    sure, sure_of_people = float(presence[chosen]), float(presence[PEOPLE])
+    return _finding(mask, people, sure, sure_of_people, count, looks)
+
+
+def _finding(
+    mask: Mask, people: Mask, presence: float, people_presence: float, count: int, looks: int
+) -> Finding:
     inside = mask > 0.5
-    cut = bool(inside[0].any() or inside[-1].any() or inside[:, 0].any() or inside[:, -1].any())
-    return Finding(
-        mask,
-        masks[..., PEOPLE],
-        float(presence[SUBJECT]),
-        float(presence[PEOPLE]),
-        count,
-        float(inside.mean()),
-        cut,
-        looks,
-    )
+    rim = (inside[0], inside[-1], inside[:, 0], inside[:, -1])
+    cut = any(bool(line.any()) for line in rim)
+    return Finding(mask, people, presence, people_presence, count, float(inside.mean()), cut, looks)
+
+
+def _by_segmenter(mask: Mask) -> Finding:
+    """What a network of people alone has found; its surest pixel stands for presence."""
+    _, count = ndimage.label(mask >= SETTINGS.floor, np.ones((3, 3)))
+    surest = float(mask.max())
+    return _finding(mask, mask, surest, surest, int(count), 1)
 
 
 def overlapping_views(shape: tuple[int, int], wide: float) -> list[Box]:
