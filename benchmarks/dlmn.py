@@ -38,8 +38,7 @@ import torch
 from _sheets import write_sheets
 from video import CORPUS, SEED, SIZE, Pixels, held_out, rendered, rounded
 from wisp.clips.alpha import Past, finished
-from wisp.clips.motion import paired
-from wisp.clips.steady import AlphaMethod, State, steady_alpha
+from wisp.clips.steady import AlphaMethod, State, pair_with_motion, steady_alpha
 from wisp.core.arrays import Alpha, Image, to_float
 from wisp.core.errors import InputError
 from wisp.data.clips import scenario
@@ -127,7 +126,7 @@ def of_clips(models: Mapping[str, str]) -> dict[str, Clip]:
     """What mattes the frames of a clip, by name."""
 
     def with_motion(method: AlphaMethod, frames: Iterable[Image]) -> Iterator[Alpha]:
-        for image, own in paired(frames, method, lambda frame: frame):
+        for image, own in pair_with_motion(frames, method, lambda frame: frame):
             yield own(image)
 
     found: dict[str, Clip] = {name: partial(map, alpha_method(name)) for name in BESIDE}

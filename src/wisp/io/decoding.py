@@ -65,8 +65,8 @@ class _Input:
 
 
 @contextmanager
-def _open(source: Path | str, max_pixels: int) -> Iterator[_Input]:
-    """Open a path or standard input; a pipe is read into memory, as far as such a picture can go."""
+def _open(source: Path | str | io.BytesIO, max_pixels: int) -> Iterator[_Input]:
+    """Open a path, bytes or standard input; a pipe is read into memory, as far as such a picture can go."""
     name = str(source)
     most = max(_MIN_STREAM_BYTES, 8 * max_pixels)  # a 16-bit RGBA picture, uncompressed
     try:
@@ -76,6 +76,9 @@ def _open(source: Path | str, max_pixels: int) -> Iterator[_Input]:
                     name, "standard input is a terminal", "a picture from a file or pipe is accepted"
                 )
             yield _Input(name, _slurp(sys.stdin.buffer, name, most), in_memory=True)
+            return
+        if isinstance(source, io.BytesIO):
+            yield _Input(name, source, in_memory=True)
             return
         with Path(source).open("rb") as file:
             regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
@@ -96,11 +99,11 @@ def _slurp(stream: BinaryIO, name: str, most: int) -> BinaryIO:
     return io.BytesIO(data)
 
 
-def decode(source: Path | str, page: int | None, max_pixels: int) -> Decoded:
+def decode(source: Path | str | io.BytesIO, page: int | None, max_pixels: int) -> Decoded:
     """Decode a picture.
 
     Args:
-        source: a path, or ``-`` for standard input.
+        source: a path, ``-`` for standard input, or a file's bytes, whose text is their name.
         page: which page or frame, counted from 1; needed where there are several.
         max_pixels: the largest width × height that is decoded.
 

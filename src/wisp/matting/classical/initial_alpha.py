@@ -39,7 +39,8 @@ def prior(image: Image, trimap: Trimap) -> Alpha:
     Raises:
         InputError: arrays of the wrong kind or of different sizes.
     """
-    check_same_size("trimap", check_trimap(trimap), "image", check_image(image))
+    trimap = check_trimap(trimap)
+    check_same_size("trimap", trimap, "image", check_image(image))
     unknown = trimap == UNKNOWN
     alpha: Alpha = (trimap == FOREGROUND).astype(np.float32)
     if not unknown.any():
