@@ -35,7 +35,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from _sheets import write_sheets
+from _sheets import of_files, write_sheets
 from video import CORPUS, SEED, SIZE, Pixels, held_out, rendered, rounded
 from wisp.clips.alpha import Past, finished
 from wisp.clips.steady import AlphaMethod, State, pair_with_motion, steady_alpha
@@ -85,7 +85,7 @@ def main() -> int:
         print("left out: --model NAME=FILE names no file", file=sys.stderr)
         return 0
     if options.sheets is not None:
-        columns = of_photos(models)
+        columns = {name: of_files(estimate) for name, estimate in of_photos(models).items()}
         print(f"columns: photo, {', '.join(columns)}")
         for file, names in write_sheets(options.shown, columns, options.sheets, cell=options.cell):
             print(f"{file}: {', '.join(names)}", flush=True)
