@@ -7,11 +7,13 @@ the repository is read. `make docs` builds it; docs/toc.yml is the table of cont
 import tomllib
 from pathlib import Path
 
-_metadata = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+_metadata = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))[
+    "project"
+]
 
 project = "wisp"
 author = _metadata["authors"][0]["name"]
-copyright = f"2026 {author}"  # noqa: A001 - Sphinx's word
+copyright = f"2026 {author}"
 release = _metadata["version"]
 
 extensions = ["myst_parser", "sphinx_external_toc"]
