@@ -56,7 +56,7 @@ class TestSteps:
         assert result.mask is rough
         assert error(result.matte.alpha, alpha) < error(rough, alpha)
 
-    @pytest.mark.parametrize("method", ["auto", "dim", "closed-form", "knn", "random-walk"])
+    @pytest.mark.parametrize("method", ["auto", "dim", *METHODS])
     def test_a_trimap_replaces_network_and_mask(self, scene, method):
         image, alpha, trimap = scene
         result = run(image, trimap=trimap, method=method)
@@ -216,6 +216,25 @@ class TestFunctions:
         for method in ("auto", "random-walk"):
             expected = run(image, trimap=trimap, method=method).matte.alpha
             np.testing.assert_array_equal(estimate_alpha(image, trimap, method=method), expected)
+
+    def test_the_alpha_of_sampling_methods_is_smoothed_or_not(self, scene):
+        image, _, trimap = scene
+        smooth, rough, default = (
+            estimate_alpha(image, trimap, method="shared-sampling", smooth=smooth)
+            for smooth in (True, False, None)
+        )
+        np.testing.assert_array_equal(smooth, default)
+        assert not np.array_equal(smooth, rough)
+        np.testing.assert_array_equal(
+            cutout(image, trimap=trimap, method="shared-sampling", smooth=False).alpha, rough
+        )
+
+    @pytest.mark.parametrize("method", ["auto", "dim", "closed-form"])
+    @pytest.mark.parametrize("smooth", [True, False])
+    def test_smooth_with_a_method_that_does_not_sample(self, scene, method, smooth):
+        image, _, trimap = scene
+        with pytest.raises(InputError, match=f"smooth: changes nothing beside method {method}"):
+            estimate_alpha(image, trimap, method=method, smooth=smooth)
 
     def test_composite_uses_the_mattes_own_colours(self, scene):
         image, alpha, _ = scene

@@ -49,13 +49,25 @@ from wisp.io.given import (
     given_trimap,
     refuse_address,
 )
-from wisp.matting.classical import METHODS, Solution, guided_filter
+from wisp.matting.classical import METHODS, SAMPLING, Solution, guided_filter
 from wisp.matting.classical.initial_alpha import prior
 from wisp.matting.cleaning import clean
 from wisp.matting.foreground import estimate_foreground
 from wisp.matting.trimap import mask_from_trimap, trimap_from_mask, with_known
 
-Method: TypeAlias = Literal["auto", "portrait", "dim", "dlmn", "closed-form", "knn", "random-walk"]
+Method: TypeAlias = Literal[
+    "auto",
+    "portrait",
+    "dim",
+    "dlmn",
+    "closed-form",
+    "knn",
+    "random-walk",
+    "bayesian",
+    "shared-sampling",
+    "global-sampling",
+    "comprehensive-sampling",
+]
 Refinement: TypeAlias = Literal["none", "guided-filter"]
 
 TRIMAP_METHOD: Final = "dim"
@@ -105,6 +117,7 @@ def run(
     mask: Mask | None = None,
     alpha: Alpha | None = None,
     refine: Refinement = "none",
+    smooth: bool | None = None,
     model: str | Path | None = None,
     device: Device = "auto",
     precision: Precision = "auto",
@@ -125,6 +138,7 @@ def run(
         alpha=alpha is not None,
         plate=plate is not None,
         refine=refine,
+        smooth=smooth,
         model=model,
         device=device,
         precision=precision,
@@ -145,7 +159,15 @@ def run(
         mask = as_mask(mask)
         check_same_size("mask", mask, "image", image)
     found = estimate(
-        image, method, trimap, mask, model=model, device=device, precision=precision, plate=plate
+        image,
+        method,
+        trimap,
+        mask,
+        model=model,
+        device=device,
+        precision=precision,
+        plate=plate,
+        smooth=smooth,
     )
     alpha = found.alpha
     if found.mask is not None and not alpha.any():
@@ -180,6 +202,7 @@ def estimate(
     device: Device,
     precision: Precision,
     plate: Background | None = None,
+    smooth: bool | None = None,
 ) -> Estimate:
     """Alpha by the method asked for; what it needs and was not given is found first.
 
@@ -215,7 +238,7 @@ def estimate(
     if method == "dim":
         alpha = dim(image, trimap, model=model, device=device, precision=precision)
         return Estimate(alpha, mask, trimap)
-    solution = METHODS[method](image, trimap)
+    solution = METHODS[method](image, trimap, **({} if smooth is None else {"smooth": smooth}))
     return Estimate(solution.alpha, mask, trimap, solution)
 
 
@@ -301,6 +324,7 @@ def cutout(
     mask: Given | None = None,
     alpha: Given | None = None,
     refine: Refinement = "none",
+    smooth: bool | None = None,
     model: str | Path | None = None,
     device: Device = "auto",
     precision: Precision = "auto",
@@ -319,15 +343,18 @@ def cutout(
         image: the photo; as an array (H, W, 3) of sRGB-encoded colours, RGBA (H, W, 4) or grey (H, W). What
             is transparent in it stays so, unless a finished alpha is given.
         method: how alpha is estimated: ``portrait`` or ``dlmn`` (for people) or ``dim``, all networks,
-            ``closed-form``, ``knn`` or ``random-walk`` (where the trimap is unknown). ``auto`` is dim with a
-            trimap, closed-form with a mask, and without either the average of portrait and of the closed-form
-            matting that leads it.
+            or a method of `wisp.matting.classical.METHODS` (where the trimap is unknown): ``closed-form``,
+            ``knn``, ``random-walk``, ``bayesian``, ``shared-sampling``, ``global-sampling`` or
+            ``comprehensive-sampling``. ``auto`` is dim with a trimap, closed-form with a mask, and without
+            either the average of portrait and of the closed-form matting that leads it.
         trimap: 0 background, 128 (one half) unknown, 255 (one) foreground, (H, W). Up to a tenth counts as
             background, from nine tenths on as foreground, all between as unknown.
         mask: soft or hard segmentation, (H, W); bool as well.
         alpha: finished alpha, (H, W): only the foreground is estimated.
         refine: ``guided-filter`` smooths alpha along the photo's edges; known pixels of a trimap keep their
             value.
+        smooth: whether the matting Laplacian smooths the alpha of a sampling method; as its paper does when
+            None.
         model: a network other than the default, its name or an ONNX file: the method's, or the segmentation
             network of methods that have none of their own. Or somebody else's network in the method's place:
             a name of the model store, or ``modnet=FILE.onnx`` (`wisp.engine.peers.PEERS`).
@@ -351,6 +378,7 @@ def cutout(
         mask=None if mask is None else given_mask(mask),
         alpha=None if alpha is None else given_alpha(alpha),
         refine=refine,
+        smooth=smooth,
         model=model,
         device=device,
         precision=precision,
@@ -359,26 +387,33 @@ def cutout(
     ).matte
 
 
-def estimate_alpha(image: Given, trimap: Given, *, method: Method = "auto") -> Alpha:
+def estimate_alpha(
+    image: Given, trimap: Given, *, method: Method = "auto", smooth: bool | None = None
+) -> Alpha:
     """Alpha from an image and a trimap.
 
     Args:
         image: (H, W, 3) of sRGB-encoded colours, or what else `cutout` takes for a photo.
         trimap: (H, W), 0 background, 128 unknown, 255 foreground, or what else `cutout` takes for one.
         method: ``dim`` (after Xu et al. 2017; ``auto`` is this one), ``closed-form`` (Levin, Lischinski,
-            Weiss 2008), ``knn`` (Chen, Li, Tang 2013) or ``random-walk`` (Grady et al. 2005).
+            Weiss 2008), ``knn`` (Chen, Li, Tang 2013), ``random-walk`` (Grady et al. 2005), or a sampling
+            method: ``bayesian`` (Chuang et al. 2001), ``shared-sampling`` (Gastal and Oliveira 2010),
+            ``global-sampling`` (He et al. 2011) or ``comprehensive-sampling`` (Shahrian et al. 2013).
+        smooth: whether the matting Laplacian smooths the alpha of a sampling method; as its paper does when
+            None.
 
     Returns:
         float32 (H, W), [0, 1]; exactly 0 and 1 where the trimap is known.
 
     Raises:
         InputError: arrays of the wrong kind or of different sizes, values out of [0, 1] or NaN, a file that
-            cannot be read, or a method that does not exist.
+            cannot be read, a method that does not exist, or `smooth` with one that does not sample.
     """
     photo, known = given_image(image), given_trimap(trimap)
     check_same_size("trimap", known, "image", photo)
-    check_method(method)
-    return estimate(photo, method, known, None, model=None, device="auto", precision="auto").alpha
+    check_options(method, trimap=True, smooth=smooth)
+    found = estimate(photo, method, known, None, model=None, device="auto", precision="auto", smooth=smooth)
+    return found.alpha
 
 
 def composite(
@@ -470,6 +505,7 @@ def check_options(
     alpha: bool = False,
     plate: bool = False,
     refine: str = "none",
+    smooth: bool | None = None,
     model: str | Path | None = None,
     device: str = "auto",
     precision: str = "auto",
@@ -484,6 +520,7 @@ def check_options(
         alpha: whether one is given.
         plate: whether one is given.
         refine: as `cutout` takes it.
+        smooth: as `cutout` takes it.
         model: as `cutout` takes it.
         device: as `cutout` takes it.
         precision: as `cutout` takes it.
@@ -507,6 +544,10 @@ def check_options(
         for name in (name for name, made in choices.items() if made):
             problem = f"changes nothing beside {prefix}alpha, which is finished"
             raise InputError(f"{prefix}{name}", problem, "one of the two is accepted")
+    if smooth is not None and (alpha or method not in SAMPLING):
+        beside = "alpha, which is finished" if alpha else f"method {method}"
+        problem = f"changes nothing beside {prefix}{beside}"
+        raise InputError(f"{prefix}smooth", problem, f"{', '.join(SAMPLING)} smooth or not")
     if chosen_peer(model) is not None and not alpha:
         return
     if family_used(method, trimap=trimap, mask=mask, alpha=alpha) is None:

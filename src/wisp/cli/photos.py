@@ -40,6 +40,7 @@ class Options:
     alpha: str | None
     plate: str | None
     refine: Refinement
+    smooth: bool | None
     bits: Bits | None
     format: FormatName | None
     device: Device
@@ -114,6 +115,7 @@ def _plan(inputs: Sequence[str], options: Options, *, opaque: bool, others: Sequ
         alpha=options.alpha is not None,
         plate=options.plate is not None,
         refine=options.refine,
+        smooth=options.smooth,
         model=options.model,
         device=options.device,
         precision=options.precision,
@@ -211,6 +213,7 @@ def _process_one(job: Job, options: Options, finish: Finish, gate: Gate, *, fold
         photo.image,
         method=options.method,
         refine=options.refine,
+        smooth=options.smooth,
         model=options.model,
         device=options.device,
         precision=options.precision,

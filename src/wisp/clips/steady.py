@@ -91,7 +91,7 @@ class Steadiness:
     rest: float = 0.25
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class State:
     """What one frame hands to the next.
 

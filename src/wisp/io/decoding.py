@@ -30,7 +30,7 @@ EXIF_HEADER: Final = b"Exif\x00\x00"
 _MIN_STREAM_BYTES: Final = 2**26
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Decoded:
     """What a decoder gives: stored values as in the file, and what the file says about them."""
 

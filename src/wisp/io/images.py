@@ -62,7 +62,7 @@ SAVE_OPTIONS: Final[dict[str, dict[str, Any]]] = {
 its colour, and the effort that docs/decisions/002-colour-profiles.md measures."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Photo:
     """A picture that was read, and what of its file a result carries over.
 
@@ -83,7 +83,7 @@ class Photo:
     exif: bytes | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Output:
     """One picture to write; see `write_images`.
 

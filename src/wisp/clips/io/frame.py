@@ -14,7 +14,7 @@ from wisp.clips.io.colour import STANDARD, Colour, Pixels
 from wisp.core.arrays import Alpha, Image, to_float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Frame:
     """One picture of a clip.
 

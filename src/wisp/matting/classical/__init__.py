@@ -9,23 +9,43 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from wisp.matting.classical.bayesian import bayesian
 from wisp.matting.classical.closed_form import closed_form
+from wisp.matting.classical.comprehensive import comprehensive_sampling
+from wisp.matting.classical.global_sampling import global_sampling
 from wisp.matting.classical.guided_filter import guided_filter
 from wisp.matting.classical.knn import knn
 from wisp.matting.classical.random_walk import random_walk
+from wisp.matting.classical.shared import shared_sampling
 from wisp.matting.classical.system import ConvergenceWarning, Solution
 
 __all__ = [
     "METHODS",
+    "SAMPLING",
     "ConvergenceWarning",
     "Solution",
+    "bayesian",
     "closed_form",
+    "comprehensive_sampling",
+    "global_sampling",
     "guided_filter",
     "knn",
     "random_walk",
+    "shared_sampling",
 ]
 
 METHODS: Final[Mapping[str, Callable[..., Solution]]] = MappingProxyType(
-    {"closed-form": closed_form, "knn": knn, "random-walk": random_walk}
+    {
+        "closed-form": closed_form,
+        "knn": knn,
+        "random-walk": random_walk,
+        "bayesian": bayesian,
+        "shared-sampling": shared_sampling,
+        "global-sampling": global_sampling,
+        "comprehensive-sampling": comprehensive_sampling,
+    }
 )
 """The methods by the names that the command line gives them, each f(image, trimap, *, ...) -> Solution."""
+
+SAMPLING: Final = ("bayesian", "shared-sampling", "global-sampling", "comprehensive-sampling")
+"""Those that sample colours, whose alpha the matting Laplacian may smooth (their argument `smooth`)."""
