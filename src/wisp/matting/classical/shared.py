@@ -20,11 +20,11 @@ from the others. After an expansion of the known parts by like colours nearby,
    D̄ being the mean of |F_q − B_q| weighted by f_q α_q (1 − α_q).
 
 Departures: M is of colours in [0, 1]. E is the sum of squared differences between 16 points of a line, so
-that an edge counts as much wherever the points fall. σ² is of known pixels of the sample's own side alone:
-across an edge it would cover any colour. Neighbours are those within a radius instead of the 200 nearest
-unknown ones, which reach farther in a thin band. A pixel none of whose rays meets foreground (or background)
-is given the nearest. Smoothing by the matting Laplacian, with which the authors entered the benchmark, is on
-by default.
+that an edge counts as much wherever the points fall. σ² leaves out pixels that are known to be of the other
+side: across an edge it would cover any colour. Neighbours are those within a radius instead of the 200
+nearest unknown ones, which reach farther in a thin band. A pixel none of whose rays meets foreground (or
+background) is given the nearest. Smoothing by the matting Laplacian, with which the authors entered the
+benchmark, is on by default.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def _find(image: Image, trimap: Trimap, rays: int) -> Samples:
     for part in chunks(len(rows), PAIRS // (9 * rays * rays)):
         chosen[:, part] = _best_pairs(image, rows[part], columns[part], hits[0][part], hits[1][part])
     pairs = np.concatenate(
-        [_with_variance(image, region, place) for region, place in zip(regions, chosen, strict=True)]
+        [_with_variance(image, other, place) for other, place in zip(regions[::-1], chosen, strict=True)]
     )
     F, B, alpha, confidence = _refine(image, unknown, rows, columns, pairs)
     return _average(image, trimap, rows, columns, F, B, alpha, confidence)
@@ -208,21 +208,22 @@ def _energy(image: Image, rows: Indices, columns: Indices, place: Indices) -> Fl
     return energy
 
 
-def _with_variance(image: Image, region: Region, place: Indices) -> Float:
-    """The colours of pixels of a region and their σ²: float32 (4, n).
+def _with_variance(image: Image, other: Region, place: Indices) -> Float:
+    """The colours of pixels of one side and their σ²: float32 (4, n).
 
-    σ² is the mean squared difference of the region's colours in 5×5 around a pixel from its own.
+    σ² is the mean squared difference of the colours in 5×5 around a pixel from its own, without those that
+    are known to be of the other side.
     """
-    height, width = region.shape
+    height, width = other.shape
     y, x = np.divmod(place, width)
     own = image[y, x]
     total, count = np.zeros((2, len(place)), np.float32)
     for dy in range(-2, 3):
         for dx in range(-2, 3):
             near = np.clip(y + dy, 0, height - 1), np.clip(x + dx, 0, width - 1)
-            difference, inside = image[near] - own, region[near]
-            total += inside * np.einsum("nc,nc->n", difference, difference)
-            count += inside
+            difference, counts = image[near] - own, ~other[near]
+            total += counts * np.einsum("nc,nc->n", difference, difference)
+            count += counts
     return np.concatenate([own.T, (total / count)[None]])
 
 
