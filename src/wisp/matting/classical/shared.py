@@ -130,36 +130,42 @@ def _find(image: Image, trimap: Trimap, rays: int) -> Samples:
 
 
 def _first_hits(region: Region, unknown: Region, rows: Indices, columns: Indices, rays: int) -> Indices:
-    """The flat index of the first pixel of a region on each ray, −1 where there is none: int (n, rays).
-
-    A ray leaps as far as the region is away from where it is.
-    """
-    height, width = region.shape
-    distance = distance_transform_edt(~region).astype(np.float32).ravel()
-    turn = ((columns % 3) + 3 * (rows % 3)) / 9
-    angle = (2 * np.pi / rays) * (turn[:, None] + np.arange(rays))
-    down, across = np.sin(angle).astype(np.float32).ravel(), np.cos(angle).astype(np.float32).ravel()
-    y, x = (np.repeat(place, rays).astype(np.float32) for place in (rows, columns))
-    hits = np.full(len(rows) * rays, -1, np.intp)
-    ray = np.arange(len(hits))
-    while ray.size:
-        py, px = np.rint(y).astype(np.intp), np.rint(x).astype(np.intp)
-        inside = (py >= 0) & (py < height) & (px >= 0) & (px < width)
-        place = np.where(inside, py * width + px, 0)
-        leap = distance[place]
-        met = inside & (leap == 0)
-        hits[ray[met]] = place[met]
-        going = inside & ~met
-        ray, y, x, leap = ray[going], y[going], x[going], np.maximum(leap[going] - 1.5, 1)
-        down, across = down[going], across[going]
-        y, x = y + leap * down, x + leap * across
-    found = hits.reshape(-1, rays)
+    """The flat index of the first pixel of a region on each ray, −1 where there is none: int (n, rays)."""
+    distance = distance_transform_edt(~region).astype(np.float32)
+    found = np.full((len(rows), rays), -1, np.intp)
+    for part in chunks(len(rows), PAIRS // (4 * rays)):
+        _march(distance, rows[part], columns[part], found[part])
     lost = np.flatnonzero((found < 0).all(axis=1))
     if lost.size:
         edge = np.stack(outline(region, unknown), axis=1)
         _, nearest = cKDTree(edge).query(np.stack([rows[lost], columns[lost]], axis=1))
-        found[lost, 0] = edge[nearest] @ (width, 1)
+        found[lost, 0] = edge[nearest] @ (region.shape[1], 1)
     return found
+
+
+def _march(distance: Float, rows: Indices, columns: Indices, found: Indices) -> None:
+    """Follow the rays of some pixels until they meet what is 0 away, and write where into `found`, (n, rays).
+
+    A ray leaps as far as the nearest such pixel is away from where it is.
+    """
+    height, width = distance.shape
+    away, rays = distance.ravel(), found.shape[1]
+    turn = ((columns % 3) + 3 * (rows % 3)) / 9
+    angle = ((2 * np.pi / rays) * (turn[:, None] + np.arange(rays))).astype(np.float32).ravel()
+    down, across = np.sin(angle), np.cos(angle)
+    y, x = (np.repeat(place, rays).astype(np.float32) for place in (rows, columns))
+    ray = np.arange(found.size)
+    while ray.size:
+        py, px = np.rint(y).astype(np.intp), np.rint(x).astype(np.intp)
+        inside = (py >= 0) & (py < height) & (px >= 0) & (px < width)
+        place = np.where(inside, py * width + px, 0)
+        leap = away[place]
+        met = inside & (leap == 0)
+        found[np.divmod(ray[met], rays)] = place[met]
+        going = inside & ~met
+        ray, down, across = ray[going], down[going], across[going]
+        leap = np.maximum(leap[going] - np.float32(1.5), 1)
+        y, x = y[going] + leap * down, x[going] + leap * across
 
 
 def _best_pairs(image: Image, rows: Indices, columns: Indices, f: Indices, b: Indices) -> Indices:
