@@ -12,7 +12,7 @@ import classical_methods
 import portrait
 import report
 import video
-from _docs import api_reference, model_tables
+from _docs import api_reference, method_table, model_tables
 
 from wisp.evaluation.tables import markdown
 
@@ -139,6 +139,7 @@ PAGES = {
     "docs/portrait.md": portrait_figures,
     "docs/benchmark.md": benchmark_figures,
     "docs/models.md": model_tables,
+    "docs/guide/compositing.md": method_table,
     "docs/api.md": api_reference,
     "docs/dlmn.md": dlmn_figures,
     "docs/classical.md": classical_figures,

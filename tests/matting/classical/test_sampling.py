@@ -5,7 +5,6 @@ import pytest
 
 from matting.classical.scenes import scene
 from wisp.core.errors import InputError
-from wisp.matting.classical import METHODS, SAMPLING
 from wisp.matting.classical.sampling import (
     Samples,
     expand_trimap,
@@ -13,10 +12,13 @@ from wisp.matting.classical.sampling import (
     solve_samples,
     unmix,
 )
+from wisp.methods import METHODS, sampling_methods
 
 F, B = np.array([0.9, 0.7, 0.2], np.float32), np.array([0.1, 0.2, 0.5], np.float32)
 
-each_method = pytest.mark.parametrize("method", [METHODS[name] for name in SAMPLING], ids=SAMPLING)
+each_method = pytest.mark.parametrize(
+    "method", [METHODS[name].load() for name in sampling_methods()], ids=sampling_methods()
+)
 smoothed_or_not = pytest.mark.parametrize("smooth", [False, True])
 
 
@@ -156,7 +158,7 @@ def test_not_a_number(method):
 def test_bad_parameters(name, arguments):
     image, trimap = scene((9, 9), "band")
     with pytest.raises(InputError, match=next(iter(arguments))):
-        METHODS[name](image, trimap, **arguments)
+        METHODS[name].load()(image, trimap, **arguments)
 
 
 def test_global_sampling_depends_on_its_seed_only_a_little():
