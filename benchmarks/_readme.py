@@ -13,7 +13,6 @@ import portrait
 import report
 import video
 from _docs import api_reference, method_table, model_tables
-
 from wisp.evaluation.tables import markdown
 
 ROOT = Path(__file__).parent.parent
