@@ -12,8 +12,10 @@ import typer
 
 from wisp.cli.console import complain, complain_of_bug, progress, usage_errors
 from wisp.cli.jobs import Gate, end_process, job_count, run_jobs
-from wisp.cli.options import Device, FormatName, Method, Precision, Refinement
+from wisp.cli.options import FormatName
 from wisp.core.errors import InputError, WispError
+from wisp.engine.devices import Device, Precision
+from wisp.methods import Refinement
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +35,7 @@ class Options:
     out: str
     save_alpha: str | None
     save_foreground: str | None
-    method: Method
+    method: str
     model: str | None
     trimap: str | None
     mask: str | None
@@ -106,7 +108,7 @@ def _plan(inputs: Sequence[str], options: Options, *, opaque: bool, others: Sequ
     from wisp.engine.peers.chosen import chosen_peer
     from wisp.io.batch import plan
     from wisp.io.formats import FORMATS, READABLE, check_holds, format_of
-    from wisp.pipeline import check_options
+    from wisp.methods import check_options
 
     check_options(
         options.method,
@@ -181,7 +183,7 @@ def _load_network(options: Options) -> None:
 
 def _family(options: Options) -> str | None:
     """The family of the network that ``--model`` replaces; None where none runs."""
-    from wisp.pipeline import family_used
+    from wisp.methods import family_used
 
     return family_used(
         options.method,

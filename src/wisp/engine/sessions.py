@@ -26,13 +26,10 @@ from wisp.core.errors import InputError
 from wisp.core.extras import importing
 from wisp.core.machine import cores
 from wisp.engine import compiled
+from wisp.engine.devices import DEVICES, PRECISIONS, Device, Precision
 
-Device: TypeAlias = Literal["auto", "cpu", "gpu"]
-Precision: TypeAlias = Literal["auto", "fp32", "bf16", "int8"]
 Runtime: TypeAlias = Literal["auto", "openvino", "onnxruntime"]
 
-DEVICES: Final = ("auto", "cpu", "gpu")
-PRECISIONS: Final = ("auto", "fp32", "bf16", "int8")
 RUNTIMES: Final = ("auto", "openvino", "onnxruntime")
 
 

@@ -10,12 +10,21 @@ from threadpoolctl import threadpool_info
 
 from matting.classical.scenes import scene
 from wisp.core.errors import InputError
-from wisp.matting.classical import METHODS, SAMPLING, ConvergenceWarning
-from wisp.matting.classical.system import conjugate_gradients
+from wisp.matting.classical.closed_form import closed_form
+from wisp.matting.classical.system import ConvergenceWarning, conjugate_gradients
+from wisp.methods import METHODS, classical_methods
 
-each_method = pytest.mark.parametrize(("name", "method"), METHODS.items(), ids=METHODS)
-SOLVED = {name: partial(m, smooth=True) if name in SAMPLING else m for name, m in METHODS.items()}
-each_solved = pytest.mark.parametrize(("name", "method"), SOLVED.items(), ids=SOLVED)
+each_method = pytest.mark.parametrize(
+    ("name", "method"), [(name, METHODS[name].load()) for name in classical_methods()]
+)
+
+each_solved = pytest.mark.parametrize(
+    ("name", "method"),
+    [
+        (name, partial(METHODS[name].load(), **({"smooth": True} if METHODS[name].smooths else {})))
+        for name in classical_methods()
+    ],
+)
 """Every method with a linear system: sampling methods need not have one."""
 
 
@@ -164,7 +173,7 @@ def test_blas_has_its_threads_back_after_solves_side_by_side():
     before = [library["num_threads"] for library in threadpool_info()]
     image, trimap = scene((60, 70), "scribbles")
     with ThreadPoolExecutor(4) as pool:
-        alphas = [done.alpha for done in pool.map(METHODS["closed-form"], [image] * 8, [trimap] * 8)]
+        alphas = [done.alpha for done in pool.map(closed_form, [image] * 8, [trimap] * 8)]
     assert [library["num_threads"] for library in threadpool_info()] == before
     for alpha in alphas[1:]:
         np.testing.assert_array_equal(alpha, alphas[0])
