@@ -46,7 +46,7 @@ def write_segmenter(path, *, channels=3, output="mask", quantised=False, stride=
 def write_subject(path, *, bias=0.0):
     """Two masks and presence: what is bright is the subject, what is bright and red above all is people.
 
-    masks[1] = sigmoid(GAIN · (mean of the channels − 0.5) + bias), masks[0] = sigmoid(GAIN · (red − blue − .2));
+    masks[1] = sigmoid(GAIN · (mean of channels − 0.5) + bias), masks[0] = sigmoid(GAIN · (red − blue − 0.2));
     presence is the largest value of each. Where a click is outside, nothing is subject.
     """
     weights = np.zeros((2, 6, 1, 1), np.float32)
