@@ -9,7 +9,7 @@ from tiny_clips import VARIABLE, write_clip
 from tiny_networks import bright_disc
 from wisp.clips.backdrops import check_backdrop, open_backdrop, quick_blurred
 from wisp.clips.colours import quick_foreground, soft_colours
-from wisp.compositing.backgrounds import blurred
+from wisp.compositing.backgrounds import blur_background
 from wisp.core.errors import InputError
 from wisp.io.images import write_image
 
@@ -61,7 +61,7 @@ def test_a_clip_is_shown_at_its_own_times_and_begins_again(scene, tmp_path):
 def test_blur_hides_the_subject_as_that_of_photos_does(scene):
     image, alpha, soft = scene
     found = quick_blurred(image, alpha, soft, 3)
-    slow = blurred(image, alpha, 3, foreground=quick_foreground(image, alpha))
+    slow = blur_background(image, alpha, 3, foreground=quick_foreground(image, alpha))
     assert np.abs(found - slow).mean() < 0.02
     assert found.max() < 0.5  # nothing of the bright disc
     assert np.abs(found - behind("blur:3", scene)).max() == 0

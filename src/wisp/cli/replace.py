@@ -140,7 +140,7 @@ def _scene(text: str, fit: Fit, anchor: Anchor, max_pixels: int) -> Scene:
 
     if text == "blur" or text.startswith("blur:"):
         sigma = _sigma(text)
-        return lambda photo, result: backgrounds.blurred(
+        return lambda photo, result: backgrounds.blur_background(
             photo.image, result.matte.alpha, sigma, foreground=result.matte.foreground
         )
     try:
