@@ -47,8 +47,8 @@ from wisp.io.given import (
     given_mask,
     given_photo,
     given_trimap,
-    refuse_address,
 )
+from wisp.io.paths import refuse_address
 from wisp.matting.classical import METHODS, Solution, guided_filter
 from wisp.matting.classical.initial_alpha import prior
 from wisp.matting.cleaning import clean
