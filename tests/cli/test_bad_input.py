@@ -20,6 +20,7 @@ import pytest
 from tiny_networks import write_segmenter
 from wisp.io import atomic, images
 from wisp.io.images import read_photo, write_image
+from wisp.methods import classical_methods
 
 SCRIPT = Path(sys.executable).parent / "wisp"
 
@@ -122,6 +123,11 @@ class TestGuidance:
         ("words", "told"),
         [
             (["--alpha", "alpha.png", "--method", "knn"], "--method: changes nothing beside --alpha"),
+            (["--alpha", "alpha.png", "--smooth"], "--smooth: changes nothing beside --alpha"),
+            (
+                ["--trimap", "trimap.png", "--method", "knn", "--no-smooth"],
+                "--smooth: changes nothing beside --method knn",
+            ),
             (
                 ["--alpha", "alpha.png", "--refine", "guided-filter"],
                 "--refine: changes nothing beside --alpha",
@@ -168,7 +174,7 @@ class TestGuidance:
 class TestCommands:
     def test_a_method_of_a_later_version(self, fails, files, tmp_path):
         line = fails(2, "dlmn", "cutout", files / "photo.png", "-o", tmp_path / "o.png", "--method", "dlmn")
-        assert "closed-form, knn, random-walk are accepted" in line
+        assert f"{', '.join(classical_methods())} are accepted" in line
 
     def test_an_unknown_method(self, fails, files, tmp_path):
         words = ["--method", "magic"]

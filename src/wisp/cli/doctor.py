@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from wisp.cli.console import usage_errors
-from wisp.cli.options import Device, DeviceOption, Precision, PrecisionOption
+from wisp.cli.options import DeviceOption, PrecisionOption
+from wisp.engine.devices import Device, Precision
 
 
 def doctor_command(

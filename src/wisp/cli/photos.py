@@ -12,8 +12,10 @@ import typer
 
 from wisp.cli.console import complain, complain_of_bug, progress, tell_memory, usage_errors
 from wisp.cli.jobs import Gate, end_process, job_count, run_jobs
-from wisp.cli.options import Device, FormatName, Method, Precision, Refinement
+from wisp.cli.options import FormatName
 from wisp.core.errors import InputError, WispError, is_out_of_memory
+from wisp.engine.devices import Device, Precision
+from wisp.methods import Refinement
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,13 +35,14 @@ class Options:
     out: str
     save_alpha: str | None
     save_foreground: str | None
-    method: Method
+    method: str
     model: str | None
     trimap: str | None
     mask: str | None
     alpha: str | None
     plate: str | None
     refine: Refinement
+    smooth: bool | None
     bits: Bits | None
     format: FormatName | None
     device: Device
@@ -109,7 +112,7 @@ def _plan(inputs: Sequence[str], options: Options, *, opaque: bool, others: Sequ
     from wisp.engine.peers.chosen import chosen_peer
     from wisp.io.batch import plan
     from wisp.io.formats import FORMATS, READABLE, check_holds, format_of
-    from wisp.pipeline import check_options
+    from wisp.methods import check_options
 
     check_options(
         options.method,
@@ -118,6 +121,7 @@ def _plan(inputs: Sequence[str], options: Options, *, opaque: bool, others: Sequ
         alpha=options.alpha is not None,
         plate=options.plate is not None,
         refine=options.refine,
+        smooth=options.smooth,
         model=options.model,
         device=options.device,
         precision=options.precision,
@@ -191,7 +195,7 @@ def _load_network(options: Options) -> None:
 
 def _family(options: Options) -> str | None:
     """The family of the network that ``--model`` replaces; None where none runs."""
-    from wisp.pipeline import family_used
+    from wisp.methods import family_used
 
     return family_used(
         options.method,
@@ -223,6 +227,7 @@ def _process_one(job: Job, options: Options, finish: Finish, gate: Gate, *, fold
         photo.image,
         method=options.method,
         refine=options.refine,
+        smooth=options.smooth,
         model=options.model,
         device=options.device,
         precision=options.precision,

@@ -18,7 +18,8 @@ from typing import Any, BinaryIO, Final, cast
 import numpy as np
 import numpy.typing as npt
 
-from wisp.core.errors import InputError, MissingExtraError, is_out_of_memory
+from wisp.core.errors import InputError, is_out_of_memory
+from wisp.core.extras import importing
 from wisp.io import profiles, tiff
 from wisp.io.atomic import reason
 from wisp.io.formats import READABLE, SNIFF_BYTES, describe_unreadable, is_animated_png, is_sequence, sniff
@@ -163,10 +164,8 @@ def _decode_heic(opened: _Input, page: int | None, max_pixels: int) -> Decoded:
     libheif turns the picture upright by the container's own properties; the EXIF orientation beside them is
     a copy for information and is not applied again.
     """
-    try:
+    with importing(f"{opened.name}: reading HEIC", "heic"):
         import pi_heif
-    except ImportError as error:
-        raise MissingExtraError(f"{opened.name}: reading HEIC", "heic") from error
     try:
         container = pi_heif.open_heif(opened.data(), convert_hdr_to_8bit=False)
         _check_page(opened.name, page, len(container), animated=is_sequence(opened.head))

@@ -99,7 +99,7 @@ def estimate_multilevel(image: Image, alpha: Alpha) -> Layers:
     active = soft
     for _ in range(RIM):
         active = _grown(active)
-    smooth = fit_smooth_layers(image, alpha, _bounds(active))
+    smooth = fit_smooth_layers(image, alpha, bounds(active))
     rows, columns, band = _refine(image, alpha, active, smooth)
     return Layers(image, alpha, smooth, rows, columns, band)
 
@@ -239,6 +239,7 @@ def _halve(active: Bools) -> Bools:
     return even[0::2, 0::2] | even[1::2, 0::2] | even[0::2, 1::2] | even[1::2, 1::2]
 
 
-def _bounds(active: Bools) -> tuple[slice, slice]:
+def bounds(active: Bools) -> tuple[slice, slice]:
+    """Rows and columns of the smallest box that holds all active pixels, of which there is at least one."""
     rows, columns = np.flatnonzero(active.any(1)), np.flatnonzero(active.any(0))
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
