@@ -34,6 +34,19 @@ def test_colours(scene, text, expected):
     np.testing.assert_allclose(behind(text, scene) * 255, expected, atol=1e-4)
 
 
+def test_a_colour_is_a_colour_whatever_files_are_called(scene, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_image("red", np.zeros((2, 2, 3), np.float32), format="png")
+    for text, expected in (("red", (1, 0, 0)), ("./red", (0, 0, 0))):
+        check_backdrop(text)
+        np.testing.assert_array_equal(np.broadcast_to(behind(text, scene), (*SIZE, 3))[0, 0], expected)
+
+
+def test_an_address_is_no_background():
+    with pytest.raises(InputError, match=r"a\.mp4: is an address; a file is accepted"):
+        check_backdrop("https://example.org/a.mp4")
+
+
 def test_transparent_is_no_background():
     with open_backdrop("transparent", SIZE) as backdrop:
         assert backdrop is None

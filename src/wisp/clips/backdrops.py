@@ -20,6 +20,7 @@ from wisp.core.blur import Tools, blur_normalised
 from wisp.core.errors import InputError
 from wisp.core.opencv import opencv, shrink
 from wisp.io.images import read_photo
+from wisp.io.paths import refuse_address
 
 TRANSPARENT: Final = "transparent"
 GREEN: Final = "#00b140"
@@ -45,8 +46,9 @@ def open_backdrop(text: str, size: tuple[int, int]) -> Iterator[Backdrop | None]
 
     Args:
         text: ``transparent``, ``green``, a colour (`wisp.compositing.backgrounds.colour`), ``blur``,
-            ``blur:SIGMA`` with σ in pixels, or the path of a picture, a video or a folder of frames. Pictures
-            and videos cover the frame, the centre kept; a video that is too short begins again.
+            ``blur:SIGMA`` with σ in pixels, or the path of a picture, a video or a folder of frames; a file
+            that is called like a colour is meant by ``./red``. Pictures and videos cover the frame, the
+            centre kept; a video that is too short begins again.
         size: height and width of the frames.
 
     Yields:
@@ -61,9 +63,8 @@ def open_backdrop(text: str, size: tuple[int, int]) -> Iterator[Backdrop | None]
     elif text == "blur" or text.startswith("blur:"):
         sigma = _sigma(text)
         yield lambda time, image, alpha, soft: quick_blurred(image, alpha, soft, sigma)
-    elif not Path(text).exists():
-        colour = np.array(backgrounds.colour(GREEN if text == "green" else text), np.float32)
-        yield lambda time, image, alpha, soft: colour
+    elif (plain := _plain_colour(text)) is not None:
+        yield lambda time, image, alpha, soft: plain
     elif _is_picture(text):
         picture = backgrounds.fit(read_photo(text).image, size)
         yield lambda time, image, alpha, soft: picture
@@ -77,16 +78,23 @@ def open_backdrop(text: str, size: tuple[int, int]) -> Iterator[Backdrop | None]
 
 def check_backdrop(text: str) -> None:
     """Raise `InputError` unless `text` is something that `open_backdrop` takes; files are not read yet."""
-    if text in (TRANSPARENT, "green", "blur") or Path(text).exists():
+    if text in (TRANSPARENT, "blur") or _plain_colour(text) is not None:
         return
     if text.startswith("blur:"):
         _sigma(text)
         return
-    try:
-        backgrounds.colour(text)
-    except InputError:
+    refuse_address(text)
+    if not Path(text).exists():
         accepted = "a picture, a video, a colour, blur[:SIGMA], transparent or green is accepted"
-        raise InputError(text, "is no file and no colour", accepted) from None
+        raise InputError(text, "is no file and no colour", accepted)
+
+
+def _plain_colour(text: str) -> Float | None:
+    """The colour that a text names, float32 (3,), whatever files are called; None where it names none."""
+    try:
+        return np.array(backgrounds.colour(GREEN if text == "green" else text), np.float32)
+    except InputError:
+        return None
 
 
 def quick_blurred(image: Image, alpha: Alpha, soft: SoftColours, sigma: float | None = None) -> Background:
