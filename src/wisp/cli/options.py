@@ -83,6 +83,17 @@ AlphaOption: TypeAlias = Annotated[
         help="Finished alpha: only foreground and compositing are left.",
     ),
 ]
+WidthOption: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        "--width",
+        min=0,
+        max=1,
+        metavar="FRACTION",
+        rich_help_panel=_GUIDANCE,
+        help="How rough the mask is: the band along its edge over the square root of the subject's area.",
+    ),
+]
 PlateOption: TypeAlias = Annotated[
     str | None,
     _option(
