@@ -271,6 +271,7 @@ def check_options(
     mask: bool = False,
     alpha: bool = False,
     plate: bool = False,
+    width: bool = False,
     refine: str = "none",
     smooth: bool | None = None,
     subject: str = "auto",
@@ -287,6 +288,7 @@ def check_options(
         mask: whether one is given.
         alpha: whether one is given.
         plate: whether one is given.
+        width: whether one is given: a trimap is then made of the mask.
         refine: as `cutout` takes it.
         smooth: as `cutout` takes it.
         subject: as `cutout` takes it.
@@ -301,6 +303,11 @@ def check_options(
     given = [f"{prefix}{name}" for name, present in guidance.items() if present]
     if len(given) > 1:
         raise InputError(" and ".join(given), "are both given", "at most one guidance is accepted")
+    if width and not mask:
+        raise InputError(
+            f"{prefix}width", "changes nothing without a mask", f"{prefix}mask is accepted with it"
+        )
+    trimap, mask = trimap or width, mask and not width
     words = {
         "refine": (refine, get_args(Refinement)),
         "subject": (subject, get_args(Wanted)),

@@ -45,8 +45,8 @@ from wisp.io.given import (
     given_mask,
     given_photo,
     given_trimap,
-    refuse_address,
 )
+from wisp.io.paths import refuse_address
 from wisp.matting.classical.guided_filter import guided_filter
 from wisp.matting.classical.initial_alpha import prior
 from wisp.matting.classical.system import Solution
@@ -99,6 +99,7 @@ def run(
     trimap: Trimap | None = None,
     mask: Mask | None = None,
     alpha: Alpha | None = None,
+    width: float | None = None,
     refine: Refinement = "none",
     smooth: bool | None = None,
     subject: Wanted = "auto",
@@ -119,6 +120,7 @@ def run(
         method,
         trimap=trimap is not None,
         mask=mask is not None,
+        width=width is not None,
         alpha=alpha is not None,
         plate=plate is not None,
         refine=refine,
@@ -145,11 +147,13 @@ def run(
     if mask is not None:
         mask = as_mask(mask)
         check_same_size("mask", mask, "image", image)
+    if mask is not None and width is not None:
+        trimap = trimap_from_mask(mask, width=width)
     found = estimate(
         image,
         method,
         trimap,
-        mask,
+        mask if trimap is None else None,
         model=model,
         device=device,
         precision=precision,
@@ -158,8 +162,9 @@ def run(
         subject=subject,
     )
     alpha, finding = found.alpha, found.finding
-    if found.mask is not None and not alpha.any():
-        return Result(Matte(alpha, original), found.mask, found.trimap, notes=(NO_SUBJECT,), finding=finding)
+    mask = found.mask if mask is None else mask
+    if mask is not None and not alpha.any():
+        return Result(Matte(alpha, original), mask, found.trimap, notes=(NO_SUBJECT,), finding=finding)
     if refine == "guided-filter":
         alpha = guided_filter(image, alpha)
         if found.trimap is not None and not found.overruled:
@@ -170,7 +175,7 @@ def run(
     notes = _notes(found.solution)
     if finding is not None and finding.doubtful:
         notes = (finding.describe(), *notes)
-    return Result(matte, found.mask, found.trimap, found.solution, notes, finding)
+    return Result(matte, mask, found.trimap, found.solution, notes, finding)
 
 
 def hide_transparent(image: Image, opacity: Alpha) -> Image:
@@ -336,6 +341,7 @@ def cutout(
     trimap: Given | None = None,
     mask: Given | None = None,
     alpha: Given | None = None,
+    width: float | None = None,
     refine: Refinement = "none",
     smooth: bool | None = None,
     subject: Wanted = "auto",
@@ -361,6 +367,9 @@ def cutout(
             background, from nine tenths on as foreground, all between as unknown.
         mask: soft or hard segmentation, (H, W); bool as well.
         alpha: finished alpha, (H, W): only the foreground is estimated.
+        width: how rough the mask is: alpha is looked for in a band of this width along its edge, half of it
+            on either side, as a fraction of the subject's size (the square root of its area), by the method
+            for trimaps. None is for masks that are right to 1 % of that size.
         refine: ``guided-filter`` smooths alpha along the photo's edges; known pixels of a trimap keep their
             value.
         smooth: whether the matting Laplacian smooths the alpha of a sampling method; as its paper does when
@@ -389,6 +398,7 @@ def cutout(
         trimap=None if trimap is None else given_trimap(trimap),
         mask=None if mask is None else given_mask(mask),
         alpha=None if alpha is None else given_alpha(alpha),
+        width=width,
         refine=refine,
         smooth=smooth,
         subject=subject,

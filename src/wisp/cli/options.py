@@ -104,6 +104,17 @@ AlphaOption: TypeAlias = Annotated[
         help="Finished alpha: only foreground and compositing are left.",
     ),
 ]
+WidthOption: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        "--width",
+        min=0,
+        max=1,
+        metavar="FRACTION",
+        rich_help_panel=_GUIDANCE,
+        help="How rough the mask is: the band along its edge over the square root of the subject's area.",
+    ),
+]
 PlateOption: TypeAlias = Annotated[
     str | None,
     _option(
@@ -163,6 +174,14 @@ MaxPixelsOption: TypeAlias = Annotated[
 ]
 OverwriteOption: TypeAlias = Annotated[
     bool, _option("--overwrite", panel=_RESULT, help="Replace outputs that exist.")
+]
+SkipExistingOption: TypeAlias = Annotated[
+    bool,
+    _option(
+        "--skip-existing",
+        panel=_RESULT,
+        help="Leave out photos whose outputs exist: a batch that was stopped goes on.",
+    ),
 ]
 KeepMetadataOption: TypeAlias = Annotated[
     bool, _option("--keep-metadata", panel=_RESULT, help="Carry EXIF over (camera, GPS).")
