@@ -5,6 +5,7 @@ Run from the root of the repository::
     python benchmarks/looks.py SET...                       with the segmenter that comes with wisp
     python benchmarks/looks.py SET... --model subject.onnx  with a subject network
     python benchmarks/looks.py SET... --half b --out FILE   the other half; keep the result as JSON
+    python benchmarks/looks.py FILE... --table              kept results as Markdown
 
 A SET is a folder with ``image/``, ``alpha/`` and ``manifest.csv`` (see `_photo_sets`). The mask alone is
 scored, over the whole image; nothing is trained. Every way is compared with the plain look: mean difference
@@ -50,23 +51,33 @@ def main() -> None:
     parser.add_argument("--model", type=Path)
     parser.add_argument("--half", default="a", choices=("a", "b"))
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--table", action="store_true")
     arguments = parser.parse_args()
+    if arguments.table:
+        for file in arguments.sets:
+            _print(json.loads(file.read_text()))
+        return
     stay_on_one_core()
     session = open_session(arguments.model or find_model(None, "segmenter").path)
     results = {folder.name: _compare(read_set(folder, arguments.half), session) for folder in arguments.sets}
-    for name, rows in results.items():
-        print(
-            f"\n| {name} | SAD | difference | MSE ×10³ | Grad | IoU | CPU s |\n|---|---|---|---|---|---|---|"
-        )
+    model = str((arguments.model or Path("segmenter-mobile")).name)
+    told = {"model": model, "half": arguments.half, "sets": results}
+    _print(told)
+    if arguments.out is not None:
+        arguments.out.write_text(json.dumps(told, indent=1) + "\n")
+
+
+def _print(told: dict[str, Any]) -> None:
+    """The tables of a result as Markdown."""
+    for name, rows in told["sets"].items():
+        print(f"\n{told['model']}, half {told['half']} of {name}:\n")
+        print("| way | SAD | difference | MSE ×10³ | Grad | IoU | CPU s |\n|---|---|---|---|---|---|---|")
         for way, row in rows.items():
             low, high = row["interval"]
             print(
                 f"| {way} | {row['sad']:.2f} | {row['difference']:+.2f} ({low:+.2f} … {high:+.2f}) | "
                 f"{1000 * row['mse']:.1f} | {row['grad']:.2f} | {row['iou']:.3f} | {row['cpu']:.3f} |"
             )
-    if arguments.out is not None:
-        told = {"model": str((arguments.model or Path("segmenter-mobile")).name), "half": arguments.half}
-        arguments.out.write_text(json.dumps({**told, "sets": results}, indent=1) + "\n")
 
 
 def ways(session: Session) -> dict[str, Way]:
@@ -97,7 +108,6 @@ def _compare(pictures: Sequence[Picture], session: Session) -> dict[str, dict[st
     first: list[float] = []
     for name, way in ways(session).items():
         scores: dict[str, list[float]] = {metric: [] for metric in METRICS}
-        started = time.process_time()
         spent = 0.0
         for picture in pictures:
             image = read_photo(picture.photo).image
