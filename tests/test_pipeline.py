@@ -259,7 +259,7 @@ class TestFunctions:
 class TestBadInput:
     def test_methods_of_later_versions_say_so(self, scene):
         image, _, trimap = scene
-        expected = "method: dlmn is not available in this version; auto, portrait, dim, closed-form, knn"
+        expected = "method: dlmn comes without a network; its ONNX file is accepted as the model, or another"
         with pytest.raises(InputError, match=expected):
             run(image, trimap=trimap, method="dlmn")
 
