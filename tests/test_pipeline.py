@@ -259,7 +259,7 @@ class TestFunctions:
 class TestBadInput:
     def test_methods_of_later_versions_say_so(self, scene):
         image, _, trimap = scene
-        expected = "method: dlmn is not available in this version; auto, portrait, dim, closed-form, knn"
+        expected = "method: dlmn comes without a network; its ONNX file is accepted as the model, or another"
         with pytest.raises(InputError, match=expected):
             run(image, trimap=trimap, method="dlmn")
 
@@ -332,7 +332,7 @@ class TestBadInput:
         if kind == "alpha":
             options = {**options, "method": "auto"}
         with pytest.raises(InputError, match=named):
-            run(image, **guidance, **options)
+            cutout(image, **guidance, **options)
 
     @pytest.mark.parametrize(
         ("kind", "options", "named"),
@@ -358,7 +358,7 @@ class TestBadInput:
     def test_options_that_would_be_ignored(self, scene, kind, options, named):
         image, alpha, trimap = scene
         with pytest.raises(InputError, match=named):
-            run(image, **{kind: trimap if kind == "trimap" else alpha}, **options)
+            cutout(image, **{kind: trimap if kind == "trimap" else alpha}, **options)
 
 
 class TestRoughMasks:

@@ -177,6 +177,12 @@ else:
     ClipMethodName = Literal[method_names("clip")]
 
 
+def ready_methods(use: Use) -> tuple[str, ...]:
+    """The names of those methods whose network, where they have one, comes with wisp."""
+    families = {name: METHODS[name].family for name in method_names(use)}
+    return tuple(name for name, family in families.items() if not family or FAMILIES[family].default)
+
+
 def default_method(given: Needs) -> str:
     """What ``auto`` stands for beside a trimap or a mask: the name of a method."""
     return next(method.name for method in METHODS.values() if given in method.default_for)
@@ -349,12 +355,11 @@ def check_method(method: str, model: str | Path | None = None) -> None:
     if peer is not None and method != "auto":
         problem = f"is {method!r} while {peer.peer.family} finds alpha by itself"
         raise InputError("method", problem, "auto is accepted with it")
-    available = [
-        name
-        for name in method_names("photo")
-        if model is not None or not METHODS[name].family or FAMILIES[METHODS[name].family].default
-    ]
-    if method not in available:
-        known = method in method_names("photo")
-        problem = f"{method} is not available in this version" if known else f"is {method!r}"
-        raise InputError("method", problem, f"{', '.join(available)} are accepted")
+    if method not in method_names("photo"):
+        names = ready_methods("photo") if model is None else method_names("photo")
+        raise InputError("method", f"is {method!r}", f"{', '.join(names)} are accepted")
+    if model is None and method not in ready_methods("photo"):
+        accepted = (
+            f"its ONNX file is accepted as the model, or another method: {', '.join(ready_methods('photo'))}"
+        )
+        raise InputError("method", f"{method} comes without a network", accepted)

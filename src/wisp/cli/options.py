@@ -8,7 +8,7 @@ import typer
 
 from wisp.engine.devices import Device, Precision
 from wisp.engine.families import Wanted
-from wisp.methods import ClipMethodName, MethodName, Refinement
+from wisp.methods import ClipMethodName, MethodName, Refinement, Use, method_names, ready_methods
 
 FormatName: TypeAlias = Literal["png", "tiff", "webp", "avif", "jpeg"]
 
@@ -20,6 +20,17 @@ _GUIDANCE, _RESULT, _RUNNING = "Guidance", "Result", "Running"
 
 def _option(*names: str, metavar: str | None = None, panel: str, help: str) -> object:
     return typer.Option(*names, metavar=metavar, rich_help_panel=panel, help=help)
+
+
+def _choices(use: Use) -> str:
+    """The methods that can be asked for as they are."""
+    return "|".join(ready_methods(use))
+
+
+def _brought(use: Use) -> str:
+    """The methods whose network the user has to bring, as the end of a sentence."""
+    names = [name for name in method_names(use) if name not in ready_methods(use)]
+    return f"; with --model FILE also {', '.join(names)}" if names else ""
 
 
 InputsArgument: TypeAlias = Annotated[
@@ -63,12 +74,21 @@ IgnoreAlphaOption: TypeAlias = Annotated[
     ),
 ]
 MethodOption: TypeAlias = Annotated[
-    MethodName, _option("--method", panel=_RUNNING, help="How alpha is estimated.")
+    MethodName,
+    _option(
+        "--method",
+        metavar=_choices("photo"),
+        panel=_RUNNING,
+        help=f"How alpha is estimated{_brought('photo')}.",
+    ),
 ]
 ClipMethodOption: TypeAlias = Annotated[
     ClipMethodName,
     _option(
-        "--method", panel=_RUNNING, help="How alpha is estimated in a frame; auto and segmenter are fast."
+        "--method",
+        metavar=_choices("clip"),
+        panel=_RUNNING,
+        help=f"How alpha is estimated in a frame; auto and segmenter are fast{_brought('clip')}.",
     ),
 ]
 ModelOption: TypeAlias = Annotated[

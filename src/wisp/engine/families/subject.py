@@ -19,9 +19,9 @@ from wisp.core.arrays import Float, Image, Mask, check_image
 from wisp.core.errors import InputError
 from wisp.core.regions import Box, bounding_box
 from wisp.core.resample import resize
-from wisp.engine.devices import Device, Precision
+from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.families import Wanted
-from wisp.engine.families.segmenter import segment, session_of
+from wisp.engine.families.segmenter import segment
 from wisp.engine.models import Model, find_model
 from wisp.engine.sessions import Session
 
@@ -117,8 +117,7 @@ def find_subject(
     *,
     wanted: Wanted = "auto",
     model: str | Path | None = None,
-    device: Device = "auto",
-    precision: Precision = "auto",
+    engine: Engine = ENGINE,
     settings: SubjectSettings = SETTINGS,
 ) -> Finding:
     """Soft masks of the subject and of the people in a photo, and what is known of them.
@@ -129,8 +128,7 @@ def find_subject(
             hold and wear; ``people``: people alone; ``anything``: all that could be a subject.
         model: the name of a subject network or an ONNX file, or of a segmenter, whose mask counts as people;
             None for the default.
-        device: ``auto``, ``cpu`` or ``gpu``.
-        precision: ``auto``, ``fp32``, ``bf16`` or ``int8``.
+        engine: what to run it on.
         settings: tuned numbers.
 
     Returns:
@@ -144,9 +142,9 @@ def find_subject(
     if wanted not in get_args(Wanted):
         raise InputError("subject", f"is {wanted}", f"{', '.join(get_args(Wanted))} are accepted")
     row = find_model(model, "subject")
-    session = session_of(row, device=device, precision=precision)
+    session = engine.session_of(row)
     if "guidance" not in {port.name for port in session.inputs}:
-        return _by_segmenter(segment(image, model=model, device=device, precision=precision))
+        return _by_segmenter(segment(image, model=model, engine=engine))
     views = overlapping_views(image.shape[:2], settings.wide)
     masks, presence = _look_at_views(session, row, image, views, settings)
     looks = len(views)

@@ -78,7 +78,7 @@ class MattingTask(PortraitTask):
     ) -> None:
         super().__init__(recipe, [], [], [], [], segmenter=segmenter, start=start)
         content = self.networks[GENERATOR].get_submodule("generator.content.encoder.features")
-        for block in list(content)[: recipe.frozen]:
+        for block in list(content.children())[: recipe.frozen]:
             block.requires_grad_(False)
         schedule = recipe.schedule
         self.source = MattingSamples(  # type: ignore[assignment]
