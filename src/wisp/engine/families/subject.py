@@ -249,7 +249,8 @@ def _look_at_views(
         total[view.slices] += masks * weight
         weights[view.slices] += weight
         presence = np.maximum(presence, there)
-    return total / weights, presence
+    total /= weights
+    return total, presence
 
 
 def _towards_the_middle(shape: tuple[int, int], axis: int) -> Float:
