@@ -34,7 +34,7 @@ from wisp.engine.sessions import Session, open_session
 from wisp.evaluation.bootstrap import paired_bootstrap
 from wisp.evaluation.metrics import grad, iou, mse, sad
 from wisp.io.images import read_grey, read_photo
-from wisp.matting.classical import guided_filter
+from wisp.matting.classical.guided_filter import guided_filter
 
 Way = Callable[[Image], Mask]
 METRICS: Final = {"sad": sad, "mse": mse, "grad": grad, "iou": iou}
@@ -58,8 +58,12 @@ def main() -> None:
             _print(json.loads(file.read_text()))
         return
     stay_on_one_core()
-    session = open_session(arguments.model or find_model(None, "segmenter").path)
-    results = {folder.name: _compare(read_set(folder, arguments.half), session) for folder in arguments.sets}
+    segmenter = open_session(find_model(None, "segmenter").path)
+    session = open_session(arguments.model) if arguments.model else segmenter
+    results = {
+        folder.name: _compare(read_set(folder, arguments.half), session, segmenter)
+        for folder in arguments.sets
+    }
     model = str((arguments.model or Path("segmenter-mobile")).name)
     told = {"model": model, "half": arguments.half, "sets": results}
     _print(told)
@@ -80,11 +84,11 @@ def _print(told: dict[str, Any]) -> None:
             )
 
 
-def ways(session: Session) -> dict[str, Way]:
+def ways(session: Session, segmenter: Session) -> dict[str, Way]:
     """Ways to look by name; the plain one first."""
     plain = _looking(session, PLAIN)
     coarse, fine = _looking(session, 320), _looking(session, 576)
-    return {
+    found = {
         f"{PLAIN} px": plain,
         "256 px": _looking(session, 256),
         "320 px": coarse,
@@ -99,14 +103,20 @@ def ways(session: Session) -> dict[str, Way]:
         "320 px's low, 576 px's high frequencies": lambda image: _joined(coarse(image), fine(image)),
         f"{PLAIN} px, guided by the photo": lambda image: guided_filter(image, plain(image)),
     }
+    if session is not segmenter:
+        people = _looking(segmenter, 640)
+        found["again, and the mean with the segmenter at 640 px"] = lambda image: (
+            (_again(plain, image, 0.5) + people(image)) / 2
+        )
+    return found
 
 
-def _compare(pictures: Sequence[Picture], session: Session) -> dict[str, dict[str, Any]]:
+def _compare(pictures: Sequence[Picture], session: Session, segmenter: Session) -> dict[str, dict[str, Any]]:
     """Means of each way, and its difference of SAD to the first one."""
     groups = [picture.group for picture in pictures]
     rows: dict[str, dict[str, Any]] = {}
     first: list[float] = []
-    for name, way in ways(session).items():
+    for name, way in ways(session, segmenter).items():
         scores: dict[str, list[float]] = {metric: [] for metric in METRICS}
         spent = 0.0
         for picture in pictures:

@@ -3,6 +3,9 @@
 The network sees the whole photo at `SubjectSettings.side` pixels. Where all that it finds lies in a small
 part of the photo it looks again at that part alone, and a photo much longer than wide is seen in overlapping
 views: what counts is pixels on the subject. Each further look replaces the mask where it looked.
+
+Where it finds people, the person segmenter looks too, at `SubjectSettings.people_side` pixels, and the mean
+of both masks counts: they err in different places (docs/decisions/030).
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ class SubjectSettings:
 
     Attributes:
         side: longer side of what the network sees, pixels.
+        people_side: longer side of what the person segmenter sees, pixels; 0 leaves it out.
         present: least presence of a subject that is believed.
         sure: a region is kept where its mask reaches this somewhere.
         doubtful: what is believed less than this is told to be in doubt.
@@ -46,7 +50,8 @@ class SubjectSettings:
     """
 
     side: int = 416
-    present: float = 0.5
+    people_side: int = 640
+    present: float = 0.6
     sure: float = 0.5
     doubtful: float = 0.8
     tiny: float = 0.02
@@ -153,10 +158,12 @@ def find_subject(
     if len(views) == 1 and box is not None and presence[chosen] >= settings.present:
         near = _surroundings(box, image.shape[:2], settings)
         if near is not None:
-            closer, again = _look(session, row, image[near.slices], settings)
+            closer, _ = _look(session, row, image[near.slices], settings)  # presence is the whole photo's
             masks = _replace(masks, closer, near)
-            presence = np.maximum(presence, again)
             looks += 1
+    if model is None and settings.people_side and presence[PEOPLE] >= settings.present:
+        masks = (masks + _look_for_people(image, engine, settings)) / 2
+        looks += 1
     mask, people = masks[..., chosen], masks[..., PEOPLE]
     if presence[chosen] < settings.present:
         mask = np.zeros_like(mask)
@@ -280,6 +287,17 @@ def _look(session: Session, row: Model, image: Image, settings: SubjectSettings)
     if masks.shape != (1, 2, *seen.shape[2:]) or presence.shape != (1, 2):
         raise wrong
     return resize(np.ascontiguousarray(masks[0].transpose(1, 2, 0)), height, width).clip(0, 1), presence[0]
+
+
+def _look_for_people(image: Image, engine: Engine, settings: SubjectSettings) -> Float:
+    """The person segmenter's mask, (H, W, 1)."""
+    row = find_model(None, "segmenter")
+    height, width = image.shape[:2]
+    scale = settings.people_side / max(height, width)
+    size = [max(row.multiple, round(side * scale / row.multiple) * row.multiple) for side in (height, width)]
+    seen = np.ascontiguousarray(resize(image, size[0], size[1]).transpose(2, 0, 1)[None])
+    mask = engine.session_of(row).run({"image": seen})["mask"][0, 0]
+    return resize(mask, height, width).clip(0, 1)[..., None]
 
 
 def _surroundings(box: Box, shape: tuple[int, int], settings: SubjectSettings) -> Box | None:
