@@ -18,15 +18,15 @@ from typing import Any, Final, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from wisp.clips.alpha import quick_alpha
+from wisp.clips.alpha import matte_by_portrait
 from wisp.clips.backdrops import GREEN, Backdrop
-from wisp.clips.colours import soft_colours
-from wisp.clips.frames import composed
+from wisp.clips.colours import estimate_soft_colours
+from wisp.clips.frames import composite_frame
 from wisp.clips.io.ffmpeg import pyav, reading
 from wisp.clips.io.frame import ClipInfo, Frame
 from wisp.clips.io.read import FileClip
 from wisp.clips.steady import STEADY, AlphaMethod, State, Steadiness, steady_alpha
-from wisp.compositing.backgrounds import colour
+from wisp.compositing.backgrounds import parse_colour
 from wisp.core.errors import InputError
 
 Picture = npt.NDArray[np.uint8]
@@ -146,7 +146,7 @@ def run_camera(
     camera: Camera,
     backdrop: Backdrop | None,
     screens: Sequence[Screen],
-    alpha_of: AlphaMethod = quick_alpha,
+    alpha_of: AlphaMethod = matte_by_portrait,
     *,
     steadiness: Steadiness = STEADY,
 ) -> Shown:
@@ -159,15 +159,15 @@ def run_camera(
         alpha_of: mattes a single frame.
         steadiness: how alpha is held steady.
     """
-    green = np.array(colour(GREEN), np.float32)
+    green = np.array(parse_colour(GREEN), np.float32)
     state: State | None = None
     began, shown = time.monotonic(), 0
     for frame in camera.frames():
         image = frame.image
         alpha, state = steady_alpha(image, state, alpha_of, steadiness=steadiness)
-        soft = soft_colours(image, alpha)
+        soft = estimate_soft_colours(image, alpha)
         behind = green if backdrop is None else backdrop(frame.time, image, alpha, soft)
-        picture = composed(image, alpha, soft, behind, pixels=frame.pixels[..., :3])
+        picture = composite_frame(image, alpha, soft, behind, pixels=frame.pixels[..., :3])
         open_ones = [screen.show(picture) for screen in screens]  # each of them gets the picture
         if not all(open_ones):
             break

@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from wisp.clips.alpha import finished, quick_alpha
+from wisp.clips.alpha import matte_by_portrait, upsample_to_frame
 from wisp.clips.backdrops import TRANSPARENT, Backdrop, check_backdrop, open_backdrop
-from wisp.clips.colours import quick_foreground, soft_colours, soft_part
-from wisp.clips.frames import composed, stored
+from wisp.clips.colours import estimate_colours, estimate_soft_colours, soft_part
+from wisp.clips.frames import composite_frame, to_integers
 from wisp.clips.io.audio import Span
 from wisp.clips.io.codecs import Codec, choose_codec
 from wisp.clips.io.colour import Pixels
@@ -22,10 +22,18 @@ from wisp.clips.io.folders import FolderWriter, check_folder
 from wisp.clips.io.frame import Clip, Frame
 from wisp.clips.io.read import open_clip
 from wisp.clips.io.write import ClipWriter, FileWriter, Layout, Sound
-from wisp.clips.steady import STEADY, AlphaMethod, Held, State, Steadiness, held_alpha, pair_with_motion
+from wisp.clips.steady import (
+    STEADY,
+    AlphaMethod,
+    LowResolutionAlpha,
+    State,
+    Steadiness,
+    filter_alpha,
+    pair_with_motion,
+)
 from wisp.core.arrays import Alpha, Image, Matte
 from wisp.core.errors import InputError
-from wisp.core.stages import convey
+from wisp.core.stages import run_stages
 from wisp.core.threads import one_opencv_thread
 from wisp.io.atomic import atomic_paths, check_output, same_file
 
@@ -105,7 +113,7 @@ def check_job(job: Job) -> None:
 
 def convert(
     job: Job,
-    alpha_of: AlphaMethod = quick_alpha,
+    alpha_of: AlphaMethod = matte_by_portrait,
     *,
     steadiness: Steadiness = STEADY,
     progress: Callable[[Progress], None] = lambda _: None,
@@ -144,29 +152,31 @@ def convert(
                 frames = clip.frames(max(job.start, begin + resumed_at), job.end)
                 return pair_with_motion(frames, alpha_of, lambda frame: frame.image)
 
-            def work(item: tuple[Frame, AlphaMethod]) -> tuple[Frame, Image, Held]:
+            def work(item: tuple[Frame, AlphaMethod]) -> tuple[Frame, Image, LowResolutionAlpha]:
                 nonlocal state
                 frame, own = item
                 image = frame.image
-                held, state = held_alpha(image, state, own, steadiness=steadiness)
+                held, state = filter_alpha(image, state, own, steadiness=steadiness)
                 return frame, image, held
 
-            def consume(item: tuple[Frame, Image, Held]) -> None:
+            def consume(item: tuple[Frame, Image, LowResolutionAlpha]) -> None:
                 nonlocal done
                 frame, image, held = item
                 time = frame.time - begin
                 if any(isinstance(w, FolderWriter) and w.has(time) for w in writers):
                     return
-                pixels, alpha = _written(frame, image, finished(image, *held), backdrop, time, info.bits)
+                pixels, alpha = _written(
+                    frame, image, upsample_to_frame(image, *held), backdrop, time, info.bits
+                )
                 result, *grey = writers
                 result.write(pixels, time, frame.duration)
                 for writer in grey:
-                    writer.write(stored(alpha, info.bits), time, frame.duration)
+                    writer.write(to_integers(alpha, info.bits), time, frame.duration)
                 done += 1
                 progress(Progress(done, total))
 
             with one_opencv_thread:
-                convey(produce, work, consume)
+                run_stages(produce, work, consume)
             for writer in writers:
                 writer.finish()
         return (*clip.notes, *(note for writer in writers for note in writer.notes), *_lost(job, clip))
@@ -182,15 +192,15 @@ def _written(
     """
     opacity = frame.opacity
     if backdrop is not None and opacity is None:
-        soft = soft_colours(image, alpha)
+        soft = estimate_soft_colours(image, alpha)
     else:
-        foreground = quick_foreground(image, alpha)
+        foreground = estimate_colours(image, alpha)
         alpha = alpha if opacity is None else np.minimum(alpha, opacity)
         if backdrop is None:
-            return stored(Matte(alpha, foreground).rgba(), bits), alpha
+            return to_integers(Matte(alpha, foreground).rgba(), bits), alpha
         soft = soft_part(foreground, alpha)
     behind = backdrop(time, image, alpha, soft)
-    return composed(image, alpha, soft, behind, bits, frame.pixels[..., :3]), alpha
+    return composite_frame(image, alpha, soft, behind, bits, frame.pixels[..., :3]), alpha
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from wisp.core.arrays import (
 from wisp.matting.classical.closed_form import half, solve_closed_form
 
 
-def prior(image: Image, trimap: Trimap) -> Alpha:
+def estimate_initial_alpha(image: Image, trimap: Trimap) -> Alpha:
     """Alpha of closed-form matting at half size, enlarged bilinearly.
 
     Args:
