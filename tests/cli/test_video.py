@@ -157,7 +157,7 @@ class TestMistakes:
         fails(2, "h264 holds no alpha; prores4444", source, "-o", out)
         fails(2, "does not exist", tmp_path / "none.mp4", "-o", out, "--background", "red")
         fails(2, "is no file and no colour", source, "-o", out, "--background", "reed")
-        fails(2, "ends in .gif", source, "-o", tmp_path / "out.gif", "--background", "red")
+        fails(2, "ends in .bmp", source, "-o", tmp_path / "out.bmp", "--background", "red")
         fails(2, "inputs are never overwritten", source, "-o", source, "--background", "red", "--overwrite")
         (tmp_path / "old.mp4").write_bytes(b"x")
         fails(2, "exists already", source, "-o", tmp_path / "old.mp4", "--background", "red")

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from tiny_clips import VARIABLE, corners, moving_disc, packets, write_clip
-from wisp.clips.io.audio import Span
 from wisp.clips.io.codecs import CODECS, choose_codec
 from wisp.clips.io.colour import Colour
 from wisp.clips.io.folders import FolderWriter
 from wisp.clips.io.read import open_clip
+from wisp.clips.io.tracks import Span
 from wisp.clips.io.write import FileWriter, Layout, Sound
 from wisp.core.errors import InputError
 
