@@ -11,7 +11,7 @@ from typing import Any
 import portrait
 import report
 import video
-from _docs import api_reference, model_tables
+from _docs import api_reference, method_table, model_tables
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -110,6 +110,7 @@ PAGES = {
     "docs/portrait.md": portrait_figures,
     "docs/benchmark.md": benchmark_figures,
     "docs/models.md": model_tables,
+    "docs/guide/compositing.md": method_table,
     "docs/api.md": api_reference,
     "docs/dlmn.md": dlmn_figures,
     "docs/video.md": video_figures,

@@ -25,8 +25,7 @@ from wisp.clips.io.read import MAX_PIXELS, is_stream, open_clip
 from wisp.clips.io.sequences import PATTERNS, find_sequence, is_pattern, last_number, pattern_name
 from wisp.clips.io.tracks import Span
 from wisp.clips.io.write import ClipWriter, FileWriter, Layout, Sound
-from wisp.clips.motion import paired
-from wisp.clips.steady import STEADY, AlphaMethod, Held, State, Steadiness, held_alpha
+from wisp.clips.steady import STEADY, AlphaMethod, Held, State, Steadiness, held_alpha, pair_with_motion
 from wisp.core.arrays import Alpha, Image, Matte
 from wisp.core.errors import InputError
 from wisp.core.stages import convey
@@ -202,7 +201,7 @@ def convert(
 
             def produce() -> Iterator[tuple[Frame, AlphaMethod]]:
                 frames = clip.frames(max(job.start, begin + resumed_at), job.end)
-                return paired(frames, alpha_of, lambda frame: frame.image)
+                return pair_with_motion(frames, alpha_of, lambda frame: frame.image)
 
             def work(item: tuple[Frame, AlphaMethod]) -> tuple[Frame, Image, Held]:
                 nonlocal state

@@ -21,7 +21,7 @@ STDIO: Final = "-"
 """The path that is standard input, or standard output."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Frame:
     """One picture of a clip.
 
