@@ -172,8 +172,12 @@ class FileClip:
     def _check_size(self, max_pixels: int) -> None:
         height, width = self._stream.codec_context.height, self._stream.codec_context.width
         if height * width > max_pixels:
-            problem = f"is {width}×{height}, more than {max_pixels:,} pixels".replace(",", " ")
-            raise InputError(self._path, problem, "--max-pixels sets how many are accepted")
+            most = f"{max_pixels:_}".replace("_", " ")
+            raise InputError(
+                self._path,
+                f"is {width}×{height}, more than {most} pixels",
+                "--max-pixels sets how many are accepted",
+            )
 
     def _open_decoder(self, max_pixels: int) -> Any:
         """The stream's own decoder; for VP8 and VP9 with alpha libvpx, since FFmpeg's own drops it."""

@@ -46,6 +46,30 @@ _TEXT_ENCODERS: Final = {
     ".webm": "webvtt",
 }
 
+_BIBLIOGRAPHIC: Final = {
+    "bod": "tib",
+    "ces": "cze",
+    "cym": "wel",
+    "deu": "ger",
+    "ell": "gre",
+    "eus": "baq",
+    "fas": "per",
+    "fra": "fre",
+    "hye": "arm",
+    "isl": "ice",
+    "kat": "geo",
+    "mkd": "mac",
+    "mri": "mao",
+    "msa": "may",
+    "mya": "bur",
+    "nld": "dut",
+    "ron": "rum",
+    "slk": "slo",
+    "sqi": "alb",
+    "zho": "chi",
+}
+"""Languages that ISO 639-2 has two codes for; QuickTime knows the second, bibliographic one."""
+
 _ENCODERS: Final = {".webm": ("libopus", 48000), ".avi": ("libmp3lame", None)}
 _USUAL_LAYOUTS: Final = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 _USUAL_RATES: Final = (48000, 44100)
@@ -194,7 +218,7 @@ class Tracks:
         how = f" ({', '.join(changed)})" if changed else ""
         self.notes.append(f"its sound is transcoded from {name} to {target}{how}, which {self._suffix} holds")
         made = self._container.add_stream(encoder, rate=rate, layout=layout)
-        _keep_labels(stream, made)
+        _keep_labels(stream, made, self._suffix)
         return _Transcoder(stream, made, self._shift)
 
     def _subtitles(self, stream: Any) -> _Lane | None:
@@ -208,7 +232,7 @@ class Tracks:
                 f"its subtitles are rewritten from {name} to {encoder}, which {self._suffix} holds"
             )
             made = self._container.add_stream(encoder)
-            _keep_labels(stream, made)
+            _keep_labels(stream, made, self._suffix)
             return _Text(stream, made, self._shift)
         container = (
             f"{self._suffix} holds {', '.join(sorted(held))}" if held else f"{self._suffix} holds none"
@@ -218,7 +242,7 @@ class Tracks:
 
     def _copied(self, stream: Any) -> _Lane:
         copy = self._container.add_stream_from_template(stream)
-        _keep_labels(stream, copy)
+        _keep_labels(stream, copy, self._suffix)
         return _Copy(copy, self._shift)
 
     @property
@@ -255,11 +279,11 @@ class Tracks:
         return bool(begun and (self._span.end is None or time < self._span.end))
 
 
-def _keep_labels(source: Any, stream: Any) -> None:
+def _keep_labels(source: Any, stream: Any, suffix: str) -> None:
     """Give a stream the language, the title and the part (default, comment …) of its source."""
     for name in ("language", "title"):
         if text := source.metadata.get(name):
-            stream.metadata[name] = text
+            stream.metadata[name] = _BIBLIOGRAPHIC.get(text, text) if suffix == ".mov" else text
     stream.disposition = source.disposition
 
 

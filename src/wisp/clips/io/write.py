@@ -186,7 +186,8 @@ class FileWriter:
             self._first = time if self._first is None else self._first
             time -= self._first
         stamp = round(time / self._tick)
-        if self._last >= 0 and stamp < self._last + SHORTEST.get(self._suffix, 0):
+        shortest = SHORTEST.get(self._suffix)
+        if shortest and self._last >= 0 and stamp < self._last + shortest:
             self._dropped += 1
             self._final += duration
             return
