@@ -28,6 +28,7 @@ from wisp.clips.camera import (
     run_camera,
 )
 from wisp.clips.devices import MissingDeviceError, Wanted, list_devices, open_device, source_of
+from wisp.clips.io.read import open_clip
 from wisp.core.errors import InputError
 
 SIZE = (48, 64)
@@ -218,10 +219,24 @@ class Pressed:
             yield from self.keys.pop(number)
 
 
-def session(device, names, screen, method=bright, **keys):
-    with Camera(device) as camera:
-        behind = Backgrounds(names, SIZE)
-        return run_camera(camera, behind, [screen], method, pressed=Pressed(screen, **keys))
+class EveryFrame:
+    """A camera that waits for whoever looks, so that no frame is dropped."""
+
+    def __init__(self, path, pause=0.0):
+        self.dropped, self.arrived, self.pause = 0, 0.0, pause
+        with open_clip(path) as clip:
+            self.info, self.kept = clip.info, list(clip.frames())
+
+    def frames(self):
+        for frame in self.kept:
+            time.sleep(self.pause)
+            self.arrived = time.monotonic()
+            yield frame
+
+
+def session(device, names, screen, method=bright, pause=0.0, **keys):
+    behind = Backgrounds(names, SIZE)
+    return run_camera(EveryFrame(device, pause), behind, [screen], method, pressed=Pressed(screen, **keys))
 
 
 def test_keys_while_it_runs(device):
@@ -258,9 +273,7 @@ def test_blur_stronger_and_weaker(tmp_path):
     room = rng.integers(0, 120, (*SIZE, 3), dtype=np.uint8)
     device = str(write_clip(tmp_path / "room.mp4", [room] * 24, regular(24)))
     screen = Screen()
-    session(
-        device, ["blur:2"], screen, lambda image, past=None: np.zeros(SIZE, np.float32), _3="+++", _6="------"
-    )
+    session(device, ["blur:2"], screen, nobody, _3="+++", _6="------")
     rough = [np.abs(np.diff(picture.astype(int), axis=1)).mean() for picture in screen.pictures]
     assert rough[4] < 0.8 * rough[1] < rough[1] < 0.8 * rough[8]
 
@@ -272,7 +285,7 @@ def test_standing_still_while_nobody_is_there(monkeypatch, tmp_path):
     device = str(write_clip(tmp_path / "leaves.mp4", [*there, *gone], regular(24)))
     for keys, held in (({"_1": "h"}, True), ({}, False)):
         screen = Screen()
-        session(device, ["transparent"], screen, **keys)
+        session(device, ["transparent"], screen, pause=0.02, **keys)
         assert (screen.pictures[-1].max() > 200) == held
 
 
@@ -320,7 +333,7 @@ class TestLight:
             working.took(1.0 if number % 20 == 0 else 0.07)
         assert working.side == 400
 
-    def test_smaller_pictures_are_matted_and_drawn_at_full_size(self, tmp_path):
+    def test_smaller_pictures_are_matted_and_drawn_at_full_size(self, monkeypatch, tmp_path):
         pictures = [moving_disc(index, 120, 160)[0] for index in range(40)]
         device = str(write_clip(tmp_path / "large.mp4", pictures, regular(40)))
         seen, screen = [], Screen()
@@ -330,12 +343,9 @@ class TestLight:
             time.sleep(0.06 if image.shape[1] > 80 else 0)
             return bright(image)
 
-        with Camera(device) as camera:
-            monkey = pytest.MonkeyPatch()
-            monkey.setattr(module, "WorkingSide", lambda interval: WorkingSide(interval, (160, 80)))
-            monkey.setattr(WorkingSide, "DECIDE", 3)
-            result = run_camera(camera, Backgrounds(["red"], (120, 160)), [screen], slow, light=True)
-            monkey.undo()
+        monkeypatch.setattr(module, "WorkingSide", lambda interval: WorkingSide(0.05, (160, 80)))
+        behind = Backgrounds(["red"], (120, 160))
+        result = run_camera(EveryFrame(device), behind, [screen], slow, light=True)
         assert seen[0] == (120, 160)
         assert seen[-1] == (60, 80)
         assert result.side == 80
