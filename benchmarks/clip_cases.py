@@ -78,7 +78,7 @@ def main() -> int:
     for case in cases:
         verdict, came = judge(case, folder / "video")
         failed += verdict == "FAILS"
-        print(f"{case.name:26} {verdict:6} {came}", flush=True)
+        print(f"{case.name:26} {verdict:6} {' '.join(came.split())}", flush=True)
     print(f"{len(cases) - failed} of {len(cases)} as expected")
     return 1 if failed else 0
 
