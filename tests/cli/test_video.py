@@ -385,9 +385,10 @@ class TestPipes:
         feeder.kill()
         feeder.wait()
         assert ran.code == 0, ran
-        expected = [t - Fraction(1, 10) for t in VARIABLE if Fraction(1, 10) <= t < Fraction(1, 4)]
-        found = [float(frame.time) for frame in read(tmp_path / "out.mkv")]
-        assert found == pytest.approx([float(t) for t in expected], abs=2e-3)
+        assert video(mkv, "-o", tmp_path / "file.mkv", *words).code == 0
+        found, expected = ([f.time for f in read(tmp_path / name)] for name in ("out.mkv", "file.mkv"))
+        assert len(found) == 4
+        assert found == expected
 
     @pytest.mark.parametrize(
         ("words", "codec", "format"),
@@ -410,14 +411,18 @@ class TestPipes:
 
     def test_a_reader_that_goes_away(self, network, source, tmp_path):
         words = ["video", source, "-o", "-", "--format", "nut", "--method", "segmenter", "--model", network]
-        process = subprocess.Popen(
-            [sys.executable, "-m", "wisp", *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        process.stdout.close()
-        told = process.stderr.read().decode()
-        assert process.wait(60) == 1
-        assert len(told.splitlines()) == 1
-        assert "Broken pipe" in told
+        command = [sys.executable, "-m", "wisp", *map(str, words)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            process.stdout.close()
+            told = process.stderr.read().decode()
+            assert process.wait(60) == 1
+        assert len(told.splitlines()) <= 1
+        assert "Traceback" not in told
+
+    def test_no_room_on_standard_output(self, video, source):
+        with standard(1, "/dev/full", "wb"):
+            ran = video(source, "-o", "-", "--format", "nut")
+        assert (ran.code, ran.errors) == (1, ["wisp: -: standard output: No space left on device"])
 
     def test_mistakes(self, video, source, tmp_path):
         ran = video(source, "-o", tmp_path / "a.mkv", "--format", "nut")
@@ -543,7 +548,7 @@ class TestOutputs:
     def test_animations_for_the_web(self, video, source, tmp_path, name):
         ran = video(source, "-o", tmp_path / name)
         assert ran.code == 0, ran
-        assert f"its sound is left out: {Path(name).suffix} holds none" in ran.errors[0]
+        assert any(f"its sound is left out: {Path(name).suffix} holds none" in line for line in ran.errors)
         frames = read(tmp_path / name)
         assert frames[0].opacity.min() == 0
         assert frames[0].opacity.max() == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -30,7 +31,7 @@ from wisp.core.arrays import Alpha, Image, Matte
 from wisp.core.errors import InputError
 from wisp.core.stages import convey
 from wisp.core.threads import one_opencv_thread
-from wisp.io.atomic import atomic_paths, check_output, same_file
+from wisp.io.atomic import atomic_paths, check_output, reason, same_file
 
 WARM_UP: Final = 24
 """Frames that are matted again before the first new one of a resumed clip, so that alpha is steady there."""
@@ -290,6 +291,10 @@ def _open_writers(job: Job, clip: Clip, begin: Fraction) -> Iterator[list[ClipWr
             writers.append(writer)
         try:
             yield writers
+        except OSError as error:
+            if str(error.filename) != STDIO or error.errno == errno.EPIPE:  # who reads may go away
+                raise
+            raise InputError(STDIO, f"standard output: {reason(error)}") from error
         except KeyboardInterrupt:
             for writer in writers:
                 if isinstance(writer, FolderWriter):
