@@ -34,6 +34,9 @@ _LATE: Final = Fraction(1)
 
 _BROADCAST: Final = ("mpegts", "mpeg")
 _ANIMATIONS: Final = ("gif", "apng")
+_FASTEST: Final = 1000
+"""Frames a second above which a rate is a container's clock rather than a rate."""
+
 _MILLISECOND: Final = Fraction(1, 1000)
 
 
@@ -272,8 +275,8 @@ class FileClip:
         height, width = self._turn.size(first.height, first.width)
         aspect = stream.sample_aspect_ratio or self._stream.codec_context.sample_aspect_ratio or 1
         aspect = Fraction(aspect) if aspect > 0 else Fraction(1)
-        rate = Fraction(stream.average_rate or stream.guessed_rate or stream.base_rate or 30)
-        rate = rate if rate > 0 else Fraction(30)
+        rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
+        rate = next((Fraction(found) for found in rates if found and 0 < found <= _FASTEST), Fraction(30))
         origin, late = self._find_origin(first)
         if late:
             self.notes.append(f"its times begin at {float(origin):.3f} s and are counted from there")
