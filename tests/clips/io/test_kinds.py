@@ -109,6 +109,23 @@ def test_interlaced_frames_are_deinterlaced():
     ]
 
 
+def test_a_single_interlaced_frame_and_a_clock_that_is_no_rate(tmp_path):
+    """DV in its own container counts 60,000 a second; of a lone frame the filter does not know the length."""
+    picture = moving_disc(0, 576, 720)[0]
+    path = tmp_path / "one.dv"
+    with av.open(str(path), "w", format="dv") as out:
+        stream = out.add_stream("dvvideo", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 576, 720, "yuv420p"
+        frame = av.VideoFrame.from_ndarray(picture).reformat(format="yuv420p")
+        out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    with open_clip(path) as clip:
+        (made,) = clip.frames()
+    assert clip.info.rate == 25
+    assert (made.time, made.duration) == (0, Fraction(1, 25))
+    assert any("deinterlaced" in note for note in clip.notes)
+
+
 def test_damaged_frames_are_told():
     frames, clip = read("noise.mkv")
     assert len(frames) == 24

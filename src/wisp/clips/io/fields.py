@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
 
 from wisp.clips.io.ffmpeg import pyav
@@ -11,14 +12,19 @@ from wisp.clips.io.ffmpeg import pyav
 class Deinterlacer:
     """Frames in, frames out, one for each at the same time; a frame behind once an interlaced one has come.
 
+    Args:
+        tick: the unit of the times of frames that do not tell theirs, seconds.
+
     Attributes:
         active: whether an interlaced frame has come.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tick: Fraction) -> None:
         self.active = False
+        self._tick = tick
         self._graph: Any = None
         self._form: tuple[int, int, str] | None = None
+        self._lengths: dict[Fraction, Fraction] = {}  # by the time of the frame, of those in the filter
 
     def push(self, frame: Any) -> Iterator[Any]:
         """The frames that can be given out now that `frame` is there."""
@@ -26,11 +32,14 @@ class Deinterlacer:
             yield frame
             return
         self.active = True
+        frame.time_base = frame.time_base or self._tick
         form = (frame.width, frame.height, frame.format.name)
         if form != self._form:
             yield from self.flush()
             self._form = form
             self._graph = self._build(frame)
+        if frame.pts is not None:
+            self._lengths[frame.pts * frame.time_base] = (frame.duration or 0) * frame.time_base
         self._graph.push(frame)
         yield from self._ready()
 
@@ -45,9 +54,13 @@ class Deinterlacer:
         av = pyav()
         while True:
             try:
-                yield self._graph.pull()
+                frame = self._graph.pull()
             except (BlockingIOError, av.error.EOFError):
                 return
+            if frame.pts is not None:  # the filter guesses the length of the last one
+                length = self._lengths.pop(frame.pts * frame.time_base, Fraction(0))
+                frame.duration = round(length / frame.time_base)
+            yield frame
 
     def _build(self, frame: Any) -> Any:
         graph = pyav().filter.Graph()

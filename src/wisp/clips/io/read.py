@@ -196,7 +196,7 @@ class FileClip:
 
     def _decode(self) -> Iterator[Any]:
         """Decoded frames from where the container stands; damaged packets are counted and passed over."""
-        fields = Deinterlacer()
+        fields = Deinterlacer(Fraction(self._stream.time_base))
         for frame in self._decode_as_stored():
             self._patched += frame.is_corrupt
             yield from fields.push(frame)
