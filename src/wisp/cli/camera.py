@@ -102,13 +102,14 @@ def camera_command(
     from wisp.clips.camera import Backgrounds, Camera, Controls, Preview, VirtualCamera, run_camera
     from wisp.clips.devices import Wanted
     from wisp.clips.methods import alpha_method
+    from wisp.engine.engine import Engine
 
     wanted = Wanted(_size(size), None if fps is None else frame_rate("--fps", fps), mjpeg)
     names = background or ["blur"]
     with usage_errors():
         for name in names:
             check_backdrop(name)
-        alpha_of = alpha_method(method, model=model, precision=precision)
+        alpha_of = alpha_method(method, model=model, engine=Engine(precision=precision))
     with ExitStack() as stack:
         camera = Camera(source, wanted, tell=complain)
         stack.callback(camera.close)

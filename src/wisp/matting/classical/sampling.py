@@ -63,7 +63,7 @@ Indices = npt.NDArray[np.intp]
 Region = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Samples:
     """What a sampling method found.
 
