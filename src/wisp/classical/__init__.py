@@ -12,6 +12,7 @@ from typing import Final
 from wisp.classical.closed_form import closed_form
 from wisp.classical.guided_filter import guided_filter
 from wisp.classical.knn import knn
+from wisp.classical.learning_based import learning_based
 from wisp.classical.random_walk import random_walk
 from wisp.classical.system import ConvergenceWarning, Solution
 
@@ -22,10 +23,16 @@ __all__ = [
     "closed_form",
     "guided_filter",
     "knn",
+    "learning_based",
     "random_walk",
 ]
 
 METHODS: Final[Mapping[str, Callable[..., Solution]]] = MappingProxyType(
-    {"closed-form": closed_form, "knn": knn, "random-walk": random_walk}
+    {
+        "closed-form": closed_form,
+        "knn": knn,
+        "random-walk": random_walk,
+        "learning-based": learning_based,
+    }
 )
 """The methods by the names that the command line gives them, each f(image, trimap, *, ...) -> Solution."""

@@ -19,8 +19,19 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from wisp.arrays import FOREGROUND, UNKNOWN, Image, Trimap
-from wisp.classical.system import Solution, System, by_rows, graph, solve, warn_unless_converged
+from wisp.arrays import Image, Trimap
+from wisp.classical.system import (
+    AT_ONCE,
+    Part,
+    Progress,
+    Solution,
+    System,
+    by_rows,
+    graph,
+    silent,
+    solve,
+    warn_unless_converged,
+)
 from wisp.errors import InputError
 
 METHOD: Final = "knn"
@@ -37,6 +48,8 @@ def knn(
     approximation: float = 1.0,
     tolerance: float = 1e-4,
     max_iterations: int = 2000,
+    at_once: int = AT_ONCE,
+    progress: Progress = silent,
 ) -> Solution:
     """Estimate alpha by KNN matting (Chen, Li and Tang 2013).
 
@@ -53,6 +66,8 @@ def knn(
             may be; 0 finds the nearest in about half as much time again.
         tolerance: relative residual at which the solver stops.
         max_iterations: steps at which it gives up.
+        at_once: unknown pixels that are solved at once, which bounds the memory.
+        progress: called with the share of the work that is done, from 0 to 1.
 
     Returns:
         Alpha and how the solve went. With no known foreground alpha is 0 in the unknown part, with no known
@@ -83,33 +98,34 @@ def knn(
     solution = solve(
         image,
         trimap,
-        lambda image, trimap: _system(image, trimap, sets, kernel == "soft", known_weight, approximation),
+        lambda part: _system(part, sets, kernel == "soft", known_weight, approximation),
         method=METHOD,
         tolerance=tolerance,
         max_iterations=max_iterations,
+        at_once=at_once,
+        progress=progress,
     )
     return warn_unless_converged(solution, tolerance, "more neighbours, or a trimap with more known pixels")
 
 
 def _system(
-    image: Image,
-    trimap: Trimap,
+    part: Part,
     sets: list[tuple[int, float]],
     soft: bool,
     known_weight: float,
     approximation: float,
 ) -> System:
-    pixels = np.flatnonzero(trimap == UNKNOWN)
+    pixels = np.flatnonzero(part.unknown)
     count = len(pixels)
-    number = np.full(trimap.size, -1, np.int32)
+    number = np.full(part.unknown.size, -1, np.int32)
     number[pixels] = np.arange(count, dtype=np.int32)
-    foreground = trimap.ravel() == FOREGROUND
+    held = part.alpha.ravel()
 
     others, weights = [], []
     degree, rhs = np.zeros(count), np.zeros(count)
     for k, distance_weight in sets:
-        features = _features(image, distance_weight)
-        found = _nearest(features, pixels, min(k, trimap.size), approximation)
+        features = _features(part, distance_weight)
+        found = _nearest(features, pixels, min(k, part.unknown.size), approximation)
         weight = np.ones(found.shape)
         if soft:
             difference = np.abs(features[found] - features[pixels][:, None])
@@ -117,7 +133,7 @@ def _system(
         other = number[found]
         to_known = np.where(other < 0, known_weight * weight, 0)
         degree += to_known.sum(axis=1)
-        rhs += (to_known * foreground[found]).sum(axis=1)
+        rhs += (to_known * held[found]).sum(axis=1)
         others.append(other)
         weights.append(weight)
     joints = by_rows(np.hstack(weights), np.hstack(others))
@@ -126,13 +142,13 @@ def _system(
     return graph(degree, W, rhs, pixels)
 
 
-def _features(image: Image, distance_weight: float) -> npt.NDArray[np.float64]:
-    """RGB and position, the latter from 0 to `distance_weight`: float64 (H·W, 5)."""
-    height, width = image.shape[:2]
+def _features(part: Part, distance_weight: float) -> npt.NDArray[np.float64]:
+    """RGB and position, the latter from 0 to `distance_weight` across the photo: float64 (h·w, 5)."""
+    height, width = part.unknown.shape
     features = np.empty((height, width, 5))
-    features[..., :3] = image
-    features[..., 3] = np.linspace(0, distance_weight, width)
-    features[..., 4] = np.linspace(0, distance_weight, height)[:, None]
+    features[..., :3] = part.image
+    features[..., 3] = np.arange(width) * (distance_weight / max(part.size[1] - 1, 1))
+    features[..., 4] = np.arange(height)[:, None] * (distance_weight / max(part.size[0] - 1, 1))
     return features.reshape(-1, 5)
 
 

@@ -21,7 +21,8 @@ from wisp.arrays import (
     check_same_size,
     check_trimap,
 )
-from wisp.classical.closed_form import closed_form, half
+from wisp.classical.closed_form import closed_form
+from wisp.classical.large import half
 from wisp.classical.system import ConvergenceWarning
 
 

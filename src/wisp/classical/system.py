@@ -14,10 +14,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import maximum_filter, minimum_filter
 from scipy.sparse import csr_array
 
 from wisp.arrays import (
@@ -31,11 +32,32 @@ from wisp.arrays import (
     check_same_size,
     check_trimap,
 )
+from wisp.classical.guided_filter import guided_upsampling
+from wisp.classical.large import half, tiles
 from wisp.errors import InputError
 from wisp.threads import one_blas_thread
 
-Vector = npt.NDArray[np.float64]
-Operator = Callable[[Vector], Vector]
+AT_ONCE: Final = 2_000_000
+"""Unknown pixels that are solved at once."""
+SETTLED: Final = 0.02
+"""Alphas this near to 0 or 1 at half size are settled, as are those around them, before the full size."""
+STILL: Final = 0.5 / 255
+"""Changes of alpha that do not make a neighbouring tile be solved again."""
+SWEEPS: Final = 12
+"""Times that a tile is solved at most."""
+COARSE: Final = 0.2
+"""Share of the work that the half size is, for `Progress`."""
+
+Indices: TypeAlias = npt.NDArray[np.intp]
+Unknown: TypeAlias = npt.NDArray[np.bool_]
+Vector: TypeAlias = npt.NDArray[np.float64]
+Operator: TypeAlias = Callable[[Vector], Vector]
+Progress: TypeAlias = Callable[[float], None]
+"""What is told the share of the work that is done, from 0 to 1."""
+
+
+def silent(_: float, /) -> None:
+    """Take no notice of progress."""
 
 
 class ConvergenceWarning(UserWarning):
@@ -48,7 +70,7 @@ class Solution:
 
     Attributes:
         alpha: float32 (H, W), [0, 1]; exactly 0 and 1 where the trimap is known.
-        method: ``"closed-form"``, ``"knn"`` or ``"random-walk"``.
+        method: its name, a key of `wisp.classical.METHODS`.
         iterations: conjugate-gradient steps; 0 when the trimap alone decides alpha.
         residual: |A α − b| / |b| of the linear system at the end.
         converged: whether the residual reached the tolerance.
@@ -59,6 +81,24 @@ class Solution:
     iterations: int
     residual: float
     converged: bool
+
+
+@dataclass(frozen=True)
+class Part:
+    """A photo, or a tile of one, as a method's system is built of it.
+
+    Attributes:
+        image: float32 (h, w, 3), [0, 1].
+        unknown: bool (h, w), the pixels that are solved for.
+        alpha: float32 (h, w), what all others are held at; 0 where unknown. Where a part is a whole photo they
+            are 0 and 1, else any numbers between.
+        size: rows and columns of the whole photo.
+    """
+
+    image: Image
+    unknown: Unknown
+    alpha: Alpha
+    size: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -75,7 +115,10 @@ class System:
     product: Operator
     rhs: Vector
     precondition: Operator
-    pixels: npt.NDArray[np.intp]
+    pixels: Indices
+
+
+Build: TypeAlias = Callable[[Part], System]
 
 
 def by_rows(values: npt.NDArray[Any], columns: npt.NDArray[np.int32]) -> csr_array:
@@ -102,16 +145,23 @@ def graph(degree: Vector, W: csr_array, rhs: Vector, pixels: npt.NDArray[np.intp
 def solve(
     image: Image,
     trimap: Trimap,
-    build: Callable[[Image, Trimap], System],
+    build: Build,
     *,
     method: str,
     tolerance: float,
     max_iterations: int,
+    at_once: int = AT_ONCE,
+    progress: Progress = silent,
 ) -> Solution:
     """Find alpha in the unknown part of a trimap.
 
     Where the trimap names no foreground the solution is 0 throughout, and where it names foreground but no
     background it is 1; neither needs a system. A trimap with nothing unknown is returned as alpha.
+
+    A photo with more than `at_once` unknown pixels is solved at half its size first; alpha is brought to full
+    size by its affine functions of colour, and pixels that are then clearly background or foreground are
+    settled. If more than `at_once` are left, they are solved tile by tile, each while all others are held
+    (alternating Schwarz), until no tile changes any alpha by more than `STILL`: then there are no seams.
 
     Args:
         image: float32 (H, W, 3), [0, 1].
@@ -120,6 +170,8 @@ def solve(
         method: name that the solution carries.
         tolerance: relative residual at which to stop.
         max_iterations: conjugate-gradient steps at which to stop.
+        at_once: unknown pixels that are solved at once, which bounds the memory.
+        progress: called with the share that is done, from 0 to 1.
 
     Raises:
         InputError: an array of the wrong type or size, a tolerance or a number of steps below zero.
@@ -139,13 +191,85 @@ def solve(
     if not (trimap == BACKGROUND).any():
         return Solution(np.ones_like(alpha), method, 0, 0.0, True)
 
-    with one_blas_thread:
-        system = build(image, trimap)
-        x, iterations, residual = conjugate_gradients(
-            system.product, system.rhs, system.precondition, tolerance, max_iterations
+    solver = _Solver(build, tolerance, max_iterations)
+    if np.count_nonzero(unknown) <= at_once:
+        solver.fill(Part(image, unknown, alpha, alpha.shape), alpha, progress)
+    else:
+        small, coarse = half(image, trimap)
+        start = solve(
+            small,
+            coarse,
+            build,
+            method=method,
+            tolerance=tolerance,
+            max_iterations=max_iterations,
+            at_once=at_once,
+            progress=lambda share: progress(share * COARSE),
         )
-    alpha.ravel()[system.pixels] = np.clip(x, 0, 1)
-    return Solution(alpha, method, iterations, residual, residual <= tolerance)
+        solver.done(start.iterations, start.residual)
+        np.copyto(alpha, guided_upsampling(small, start.alpha, image), where=unknown)
+        for kind, settled in (
+            (0, maximum_filter(alpha, 3) < SETTLED),
+            (1, minimum_filter(alpha, 3) > 1 - SETTLED),
+        ):
+            alpha[unknown & settled] = kind
+            unknown &= ~settled
+        if np.count_nonzero(unknown) <= at_once:
+            held = np.where(unknown, np.float32(0), alpha)
+            solver.fill(Part(image, unknown, held, alpha.shape), alpha, _rest(progress, COARSE))
+        else:
+            solver.sweep(image, unknown, alpha, at_once, _rest(progress, COARSE))
+    progress(1.0)
+    return Solution(alpha, method, solver.iterations, solver.residual, solver.residual <= tolerance)
+
+
+class _Solver:
+    """Solves systems one after another and keeps count of the steps and of the largest residual."""
+
+    def __init__(self, build: Build, tolerance: float, max_iterations: int) -> None:
+        self._build, self._tolerance, self._max_iterations = build, tolerance, max_iterations
+        self.iterations, self.residual = 0, 0.0
+
+    def done(self, iterations: int, residual: float) -> None:
+        self.iterations += iterations
+        self.residual = max(self.residual, residual)
+
+    def fill(self, part: Part, alpha: Alpha, progress: Progress) -> None:
+        """Write the solution of a part into its alpha, float32 of the part's size."""
+        with one_blas_thread:
+            system = self._build(part)
+            x, iterations, residual = conjugate_gradients(
+                system.product, system.rhs, system.precondition, self._tolerance, self._max_iterations, progress
+            )
+        alpha[np.unravel_index(system.pixels, alpha.shape)] = np.clip(x, 0, 1)
+        self.done(iterations, residual)
+
+    def sweep(self, image: Image, unknown: Unknown, alpha: Alpha, at_once: int, progress: Progress) -> None:
+        """Solve tiles in turn, and again those that held a pixel which another one has changed since."""
+        todo = list(tiles(unknown, at_once))
+        stale = [True] * len(todo)
+        for sweep in range(SWEEPS):
+            for k, tile in enumerate(todo):
+                if not stale[k]:
+                    continue
+                chosen, seen = tile.unknown_of(unknown), alpha[tile.seen]
+                old = seen.copy()
+                held = np.where(chosen, np.float32(0), old)
+                self.fill(Part(image[tile.seen], chosen, held, alpha.shape), seen, silent)
+                moved = np.zeros_like(unknown)
+                moved[tile.seen] = np.abs(seen - old) > STILL
+                for j, other in enumerate(todo):
+                    stale[j] |= bool((moved[other.seen] & ~other.unknown_of(unknown)).any())
+                stale[k] = False
+                progress((k + 1) / len(todo) if sweep == 0 else 1.0)
+            if not any(stale):
+                return
+        self.done(0, np.inf)
+
+
+def _rest(progress: Progress, begun: float) -> Progress:
+    """Progress of what follows after the share `begun`."""
+    return lambda share: progress(begun + share * (1 - begun))
 
 
 def warn_unless_converged(solution: Solution, tolerance: float, advice: str) -> Solution:
@@ -168,7 +292,12 @@ def warn_unless_converged(solution: Solution, tolerance: float, advice: str) -> 
 
 
 def conjugate_gradients(
-    product: Operator, rhs: Vector, precondition: Operator, tolerance: float, max_iterations: int
+    product: Operator,
+    rhs: Vector,
+    precondition: Operator,
+    tolerance: float,
+    max_iterations: int,
+    progress: Progress = silent,
 ) -> tuple[Vector, int, float]:
     """Solve A x = b from x = 0 by preconditioned conjugate gradients (Hestenes and Stiefel 1952).
 
@@ -178,6 +307,7 @@ def conjugate_gradients(
         precondition: r ↦ M r, M symmetric and positive definite.
         tolerance: stop when |A x − b| ≤ tolerance · |b|.
         max_iterations: stop after this many steps.
+        progress: called after each step with the share of the digits that are won.
 
     Returns:
         x, the number of steps, and the relative residual.
@@ -203,4 +333,6 @@ def conjugate_gradients(
         r -= (rz / curvature) * Ap
         relative = float(np.linalg.norm(r)) / size
         step += 1
+        if 0 < relative < 1 and 0 < tolerance < 1:
+            progress(min(1.0, float(np.log(relative) / np.log(tolerance))))
     return x, step, relative
