@@ -37,7 +37,7 @@ from wisp.cli.train import (
 from wisp.cli.train_dlmn import train_dlmn_command, train_ssrn_command
 from wisp.cli.trimap import trimap_command
 from wisp.cli.video import video_command
-from wisp.errors import InputError, WispError
+from wisp.core.errors import InputError, WispError
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 

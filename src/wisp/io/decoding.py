@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, Final, cast
 import numpy as np
 import numpy.typing as npt
 
-from wisp.errors import InputError, MissingExtraError
+from wisp.core.errors import InputError, MissingExtraError
 from wisp.io import profiles, tiff
 from wisp.io.atomic import STDIO, reason
 from wisp.io.formats import READABLE, SNIFF_BYTES, describe_unreadable, is_animated_png, is_sequence, sniff

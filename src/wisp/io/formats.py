@@ -8,8 +8,8 @@ from io import SEEK_CUR
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from wisp.arrays import Bits
-from wisp.errors import InputError
+from wisp.core.arrays import Bits
+from wisp.core.errors import InputError
 
 
 @dataclass(frozen=True)

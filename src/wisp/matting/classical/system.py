@@ -1,0 +1,338 @@
+"""The linear systems of classical matting, and how they are solved.
+
+Every method writes alpha as the minimum of a quadratic energy αᵀ L α in which known pixels are fixed. With
+U the unknown and K the known pixels ::
+
+    L = [ L_UU  L_UK ]        L_UU α_U = −L_UK α_K
+        [ L_KU  L_KK ]
+
+so that only pixels of U are unknowns; rows of K are never built.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import maximum_filter, minimum_filter
+from scipy.sparse import csr_array
+
+from wisp.core.arrays import (
+    BACKGROUND,
+    FOREGROUND,
+    UNKNOWN,
+    Alpha,
+    Image,
+    Trimap,
+    check_image,
+    check_same_size,
+    check_trimap,
+)
+from wisp.matting.classical.guided_filter import guided_upsampling
+from wisp.matting.classical.large import half, tiles
+from wisp.core.errors import InputError
+from wisp.core.threads import one_blas_thread
+
+AT_ONCE: Final = 2_000_000
+"""Unknown pixels that are solved at once."""
+SETTLED: Final = 0.02
+"""Alphas this near to 0 or 1 at half size are settled, as are those around them, before the full size."""
+STILL: Final = 0.5 / 255
+"""Changes of alpha that do not make a neighbouring tile be solved again."""
+SWEEPS: Final = 12
+"""Times that a tile is solved at most."""
+COARSE: Final = 0.2
+"""Share of the work that the half size is, for `Progress`."""
+
+Indices: TypeAlias = npt.NDArray[np.intp]
+Unknown: TypeAlias = npt.NDArray[np.bool_]
+Vector: TypeAlias = npt.NDArray[np.float64]
+Operator: TypeAlias = Callable[[Vector], Vector]
+Progress: TypeAlias = Callable[[float], None]
+"""What is told the share of the work that is done, from 0 to 1."""
+
+
+def silent(_: float, /) -> None:
+    """Take no notice of progress."""
+
+
+class ConvergenceWarning(UserWarning):
+    """A solve stopped before it reached its tolerance; its alpha is usable, but not the exact minimum."""
+
+
+@dataclass(frozen=True)
+class Solution:
+    """An alpha and how it was found.
+
+    Attributes:
+        alpha: float32 (H, W), [0, 1]; exactly 0 and 1 where the trimap is known.
+        method: its name, a key of `wisp.matting.classical.METHODS`.
+        iterations: conjugate-gradient steps; 0 when the trimap alone decides alpha.
+        residual: |A α − b| / |b| of the linear system at the end.
+        converged: whether the residual reached the tolerance.
+    """
+
+    alpha: Alpha
+    method: str
+    iterations: int
+    residual: float
+    converged: bool
+
+
+@dataclass(frozen=True)
+class Part:
+    """A photo, or a tile of one, as a method's system is built of it.
+
+    Attributes:
+        image: float32 (h, w, 3), [0, 1].
+        unknown: bool (h, w), the pixels that are solved for.
+        alpha: float32 (h, w), what all others are held at; 0 where unknown. Where a part is a whole photo they
+            are 0 and 1, else any numbers between.
+        size: rows and columns of the whole photo.
+    """
+
+    image: Image
+    unknown: Unknown
+    alpha: Alpha
+    size: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class System:
+    """The system A x = b of the unknown pixels.
+
+    Attributes:
+        product: x ↦ A x, A symmetric and positive (semi-)definite.
+        rhs: b, float64 (n,).
+        precondition: r ↦ M r, M close to the inverse of A.
+        pixels: int (n,), flat index of each unknown's pixel.
+    """
+
+    product: Operator
+    rhs: Vector
+    precondition: Operator
+    pixels: Indices
+
+
+Build: TypeAlias = Callable[[Part], System]
+
+
+def by_rows(values: npt.NDArray[Any], columns: npt.NDArray[np.int32]) -> csr_array:
+    """A square matrix of the values and columns of its rows, both (n, k); columns below zero are left out."""
+    kept = columns >= 0
+    starts = np.concatenate([[0], np.cumsum(kept.sum(axis=1))]).astype(np.int32)
+    return csr_array((values[kept], columns[kept], starts), shape=(len(values), len(values)))
+
+
+def graph(degree: Vector, W: csr_array, rhs: Vector, pixels: npt.NDArray[np.intp]) -> System:
+    """The system (D − W) x = b of a weighted graph, preconditioned by its diagonal.
+
+    Args:
+        degree: the diagonal of D, float64 (n,).
+        W: weights, sparse (n, n) and symmetric. The diagonal may hold weights, which D then counts as well.
+        rhs: b, float64 (n,).
+        pixels: int (n,), flat index of each unknown's pixel. One without any weight is left at 0.
+    """
+    diagonal = degree - W.diagonal()
+    inverse = 1 / np.where(diagonal > 0, diagonal, 1)
+    return System(lambda x: degree * x - W @ x, rhs, lambda r: inverse * r, pixels)
+
+
+def solve(
+    image: Image,
+    trimap: Trimap,
+    build: Build,
+    *,
+    method: str,
+    tolerance: float,
+    max_iterations: int,
+    at_once: int = AT_ONCE,
+    progress: Progress = silent,
+) -> Solution:
+    """Find alpha in the unknown part of a trimap.
+
+    Where the trimap names no foreground the solution is 0 throughout, and where it names foreground but no
+    background it is 1; neither needs a system. A trimap with nothing unknown is returned as alpha.
+
+    A photo with more than `at_once` unknown pixels is solved at half its size first; alpha is brought to full
+    size by its affine functions of colour, and pixels that are then clearly background or foreground are
+    settled. If more than `at_once` are left, they are solved tile by tile, each while all others are held
+    (alternating Schwarz), until no tile changes any alpha by more than `STILL`: then there are no seams.
+
+    Args:
+        image: float32 (H, W, 3), [0, 1].
+        trimap: uint8 (H, W), 0 / 128 / 255.
+        build: makes the system of the method.
+        method: name that the solution carries.
+        tolerance: relative residual at which to stop.
+        max_iterations: conjugate-gradient steps at which to stop.
+        at_once: unknown pixels that are solved at once, which bounds the memory.
+        progress: called with the share that is done, from 0 to 1.
+
+    Raises:
+        InputError: an array of the wrong type or size, a tolerance or a number of steps below zero.
+    """
+    check_image(image)
+    trimap = check_trimap(trimap)
+    check_same_size("trimap", trimap, "image", image)
+    if not tolerance >= 0:
+        raise InputError("tolerance", f"is {tolerance}", "zero and above is accepted")
+    if max_iterations < 1:
+        raise InputError("max_iterations", f"is {max_iterations}", "1 and above is accepted")
+
+    alpha = (trimap == FOREGROUND).astype(np.float32)
+    unknown = trimap == UNKNOWN
+    if not unknown.any() or not alpha.any():
+        return Solution(alpha, method, 0, 0.0, True)
+    if not (trimap == BACKGROUND).any():
+        return Solution(np.ones_like(alpha), method, 0, 0.0, True)
+
+    solver = _Solver(build, tolerance, max_iterations)
+    if np.count_nonzero(unknown) <= at_once:
+        solver.fill(Part(image, unknown, alpha, alpha.shape), alpha, progress)
+    else:
+        small, coarse = half(image, trimap)
+        start = solve(
+            small,
+            coarse,
+            build,
+            method=method,
+            tolerance=tolerance,
+            max_iterations=max_iterations,
+            at_once=at_once,
+            progress=lambda share: progress(share * COARSE),
+        )
+        solver.done(start.iterations, start.residual)
+        np.copyto(alpha, guided_upsampling(small, start.alpha, image), where=unknown)
+        for kind, settled in (
+            (0, maximum_filter(alpha, 3) < SETTLED),
+            (1, minimum_filter(alpha, 3) > 1 - SETTLED),
+        ):
+            alpha[unknown & settled] = kind
+            unknown &= ~settled
+        if np.count_nonzero(unknown) <= at_once:
+            held = np.where(unknown, np.float32(0), alpha)
+            solver.fill(Part(image, unknown, held, alpha.shape), alpha, _rest(progress, COARSE))
+        else:
+            solver.sweep(image, unknown, alpha, at_once, _rest(progress, COARSE))
+    progress(1.0)
+    return Solution(alpha, method, solver.iterations, solver.residual, solver.residual <= tolerance)
+
+
+class _Solver:
+    """Solves systems one after another and keeps count of the steps and of the largest residual."""
+
+    def __init__(self, build: Build, tolerance: float, max_iterations: int) -> None:
+        self._build, self._tolerance, self._max_iterations = build, tolerance, max_iterations
+        self.iterations, self.residual = 0, 0.0
+
+    def done(self, iterations: int, residual: float) -> None:
+        self.iterations += iterations
+        self.residual = max(self.residual, residual)
+
+    def fill(self, part: Part, alpha: Alpha, progress: Progress) -> None:
+        """Write the solution of a part into its alpha, float32 of the part's size."""
+        with one_blas_thread:
+            system = self._build(part)
+            x, iterations, residual = conjugate_gradients(
+                system.product, system.rhs, system.precondition, self._tolerance, self._max_iterations, progress
+            )
+        alpha[np.unravel_index(system.pixels, alpha.shape)] = np.clip(x, 0, 1)
+        self.done(iterations, residual)
+
+    def sweep(self, image: Image, unknown: Unknown, alpha: Alpha, at_once: int, progress: Progress) -> None:
+        """Solve tiles in turn, and again those that held a pixel which another one has changed since."""
+        todo = list(tiles(unknown, at_once))
+        stale = [True] * len(todo)
+        for sweep in range(SWEEPS):
+            for k, tile in enumerate(todo):
+                if not stale[k]:
+                    continue
+                chosen, seen = tile.unknown_of(unknown), alpha[tile.seen]
+                old = seen.copy()
+                held = np.where(chosen, np.float32(0), old)
+                self.fill(Part(image[tile.seen], chosen, held, alpha.shape), seen, silent)
+                moved = np.zeros_like(unknown)
+                moved[tile.seen] = np.abs(seen - old) > STILL
+                for j, other in enumerate(todo):
+                    stale[j] |= bool((moved[other.seen] & ~other.unknown_of(unknown)).any())
+                stale[k] = False
+                progress((k + 1) / len(todo) if sweep == 0 else 1.0)
+            if not any(stale):
+                return
+        self.done(0, np.inf)
+
+
+def _rest(progress: Progress, begun: float) -> Progress:
+    """Progress of what follows after the share `begun`."""
+    return lambda share: progress(begun + share * (1 - begun))
+
+
+def warn_unless_converged(solution: Solution, tolerance: float, advice: str) -> Solution:
+    """Return the solution of a public method, after a `ConvergenceWarning` if it missed its tolerance.
+
+    Args:
+        solution: what the method is about to return.
+        tolerance: the relative residual it was to reach.
+        advice: what to try, besides more steps and a larger tolerance.
+    """
+    if not solution.converged:
+        warnings.warn(
+            f"{solution.method} matting stopped after {solution.iterations} iterations at a residual of "
+            f"{solution.residual:.1e}, above the tolerance of {tolerance:.1e}; try more max_iterations, "
+            f"a larger tolerance, {advice}",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+    return solution
+
+
+def conjugate_gradients(
+    product: Operator,
+    rhs: Vector,
+    precondition: Operator,
+    tolerance: float,
+    max_iterations: int,
+    progress: Progress = silent,
+) -> tuple[Vector, int, float]:
+    """Solve A x = b from x = 0 by preconditioned conjugate gradients (Hestenes and Stiefel 1952).
+
+    Args:
+        product: x ↦ A x, A symmetric and positive (semi-)definite.
+        rhs: b, float64 (n,), in the range of A.
+        precondition: r ↦ M r, M symmetric and positive definite.
+        tolerance: stop when |A x − b| ≤ tolerance · |b|.
+        max_iterations: stop after this many steps.
+        progress: called after each step with the share of the digits that are won.
+
+    Returns:
+        x, the number of steps, and the relative residual.
+    """
+    x = np.zeros_like(rhs)
+    size = float(np.linalg.norm(rhs))
+    if size == 0:
+        return x, 0, 0.0
+    r = rhs.copy()
+    p, rz, relative, step = np.zeros_like(rhs), 1.0, 1.0, 0
+    while relative > tolerance and step < max_iterations:
+        z = precondition(r)
+        rz, previous = float(r @ z), rz
+        if not rz > 0:  # rounding is all that is left of the residual
+            break
+        p *= rz / previous if step else 0.0
+        p += z
+        Ap = product(p)
+        curvature = float(p @ Ap)
+        if not curvature > 0:
+            break
+        x += (rz / curvature) * p
+        r -= (rz / curvature) * Ap
+        relative = float(np.linalg.norm(r)) / size
+        step += 1
+        if 0 < relative < 1 and 0 < tolerance < 1:
+            progress(min(1.0, float(np.log(relative) / np.log(tolerance))))
+    return x, step, relative
