@@ -11,8 +11,11 @@ from typing import Final
 
 from wisp.matting.classical.closed_form import closed_form
 from wisp.matting.classical.guided_filter import guided_filter
+from wisp.matting.classical.information_flow import information_flow
 from wisp.matting.classical.knn import knn
+from wisp.matting.classical.large_kernel import large_kernel
 from wisp.matting.classical.learning_based import learning_based
+from wisp.matting.classical.poisson import local_poisson, poisson
 from wisp.matting.classical.random_walk import random_walk
 from wisp.matting.classical.system import ConvergenceWarning, Solution
 
@@ -22,8 +25,12 @@ __all__ = [
     "Solution",
     "closed_form",
     "guided_filter",
+    "information_flow",
     "knn",
+    "large_kernel",
     "learning_based",
+    "local_poisson",
+    "poisson",
     "random_walk",
 ]
 
@@ -33,6 +40,9 @@ METHODS: Final[Mapping[str, Callable[..., Solution]]] = MappingProxyType(
         "knn": knn,
         "random-walk": random_walk,
         "learning-based": learning_based,
+        "large-kernel": large_kernel,
+        "information-flow": information_flow,
+        "poisson": poisson,
     }
 )
 """The methods by the names that the command line gives them, each f(image, trimap, *, ...) -> Solution."""

@@ -82,7 +82,7 @@ def closed_form(
 
 
 def explained(colours: npt.NDArray[np.float32], epsilon: float) -> npt.NDArray[np.float64]:
-    """G of the module's equation, float64 (|w|, 4, windows), of windows' colours, float32 (|w|, windows, 3)."""
+    """G of the module's equation, float64 (|w|, 4, windows), from colours, float32 (|w|, windows, 3)."""
     area = len(colours)
     centred = np.ascontiguousarray(colours.transpose(2, 0, 1), dtype=np.float64)
     centred -= centred.mean(axis=1, keepdims=True)

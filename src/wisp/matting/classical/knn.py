@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 import numpy as np
-import numpy.typing as npt
-from scipy.spatial import cKDTree
 
 from wisp.core.arrays import Image, Trimap
+from wisp.core.errors import InputError
+from wisp.matting.classical.neighbours import features, nearest
 from wisp.matting.classical.system import (
     AT_ONCE,
     Part,
@@ -32,7 +32,6 @@ from wisp.matting.classical.system import (
     solve,
     warn_unless_converged,
 )
-from wisp.core.errors import InputError
 
 METHOD: Final = "knn"
 
@@ -124,12 +123,12 @@ def _system(
     others, weights = [], []
     degree, rhs = np.zeros(count), np.zeros(count)
     for k, distance_weight in sets:
-        features = _features(part, distance_weight)
-        found = _nearest(features, pixels, min(k, part.unknown.size), approximation)
+        values = features(part, distance_weight)
+        found = nearest(values, pixels, k, approximation=approximation)
         weight = np.ones(found.shape)
         if soft:
-            difference = np.abs(features[found] - features[pixels][:, None])
-            weight -= difference.sum(axis=2) / features.shape[1]
+            difference = np.abs(values[found] - values[pixels][:, None])
+            weight -= difference.sum(axis=2) / values.shape[1]
         other = number[found]
         to_known = np.where(other < 0, known_weight * weight, 0)
         degree += to_known.sum(axis=1)
@@ -140,27 +139,3 @@ def _system(
     W = (joints + joints.T).tocsr()
     degree += W.sum(axis=1)
     return graph(degree, W, rhs, pixels)
-
-
-def _features(part: Part, distance_weight: float) -> npt.NDArray[np.float64]:
-    """RGB and position, the latter from 0 to `distance_weight` across the photo: float64 (h·w, 5)."""
-    height, width = part.unknown.shape
-    features = np.empty((height, width, 5))
-    features[..., :3] = part.image
-    features[..., 3] = np.arange(width) * (distance_weight / max(part.size[1] - 1, 1))
-    features[..., 4] = np.arange(height)[:, None] * (distance_weight / max(part.size[0] - 1, 1))
-    return features.reshape(-1, 5)
-
-
-def _nearest(
-    features: npt.NDArray[np.float64], pixels: npt.NDArray[np.intp], k: int, approximation: float
-) -> npt.NDArray[np.intp]:
-    """The `k` pixels with the features nearest to those of each of `pixels`, itself included: int (n, k)."""
-    # Boxes cut in their middle and not shrunk to their points are as quick to search and quicker to build.
-    tree = cKDTree(features, leafsize=24, balanced_tree=False, compact_nodes=False)
-    # Pixels that the tree keeps together meet the same boxes, and in turn find them in the cache.
-    asked = np.zeros(len(features), bool)
-    asked[pixels] = True
-    in_turn = tree.indices[asked[tree.indices]]
-    _, found = tree.query(features[in_turn], k=[*range(1, k + 1)], eps=approximation)
-    return np.asarray(found, np.intp)[np.argsort(in_turn)]

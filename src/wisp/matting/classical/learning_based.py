@@ -82,7 +82,7 @@ def learning_based(
 
 
 def explained(colours: npt.NDArray[np.float32], ridge: float) -> npt.NDArray[np.float64]:
-    """G of the module's equation, float64 (|w|, 4, windows), of windows' colours, float32 (|w|, windows, 3)."""
+    """G of the module's equation, float64 (|w|, 4, windows), from colours, float32 (|w|, windows, 3)."""
     X = np.ones((4, len(colours), colours.shape[1]))
     X[:3] = colours.transpose(2, 0, 1)
     eye = np.eye(4)[..., None]

@@ -1,4 +1,4 @@
-"""Systems of energies that explain alpha by a linear function of what is known of each pixel, window by window.
+"""Systems of energies that explain alpha by linear functions of colour, window by window.
 
 In a window w of |w| pixels such an energy is αᵀ (1 − G Gᵀ) α, where the columns of G, |w|×4, span what the
 function can explain. The matrix of the photo is the sum over all windows; it couples pixels that share one,
@@ -13,16 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import coo_array, csr_array, eye_array
 
 from wisp.core.arrays import Alpha, Image, Trimap, check_image, check_same_size, check_trimap
+from wisp.core.errors import InputError
 from wisp.matting.classical.cholesky import Cholesky, Ordering, nested_dissection
 from wisp.matting.classical.system import Indices, Progress, Solution, System, Unknown, Vector, solve
-from wisp.core.errors import InputError
 
 CHUNK: Final = 8192
 """Windows handled at a time, so that intermediate values stay in the cache."""
@@ -47,11 +47,16 @@ def solve_windows(
     """Alpha that minimises an energy of windows.
 
     Args:
+        image: float32 (H, W, 3), [0, 1].
+        trimap: uint8 (H, W), 0 / 128 / 255.
         factors: gives G of windows.
         method: name that the solution carries.
         regularization: name and value of what `factors` regularises by; checked here.
-        radius: windows are (2 radius + 1)² pixels.
-        image, trimap, tolerance, max_iterations, at_once, progress: see `wisp.matting.classical.system.solve`.
+        radius: windows are (2 radius + 1)² pixels; fewer rows or columns are continued.
+        tolerance: relative residual at which to stop.
+        max_iterations: conjugate-gradient steps at which to stop.
+        at_once: unknown pixels that are solved at once.
+        progress: called with the share that is done, from 0 to 1.
 
     Raises:
         InputError: arrays of other types or sizes, a regularisation that is not above zero, a radius below 1.
@@ -127,8 +132,9 @@ def window_laplacian(
 ) -> tuple[csr_array, Vector]:
     """The upper triangle of L_UU with the unknown pixels in the given order, and −L_UK α_K.
 
-    Arguments are those of `window_system`; rows and columns, int (n,), name the unknown pixels. Entries are gathered by offset: ``values[o, i]`` couples pixel i to the pixel at ``offsets[o]`` from it,
-    for those offsets that lead to later pixels in raster order.
+    Arguments are those of `window_system`; rows and columns, int (n,), name the unknown pixels. Entries are
+    gathered by offset: ``values[o, i]`` couples pixel i to the pixel at ``offsets[o]`` from it, for those
+    offsets that lead to later pixels in raster order.
     """
     count, reach, side = len(rows), 2 * radius, 2 * radius + 1
     number = np.full(np.add(unknown.shape, 2 * reach), count, np.int32)  # `count`: known, or outside

@@ -24,6 +24,7 @@ from typing import Final
 import numpy as np
 
 from wisp.core.arrays import Image, Trimap
+from wisp.core.errors import InputError
 from wisp.matting.classical.system import (
     AT_ONCE,
     Part,
@@ -36,7 +37,6 @@ from wisp.matting.classical.system import (
     solve,
     warn_unless_converged,
 )
-from wisp.core.errors import InputError
 
 METHOD: Final = "random-walk"
 

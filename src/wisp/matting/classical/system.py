@@ -32,10 +32,10 @@ from wisp.core.arrays import (
     check_same_size,
     check_trimap,
 )
-from wisp.matting.classical.guided_filter import guided_upsampling
-from wisp.matting.classical.large import half, tiles
 from wisp.core.errors import InputError
 from wisp.core.threads import one_blas_thread
+from wisp.matting.classical.guided_filter import guided_upsampling
+from wisp.matting.classical.large import half, tiles
 
 AT_ONCE: Final = 2_000_000
 """Unknown pixels that are solved at once."""
@@ -90,8 +90,8 @@ class Part:
     Attributes:
         image: float32 (h, w, 3), [0, 1].
         unknown: bool (h, w), the pixels that are solved for.
-        alpha: float32 (h, w), what all others are held at; 0 where unknown. Where a part is a whole photo they
-            are 0 and 1, else any numbers between.
+        alpha: float32 (h, w), what all others are held at; 0 where unknown. In a whole photo that is 0 or 1,
+            in a tile any number between.
         size: rows and columns of the whole photo.
     """
 
@@ -239,7 +239,12 @@ class _Solver:
         with one_blas_thread:
             system = self._build(part)
             x, iterations, residual = conjugate_gradients(
-                system.product, system.rhs, system.precondition, self._tolerance, self._max_iterations, progress
+                system.product,
+                system.rhs,
+                system.precondition,
+                self._tolerance,
+                self._max_iterations,
+                progress,
             )
         alpha[np.unravel_index(system.pixels, alpha.shape)] = np.clip(x, 0, 1)
         self.done(iterations, residual)
