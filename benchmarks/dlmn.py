@@ -35,11 +35,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from _sheets import write_sheets
+from _sheets import of_files, write_sheets
 from video import CORPUS, SEED, SIZE, Pixels, held_out, rendered, rounded
 from wisp.clips.alpha import Past, finished
-from wisp.clips.motion import paired
-from wisp.clips.steady import AlphaMethod, State, steady_alpha
+from wisp.clips.steady import AlphaMethod, State, pair_with_motion, steady_alpha
 from wisp.core.arrays import Alpha, Image, to_float
 from wisp.core.errors import InputError
 from wisp.data.clips import scenario
@@ -86,7 +85,7 @@ def main() -> int:
         print("left out: --model NAME=FILE names no file", file=sys.stderr)
         return 0
     if options.sheets is not None:
-        columns = of_photos(models)
+        columns = {name: of_files(estimate) for name, estimate in of_photos(models).items()}
         print(f"columns: photo, {', '.join(columns)}")
         for file, names in write_sheets(options.shown, columns, options.sheets, cell=options.cell):
             print(f"{file}: {', '.join(names)}", flush=True)
@@ -127,7 +126,7 @@ def of_clips(models: Mapping[str, str]) -> dict[str, Clip]:
     """What mattes the frames of a clip, by name."""
 
     def with_motion(method: AlphaMethod, frames: Iterable[Image]) -> Iterator[Alpha]:
-        for image, own in paired(frames, method, lambda frame: frame):
+        for image, own in pair_with_motion(frames, method, lambda frame: frame):
             yield own(image)
 
     found: dict[str, Clip] = {name: partial(map, alpha_method(name)) for name in BESIDE}

@@ -15,7 +15,7 @@ from wisp.engine.families.portrait import portrait
 from wisp.engine.families.segmenter import segment, session_of
 from wisp.engine.models import find_model
 from wisp.engine.sessions import Device, Precision
-from wisp.pipeline import Method, check_method, family_of, run
+from wisp.pipeline import Method, check_method, estimate, family_of
 
 
 def alpha_method(
@@ -31,7 +31,7 @@ def alpha_method(
         name: ``auto`` is `wisp.clips.alpha.quick_alpha`, the portrait network on a small picture;
             ``segmenter`` is `wisp.clips.alpha.quick_mask`, coarser; ``portrait`` refines the border as for
             photos, which takes twice the time; ``dlmn`` is `wisp.clips.alpha.quick_dlmn` and sees the
-            neighbouring frames, too (`wisp.clips.motion.paired`); the rest are those of `wisp.pipeline.run`
+            neighbouring frames, too (`pair_with_motion`); the rest are those of `wisp.pipeline.estimate`
             and take seconds a frame.
         model: a network other than the default: its name or an ONNX file.
         device: where networks run: ``auto``, ``cpu`` or ``gpu``.
@@ -54,7 +54,8 @@ def alpha_method(
     method = cast(Method, name)
 
     def alpha_of(image: Image, past: Past | None = None, /) -> Alpha:
-        return run(image, method=method, model=model, device=device, precision=precision).matte.alpha
+        found = estimate(image, method, None, None, model=model, device=device, precision=precision)
+        return found.alpha
 
     return alpha_of
 

@@ -8,7 +8,19 @@ import typer
 
 Device: TypeAlias = Literal["auto", "cpu", "gpu"]
 Precision: TypeAlias = Literal["auto", "fp32", "bf16", "int8"]
-Method: TypeAlias = Literal["auto", "portrait", "dim", "dlmn", "closed-form", "knn", "random-walk"]
+Method: TypeAlias = Literal[
+    "auto",
+    "portrait",
+    "dim",
+    "dlmn",
+    "closed-form",
+    "knn",
+    "random-walk",
+    "bayesian",
+    "shared-sampling",
+    "global-sampling",
+    "comprehensive-sampling",
+]
 Refinement: TypeAlias = Literal["none", "guided-filter"]
 FormatName: TypeAlias = Literal["png", "tiff", "webp", "avif", "jpeg"]
 
@@ -89,6 +101,14 @@ PlateOption: TypeAlias = Annotated[
 ]
 RefineOption: TypeAlias = Annotated[
     Refinement, _option("--refine", panel=_RUNNING, help="Post-process of the alpha.")
+]
+SmoothOption: TypeAlias = Annotated[
+    bool | None,
+    _option(
+        "--smooth/--no-smooth",
+        panel=_RUNNING,
+        help="Whether the matting Laplacian smooths a sampling method's alpha; as in its paper if not given.",
+    ),
 ]
 BitsOption: TypeAlias = Annotated[
     Literal["8", "16"] | None,

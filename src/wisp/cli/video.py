@@ -30,7 +30,20 @@ BackgroundOption: TypeAlias = Annotated[
 ]
 
 VideoMethodOption: TypeAlias = Annotated[
-    Literal["auto", "segmenter", "portrait", "dlmn", "dim", "closed-form", "knn", "random-walk"],
+    Literal[
+        "auto",
+        "segmenter",
+        "portrait",
+        "dlmn",
+        "dim",
+        "closed-form",
+        "knn",
+        "random-walk",
+        "bayesian",
+        "shared-sampling",
+        "global-sampling",
+        "comprehensive-sampling",
+    ],
     typer.Option(
         "--method",
         rich_help_panel="Running",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from wisp.core.errors import InputError
+from wisp.engine.loaded import Identity, identity
 
 
 @dataclass(frozen=True)
@@ -250,21 +251,21 @@ def ssrn_of(model: Model) -> Model | None:
 
 
 def verified_file(model: Model) -> Path:
-    """Where the network's file lies, after comparing it with its row, once in a process.
+    """Where the network's file lies, after comparing it with its row: once, unless another file lies there.
 
     Raises:
         InputError: the file is missing, or is not the one that the row describes.
     """
-    return _verified(model.path, model.sha256)
+    return _verified(model.path, model.sha256, identity(model.path))
 
 
 def verified_edition(edition: Edition) -> Path:
     """Where another edition's file lies; as `verified_file`."""
-    return _verified(edition.path, edition.sha256)
+    return _verified(edition.path, edition.sha256, identity(edition.path))
 
 
 @cache
-def _verified(path: Path, sha256: str) -> Path:
+def _verified(path: Path, sha256: str, found_at: Identity | None) -> Path:
     if not path.is_file():
         raise InputError(path, "is missing", "install wisp again")
     if sha256:

@@ -29,7 +29,7 @@ EXIF_HEADER: Final = b"Exif\x00\x00"
 _MIN_STREAM_BYTES: Final = 2**26
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Decoded:
     """What a decoder gives: stored values as in the file, and what the file says about them."""
 
@@ -64,8 +64,8 @@ class _Input:
 
 
 @contextmanager
-def _open(source: Path | str, max_pixels: int) -> Iterator[_Input]:
-    """Open a path or standard input; a pipe is read into memory, as far as such a picture can go."""
+def _open(source: Path | str | io.BytesIO, max_pixels: int) -> Iterator[_Input]:
+    """Open a path, bytes or standard input; a pipe is read into memory, as far as such a picture can go."""
     name = str(source)
     most = max(_MIN_STREAM_BYTES, 8 * max_pixels)  # a 16-bit RGBA picture, uncompressed
     try:
@@ -75,6 +75,9 @@ def _open(source: Path | str, max_pixels: int) -> Iterator[_Input]:
                     name, "standard input is a terminal", "a picture from a file or pipe is accepted"
                 )
             yield _Input(name, _slurp(sys.stdin.buffer, name, most), in_memory=True)
+            return
+        if isinstance(source, io.BytesIO):
+            yield _Input(name, source, in_memory=True)
             return
         with Path(source).open("rb") as file:
             regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
@@ -95,11 +98,11 @@ def _slurp(stream: BinaryIO, name: str, most: int) -> BinaryIO:
     return io.BytesIO(data)
 
 
-def decode(source: Path | str, page: int | None, max_pixels: int) -> Decoded:
+def decode(source: Path | str | io.BytesIO, page: int | None, max_pixels: int) -> Decoded:
     """Decode a picture.
 
     Args:
-        source: a path, or ``-`` for standard input.
+        source: a path, ``-`` for standard input, or a file's bytes, whose text is their name.
         page: which page or frame, counted from 1; needed where there are several.
         max_pixels: the largest width × height that is decoded.
 

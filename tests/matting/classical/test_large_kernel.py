@@ -11,7 +11,7 @@ from wisp.matting.classical.large_kernel import kernel_radii
 
 
 def textbook(image, trimap, radii, epsilon=1e-7):
-    """The matting Laplacian of one window around each unknown pixel, cut off at the border, and a dense solve."""
+    """The matting Laplacian of a window around each unknown pixel, cut off at the border, solved densely."""
     height, width = trimap.shape
     colours = image.reshape(-1, 3).astype(np.float64)
     index = np.arange(height * width).reshape(height, width)
@@ -35,15 +35,14 @@ def test_equals_a_direct_solve_of_the_matrix(size, kind, radii):
     np.testing.assert_allclose(solution.alpha, textbook(image, trimap, radii, 1e-4), atol=2e-5)
 
 
-def test_kernels_grow_with_the_width_of_the_band():
-    unknown = np.zeros((200, 400), bool)
-    unknown[20:24], unknown[100:140] = True, True
+@pytest.mark.parametrize(("width", "radius"), [(4, 2), (40, 20)])
+def test_kernels_grow_with_the_width_of_the_band(width, radius):
+    unknown = np.zeros((100, 400), bool)
+    unknown[20 : 20 + width] = True
     found = kernel_radii(unknown, (1, 50))
-    rows = np.nonzero(unknown)[0]
-    assert set(found[rows < 24]) == {2}
-    assert found[rows >= 100].min() >= 10
-    assert found.max() == 20
-    assert set(kernel_radii(unknown, (3, 7))) == {3, 7}
+    assert found.max() == radius
+    assert found.mean() > 0.7 * radius
+    assert set(kernel_radii(unknown, (3, 7))) == {min(max(radius, 3), 7)}
 
 
 def test_large_kernels_need_fewer_steps():

@@ -12,7 +12,7 @@ from wisp.matting.classical import learning_based
 
 
 def textbook(image, trimap, ridge=1e-7, radius=1):
-    """(1 − F)ᵀ (1 − F) of every window with F = K (K + λ 1)⁻¹, then a dense solve with the known pixels held."""
+    """(1 − F)ᵀ (1 − F) of every window with F = K (K + λ 1)⁻¹, solved densely with the known pixels held."""
     height, width = trimap.shape
     L = np.zeros((height * width, height * width))
     around = range(-radius, radius + 1)

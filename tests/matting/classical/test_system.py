@@ -2,6 +2,7 @@
 
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,14 +11,19 @@ from threadpoolctl import threadpool_info
 
 from matting.classical.scenes import scene
 from wisp.core.errors import InputError
-from wisp.matting.classical import METHODS, ConvergenceWarning
+from wisp.matting.classical import METHODS, SAMPLING, ConvergenceWarning
 from wisp.matting.classical.large import tiles
 from wisp.matting.classical.system import conjugate_gradients
 
 each_method = pytest.mark.parametrize(("name", "method"), METHODS.items(), ids=METHODS)
+SOLVED = {name: partial(m, smooth=True) if name in SAMPLING else m for name, m in METHODS.items()}
+each_solved = pytest.mark.parametrize(("name", "method"), SOLVED.items(), ids=SOLVED)
+"""Every method with a linear system: sampling methods need not have one."""
+PROPAGATION = {name: method for name, method in METHODS.items() if name not in SAMPLING}
+each_propagation = pytest.mark.parametrize(("name", "method"), PROPAGATION.items(), ids=PROPAGATION)
 
 
-@each_method
+@each_solved
 def test_known_pixels_keep_their_alpha(name, method):
     image, trimap = scene((31, 27), "band")
     solution = method(image, trimap)
@@ -101,7 +107,7 @@ def ramp(size=(20, 41)):
     return truth, trimap
 
 
-@each_method
+@each_propagation
 @pytest.mark.parametrize("size", [(20, 41), (7, 33), (1, 41)])
 def test_a_linear_ramp_between_two_flat_colours(name, method, size):
     truth, trimap = ramp(size)
@@ -111,7 +117,7 @@ def test_a_linear_ramp_between_two_flat_colours(name, method, size):
 
 
 def test_foreground_colours_on_a_line():
-    """The colour-line model: F and B each vary along a line in colour space, and alpha is still affine in I."""
+    """F and B each vary along a line in colour space, and alpha is nearly affine in each window."""
     truth, trimap = ramp()
     shade = np.linspace(0.7, 1, 20, dtype=np.float32)[:, None, None]
     foreground, background = shade * np.float32([0.9, 0.5, 0.2]), shade * np.float32([0.1, 0.3, 0.7])
@@ -136,35 +142,35 @@ def test_one_unknown_pixel(name, method):
         )
 
 
-@each_method
+@each_propagation
 def test_tiles_leave_no_seams(name, method):
-    """A photo that is solved in tiles differs from one that is not by less than a step of 8 bits at their edges."""
-    image, trimap = scene((330, 350), "band")
+    """At their edges what tiles change is less than a step of 8 bits."""
+    image, trimap = scene((230, 250), "band")
     image = gaussian_filter(image, (2, 2, 0))
-    at_once = np.count_nonzero(trimap == 128) // 4
+    at_once = np.count_nonzero(trimap == 128) // 3
     whole = method(image, trimap).alpha
     tiled = method(image, trimap, at_once=at_once)
     assert tiled.converged
     error = tiled.alpha - whole
     cuts = list(tiles(trimap == 128, at_once))
-    assert len(cuts) > 4
+    assert len(cuts) > 2
     steps = []
     for tile in cuts:
         rows, columns = tile.solved
         steps += [
             np.abs(error[y, columns] - error[y - 1, columns]).max()
             for y in (rows.start, rows.stop)
-            if 0 < y < 330
+            if 0 < y < 230
         ]
         steps += [
             np.abs(error[rows, x] - error[rows, x - 1]).max()
             for x in (columns.start, columns.stop)
-            if 0 < x < 350
+            if 0 < x < 250
         ]
     assert max(steps) < 1 / 255
 
 
-@each_method
+@each_propagation
 def test_progress_rises_to_the_end(name, method):
     image, trimap = scene((60, 70), "band")
     for at_once in (10**6, 1500):
@@ -208,7 +214,7 @@ def test_inputs_are_left_alone(name, method):
     assert 0.1 < solution.alpha[trimap == 127].mean() < 0.9
 
 
-@each_method
+@each_solved
 def test_warns_once_when_it_does_not_converge(name, method):
     image, trimap = scene((31, 27), "scribbles")
     with warnings.catch_warnings(record=True) as caught:

@@ -22,7 +22,13 @@ from wisp.engine.sessions import Runtime
 Kind: TypeAlias = Literal["ours", "peer", "pymatting"]
 
 RUNTIMES: Final = {"onnxruntime": "ONNX Runtime", "openvino": "wisp's runtime"}
-PYMATTING: Final = {"closed-form": "cf", "knn": "knn", "random-walk": "rw", "learning-based": "lbdm"}
+PYMATTING: Final = {
+    "closed-form": "cf",
+    "knn": "knn",
+    "random-walk": "rw",
+    "learning-based": "lbdm",
+    "shared-sampling": "sm",
+}
 """Its methods by the names that wisp gives them → by those that it does."""
 PEERS_FOLDER: Final = "WISP_PEERS"
 """The environment variable that names a folder of peers' files, each called after its peer."""

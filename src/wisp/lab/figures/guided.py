@@ -71,7 +71,7 @@ def find_truths(folder: Path | str) -> list[Truth]:
 def trimap_of(truth: Truth, folder: Path | str, image: Image) -> Trimap:
     """The trimap that lies in a folder under a photo's name; `InputError` where there is none."""
     path = partner(truth.name, folder)
-    trimap = read_trimap(path)
+    trimap = read_trimap(path, exact=True)
     check_same_size(str(path), trimap, f"photo {truth.photo}", image)
     return trimap
 

@@ -24,10 +24,19 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array
 
-from wisp.core.arrays import Image, Trimap
-from wisp.matting.classical.local_linear import solve_windows
-from wisp.matting.classical.system import AT_ONCE, Progress, Solution, silent, warn_unless_converged
+from wisp.core.arrays import FOREGROUND, UNKNOWN, Image, Trimap
+from wisp.matting.classical.local_linear import solve_windows, window_laplacian
+from wisp.matting.classical.system import (
+    AT_ONCE,
+    Indices,
+    Progress,
+    Solution,
+    Vector,
+    silent,
+    warn_unless_converged,
+)
 
 METHOD: Final = "closed-form"
 
@@ -65,7 +74,36 @@ def closed_form(
     Warns:
         ConvergenceWarning: when the tolerance was not reached.
     """
-    solution = solve_windows(
+    solution = solve_closed_form(
+        image,
+        trimap,
+        epsilon=epsilon,
+        radius=radius,
+        tolerance=tolerance,
+        max_iterations=max_iterations,
+        at_once=at_once,
+        progress=progress,
+    )
+    advice = "a larger epsilon, a smaller photo, or a trimap with more known pixels"
+    return warn_unless_converged(solution, tolerance, advice)
+
+
+def solve_closed_form(
+    image: Image,
+    trimap: Trimap,
+    *,
+    epsilon: float = 1e-7,
+    radius: int = 1,
+    tolerance: float = 1e-6,
+    max_iterations: int = 100,
+    at_once: int = AT_ONCE,
+    progress: Progress = silent,
+) -> Solution:
+    """Estimate alpha as `closed_form` does, without a warning where the tolerance was not reached.
+
+    Arguments and errors are those of `closed_form`; the solution tells whether it converged.
+    """
+    return solve_windows(
         image,
         trimap,
         partial(explained, epsilon=epsilon),
@@ -77,8 +115,24 @@ def closed_form(
         at_once=at_once,
         progress=progress,
     )
-    advice = "a larger epsilon, a smaller photo, or a trimap with more known pixels"
-    return warn_unless_converged(solution, tolerance, advice)
+
+
+def matting_laplacian(
+    image: Image, trimap: Trimap, rows: Indices, columns: Indices, epsilon: float, radius: int
+) -> tuple[csr_array, Vector]:
+    """The upper triangle of L_UU with the unknown pixels in the given order, and −L_UK α_K.
+
+    Args:
+        image: float32 (H, W, 3), [0, 1].
+        trimap: uint8 (H, W), 0 / 128 / 255.
+        rows: int (n,), of the unknown pixels.
+        columns: int (n,).
+        epsilon: ε.
+        radius: windows are (2 radius + 1)² pixels.
+    """
+    known = (trimap == FOREGROUND).astype(np.float32)
+    factors = partial(explained, epsilon=epsilon)
+    return window_laplacian(image, trimap == UNKNOWN, known, rows, columns, factors, radius)
 
 
 def explained(colours: npt.NDArray[np.float32], epsilon: float) -> npt.NDArray[np.float64]:

@@ -10,24 +10,25 @@ import typer
 
 from wisp.cli import options as o
 from wisp.cli.console import UsageError, progress, usage_errors
-from wisp.cli.figure_dim import dim_kinds_command, dim_sensitivity_command, dim_sheet_command
-from wisp.cli.figure_dlmn import (
+from wisp.cli.figure.dim import dim_kinds_command, dim_sensitivity_command, dim_sheet_command
+from wisp.cli.figure.dlmn import (
     dlmn_accuracy_command,
     dlmn_compare_command,
     dlmn_curves_command,
     dlmn_sheet_command,
     dlmn_steps_command,
 )
-from wisp.cli.figure_files import (
+from wisp.cli.figure.files import (
     HeightOption,
     PhotosArgument,
     SeedOption,
     SheetOption,
+    named_folders,
     photos_of_a_sheet,
     scenes_of,
     write_sheet,
 )
-from wisp.cli.figure_study import dim_study_command, dim_votes_command
+from wisp.cli.figure.study import dim_study_command, dim_votes_command
 
 if TYPE_CHECKING:
     from wisp.lab.figures.photos import Place
@@ -294,15 +295,3 @@ def _pictures_of(texts: Sequence[str]) -> list[Place]:
     from wisp.lab.figures.photos import pictures
 
     return pictures(texts)
-
-
-def named_folders(texts: Sequence[str], option: str = "--beside", what: str = "FOLDER") -> dict[str, str]:
-    """What ``--beside`` gives: folders by the systems' names; or another option, another thing."""
-    out: dict[str, str] = {}
-    for text in texts:
-        name, equals, folder = text.partition("=")
-        if not (name and equals and folder) or name in out:
-            problem = "names one twice" if name in out else f"is no name with a {what.lower()}"
-            raise UsageError(f"{option}: {text} {problem}; NAME={what} is accepted")
-        out[name] = folder
-    return out

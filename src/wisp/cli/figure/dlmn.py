@@ -9,7 +9,7 @@ import typer
 
 from wisp.cli import options as o
 from wisp.cli.console import UsageError, progress, usage_errors
-from wisp.cli.figure_files import (
+from wisp.cli.figure.files import (
     HeightOption,
     PhotosArgument,
     SeedOption,
