@@ -63,6 +63,10 @@ Method: TypeAlias = Literal[
     "closed-form",
     "knn",
     "random-walk",
+    "learning-based",
+    "large-kernel",
+    "information-flow",
+    "poisson",
     "bayesian",
     "shared-sampling",
     "global-sampling",
@@ -344,9 +348,10 @@ def cutout(
             is transparent in it stays so, unless a finished alpha is given.
         method: how alpha is estimated: ``portrait`` or ``dlmn`` (for people) or ``dim``, all networks,
             or a method of `wisp.matting.classical.METHODS` (where the trimap is unknown): ``closed-form``,
-            ``knn``, ``random-walk``, ``bayesian``, ``shared-sampling``, ``global-sampling`` or
-            ``comprehensive-sampling``. ``auto`` is dim with a trimap, closed-form with a mask, and without
-            either the average of portrait and of the closed-form matting that leads it.
+            ``knn``, ``random-walk``, ``learning-based``, ``large-kernel``, ``information-flow``, ``poisson``,
+            ``bayesian``, ``shared-sampling``, ``global-sampling`` or ``comprehensive-sampling``. ``auto`` is
+            dim with a trimap, closed-form with a mask, and without either the average of portrait and of the
+            closed-form matting that leads it.
         trimap: 0 background, 128 (one half) unknown, 255 (one) foreground, (H, W). Up to a tenth counts as
             background, from nine tenths on as foreground, all between as unknown.
         mask: soft or hard segmentation, (H, W); bool as well.
@@ -396,8 +401,10 @@ def estimate_alpha(
         image: (H, W, 3) of sRGB-encoded colours, or what else `cutout` takes for a photo.
         trimap: (H, W), 0 background, 128 unknown, 255 foreground, or what else `cutout` takes for one.
         method: ``dim`` (after Xu et al. 2017; ``auto`` is this one), ``closed-form`` (Levin, Lischinski,
-            Weiss 2008), ``knn`` (Chen, Li, Tang 2013), ``random-walk`` (Grady et al. 2005), or a sampling
-            method: ``bayesian`` (Chuang et al. 2001), ``shared-sampling`` (Gastal and Oliveira 2010),
+            Weiss 2008), ``knn`` (Chen, Li, Tang 2013), ``random-walk`` (Grady et al. 2005),
+            ``learning-based`` (Zheng, Kambhamettu 2009), ``large-kernel`` (He, Sun, Tang 2010),
+            ``information-flow`` (Aksoy et al. 2017), ``poisson`` (Sun et al. 2004), or a sampling method:
+            ``bayesian`` (Chuang et al. 2001), ``shared-sampling`` (Gastal and Oliveira 2010),
             ``global-sampling`` (He et al. 2011) or ``comprehensive-sampling`` (Shahrian et al. 2013).
         smooth: whether the matting Laplacian smooths the alpha of a sampling method; as its paper does when
             None.

@@ -9,12 +9,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from wisp.core.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Image, Trimap
+from wisp.core.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Float, Image, Trimap
 
 Chosen = npt.NDArray[np.bool_]
 
 OVERLAP: Final = 32
-"""Pixels by which a tile's unknowns reach beyond it, so that its neighbours' errors do not enter it."""
+"""Pixels by which tiles reach beyond their boxes: twice as many are blended between two of them."""
 CONTEXT: Final = 64
 """Pixels around those that a tile sees: its windows, and colours of what is known near it."""
 AREA: Final = 4
@@ -33,15 +33,36 @@ class Tile:
     solved: tuple[slice, slice]
     seen: tuple[slice, slice]
 
-    def unknown_of(self, unknown: Chosen) -> Chosen:
-        """Which of the pixels seen are solved, of the photo's unknown ones."""
-        chosen = np.zeros_like(unknown[self.seen])
-        inside = tuple(
+    @property
+    def inside(self) -> tuple[slice, ...]:
+        """Rows and columns of what is solved, in what is seen."""
+        return tuple(
             slice(solved.start - seen.start, solved.stop - seen.start)
             for solved, seen in zip(self.solved, self.seen, strict=True)
         )
-        chosen[inside] = unknown[self.solved]
+
+    def unknown_of(self, unknown: Chosen) -> Chosen:
+        """Which of the pixels seen are solved, of the photo's unknown ones."""
+        chosen = np.zeros_like(unknown[self.seen])
+        chosen[self.inside] = unknown[self.solved]
         return chosen
+
+    def weight(self, size: tuple[int, ...]) -> Float:
+        """What a tile counts for in the blend: it rises from its edges over the overlap with the next one.
+
+        Args:
+            size: height and width of the photo, whose border is no edge.
+
+        Returns:
+            float32, of the size of what is solved, above 0.
+        """
+        ramps = []
+        for side, length in zip(self.solved, size, strict=True):
+            place = np.arange(side.start, side.stop)
+            before = place - side.start + 1 if side.start > 0 else np.full(len(place), 2 * OVERLAP)
+            after = side.stop - place if side.stop < length else np.full(len(place), 2 * OVERLAP)
+            ramps.append(np.minimum(np.minimum(before, after) / (2 * OVERLAP), 1))
+        return np.outer(*ramps).astype(np.float32)
 
 
 def half(image: Image, trimap: Trimap) -> tuple[Image, Trimap]:
@@ -67,18 +88,19 @@ def half(image: Image, trimap: Trimap) -> tuple[Image, Trimap]:
 def tiles(unknown: Chosen, at_once: int) -> Iterator[Tile]:
     """Tiles that together hold every unknown pixel, each with at most `at_once` of them.
 
-    They are cut at the median of the unknown pixels along the longer side, until half of `at_once` is left
-    for their overlap; one no longer than the overlap is not cut.
+    They are cut at the median of the unknown pixels along the longer side; one that is no longer than the
+    overlap is not cut.
     """
     rows, columns = np.nonzero(unknown)
 
     def cut(y: npt.NDArray[Any], x: npt.NDArray[Any]) -> Iterator[Tile]:
         top, bottom, left, right = y.min(), y.max() + 1, x.min(), x.max() + 1
         height, width = bottom - top, right - left
-        crowded = 2 * len(y) > at_once or height * width > AREA * at_once
+        box = ((top, bottom), (left, right))
+        solved = _grown(box, OVERLAP, unknown.shape)
+        crowded = np.count_nonzero(unknown[solved]) > at_once or height * width > AREA * at_once
         if not crowded or max(height, width) <= 2 * OVERLAP:
-            box = ((top, bottom), (left, right))
-            yield Tile(_grown(box, OVERLAP, unknown.shape), _grown(box, OVERLAP + CONTEXT, unknown.shape))
+            yield Tile(solved, _grown(box, OVERLAP + CONTEXT, unknown.shape))
             return
         along = y if height >= width else x
         middle = min(max(int(np.median(along)), int(along.min()) + 1), int(along.max()))

@@ -110,8 +110,10 @@ def kernel_radii(unknown: Unknown, radii: tuple[int, int]) -> npt.NDArray[np.int
         unknown: bool (H, W).
         radii: smallest and largest.
     """
-    to_known = distance_transform_cdt(np.pad(unknown, 1, constant_values=False), "chessboard")[1:-1, 1:-1]
     rows, columns = np.nonzero(unknown)
+    if unknown.all():
+        return np.full(len(rows), radii[1], np.int32)
+    to_known = distance_transform_cdt(unknown, "chessboard")
     width = to_known[rows, columns]
     found = np.empty(len(rows), np.int32)
     for cell in _cells(rows, columns):

@@ -42,10 +42,6 @@ AT_ONCE: Final = 2_000_000
 """Unknown pixels that are solved at once."""
 SETTLED: Final = 0.02
 """Alphas this near to 0 or 1 at half size are settled, as are those around them, before the full size."""
-STILL: Final = 0.5 / 255
-"""Changes of alpha that do not make a neighbouring tile be solved again."""
-SWEEPS: Final = 12
-"""Times that a tile is solved at most."""
 COARSE: Final = 0.2
 """Share of the work that the half size is, for `Progress`."""
 
@@ -164,8 +160,8 @@ def solve(
 
     A photo with more than `at_once` unknown pixels is solved at half its size first; alpha is brought to full
     size by its affine functions of colour, and pixels that are then clearly background or foreground are
-    settled. If more than `at_once` are left, they are solved tile by tile, each while all others are held
-    (alternating Schwarz), until no tile changes any alpha by more than `STILL`: then there are no seams.
+    settled. If more than `at_once` are left, they are solved in tiles that overlap, each while all others
+    are held at what the half size gave, and tiles are blended from their edges inwards: there are no seams.
 
     Args:
         image: float32 (H, W, 3), [0, 1].
@@ -214,7 +210,7 @@ def solve(
             held = np.where(unknown, np.float32(0), alpha)
             solver.fill(Part(image, unknown, held, alpha.shape), alpha, _rest(progress, COARSE))
         else:
-            solver.sweep(image, unknown, alpha, at_once, _rest(progress, COARSE))
+            solver.fill_tiles(image, unknown, alpha, at_once, _rest(progress, COARSE))
     progress(1.0)
     return Solution(alpha, method, solver.iterations, solver.residual, solver.residual <= tolerance)
 
@@ -245,27 +241,21 @@ class _Solver:
         alpha[np.unravel_index(system.pixels, alpha.shape)] = np.clip(x, 0, 1)
         self.done(iterations, residual)
 
-    def sweep(self, image: Image, unknown: Unknown, alpha: Alpha, at_once: int, progress: Progress) -> None:
-        """Solve tiles in turn, and again those that held a pixel which another one has changed since."""
+    def fill_tiles(
+        self, image: Image, unknown: Unknown, alpha: Alpha, at_once: int, progress: Progress
+    ) -> None:
+        """Solve tiles that overlap, each held to the given alpha around it, and blend them."""
         todo = list(tiles(unknown, at_once))
-        stale = [True] * len(todo)
-        for sweep in range(SWEEPS):
-            for k, tile in enumerate(todo):
-                if not stale[k]:
-                    continue
-                chosen, seen = tile.unknown_of(unknown), alpha[tile.seen]
-                old = seen.copy()
-                held = np.where(chosen, np.float32(0), old)
-                self.fill(Part(image[tile.seen], chosen, held, alpha.shape), seen, silent)
-                moved = np.zeros_like(unknown)
-                moved[tile.seen] = np.abs(seen - old) > STILL
-                for j, other in enumerate(todo):
-                    stale[j] |= bool((moved[other.seen] & ~other.unknown_of(unknown)).any())
-                stale[k] = False
-                progress((k + 1) / len(todo) if sweep == 0 else 1.0)
-            if not any(stale):
-                return
-        self.done(0, np.inf)
+        total, weights = np.zeros_like(alpha), np.zeros_like(alpha)
+        for k, tile in enumerate(todo):
+            chosen, found = tile.unknown_of(unknown), alpha[tile.seen].copy()
+            held = np.where(chosen, np.float32(0), found)
+            self.fill(Part(image[tile.seen], chosen, held, alpha.shape), found, silent)
+            weight = tile.weight(unknown.shape)
+            total[tile.solved] += weight * found[tile.inside]
+            weights[tile.solved] += weight
+            progress((k + 1) / len(todo))
+        np.divide(total, weights, out=alpha, where=unknown)
 
 
 def _rest(progress: Progress, begun: float) -> Progress:
