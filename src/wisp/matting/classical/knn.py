@@ -21,7 +21,6 @@ from wisp.core.arrays import Image, Trimap
 from wisp.core.errors import InputError
 from wisp.matting.classical.neighbours import features, nearest
 from wisp.matting.classical.system import (
-    AT_ONCE,
     Part,
     Progress,
     Solution,
@@ -34,6 +33,8 @@ from wisp.matting.classical.system import (
 )
 
 METHOD: Final = "knn"
+AT_ONCE: Final = 400_000
+"""Unknown pixels that are solved at once: some 1.2 kB each, and 60 bytes for every pixel of the photo."""
 
 
 def knn(
@@ -135,6 +136,7 @@ def _system(
         rhs += (to_known * held[found]).sum(axis=1)
         others.append(other)
         weights.append(weight)
+        del values  # before the next set's: 40 bytes a pixel
     joints = by_rows(np.hstack(weights), np.hstack(others))
     W = (joints + joints.T).tocsr()
     degree += W.sum(axis=1)

@@ -48,7 +48,7 @@ def random_walk(
     beta: float = 900.0,
     radius: int = 1,
     regularization: float = 1e-8,
-    tolerance: float = 1e-4,
+    tolerance: float = 6e-5,
     max_iterations: int = 10000,
     at_once: int = AT_ONCE,
     progress: Progress = silent,
