@@ -53,7 +53,7 @@ Photo = tuple[str, npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]  # name
 
 def main() -> None:
     """Measure what the command line asks for and keep it with what there was."""
-    from wisp.matting.classical import METHODS, SAMPLING
+    from wisp.methods import classical_methods, sampling_methods
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("shared", nargs="?", type=Path, default=ROOT.parent / "shared")
@@ -63,7 +63,10 @@ def main() -> None:
     )
     parser.add_argument("--sets", nargs="*", choices=SETS, default=SETS)
     arguments = parser.parse_args()
-    known = [*METHODS, *(f"{name}, {word}" for name, word in _switched(SAMPLING).items())]
+    known = [
+        *classical_methods(),
+        *(f"{name}, {word}" for name, word in _switched(sampling_methods()).items()),
+    ]
     chosen = arguments.methods or [*known, *(f"pymatting:{name}" for name in PYMATTING)]
     kept = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {"methods": {}}
     with tempfile.TemporaryDirectory() as folder:
@@ -110,14 +113,15 @@ def mean(rows: dict[str, dict[str, float]]) -> dict[str, float]:
 def _ours(method: str, image: npt.NDArray[Any], trimap: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], float]:
     import warnings
 
-    from wisp.matting.classical import METHODS, ConvergenceWarning
+    from wisp.matting.classical.system import ConvergenceWarning
+    from wisp.methods import solve
 
     name, _, word = method.partition(", ")
-    options = {"smooth": word == "smooth"} if word else {}
+    smooth = word == "smooth" if word else None
     start = os.times()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        alpha = METHODS[name](image, trimap, **options).alpha
+        alpha = solve(name, image, trimap, smooth=smooth).alpha
     end = os.times()
     return alpha, end.user + end.system - start.user - start.system
 

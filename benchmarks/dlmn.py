@@ -38,6 +38,7 @@ import torch
 from _sheets import of_files, write_sheets
 from video import CORPUS, SEED, SIZE, Pixels, held_out, rendered, rounded
 from wisp.clips.alpha import Past, finished
+from wisp.clips.methods import alpha_method
 from wisp.clips.steady import AlphaMethod, State, pair_with_motion, steady_alpha
 from wisp.core.arrays import Alpha, Image, to_float
 from wisp.core.errors import InputError
@@ -48,17 +49,16 @@ from wisp.evaluation.tables import markdown
 from wisp.evaluation.video_metrics import clip_scores
 from wisp.io.images import read_grey, read_photo
 from wisp.lab.benchmark.machine import cpu_name
-from wisp.methods import alpha_method
 from wisp.networks.checkpoints import read_checkpoint
 from wisp.networks.dlmn import dlmn_mobile, dlmn_paper
 from wisp.networks.ssrn import ssrn_mobile, ssrn_resnet101
-from wisp.pipeline import Method, run
+from wisp.pipeline import run
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "dlmn.json"
 COMPOSITES = ROOT.parent / "shared" / "eval" / "portrait-dev"
 PARTS = ("composites", "clips", "photos", "runs", "networks")
-BESIDE: tuple[Method, ...] = ("auto", "portrait")
+BESIDE: tuple[str, ...] = ("auto", "portrait")
 
 Photo = Callable[[Image], Alpha]
 Clip = Callable[[Iterable[Image]], Iterator[Alpha]]
@@ -115,10 +115,10 @@ def main() -> int:
 def of_photos(models: Mapping[str, str]) -> dict[str, Photo]:
     """What mattes a photo, by name."""
 
-    def by(method: Method, model: str | None, image: Image) -> Alpha:
+    def by(method: str, model: str | None, image: Image) -> Alpha:
         return run(image, method=method, model=model).matte.alpha
 
-    beside = {name: partial(by, name, None) for name in BESIDE}
+    beside: dict[str, Photo] = {name: partial(by, name, None) for name in BESIDE}
     return beside | {name: partial(by, "dlmn", file) for name, file in models.items()}
 
 

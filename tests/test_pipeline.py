@@ -9,9 +9,10 @@ from wisp.core.errors import InputError
 from wisp.core.resample import resize
 from wisp.engine.families.portrait import portrait
 from wisp.io.images import read_photo, write_image
-from wisp.matting.classical import METHODS, guided_filter
+from wisp.matting.classical.guided_filter import guided_filter
 from wisp.matting.classical.initial_alpha import prior
 from wisp.matting.trimap import trimap_from_alpha
+from wisp.methods import classical_methods, solve
 from wisp.pipeline import LED, NO_SUBJECT, composite, cutout, estimate_alpha, joined, recognised, run
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "portrait.jpg"
@@ -56,7 +57,7 @@ class TestSteps:
         assert result.mask is rough
         assert error(result.matte.alpha, alpha) < error(rough, alpha)
 
-    @pytest.mark.parametrize("method", ["auto", "dim", *METHODS])
+    @pytest.mark.parametrize("method", ["auto", "dim", *classical_methods()])
     def test_a_trimap_replaces_network_and_mask(self, scene, method):
         image, alpha, trimap = scene
         result = run(image, trimap=trimap, method=method)
@@ -122,7 +123,7 @@ class TestPortrait:
     def test_what_it_takes_for_no_person_is_left_to_closed_form(self, network, scene):
         image, _, _ = scene
         found = run(image, model=network)
-        alone = METHODS["closed-form"](image, found.trimap).alpha
+        alone = solve("closed-form", image, found.trimap).alpha
         assert error(found.matte.alpha, alone) < 1e-3
         trimap = np.array([[255, 128, 0, 128, 255]], np.uint8)
         first = np.array([[1, 0.5, 0, 0.5, 1]], np.float32)
@@ -183,11 +184,11 @@ def test_small_photos(network, size):
 
 def test_a_solve_that_did_not_converge_is_noted(scene, monkeypatch):
     from wisp import pipeline
-    from wisp.matting.classical import Solution
+    from wisp.matting.classical.system import Solution
 
     image, alpha, trimap = scene
     stuck = Solution(alpha, "knn", 2000, 0.02, False)
-    monkeypatch.setattr(pipeline, "METHODS", {"knn": lambda image, trimap: stuck})
+    monkeypatch.setattr(pipeline, "solve", lambda *_: stuck)
     notes = run(image, trimap=trimap, method="knn").notes
     assert notes == ("knn did not converge (residual 0.02); its best alpha is kept",)
 

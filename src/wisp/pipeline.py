@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, NamedTuple, TypeAlias, get_args
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -33,13 +33,10 @@ from wisp.core.arrays import (
 )
 from wisp.core.errors import InputError
 from wisp.core.resample import resize
-from wisp.engine.families.dim import dim
-from wisp.engine.families.dlmn import dlmn
+from wisp.engine.devices import Device, Precision
 from wisp.engine.families.portrait import enlarge, portrait
 from wisp.engine.families.segmenter import segment
-from wisp.engine.models import DEFAULTS, FAMILIES
 from wisp.engine.peers.chosen import chosen_peer, peer_alpha
-from wisp.engine.sessions import DEVICES, PRECISIONS, Device, Precision
 from wisp.io.given import (
     Given,
     given_alpha,
@@ -47,37 +44,16 @@ from wisp.io.given import (
     given_mask,
     given_photo,
     given_trimap,
-    refuse_address,
 )
-from wisp.matting.classical import METHODS, SAMPLING, Solution, guided_filter
+from wisp.io.paths import refuse_address
+from wisp.matting.classical.guided_filter import guided_filter
 from wisp.matting.classical.initial_alpha import prior
+from wisp.matting.classical.system import Solution
 from wisp.matting.cleaning import clean
 from wisp.matting.foreground import estimate_foreground
 from wisp.matting.trimap import mask_from_trimap, trimap_from_mask, with_known
+from wisp.methods import METHODS, Refinement, check_options, default_method, documented, solve
 
-Method: TypeAlias = Literal[
-    "auto",
-    "portrait",
-    "dim",
-    "dlmn",
-    "closed-form",
-    "knn",
-    "random-walk",
-    "learning-based",
-    "large-kernel",
-    "information-flow",
-    "poisson",
-    "bayesian",
-    "shared-sampling",
-    "global-sampling",
-    "comprehensive-sampling",
-]
-Refinement: TypeAlias = Literal["none", "guided-filter"]
-
-TRIMAP_METHOD: Final = "dim"
-"""What ``auto`` is where a trimap is given."""
-MASK_METHOD: Final = "closed-form"
-"""What ``auto`` is where a mask is given, whose trimap is only as right as the mask (docs/decisions/008)."""
 SOLVED_PIXELS: Final = 2_000_000
 """Larger photos are matted at this size, then enlarged while the portrait network refines the border."""
 LED: Final = "portrait-mobile-led"
@@ -116,7 +92,7 @@ class Result:
 def run(
     image: Image,
     *,
-    method: Method = "auto",
+    method: str = "auto",
     trimap: Trimap | None = None,
     mask: Mask | None = None,
     alpha: Alpha | None = None,
@@ -198,7 +174,7 @@ class Estimate(NamedTuple):
 
 def estimate(
     image: Image,
-    method: Method,
+    method: str,
     trimap: Trimap | None,
     mask: Mask | None,
     *,
@@ -223,9 +199,10 @@ def estimate(
     if method == "auto":
         if trimap is None and mask is None:
             return _unguided(image, model=model, device=device, precision=precision)
-        method = MASK_METHOD if trimap is None else TRIMAP_METHOD
-    if method in ("portrait", "dlmn"):
-        network = portrait if method == "portrait" else dlmn
+        method = default_method("mask" if trimap is None else "trimap")
+    row = METHODS[method]
+    if row.needs == "mask":
+        network = row.load()
         if trimap is not None:
             guess = mask_from_trimap(trimap)
             alpha = network(image, guess, model=model, device=device, precision=precision)
@@ -236,13 +213,13 @@ def estimate(
         return Estimate(clean(alpha), mask)
     if trimap is None:
         if mask is None:
-            segmenter = model if family_of(method) == "segmenter" else None
+            segmenter = None if row.family else model
             mask = segment(image, model=segmenter, device=device, precision=precision)
         trimap = trimap_from_mask(mask)
-    if method == "dim":
-        alpha = dim(image, trimap, model=model, device=device, precision=precision)
+    if row.family:
+        alpha = row.load()(image, trimap, model=model, device=device, precision=precision)
         return Estimate(alpha, mask, trimap)
-    solution = METHODS[method](image, trimap, **({} if smooth is None else {"smooth": smooth}))
+    solution = solve(method, image, trimap, smooth=smooth)
     return Estimate(solution.alpha, mask, trimap, solution)
 
 
@@ -269,7 +246,7 @@ def _unguided(image: Image, *, model: str | Path | None, device: Device, precisi
     if trusted.any():
         alpha = joined(first, network, seen_trimap, trusted)
     else:  # no person is there: closed-form matting has to do it alone, at full size
-        alpha = METHODS["closed-form"](seen, seen_trimap).alpha
+        alpha = solve("closed-form", seen, seen_trimap).alpha
     if shrunk < 1:
         alpha = enlarge(alpha, image, device=device, precision=precision)
     return Estimate(clean(alpha), mask, trimap, overruled=True)
@@ -320,10 +297,11 @@ def joined(first: Alpha, network: Alpha, trimap: Trimap, trusted: npt.NDArray[np
     return alpha
 
 
+@documented
 def cutout(
     image: Given,
     *,
-    method: Method = "auto",
+    method: str = "auto",
     trimap: Given | None = None,
     mask: Given | None = None,
     alpha: Given | None = None,
@@ -346,12 +324,7 @@ def cutout(
     Args:
         image: the photo; as an array (H, W, 3) of sRGB-encoded colours, RGBA (H, W, 4) or grey (H, W). What
             is transparent in it stays so, unless a finished alpha is given.
-        method: how alpha is estimated: ``portrait`` or ``dlmn`` (for people) or ``dim``, all networks,
-            or a method of `wisp.matting.classical.METHODS` (where the trimap is unknown): ``closed-form``,
-            ``knn``, ``random-walk``, ``learning-based``, ``large-kernel``, ``information-flow``, ``poisson``,
-            ``bayesian``, ``shared-sampling``, ``global-sampling`` or ``comprehensive-sampling``. ``auto`` is
-            dim with a trimap, closed-form with a mask, and without either the average of portrait and of the
-            closed-form matting that leads it.
+        method: how alpha is estimated. {methods}, and without either the average that is told above.
         trimap: 0 background, 128 (one half) unknown, 255 (one) foreground, (H, W). Up to a tenth counts as
             background, from nine tenths on as foreground, all between as unknown.
         mask: soft or hard segmentation, (H, W); bool as well.
@@ -392,20 +365,14 @@ def cutout(
     ).matte
 
 
-def estimate_alpha(
-    image: Given, trimap: Given, *, method: Method = "auto", smooth: bool | None = None
-) -> Alpha:
+@documented
+def estimate_alpha(image: Given, trimap: Given, *, method: str = "auto", smooth: bool | None = None) -> Alpha:
     """Alpha from an image and a trimap.
 
     Args:
         image: (H, W, 3) of sRGB-encoded colours, or what else `cutout` takes for a photo.
         trimap: (H, W), 0 background, 128 unknown, 255 foreground, or what else `cutout` takes for one.
-        method: ``dim`` (after Xu et al. 2017; ``auto`` is this one), ``closed-form`` (Levin, Lischinski,
-            Weiss 2008), ``knn`` (Chen, Li, Tang 2013), ``random-walk`` (Grady et al. 2005),
-            ``learning-based`` (Zheng, Kambhamettu 2009), ``large-kernel`` (He, Sun, Tang 2010),
-            ``information-flow`` (Aksoy et al. 2017), ``poisson`` (Sun et al. 2004), or a sampling method:
-            ``bayesian`` (Chuang et al. 2001), ``shared-sampling`` (Gastal and Oliveira 2010),
-            ``global-sampling`` (He et al. 2011) or ``comprehensive-sampling`` (Shahrian et al. 2013).
+        method: {trimap methods}.
         smooth: whether the matting Laplacian smooths the alpha of a sampling method; as its paper does when
             None.
 
@@ -479,104 +446,6 @@ def _plain_colour(background: object) -> Image | None:
             raise InputError("background", f"is {background!r}"[:80], accepted)
         return channels
     return None
-
-
-def family_of(method: str) -> str:
-    """The family of the network that `model` replaces: that of the method, else the segmenter."""
-    return method if method in FAMILIES else "segmenter"
-
-
-def family_used(method: str, *, trimap: bool = False, mask: bool = False, alpha: bool = False) -> str | None:
-    """The family of the network that `model` replaces, given what guidance there is; None where none runs.
-
-    Args:
-        method: as `cutout` takes it.
-        trimap: whether a trimap is given.
-        mask: whether a mask is given.
-        alpha: whether a finished alpha is given.
-    """
-    if alpha:
-        return None
-    if method == "auto" and (trimap or mask):
-        method = TRIMAP_METHOD if trimap else MASK_METHOD
-    if method in FAMILIES:
-        return method
-    return None if trimap or mask else "segmenter"
-
-
-def check_options(
-    method: str,
-    *,
-    trimap: bool = False,
-    mask: bool = False,
-    alpha: bool = False,
-    plate: bool = False,
-    refine: str = "none",
-    smooth: bool | None = None,
-    model: str | Path | None = None,
-    device: str = "auto",
-    precision: str = "auto",
-    prefix: str = "",
-) -> None:
-    """Raise `InputError` for unknown words, for two kinds of guidance, and for options without effect.
-
-    Args:
-        method: as `cutout` takes it.
-        trimap: whether one is given.
-        mask: whether one is given.
-        alpha: whether one is given.
-        plate: whether one is given.
-        refine: as `cutout` takes it.
-        smooth: as `cutout` takes it.
-        model: as `cutout` takes it.
-        device: as `cutout` takes it.
-        precision: as `cutout` takes it.
-        prefix: what stands before the options' names in messages, such as ``--``.
-    """
-    guidance = {"trimap": trimap, "mask": mask, "alpha": alpha, "plate": plate}
-    given = [f"{prefix}{name}" for name, present in guidance.items() if present]
-    if len(given) > 1:
-        raise InputError(" and ".join(given), "are both given", "at most one guidance is accepted")
-    words = {
-        "refine": (refine, get_args(Refinement)),
-        "device": (device, DEVICES),
-        "precision": (precision, PRECISIONS),
-    }
-    for name, (word, accepted) in words.items():
-        if word not in accepted:
-            raise InputError(f"{prefix}{name}", f"is {word!r}", f"{', '.join(accepted)} are accepted")
-    check_method(method, model)
-    if alpha:
-        choices = {"method": method != "auto", "refine": refine != "none"}
-        for name in (name for name, made in choices.items() if made):
-            problem = f"changes nothing beside {prefix}alpha, which is finished"
-            raise InputError(f"{prefix}{name}", problem, "one of the two is accepted")
-    if smooth is not None and (alpha or method not in SAMPLING):
-        beside = "alpha, which is finished" if alpha else f"method {method}"
-        problem = f"changes nothing beside {prefix}{beside}"
-        raise InputError(f"{prefix}smooth", problem, f"{', '.join(SAMPLING)} smooth or not")
-    if chosen_peer(model) is not None and not alpha:
-        return
-    if family_used(method, trimap=trimap, mask=mask, alpha=alpha) is None:
-        used = {"model": model is not None, "device": device != "auto", "precision": precision != "auto"}
-        for name in (name for name, made in used.items() if made):
-            with_method = "" if alpha else f" and {prefix}method {method}"
-            problem = f"changes nothing: with {given[0]}{with_method} no network runs"
-            raise InputError(f"{prefix}{name}", problem, f"leave out {prefix}{name}")
-
-
-def check_method(method: str, model: str | Path | None = None) -> None:
-    """Raise `InputError` unless `method` is one that this version has, or `model` is the network it lacks."""
-    peer = chosen_peer(model)
-    if peer is not None and method != "auto":
-        problem = f"is {method!r} while {peer.peer.family} finds alpha by itself"
-        raise InputError("method", problem, "auto is accepted with it")
-    networks = [name for name in ("portrait", "dim", "dlmn") if name in DEFAULTS or model is not None]
-    available = ("auto", *networks, *METHODS)
-    if method not in available:
-        known = method in get_args(Method)
-        problem = f"{method} is not available in this version" if known else f"is {method!r}"
-        raise InputError("method", problem, f"{', '.join(available)} are accepted")
 
 
 def _notes(solution: Solution | None) -> tuple[str, ...]:

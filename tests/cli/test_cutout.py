@@ -8,7 +8,7 @@ import pytest
 
 from tiny_networks import bright_disc
 from wisp.io.images import read_grey, read_photo, write_image
-from wisp.matting.classical import METHODS
+from wisp.methods import classical_methods
 
 SCRIPT = Path(sys.executable).parent / "wisp"
 
@@ -129,7 +129,7 @@ class TestOneFile:
             )
         assert not np.array_equal(read_photo(tmp_path / "0.png").alpha, read_photo(tmp_path / "2.png").alpha)
 
-    @pytest.mark.parametrize("method", METHODS)
+    @pytest.mark.parametrize("method", classical_methods())
     def test_methods(self, wisp, files, subject, tmp_path, method):
         words = ["--trimap", files / "trimap.png", "--method", method]
         assert wisp("cutout", files / "photo.png", "-o", tmp_path / "o.png", *words).code == 0

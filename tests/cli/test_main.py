@@ -94,6 +94,23 @@ def test_expected_errors_are_one_line_and_an_exit_code(wisp, monkeypatch, error,
     assert (ran.code, ran.errors) == (code, [line])
 
 
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (MemoryError(), "wisp: there is not enough memory"),
+        (RuntimeError("core.cpp:1:\nstd::bad_alloc"), "wisp: there is not enough memory (core.cpp:1:)"),
+        (
+            MemoryError("a: there is not enough memory to read it"),
+            "wisp: a: there is not enough memory to read it",
+        ),
+    ],
+)
+def test_a_machine_out_of_memory_is_told_in_these_words(wisp, monkeypatch, error, line):
+    raising(monkeypatch, error)
+    ran = wisp("run")
+    assert (ran.code, ran.errors) == (1, [line])
+
+
 def test_a_bug_is_one_line_too(wisp, monkeypatch):
     monkeypatch.delenv("WISP_DEBUG", raising=False)
     raising(monkeypatch, ZeroDivisionError("by nought"))
@@ -113,15 +130,9 @@ def test_a_bug_shows_its_traceback_on_request(monkeypatch, capsys):
 
 def test_the_words_of_the_options_are_those_of_the_library():
     """The command line spells them out so that --help need not load what implements them."""
-    from wisp import pipeline
-    from wisp.engine import sessions
     from wisp.io.formats import FORMATS
     from wisp.io.images import MAX_PIXELS
 
-    assert options.Method == pipeline.Method
-    assert options.Refinement == pipeline.Refinement
-    assert options.Device == sessions.Device
-    assert options.Precision == sessions.Precision
     assert get_args(options.FormatName) == tuple(FORMATS)
     assert options.MAX_PIXELS == MAX_PIXELS
 

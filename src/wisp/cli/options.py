@@ -6,26 +6,9 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 import typer
 
-Device: TypeAlias = Literal["auto", "cpu", "gpu"]
-Precision: TypeAlias = Literal["auto", "fp32", "bf16", "int8"]
-Method: TypeAlias = Literal[
-    "auto",
-    "portrait",
-    "dim",
-    "dlmn",
-    "closed-form",
-    "knn",
-    "random-walk",
-    "learning-based",
-    "large-kernel",
-    "information-flow",
-    "poisson",
-    "bayesian",
-    "shared-sampling",
-    "global-sampling",
-    "comprehensive-sampling",
-]
-Refinement: TypeAlias = Literal["none", "guided-filter"]
+from wisp.engine.devices import Device, Precision
+from wisp.methods import ClipMethodName, MethodName, Refinement
+
 FormatName: TypeAlias = Literal["png", "tiff", "webp", "avif", "jpeg"]
 
 MAX_PIXELS: Final = 200_000_000
@@ -59,7 +42,13 @@ SaveForegroundOption: TypeAlias = Annotated[
     _option("--save-foreground", metavar="F", panel=_RESULT, help="Write the foreground colours too."),
 ]
 MethodOption: TypeAlias = Annotated[
-    Method, _option("--method", panel=_RUNNING, help="How alpha is estimated.")
+    MethodName, _option("--method", panel=_RUNNING, help="How alpha is estimated.")
+]
+ClipMethodOption: TypeAlias = Annotated[
+    ClipMethodName,
+    _option(
+        "--method", panel=_RUNNING, help="How alpha is estimated in a frame; auto and segmenter are fast."
+    ),
 ]
 ModelOption: TypeAlias = Annotated[
     str | None,
@@ -153,6 +142,14 @@ MaxPixelsOption: TypeAlias = Annotated[
 ]
 OverwriteOption: TypeAlias = Annotated[
     bool, _option("--overwrite", panel=_RESULT, help="Replace outputs that exist.")
+]
+SkipExistingOption: TypeAlias = Annotated[
+    bool,
+    _option(
+        "--skip-existing",
+        panel=_RESULT,
+        help="Leave out photos whose outputs exist: a batch that was stopped goes on.",
+    ),
 ]
 KeepMetadataOption: TypeAlias = Annotated[
     bool, _option("--keep-metadata", panel=_RESULT, help="Carry EXIF over (camera, GPS).")

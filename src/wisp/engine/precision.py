@@ -17,10 +17,9 @@ import numpy as np
 from wisp.core.arrays import Float
 from wisp.core.errors import InputError
 from wisp.core.machine import has_dot_products
+from wisp.engine.devices import Device, Precision
 from wisp.engine.models import Model, verified_edition, verified_file
 from wisp.engine.sessions import (
-    Device,
-    Precision,
     Session,
     cpu_capabilities,
     open_session,

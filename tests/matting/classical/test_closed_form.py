@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter
 
 from matting.classical.scenes import reference, scene
 from wisp.core.errors import InputError
-from wisp.matting.classical import closed_form
+from wisp.matting.classical.closed_form import closed_form
 
 
 def textbook(image, trimap, epsilon=1e-7, radius=1):

@@ -5,8 +5,7 @@ import pytest
 
 from matting.classical.scenes import scene
 from wisp.core.errors import InputError
-from wisp.matting.classical import information_flow
-from wisp.matting.classical.information_flow import RIDGE, trimmed
+from wisp.matting.classical.information_flow import RIDGE, information_flow, trimmed
 from wisp.matting.classical.neighbours import mixing_weights
 
 

@@ -6,8 +6,7 @@ import pytest
 from matting.classical.scenes import scene
 from matting.classical.test_closed_form import hold
 from wisp.core.errors import InputError
-from wisp.matting.classical import large_kernel
-from wisp.matting.classical.large_kernel import kernel_radii
+from wisp.matting.classical.large_kernel import kernel_radii, large_kernel
 
 
 def textbook(image, trimap, radii, epsilon=1e-7):

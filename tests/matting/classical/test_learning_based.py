@@ -8,7 +8,7 @@ import pytest
 from matting.classical.scenes import scene
 from matting.classical.test_closed_form import hold
 from wisp.core.errors import InputError
-from wisp.matting.classical import learning_based
+from wisp.matting.classical.learning_based import learning_based
 
 
 def textbook(image, trimap, ridge=1e-7, radius=1):

@@ -5,8 +5,7 @@ import pytest
 
 from matting.classical.scenes import scene
 from wisp.core.errors import InputError
-from wisp.matting.classical import local_poisson, poisson
-from wisp.matting.classical.poisson import GREY, steadiest_channel
+from wisp.matting.classical.poisson import GREY, local_poisson, poisson, steadiest_channel
 
 
 def bump(size=(40, 50)):

@@ -11,15 +11,28 @@ from threadpoolctl import threadpool_info
 
 from matting.classical.scenes import scene
 from wisp.core.errors import InputError
-from wisp.matting.classical import METHODS, SAMPLING, ConvergenceWarning, large
-from wisp.matting.classical.system import conjugate_gradients
+from wisp.matting.classical import large
+from wisp.matting.classical.closed_form import closed_form
+from wisp.matting.classical.system import ConvergenceWarning, conjugate_gradients
+from wisp.methods import METHODS, classical_methods
 
-each_method = pytest.mark.parametrize(("name", "method"), METHODS.items(), ids=METHODS)
-SOLVED = {name: partial(m, smooth=True) if name in SAMPLING else m for name, m in METHODS.items()}
-each_solved = pytest.mark.parametrize(("name", "method"), SOLVED.items(), ids=SOLVED)
+each_method = pytest.mark.parametrize(
+    ("name", "method"), [(name, METHODS[name].load()) for name in classical_methods()]
+)
+
+each_solved = pytest.mark.parametrize(
+    ("name", "method"),
+    [
+        (name, partial(METHODS[name].load(), **({"smooth": True} if METHODS[name].smooths else {})))
+        for name in classical_methods()
+    ],
+)
 """Every method with a linear system: sampling methods need not have one."""
-PROPAGATION = {name: method for name, method in METHODS.items() if name not in SAMPLING}
-each_propagation = pytest.mark.parametrize(("name", "method"), PROPAGATION.items(), ids=PROPAGATION)
+each_propagation = pytest.mark.parametrize(
+    ("name", "method"),
+    [(name, METHODS[name].load()) for name in classical_methods() if not METHODS[name].smooths],
+)
+"""Every method that carries alpha between pixels instead of sampling colours."""
 
 
 @each_solved
@@ -122,7 +135,7 @@ def test_foreground_colours_on_a_line():
     foreground, background = shade * np.float32([0.9, 0.5, 0.2]), shade * np.float32([0.1, 0.3, 0.7])
     image = truth[..., None] * foreground + (1 - truth[..., None]) * background
     for name in ("closed-form", "learning-based"):
-        assert np.abs(METHODS[name](image, trimap).alpha - truth).max() < 0.02, name
+        assert np.abs(METHODS[name].load()(image, trimap).alpha - truth).max() < 0.02, name
 
 
 @each_propagation
@@ -266,7 +279,7 @@ def test_blas_has_its_threads_back_after_solves_side_by_side():
     before = [library["num_threads"] for library in threadpool_info()]
     image, trimap = scene((60, 70), "scribbles")
     with ThreadPoolExecutor(4) as pool:
-        alphas = [done.alpha for done in pool.map(METHODS["closed-form"], [image] * 8, [trimap] * 8)]
+        alphas = [done.alpha for done in pool.map(closed_form, [image] * 8, [trimap] * 8)]
     assert [library["num_threads"] for library in threadpool_info()] == before
     for alpha in alphas[1:]:
         np.testing.assert_array_equal(alpha, alphas[0])

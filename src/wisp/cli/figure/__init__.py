@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast, get_args
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
@@ -37,7 +37,6 @@ from wisp.cli.figure.study import dim_study_command, dim_votes_command
 
 if TYPE_CHECKING:
     from wisp.lab.figures.photos import Place
-    from wisp.pipeline import Method
 
 figure_app = typer.Typer(
     help="Pictures and tables of the documents' experiments, by name.", no_args_is_help=False
@@ -100,14 +99,14 @@ def portrait_green_command(
     from wisp.compositing.backgrounds import colour as colour_of
     from wisp.lab.figures.portrait_green import columns, draw
     from wisp.lab.figures.running import Running
-    from wisp.pipeline import check_method
+    from wisp.methods import check_method
 
     systems = named_folders(beside or [])
     with usage_errors():
         colour_of(colour)
         for name in method or []:
             check_method(name, model)
-        methods = [Running(cast("Method", name), model, device, precision) for name in method or ["auto"]]
+        methods = [Running(name, model, device, precision) for name in method or ["auto"]]
         places = photos_of_a_sheet(photos, out, overwrite=overwrite)
     with progress(len(places), quiet=quiet) as done:
         sheet = draw(places, methods, truth=truth, beside=systems, height=height, colour=colour, done=done)
@@ -179,7 +178,7 @@ def portrait_sensitivity_command(
     from wisp.lab.figures.running import Running
     from wisp.lab.figures.sensitivity_report import report
     from wisp.lab.figures.subjects import find
-    from wisp.pipeline import check_method
+    from wisp.methods import check_method
 
     unknown = sorted({*(to or ())} - {*get_args(Experiment)})
     if unknown:

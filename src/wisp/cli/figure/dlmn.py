@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar, cast
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -18,9 +18,6 @@ from wisp.cli.figure.files import (
     scenes_of,
     write_sheet,
 )
-
-if TYPE_CHECKING:
-    from wisp.pipeline import Method
 
 T = TypeVar("T")
 
@@ -61,7 +58,7 @@ def dlmn_steps_command(
     """The five steps of any photo: itself, its segmentation, alpha, foreground, another background."""
     from wisp.lab.figures.dlmn_steps import COLUMNS, draw
     from wisp.lab.figures.running import Running
-    from wisp.pipeline import check_method
+    from wisp.methods import check_method
 
     with usage_errors():
         check_method(method, model)
@@ -87,7 +84,7 @@ def dlmn_sheet_command(
     """Selfies or camera photos beside their subjects on other backgrounds: one sheet of 1920×1080."""
     from wisp.lab.figures.dlmn_sheets import COLUMNS, draw
     from wisp.lab.figures.running import Running
-    from wisp.pipeline import check_method
+    from wisp.methods import check_method
 
     with usage_errors():
         check_method(method, model)
@@ -129,7 +126,7 @@ def dlmn_compare_command(
     from wisp.lab.figures.photos import pictures
     from wisp.lab.figures.running import Running
     from wisp.lab.figures.subjects import find
-    from wisp.pipeline import check_method
+    from wisp.methods import check_method
 
     unknown = sorted({*(case or ())} - {*CASES})
     if unknown:
@@ -182,7 +179,7 @@ def dlmn_accuracy_command(
     from wisp.lab.figures.plots import check_plots
     from wisp.lab.figures.running import Running
     from wisp.lab.figures.subjects import find
-    from wisp.pipeline import check_method
+    from wisp.methods import check_method
 
     folder = Path(out)
     check_plots()
@@ -226,11 +223,11 @@ def dlmn_curves_command(
     write_files({out: draw(runs)}, overwrite=overwrite)
 
 
-def _others(beside: list[str] | None) -> tuple[Method, ...]:
+def _others(beside: list[str] | None) -> tuple[str, ...]:
     """The methods that ours is compared with; the document's when none are named."""
     from wisp.lab.figures.dlmn_compare import OTHERS
 
-    return cast("tuple[Method, ...]", tuple(beside)) if beside else OTHERS
+    return tuple(beside) if beside else OTHERS
 
 
 def _spread(items: list[T], count: int | None) -> list[T]:

@@ -28,9 +28,10 @@ from wisp.core.arrays import (
 from wisp.core.errors import InputError
 from wisp.core.regions import bounding_box
 from wisp.core.resample import pad_to_multiple
+from wisp.engine.devices import Device, Precision
 from wisp.engine.families.segmenter import session_of
 from wisp.engine.models import Model, find_model
-from wisp.engine.sessions import Device, Precision, Session, check_ports
+from wisp.engine.sessions import Session, check_ports
 from wisp.matting.classical.initial_alpha import prior
 
 TILE: Final = 1280

@@ -29,10 +29,11 @@ from wisp.core.arrays import (
 )
 from wisp.core.errors import InputError
 from wisp.core.resample import pad_to_multiple, resize
+from wisp.engine.devices import Device, Precision
 from wisp.engine.families.portrait import enlarge, surroundings
 from wisp.engine.families.segmenter import segment, session_of
 from wisp.engine.models import Model, find_model, ssrn_of
-from wisp.engine.sessions import Device, Precision, Session, check_ports
+from wisp.engine.sessions import Session, check_ports
 from wisp.matting.trimap import trimap_from_mask
 
 ACCEPTED = {

@@ -19,9 +19,10 @@ from wisp.core.arrays import Alpha, Float, Image, Mask, check_alpha, check_image
 from wisp.core.errors import InputError
 from wisp.core.regions import Box, bounding_box
 from wisp.core.resample import pad_to_multiple, resize
+from wisp.engine.devices import Device, Precision
 from wisp.engine.families.segmenter import FLOOR, segment, session_of
 from wisp.engine.models import Model, find_model, refinement_of
-from wisp.engine.sessions import Device, Precision, Session, check_ports
+from wisp.engine.sessions import Session, check_ports
 
 PATCH: Final = 64
 """Side of the refinement's patches, pixels, as it was trained."""

@@ -12,10 +12,11 @@ from wisp.core.arrays import Float, Image, Mask, check_image
 from wisp.core.errors import InputError
 from wisp.core.regions import small_enclosed
 from wisp.core.resample import pad_to_multiple, resize
+from wisp.engine.devices import Device, Precision
 from wisp.engine.loaded import Loaded
 from wisp.engine.models import Model, find_model
 from wisp.engine.precision import choose
-from wisp.engine.sessions import Device, Precision, Session, check_ports, open_session
+from wisp.engine.sessions import Session, check_ports, open_session
 
 FLOOR: Final = 0.05
 """Below this, nothing speaks for a subject: the trimap's threshold for known background."""

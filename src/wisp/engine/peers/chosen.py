@@ -10,10 +10,10 @@ from typing import Final
 
 from wisp.core.arrays import Alpha, Background, Image, Mask, Trimap
 from wisp.core.errors import InputError
+from wisp.engine.devices import Device, Precision
 from wisp.engine.loaded import Loaded
 from wisp.engine.models import MODELS
 from wisp.engine.peers import PEERS, LoadedPeer, Peer, open_peer
-from wisp.engine.sessions import Device, Precision
 from wisp.engine.store import Published, find, folders
 from wisp.engine.store.places import known
 

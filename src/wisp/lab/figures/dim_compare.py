@@ -17,10 +17,9 @@ from wisp.evaluation.protocols import BENCHMARK
 from wisp.evaluation.tables import markdown
 from wisp.lab.figures.guided import NETWORK, Truth, means, score_unknown, trimap_of
 from wisp.lab.figures.running import Running
-from wisp.matting.classical import METHODS
-from wisp.pipeline import Method
+from wisp.methods import classical_methods
 
-COMPARED: Final[tuple[Method, ...]] = (*METHODS, NETWORK)  # type: ignore[assignment]
+COMPARED: Final = (*classical_methods(), NETWORK)
 """What is compared unless told otherwise; the sheet shows the last one's on green."""
 COLUMNS: Final = {"sad": ("SAD", 1.0), "mse": ("MSE ×10³", 1e3), "grad": ("Grad", 1.0), "conn": ("Conn", 1.0)}
 

@@ -16,13 +16,14 @@ from wisp.lab.figures.dlmn_cases import CASES, Case, case_of, scene_of
 from wisp.lab.figures.running import Running
 from wisp.lab.figures.sheets import GREEN, row, stack
 from wisp.lab.figures.subjects import Source
-from wisp.pipeline import Method, check_method, composite
+from wisp.methods import check_method
+from wisp.pipeline import composite
 
-OTHERS: Final[tuple[Method, ...]] = ("knn", "random-walk")
+OTHERS: Final = ("knn", "random-walk")
 """The methods that the paper compares with."""
 
 
-def compared(ours: Running, others: Sequence[Method] = OTHERS) -> list[Running]:
+def compared(ours: Running, others: Sequence[str] = OTHERS) -> list[Running]:
     """Those and ours; `InputError` for a method that there is not."""
     for name in others:
         check_method(name)

@@ -20,11 +20,11 @@ from the others. After an expansion of the known parts by like colours nearby,
    D̄ being the mean of |F_q − B_q| weighted by f_q α_q (1 − α_q).
 
 Departures: M is of colours in [0, 1]. E is the sum of squared differences between 16 points of a line, so
-that an edge counts as much wherever the points fall. σ² is of known pixels of the sample's own side alone:
-across an edge it would cover any colour. Neighbours are those within a radius instead of the 200 nearest
-unknown ones, which reach farther in a thin band. A pixel none of whose rays meets foreground (or background)
-is given the nearest. Smoothing by the matting Laplacian, with which the authors entered the benchmark, is on
-by default.
+that an edge counts as much wherever the points fall. σ² leaves out pixels that are known to be of the other
+side: across an edge it would cover any colour. Neighbours are those within a radius instead of the 200
+nearest unknown ones, which reach farther in a thin band. A pixel none of whose rays meets foreground (or
+background) is given the nearest. Smoothing by the matting Laplacian, with which the authors entered the
+benchmark, is on by default.
 """
 
 from __future__ import annotations
@@ -123,43 +123,49 @@ def _find(image: Image, trimap: Trimap, rays: int) -> Samples:
     for part in chunks(len(rows), PAIRS // (9 * rays * rays)):
         chosen[:, part] = _best_pairs(image, rows[part], columns[part], hits[0][part], hits[1][part])
     pairs = np.concatenate(
-        [_with_variance(image, region, place) for region, place in zip(regions, chosen, strict=True)]
+        [_with_variance(image, other, place) for other, place in zip(regions[::-1], chosen, strict=True)]
     )
     F, B, alpha, confidence = _refine(image, unknown, rows, columns, pairs)
     return _average(image, trimap, rows, columns, F, B, alpha, confidence)
 
 
 def _first_hits(region: Region, unknown: Region, rows: Indices, columns: Indices, rays: int) -> Indices:
-    """The flat index of the first pixel of a region on each ray, −1 where there is none: int (n, rays).
-
-    A ray leaps as far as the region is away from where it is.
-    """
-    height, width = region.shape
-    distance = distance_transform_edt(~region).astype(np.float32).ravel()
-    turn = ((columns % 3) + 3 * (rows % 3)) / 9
-    angle = (2 * np.pi / rays) * (turn[:, None] + np.arange(rays))
-    down, across = np.sin(angle).astype(np.float32).ravel(), np.cos(angle).astype(np.float32).ravel()
-    y, x = (np.repeat(place, rays).astype(np.float32) for place in (rows, columns))
-    hits = np.full(len(rows) * rays, -1, np.intp)
-    ray = np.arange(len(hits))
-    while ray.size:
-        py, px = np.rint(y).astype(np.intp), np.rint(x).astype(np.intp)
-        inside = (py >= 0) & (py < height) & (px >= 0) & (px < width)
-        place = np.where(inside, py * width + px, 0)
-        leap = distance[place]
-        met = inside & (leap == 0)
-        hits[ray[met]] = place[met]
-        going = inside & ~met
-        ray, y, x, leap = ray[going], y[going], x[going], np.maximum(leap[going] - 1.5, 1)
-        down, across = down[going], across[going]
-        y, x = y + leap * down, x + leap * across
-    found = hits.reshape(-1, rays)
+    """The flat index of the first pixel of a region on each ray, −1 where there is none: int (n, rays)."""
+    distance = distance_transform_edt(~region).astype(np.float32)
+    found = np.full((len(rows), rays), -1, np.intp)
+    for part in chunks(len(rows), PAIRS // (4 * rays)):
+        _march(distance, rows[part], columns[part], found[part])
     lost = np.flatnonzero((found < 0).all(axis=1))
     if lost.size:
         edge = np.stack(outline(region, unknown), axis=1)
         _, nearest = cKDTree(edge).query(np.stack([rows[lost], columns[lost]], axis=1))
-        found[lost, 0] = edge[nearest] @ (width, 1)
+        found[lost, 0] = edge[nearest] @ (region.shape[1], 1)
     return found
+
+
+def _march(distance: Float, rows: Indices, columns: Indices, found: Indices) -> None:
+    """Follow the rays of some pixels until they meet what is 0 away, and write where into `found`, (n, rays).
+
+    A ray leaps as far as the nearest such pixel is away from where it is.
+    """
+    height, width = distance.shape
+    away, rays = distance.ravel(), found.shape[1]
+    turn = ((columns % 3) + 3 * (rows % 3)) / 9
+    angle = ((2 * np.pi / rays) * (turn[:, None] + np.arange(rays))).astype(np.float32).ravel()
+    down, across = np.sin(angle), np.cos(angle)
+    y, x = (np.repeat(place, rays).astype(np.float32) for place in (rows, columns))
+    ray = np.arange(found.size)
+    while ray.size:
+        py, px = np.rint(y).astype(np.intp), np.rint(x).astype(np.intp)
+        inside = (py >= 0) & (py < height) & (px >= 0) & (px < width)
+        place = np.where(inside, py * width + px, 0)
+        leap = away[place]
+        met = inside & (leap == 0)
+        found[np.divmod(ray[met], rays)] = place[met]
+        going = inside & ~met
+        ray, down, across = ray[going], down[going], across[going]
+        leap = np.maximum(leap[going] - np.float32(1.5), 1)
+        y, x = y[going] + leap * down, x[going] + leap * across
 
 
 def _best_pairs(image: Image, rows: Indices, columns: Indices, f: Indices, b: Indices) -> Indices:
@@ -208,21 +214,22 @@ def _energy(image: Image, rows: Indices, columns: Indices, place: Indices) -> Fl
     return energy
 
 
-def _with_variance(image: Image, region: Region, place: Indices) -> Float:
-    """The colours of pixels of a region and their σ²: float32 (4, n).
+def _with_variance(image: Image, other: Region, place: Indices) -> Float:
+    """The colours of pixels of one side and their σ²: float32 (4, n).
 
-    σ² is the mean squared difference of the region's colours in 5×5 around a pixel from its own.
+    σ² is the mean squared difference of the colours in 5×5 around a pixel from its own, without those that
+    are known to be of the other side.
     """
-    height, width = region.shape
+    height, width = other.shape
     y, x = np.divmod(place, width)
     own = image[y, x]
     total, count = np.zeros((2, len(place)), np.float32)
     for dy in range(-2, 3):
         for dx in range(-2, 3):
             near = np.clip(y + dy, 0, height - 1), np.clip(x + dx, 0, width - 1)
-            difference, inside = image[near] - own, region[near]
-            total += inside * np.einsum("nc,nc->n", difference, difference)
-            count += inside
+            difference, counts = image[near] - own, ~other[near]
+            total += counts * np.einsum("nc,nc->n", difference, difference)
+            count += counts
     return np.concatenate([own.T, (total / count)[None]])
 
 

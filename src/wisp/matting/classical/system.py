@@ -67,7 +67,7 @@ class Solution:
 
     Attributes:
         alpha: float32 (H, W), [0, 1]; exactly 0 and 1 where the trimap is known.
-        method: its name in `wisp.matting.classical.METHODS`.
+        method: its name in `wisp.methods.METHODS`.
         iterations: conjugate-gradient steps; 0 when the trimap alone decides alpha.
         residual: |A α − b| / |b| of the linear system at the end.
         converged: whether the residual reached the tolerance.
