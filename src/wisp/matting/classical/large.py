@@ -62,7 +62,8 @@ class Tile:
             before = place - side.start + 1 if side.start > 0 else np.full(len(place), 2 * OVERLAP)
             after = side.stop - place if side.stop < length else np.full(len(place), 2 * OVERLAP)
             ramps.append(np.minimum(np.minimum(before, after) / (2 * OVERLAP), 1))
-        return np.outer(*ramps).astype(np.float32)
+        weight: Float = np.outer(*ramps).astype(np.float32)
+        return weight
 
 
 def half(image: Image, trimap: Trimap) -> tuple[Image, Trimap]:
