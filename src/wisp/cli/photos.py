@@ -40,6 +40,7 @@ class Options:
     trimap: str | None
     mask: str | None
     alpha: str | None
+    width: float | None
     plate: str | None
     refine: Refinement
     smooth: bool | None
@@ -120,6 +121,7 @@ def _plan(inputs: Sequence[str], options: Options, *, opaque: bool, others: Sequ
         mask=options.mask is not None,
         alpha=options.alpha is not None,
         plate=options.plate is not None,
+        width=options.width is not None,
         refine=options.refine,
         smooth=options.smooth,
         model=options.model,
@@ -199,8 +201,8 @@ def _family(options: Options) -> str | None:
 
     return family_used(
         options.method,
-        trimap=options.trimap is not None,
-        mask=options.mask is not None,
+        trimap=options.trimap is not None or options.width is not None,
+        mask=options.mask is not None and options.width is None,
         alpha=options.alpha is not None,
     )
 
@@ -226,6 +228,7 @@ def _process_one(job: Job, options: Options, finish: Finish, gate: Gate, *, fold
     result = run(
         photo.image,
         method=options.method,
+        width=options.width,
         refine=options.refine,
         smooth=options.smooth,
         model=options.model,
