@@ -189,7 +189,7 @@ def test_a_solve_that_did_not_converge_is_noted(scene, monkeypatch):
 
     image, alpha, trimap = scene
     stuck = Solution(alpha, "knn", 2000, 0.02, False)
-    monkeypatch.setattr(pipeline, "solve", lambda *_: stuck)
+    monkeypatch.setattr(pipeline, "solve", lambda *_, **__: stuck)
     notes = run(image, trimap=trimap, method="knn").notes
     assert notes == ("knn did not converge (residual 0.02); its best alpha is kept",)
 
@@ -332,7 +332,7 @@ class TestBadInput:
         if kind == "alpha":
             options = {**options, "method": "auto"}
         with pytest.raises(InputError, match=named):
-            run(image, **guidance, **options)
+            cutout(image, **guidance, **options)
 
     @pytest.mark.parametrize(
         ("kind", "options", "named"),
@@ -358,7 +358,7 @@ class TestBadInput:
     def test_options_that_would_be_ignored(self, scene, kind, options, named):
         image, alpha, trimap = scene
         with pytest.raises(InputError, match=named):
-            run(image, **{kind: trimap if kind == "trimap" else alpha}, **options)
+            cutout(image, **{kind: trimap if kind == "trimap" else alpha}, **options)
 
 
 class TestRoughMasks:

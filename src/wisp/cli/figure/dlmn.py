@@ -56,6 +56,7 @@ def dlmn_steps_command(
     quiet: o.QuietOption = False,
 ) -> None:
     """The five steps of any photo: itself, its segmentation, alpha, foreground, another background."""
+    from wisp.engine.engine import Engine
     from wisp.lab.figures.dlmn_steps import COLUMNS, draw
     from wisp.lab.figures.running import Running
     from wisp.methods import check_method
@@ -64,7 +65,7 @@ def dlmn_steps_command(
         check_method(method, model)
         places = photos_of_a_sheet(photos, out, overwrite=overwrite, others=background)
         scenes = [scene for text in background for scene in scenes_of(text)]
-    running = Running(method, model, device, precision)
+    running = Running(method, model, Engine(device, precision))
     with progress(len(places), quiet=quiet) as done:
         sheet = draw(places, scenes, running, height=height, done=done)
     write_sheet(out, sheet, COLUMNS, overwrite=overwrite, quiet=quiet)
@@ -82,6 +83,7 @@ def dlmn_sheet_command(
     quiet: o.QuietOption = False,
 ) -> None:
     """Selfies or camera photos beside their subjects on other backgrounds: one sheet of 1920×1080."""
+    from wisp.engine.engine import Engine
     from wisp.lab.figures.dlmn_sheets import COLUMNS, draw
     from wisp.lab.figures.running import Running
     from wisp.methods import check_method
@@ -90,7 +92,7 @@ def dlmn_sheet_command(
         check_method(method, model)
         places = photos_of_a_sheet(photos, out, overwrite=overwrite, others=background)
         scenes = [scene for text in background for scene in scenes_of(text)]
-    running = Running(method, model, device, precision)
+    running = Running(method, model, Engine(device, precision))
     with progress(len(places), quiet=quiet) as done:
         sheet = draw(places, scenes, running, done=done)
     write_sheet(out, sheet, COLUMNS, overwrite=overwrite, quiet=quiet)
@@ -119,6 +121,7 @@ def dlmn_compare_command(
     quiet: o.QuietOption = False,
 ) -> None:
     """Alpha, green screen and new background by others and ours, on plain and like backgrounds."""
+    from wisp.engine.engine import Engine
     from wisp.io.atomic import check_output
     from wisp.io.formats import format_of
     from wisp.lab.figures.dlmn_cases import CASES
@@ -134,7 +137,7 @@ def dlmn_compare_command(
     cases = [name for name in CASES if not case or name in case]
     with usage_errors():
         check_method(method, model)
-        methods = compared(Running(method, model, device, precision), _others(beside))
+        methods = compared(Running(method, model, Engine(device, precision)), _others(beside))
         scenes_of(background)
         format_of(out)
         sources = _spread(find(data), count)
@@ -171,6 +174,7 @@ def dlmn_accuracy_command(
     quiet: o.QuietOption = False,
 ) -> None:
     """How much of a matte others and ours get right, on plain and like backgrounds."""
+    from wisp.engine.engine import Engine
     from wisp.io.atomic import check_output, write_files
     from wisp.lab.figures.dlmn_accuracy import measure, report
     from wisp.lab.figures.dlmn_cases import CASES
@@ -185,7 +189,7 @@ def dlmn_accuracy_command(
     check_plots()
     with usage_errors():
         check_method(method, model)
-        methods = compared(Running(method, model, device, precision), _others(beside))
+        methods = compared(Running(method, model, Engine(device, precision)), _others(beside))
         sources = _spread(find(data), count)
         pool = [place.path for place in pictures([scenes])]
         if folder.is_dir():

@@ -27,7 +27,7 @@ def compared(ours: Running, others: Sequence[str] = OTHERS) -> list[Running]:
     """Those and ours; `InputError` for a method that there is not."""
     for name in others:
         check_method(name)
-    return [*(Running(name, None, ours.device, ours.precision) for name in others), ours]
+    return [*(Running(name, None, ours.engine) for name in others), ours]
 
 
 def columns(methods: Sequence[Running]) -> list[str]:

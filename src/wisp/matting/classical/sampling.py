@@ -65,7 +65,7 @@ Indices = npt.NDArray[np.intp]
 Region = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Samples:
     """What a sampling method found.
 
