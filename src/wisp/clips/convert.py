@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from wisp.clips.alpha import matte_by_portrait
+from wisp.clips.alpha import matte_by_portrait, upsample_to_frame
 from wisp.clips.backdrops import TRANSPARENT, Backdrop, check_backdrop, open_backdrop
 from wisp.clips.colours import estimate_colours, estimate_soft_colours, soft_part
 from wisp.clips.frames import composite_frame, to_integers
