@@ -52,7 +52,7 @@ FALL_OFF: Final = 8.0
 """σ of the Gaussian by which samples count less farther away, in pixels of the window."""
 LEAST_VARIANCE: Final = (3 / 255) ** 2
 """Variance of colour below which a cluster is not split."""
-FLOOR: Final = (3 / 255) ** 2
+FLOOR: Final = (1 / 255) ** 2
 """Added to the variance of a cluster in all directions."""
 PAIRS: Final = 1 << 15
 """Pairs of clusters that are compared at a time."""
