@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from wisp.matting.foreground import estimate_foreground
     from wisp.pipeline import composite, cutout, estimate_alpha
 
-__version__: Final = "0.1.0"
+__version__: Final = "0.2.0"
 
 __all__ = [
     "InputError",

@@ -44,8 +44,8 @@ from wisp.io.given import (
     given_mask,
     given_photo,
     given_trimap,
-    refuse_address,
 )
+from wisp.io.paths import refuse_address
 from wisp.matting.classical.guided_filter import guided_filter
 from wisp.matting.classical.initial_alpha import prior
 from wisp.matting.classical.system import Solution

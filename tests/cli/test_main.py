@@ -94,6 +94,23 @@ def test_expected_errors_are_one_line_and_an_exit_code(wisp, monkeypatch, error,
     assert (ran.code, ran.errors) == (code, [line])
 
 
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (MemoryError(), "wisp: there is not enough memory"),
+        (RuntimeError("core.cpp:1:\nstd::bad_alloc"), "wisp: there is not enough memory (core.cpp:1:)"),
+        (
+            MemoryError("a: there is not enough memory to read it"),
+            "wisp: a: there is not enough memory to read it",
+        ),
+    ],
+)
+def test_a_machine_out_of_memory_is_told_in_these_words(wisp, monkeypatch, error, line):
+    raising(monkeypatch, error)
+    ran = wisp("run")
+    assert (ran.code, ran.errors) == (1, [line])
+
+
 def test_a_bug_is_one_line_too(wisp, monkeypatch):
     monkeypatch.delenv("WISP_DEBUG", raising=False)
     raising(monkeypatch, ZeroDivisionError("by nought"))

@@ -33,6 +33,7 @@ def cutout_command(
     page: o.PageOption = None,
     max_pixels: o.MaxPixelsOption = o.MAX_PIXELS,
     overwrite: o.OverwriteOption = False,
+    skip_existing: o.SkipExistingOption = False,
     keep_metadata: o.KeepMetadataOption = False,
     quiet: o.QuietOption = False,
 ) -> None:
@@ -61,6 +62,7 @@ def cutout_command(
             page=page,
             max_pixels=max_pixels,
             overwrite=overwrite,
+            skip_existing=skip_existing,
             keep_metadata=keep_metadata,
             quiet=quiet,
         ),

@@ -143,6 +143,14 @@ MaxPixelsOption: TypeAlias = Annotated[
 OverwriteOption: TypeAlias = Annotated[
     bool, _option("--overwrite", panel=_RESULT, help="Replace outputs that exist.")
 ]
+SkipExistingOption: TypeAlias = Annotated[
+    bool,
+    _option(
+        "--skip-existing",
+        panel=_RESULT,
+        help="Leave out photos whose outputs exist: a batch that was stopped goes on.",
+    ),
+]
 KeepMetadataOption: TypeAlias = Annotated[
     bool, _option("--keep-metadata", panel=_RESULT, help="Carry EXIF over (camera, GPS).")
 ]

@@ -28,7 +28,8 @@ from wisp.cli.train import (
     tell,
     weights_of,
 )
-from wisp.core.errors import InputError, MissingExtraError
+from wisp.core.errors import InputError
+from wisp.core.extras import importing
 
 if TYPE_CHECKING:
     from wisp.data.datasets import Entry
@@ -91,12 +92,10 @@ def train_subject_command(
     quiet: QuietOption = False,
 ) -> None:
     """Train the subject network, which finds what a person would cut out and corrects itself by clicks."""
-    try:
+    with importing("training", "train"):
         from wisp.data.packed import pack as decode
         from wisp.data.subject_samples import Sizes
         from wisp.training.recipes.subject import SubjectRecipe, SubjectTask
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("training", "train") from error
 
     check_options(precision, None)
     for one in side or ():
@@ -162,12 +161,10 @@ def train_matting_command(
     quiet: QuietOption = False,
 ) -> None:
     """Train the matting network of any subject, which draws the edges of what the subject network finds."""
-    try:
+    with importing("training", "train"):
         from wisp.data.packed import pack as decode
         from wisp.training.importing import continued
         from wisp.training.recipes.matting import MattingRecipe, MattingTask
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("training", "train") from error
 
     check_options(precision, None)
     recipe = MattingRecipe()

@@ -22,7 +22,8 @@ from typing import Any, Final, Literal, Protocol, TypeAlias
 import numpy as np
 
 from wisp.core.arrays import Float
-from wisp.core.errors import InputError, MissingExtraError
+from wisp.core.errors import InputError, is_out_of_memory
+from wisp.core.extras import importing
 from wisp.core.machine import cores
 from wisp.engine import compiled
 from wisp.engine.devices import DEVICES, PRECISIONS, Device, Precision
@@ -344,8 +345,14 @@ def _compile(
         raise InputError(file, f"cannot be compiled for the {device} ({_first_line(error)})") from error
     if name is not None:
         with suppress(RuntimeError):  # not every network can be exported
-            compiled.write(name, compiled.Kept(quantised, built.export_model().getvalue()))
+            compiled.write(name, compiled.Kept(quantised, _exported(built)))
     return built, quantised
+
+
+def _exported(network: Any) -> bytes:
+    """A compiled network as the bytes that `import_model` takes."""
+    blob = network.export_model()
+    return bytes(blob if isinstance(blob, bytes) else blob.getvalue())  # bytes in OpenVINO 2025.0
 
 
 def _openvino_port(node: Any) -> Port:
@@ -378,11 +385,9 @@ class _OnnxRuntimeSession:
     """ONNX Runtime, in the precision that the file is in."""
 
     def __init__(self, file: Path, device: Device, precision: Precision, threads: int) -> None:
-        try:
+        where = "on this GPU" if device == "gpu" else "without OpenVINO"
+        with importing(f"running networks {where}", "onnxruntime"):
             onnxruntime = importlib.import_module("onnxruntime")
-        except ImportError as error:
-            where = "on this GPU" if device == "gpu" else "without OpenVINO"
-            raise MissingExtraError(f"running networks {where}", "onnxruntime") from error
         if precision not in ("auto", "fp32"):
             raise InputError("precision", f"{precision} is not available here", "auto and fp32 are accepted")
         available = onnxruntime.get_available_providers()
@@ -431,21 +436,6 @@ _GPU_PROVIDERS: Final = (
     "CoreMLExecutionProvider",
     "DmlExecutionProvider",
 )
-
-
-_NO_MEMORY: Final = (
-    "bad_alloc",
-    "bad allocation",
-    "out of memory",
-    "cannot allocate memory",
-    "failed to allocate",
-)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error of a runtime says that there was not enough memory."""
-    text = str(error).lower()
-    return isinstance(error, MemoryError) or any(words in text for words in _NO_MEMORY)
 
 
 def _out_of_memory(file: Path) -> MemoryError:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, Final
 
@@ -25,12 +27,27 @@ def libvips() -> Any:
     ImageMagick and the rest cannot run whatever a file pretends to be), finished operations are not
     cached, and at most `MAX_THREADS` threads decode, unless VIPS_CONCURRENCY says otherwise.
     """
-    import pyvips
+    with _few_threads():
+        import pyvips
 
     pyvips.operation_block_set("VipsForeignLoad", True)
     for name in LOADERS.values():
         pyvips.operation_block_set(name, False)
     pyvips.cache_set_max(0)
-    if "VIPS_CONCURRENCY" not in os.environ:
-        pyvips.concurrency_set(min(MAX_THREADS, os.cpu_count() or 1))
     return pyvips
+
+
+@contextmanager
+def _few_threads() -> Iterator[None]:
+    """Have libvips, which reads it once at its start, find `MAX_THREADS` unless the user says something.
+
+    Its function for the same is in pyvips and libvips only since 3.2 and 8.18.
+    """
+    if "VIPS_CONCURRENCY" in os.environ:
+        yield
+        return
+    os.environ["VIPS_CONCURRENCY"] = str(min(MAX_THREADS, os.cpu_count() or 1))
+    try:
+        yield
+    finally:
+        del os.environ["VIPS_CONCURRENCY"]
