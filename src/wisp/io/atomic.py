@@ -11,7 +11,7 @@ from errno import EEXIST
 from pathlib import Path
 
 from wisp.core.errors import InputError
-from wisp.io.paths import STDIO, is_special
+from wisp.io.paths import STDIO, is_special, refuse_address
 
 
 @contextmanager
@@ -107,6 +107,7 @@ def check_output(path: Path | str, *, overwrite: bool = False, inputs: Sequence[
     if final.is_dir():
         raise InputError(path, "is a folder", "the path of a file is accepted")
     if not final.parent.is_dir():
+        refuse_address(path)
         raise InputError(path, f"the folder {Path(path).parent} does not exist")
     for other in inputs:
         if str(other) != STDIO and same_file(path, other):

@@ -23,7 +23,7 @@ from wisp.core.extras import importing
 from wisp.io import profiles, tiff
 from wisp.io.atomic import reason
 from wisp.io.formats import READABLE, SNIFF_BYTES, describe_unreadable, is_animated_png, is_sequence, sniff
-from wisp.io.paths import STDIO
+from wisp.io.paths import STDIO, refuse_address
 from wisp.io.profiles import Stored
 from wisp.io.vips import libvips
 
@@ -86,6 +86,7 @@ def _open(source: Path | str | io.BytesIO, max_pixels: int) -> Iterator[_Input]:
             stream: BinaryIO = file if regular else _slurp(file, name, most)
             yield _Input(name, stream, in_memory=not regular)
     except FileNotFoundError as error:
+        refuse_address(name)
         raise InputError(name, "does not exist") from error
     except IsADirectoryError as error:
         raise InputError(name, "is a folder", "the path of a picture is accepted") from error
