@@ -28,7 +28,7 @@ from wisp.clips.io.tracks import Span
 from wisp.clips.io.write import ClipWriter, FileWriter, Layout, Sound
 from wisp.clips.steady import STEADY, AlphaMethod, Held, State, Steadiness, held_alpha, pair_with_motion
 from wisp.core.arrays import Alpha, Image, Matte
-from wisp.core.errors import InputError
+from wisp.core.errors import InputError, MissingInputError
 from wisp.core.stages import convey
 from wisp.core.threads import one_opencv_thread
 from wisp.io.atomic import atomic_paths, check_output, reason, same_file
@@ -129,7 +129,7 @@ def check_job(job: Job) -> None:
     check_backdrop(job.background)
     if str(job.source) != STDIO and not Path(job.source).exists() and find_sequence(job.source) is None:
         accepted = PATTERNS if is_pattern(Path(job.source).name) else ""
-        raise InputError(job.source, "does not exist", accepted)
+        raise MissingInputError(job.source, "does not exist", accepted)
     if job.resume and not all(output.codec.resumable for output in outputs):
         raise InputError("--resume", "needs folders of PNG files", "other codecs cannot be continued")
     if job.resume and is_stream(job.source):
