@@ -471,6 +471,26 @@ class TestPaths:
         words = ["replace", files / "photo.png", "--background", address, "-o", tmp_path / "o.png"]
         assert "is an address" in fails(2, address, *words)
 
+    @pytest.mark.parametrize("folder", ["new/", "there"])
+    def test_a_trimap_into_a_folder(self, wisp, files, tmp_path, folder):
+        (tmp_path / "there").mkdir()
+        words = ["trimap", files / "photo.png", "--mask", files / "alpha.png", "-o", f"{tmp_path}/{folder}"]
+        assert wisp(*words).code == 0
+        assert (tmp_path / folder / "photo.png").is_file()
+        assert wisp(*words).code == 2
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="there is no /dev")
+    def test_devices_of_the_other_verbs(self, files, tmp_path):
+        made = tmp_path / "t.png"
+        words = [SCRIPT, "trimap", files / "photo.png", "--mask", files / "alpha.png", "-o"]
+        with made.open("wb") as file:
+            subprocess.run([*words, "/dev/stdout"], stdout=file, check=True)
+        assert made.read_bytes() == subprocess.run([*words, "-"], capture_output=True, check=True).stdout
+        scores = [SCRIPT, "evaluate", files / "alpha.png", files / "alpha.png", "--json"]
+        with (tmp_path / "s.json").open("wb") as file:
+            subprocess.run([*scores, "/dev/stdout"], stdout=file, check=True)
+        assert b'"count": 1' in (tmp_path / "s.json").read_bytes()
+
     @pytest.mark.skipif(sys.platform == "win32", reason="there is no /dev")
     def test_devices(self, files, tmp_path):
         words = [SCRIPT, "cutout", files / "photo.png", "--alpha", files / "alpha.png", "-o"]

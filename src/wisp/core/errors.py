@@ -34,6 +34,7 @@ _NO_MEMORY = (
     "unable to allocate",
     "failed to map segment",
     "error creating thread",
+    "can't start new thread",
 )
 
 
