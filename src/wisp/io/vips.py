@@ -1,4 +1,8 @@
-"""libvips, set up once: only the loaders wisp reads with may run, and it holds no memory between calls."""
+"""libvips as wisp uses it: each picture goes to the loader of its own format, by name.
+
+In another program libvips is that program's: nothing of it is set up. Where the process is wisp's own, as on
+the command line, `own_process` says so, and libvips is confined and kept from holding memory.
+"""
 
 from __future__ import annotations
 
@@ -13,24 +17,40 @@ LOADERS: Final = {
     "webp": "VipsForeignLoadWebp",
     "avif": "VipsForeignLoadHeif",
     "heic": "VipsForeignLoadHeif",
+    "gif": "VipsForeignLoadNsgif",
 }
 MAX_THREADS: Final = 8
+
+_owned = False
 
 
 @cache
 def libvips() -> Any:
-    """The `pyvips` module, imported at the first call and configured for the whole process.
-
-    Every libvips loader is blocked except those of the formats that `wisp.io.images` reads (so SVG, PDF,
-    ImageMagick and the rest cannot run whatever a file pretends to be), finished operations are not
-    cached, and at most `MAX_THREADS` threads decode, unless VIPS_CONCURRENCY says otherwise.
-    """
+    """The `pyvips` module, imported at the first call; set up for the whole process where that is wisp's."""
     import pyvips
 
+    if _owned:
+        _set_up(pyvips)
+    return pyvips
+
+
+def own_process() -> None:
+    """Say that this process is wisp's own, so that libvips may be set up for all of it.
+
+    Every libvips loader is blocked except those of the formats that wisp reads (so SVG, PDF, ImageMagick and
+    the rest cannot run whatever a file pretends to be), finished operations are not cached, and at most
+    `MAX_THREADS` threads decode, unless VIPS_CONCURRENCY says otherwise. libvips is not imported by this.
+    """
+    global _owned
+    if not _owned:
+        _owned = True
+        libvips.cache_clear()
+
+
+def _set_up(pyvips: Any) -> None:
     pyvips.operation_block_set("VipsForeignLoad", True)
     for name in LOADERS.values():
         pyvips.operation_block_set(name, False)
     pyvips.cache_set_max(0)
     if "VIPS_CONCURRENCY" not in os.environ:
         pyvips.concurrency_set(min(MAX_THREADS, os.cpu_count() or 1))
-    return pyvips
