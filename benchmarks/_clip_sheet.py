@@ -13,15 +13,15 @@ from pathlib import Path
 
 import numpy as np
 
-from wisp.alpha_methods import alpha_method
-from wisp.arrays import Image
-from wisp.compositing.backdrops import GREEN
+from wisp.clips.backdrops import GREEN
+from wisp.clips.io.read import open_clip
+from wisp.clips.steady import State, step
 from wisp.compositing.backgrounds import colour
 from wisp.compositing.over import over
+from wisp.core.arrays import Image
+from wisp.core.opencv import shrink
 from wisp.io.images import write_image
-from wisp.io.video import open_clip
-from wisp.opencv import shrink
-from wisp.temporal import State, step
+from wisp.methods import alpha_method
 
 COLUMNS = 6
 CELL = 320

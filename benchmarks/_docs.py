@@ -9,10 +9,10 @@ import textwrap
 from pathlib import Path
 
 import wisp
+from wisp.engine.models import DEFAULTS, MODELS
+from wisp.engine.peers import PEERS
+from wisp.engine.store import PUBLISHED
 from wisp.evaluation.tables import markdown
-from wisp.inference.models import DEFAULTS, MODELS
-from wisp.inference.peers import PEERS
-from wisp.inference.store import PUBLISHED
 
 DOCS = Path(__file__).parent.parent / "docs"
 _QUOTED = re.compile(r"(: |-> )'([^']*)'")

@@ -30,15 +30,15 @@ import cv2
 import numpy as np
 
 from video import CORPUS, SEED, SIZE, held_out, ours, rounded
-from wisp.arrays import Alpha, Background, Image
+from wisp.clips.alpha import SIDES, finished, working_size
+from wisp.clips.colours import quick_foreground
+from wisp.clips.steady import Steadiness
+from wisp.core.arrays import Alpha, Background, Image
+from wisp.core.opencv import shrink
+from wisp.data import vips
+from wisp.data.augmentation import Matrix
+from wisp.data.clips import Scenario, clip, moves, scenario
 from wisp.evaluation.video_metrics import METRICS, clip_scores
-from wisp.foreground.quick import quick_foreground
-from wisp.opencv import shrink
-from wisp.quick import SIDES, finished, working_size
-from wisp.temporal import Steadiness
-from wisp.training.data import vips
-from wisp.training.data.augmentation import Matrix
-from wisp.training.data.clips import Scenario, clip, moves, scenario
 
 RESULTS = Path(__file__).parent / "results" / "limits.json"
 DOUBT = 0.2

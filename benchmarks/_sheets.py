@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from wisp.arrays import Alpha, Float, Image, Matte
-from wisp.foreground import estimate_foreground
-from wisp.inference.resampling import resize
+from wisp.core.arrays import Alpha, Float, Image, Matte
+from wisp.core.resample import resize
 from wisp.io.images import read_photo, write_image
+from wisp.matting.foreground import estimate_foreground
 from wisp.pipeline import composite
 
 GREEN = "#00b140"

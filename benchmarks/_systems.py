@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from wisp.arrays import Alpha, Float, Image
-from wisp.benchmark import systems
-from wisp.benchmark.machine import stay_on
-from wisp.benchmark.systems import System
-from wisp.inference.peers import open_peer
-from wisp.inference.sessions import Description, Port, Runtime, Session
+from wisp.core.arrays import Alpha, Float, Image
+from wisp.engine.peers import open_peer
+from wisp.engine.sessions import Description, Port, Runtime, Session
+from wisp.lab.benchmark import systems
+from wisp.lab.benchmark.machine import stay_on
+from wisp.lab.benchmark.systems import System
 
 
 @dataclass(frozen=True)

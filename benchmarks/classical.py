@@ -34,7 +34,7 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 
-from wisp.arrays import Alpha, Image, Trimap
+from wisp.core.arrays import Alpha, Image, Trimap
 from wisp.evaluation.metrics import sad
 from wisp.io.images import read_grey, read_photo, read_trimap
 
@@ -137,7 +137,7 @@ def large_photo(folder: Path) -> Photo:
 
 
 def _wisp(method: str) -> Method:
-    from wisp.classical import METHODS as estimators  # noqa: N811
+    from wisp.matting.classical import METHODS as estimators  # noqa: N811
 
     return lambda image, trimap: estimators[method](image, trimap).alpha
 

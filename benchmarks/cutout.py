@@ -25,8 +25,8 @@ from pathlib import Path
 import numpy as np
 import pyvips
 
-from wisp.benchmark.machine import cpu_name
 from wisp.evaluation.protocols import evaluate
+from wisp.lab.benchmark.machine import cpu_name
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "cutout.json"

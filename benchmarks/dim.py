@@ -36,10 +36,10 @@ import numpy as np
 import numpy.typing as npt
 
 from cutout import LAUNCH, WISP
-from wisp.arrays import Alpha, Image, Matte, Trimap
-from wisp.benchmark.machine import cpu_name
+from wisp.core.arrays import Alpha, Image, Matte, Trimap
 from wisp.evaluation.metrics import sad
 from wisp.io.images import read_grey, read_photo, write_image
+from wisp.lab.benchmark.machine import cpu_name
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "dim.json"
@@ -155,9 +155,9 @@ def command(files: tuple[Path, Path], model: str | None, runs: int = 1) -> dict[
 
 def steps(folder: Path, model: str | None) -> list[dict[str, Any]]:
     """The steps of the command, what each leaves in memory and what it peaks at, megabytes."""
-    from wisp.foreground import estimate_foreground
     from wisp.io.formats import FORMATS
     from wisp.io.images import encode_image, read_trimap
+    from wisp.matting.foreground import estimate_foreground
     from wisp.pipeline import estimate
 
     found: list[dict[str, Any]] = []
@@ -189,7 +189,7 @@ def steps(folder: Path, model: str | None) -> list[dict[str, Any]]:
 
 
 def _wisp(model: str | None) -> Callable[[Image, Trimap], npt.NDArray[Any]]:
-    from wisp.inference.dim import dim
+    from wisp.engine.families.dim import dim
 
     return lambda image, trimap: dim(image, trimap, model=model)
 

@@ -37,23 +37,23 @@ import torch
 
 from _sheets import write_sheets
 from video import CORPUS, SEED, SIZE, Pixels, held_out, rendered, rounded
-from wisp.alpha_methods import alpha_method
-from wisp.arrays import Alpha, Image, to_float
-from wisp.benchmark.machine import cpu_name
-from wisp.errors import InputError
+from wisp.clips.alpha import Past, finished
+from wisp.clips.motion import paired
+from wisp.clips.steady import AlphaMethod, State, steady_alpha
+from wisp.core.arrays import Alpha, Image, to_float
+from wisp.core.errors import InputError
+from wisp.data.clips import scenario
+from wisp.data.datasets import corpus
 from wisp.evaluation.protocols import PROTOCOLS
 from wisp.evaluation.tables import markdown
 from wisp.evaluation.video_metrics import clip_scores
 from wisp.io.images import read_grey, read_photo
-from wisp.motion import paired
+from wisp.lab.benchmark.machine import cpu_name
+from wisp.methods import alpha_method
 from wisp.networks.checkpoints import read_checkpoint
 from wisp.networks.dlmn import dlmn_mobile, dlmn_paper
 from wisp.networks.ssrn import ssrn_mobile, ssrn_resnet101
 from wisp.pipeline import Method, run
-from wisp.quick import Past, finished
-from wisp.temporal import AlphaMethod, State, steady_alpha
-from wisp.training.data.clips import scenario
-from wisp.training.data.datasets import corpus
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "dlmn.json"

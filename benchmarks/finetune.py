@@ -35,11 +35,11 @@ from typing import Any
 
 import numpy as np
 
-from wisp.arrays import from_float, to_float
-from wisp.benchmark.machine import cpu_name
+from wisp.core.arrays import from_float, to_float
 from wisp.evaluation.metrics import sad
-from wisp.figures.places import partner, pictures
 from wisp.io.images import read_grey, read_photo
+from wisp.lab.benchmark.machine import cpu_name
+from wisp.lab.figures.photos import partner, pictures
 from wisp.pipeline import Method
 from wisp.pipeline import run as matte
 
@@ -63,7 +63,7 @@ def main() -> int:
     parser.add_argument("--replay-share", type=float, default=0.75)
     parser.add_argument("--weights-kept", type=float, default=0.0, help="--keep of `wisp finetune`")
     parser.add_argument("--model", choices=METHODS, default="segmenter-mobile")
-    parser.add_argument("--kind", default="fur", help="what is drawn, of wisp.training.data.procedural.KINDS")
+    parser.add_argument("--kind", default="fur", help="what is drawn, of wisp.data.procedural.KINDS")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where the result is kept")
     parser.add_argument("--keep", type=Path, help="folder to keep the photos and the run in")
     parser.add_argument("--table", action="store_true", help="print the kept result")
@@ -114,10 +114,10 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
 def compose(folder: Path, kind: str, backgrounds: Path) -> None:
     """Composites of things of one kind over held-out backgrounds, as image/ and alpha/."""
-    from wisp.training.data import datasets, vips
-    from wisp.training.data.augmentation import Geometry
-    from wisp.training.data.procedural import generate
-    from wisp.training.data.synthesis import Synthesis, composite
+    from wisp.data import datasets, vips
+    from wisp.data.augmentation import Geometry
+    from wisp.data.procedural import generate
+    from wisp.data.synthesis import Synthesis, composite
 
     scenes = datasets.hold_out(datasets.backgrounds(backgrounds))[1]
     scene = Geometry(zoom=(1.6, 2.4), rotation=5, shear=0.03, shift=0.1)

@@ -29,9 +29,9 @@ import numpy as np
 import pymatting
 from scipy import ndimage
 
-from wisp.arrays import Alpha, Float, Foreground, Image
-from wisp.foreground import estimate_foreground
+from wisp.core.arrays import Alpha, Float, Foreground, Image
 from wisp.io.images import read_grey, read_photo
+from wisp.matting.foreground import estimate_foreground
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "foreground.json"

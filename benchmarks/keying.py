@@ -27,14 +27,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from wisp.arrays import Alpha, Background, Foreground, Image, Matte, from_float, to_float
-from wisp.classical import closed_form
 from wisp.compositing.over import over
-from wisp.foreground import estimate_foreground
+from wisp.core.arrays import Alpha, Background, Foreground, Image, Matte, from_float, to_float
+from wisp.data import datasets, vips
+from wisp.data.procedural import random_foreground
 from wisp.keying.extract import Known, extract_matte
-from wisp.training.data import datasets, vips
-from wisp.training.data.procedural import random_foreground
-from wisp.trimap import trimap_from_alpha
+from wisp.matting.classical import closed_form
+from wisp.matting.foreground import estimate_foreground
+from wisp.matting.trimap import trimap_from_alpha
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "keying.json"

@@ -26,8 +26,8 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.linalg import spsolve
 
-from wisp.arrays import Image
 from wisp.compositing.poisson import poisson_blend
+from wisp.core.arrays import Image
 
 RESULTS = Path(__file__).parent / "results" / "poisson.json"
 SIZES = (256, 512, 1024, 2048)

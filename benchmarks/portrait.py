@@ -42,16 +42,16 @@ import numpy as np
 from _sheets import write_sheets
 from _systems import open_system, stay_on_one_core
 from cutout import EXAMPLE, WISP, run, scaled
-from wisp.arrays import Float, from_float
-from wisp.benchmark.machine import cpu_name
-from wisp.benchmark.systems import System
-from wisp.errors import InputError, WispError
+from wisp.core.arrays import Float, from_float
+from wisp.core.errors import InputError, WispError
+from wisp.core.resample import resize
+from wisp.engine.peers import PEERS
 from wisp.evaluation.bootstrap import paired_bootstrap
 from wisp.evaluation.protocols import PROTOCOLS
-from wisp.inference.peers import PEERS
-from wisp.inference.resampling import resize
 from wisp.io.formats import READABLE_SUFFIXES
 from wisp.io.images import read_grey, read_photo
+from wisp.lab.benchmark.machine import cpu_name
+from wisp.lab.benchmark.systems import System
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "portrait.json"

@@ -27,15 +27,15 @@ from typing import Any
 import numpy as np
 
 from cutout import EXAMPLE, WISP, run
-from wisp.arrays import Float
-from wisp.benchmark.machine import cpu_name
+from wisp.core.arrays import Float
+from wisp.engine.compiled import VARIABLE
+from wisp.engine.families.segmenter import session_of
+from wisp.engine.models import MODELS, Model
+from wisp.engine.precision import choose
+from wisp.engine.sessions import Precision, open_session
 from wisp.evaluation.metrics import sad
-from wisp.inference.compiled import VARIABLE
-from wisp.inference.models import MODELS, Model
-from wisp.inference.precision import choose
-from wisp.inference.segmenter import session_of
-from wisp.inference.sessions import Precision, open_session
 from wisp.io.images import read_grey, read_photo
+from wisp.lab.benchmark.machine import cpu_name
 from wisp.pipeline import cutout
 
 ROOT = Path(__file__).parent.parent

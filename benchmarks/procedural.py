@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from wisp.training.data.procedural import KINDS, generate, random_foreground
+from wisp.data.procedural import KINDS, generate, random_foreground
 
 RESULTS = Path(__file__).parent / "results" / "procedural.json"
 SIZE = (512, 512)

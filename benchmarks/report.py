@@ -23,12 +23,12 @@ from typing import Any
 import numpy as np
 
 from _browser import check, chromium
-from wisp.benchmark.reports import about, heading, table
 from wisp.cli import main as wisp
 from wisp.compositing.backgrounds import blurred, fit
 from wisp.compositing.over import over
-from wisp.inference.resampling import resize
+from wisp.core.resample import resize
 from wisp.io.images import read_photo, write_image
+from wisp.lab.benchmark.reports import about, heading, table
 from wisp.pipeline import cutout
 
 ROOT = Path(__file__).parent.parent

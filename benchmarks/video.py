@@ -4,12 +4,12 @@
                                [--part PART] [--kind KIND] [--method NAME]
 
 Clips are composed of people held out of training (the corpus's ``split=val``; the result names them) over its
-backgrounds, 960×540, by the motions of `wisp.training.data.clips.scenario`; alpha is exact in every frame.
-Ours is what ``wisp video`` does (`wisp.temporal.steady_alpha`) with each of its fast methods; frame by frame
-is the same with nothing handed on from one frame to the next. RVM is its published ONNX file in ONNX Runtime,
-recurrent state handed on, with the downsample ratio that its authors recommend (512 pixels for the longer
-side); its speed is measured in OpenVINO, too. All alphas are rounded to eight bits. `still` is the same clips
-with nothing moving but the camera's noise: what is left there is flicker.
+backgrounds, 960×540, by the motions of `wisp.data.clips.scenario`; alpha is exact in every frame.
+Ours is what ``wisp video`` does (`wisp.clips.steady.steady_alpha`) with each of its fast methods; frame by
+frame is the same with nothing handed on from one frame to the next. RVM is its published ONNX file in ONNX
+Runtime, recurrent state handed on, with the downsample ratio that its authors recommend (512 pixels for the
+longer side); its speed is measured in OpenVINO, too. All alphas are rounded to eight bits. `still` is the
+same clips with nothing moving but the camera's noise: what is left there is flicker.
 
 Times are CPU seconds of the whole process (user and system, all threads) and wall seconds a frame, the least
 of several passes over the same 1280×720 frames; `end to end` is the command ``wisp video`` with a plain
@@ -41,17 +41,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from wisp.alpha_methods import alpha_method
-from wisp.arrays import Alpha, Image, from_float, to_float
-from wisp.benchmark.machine import cpu_name
+from wisp.clips.io.codecs import CODECS
+from wisp.clips.io.write import FileWriter, Layout
+from wisp.clips.steady import STEADY, State, Steadiness, steady_alpha
+from wisp.core.arrays import Alpha, Image, from_float, to_float
+from wisp.data import vips
+from wisp.data.clips import ClipFrame, Scenario, clip, scenario, still
+from wisp.data.datasets import Entry, backgrounds, corpus
+from wisp.engine.sessions import load_openvino
 from wisp.evaluation.video_metrics import clip_scores
-from wisp.inference.sessions import load_openvino
-from wisp.io.video_codecs import CODECS
-from wisp.io.video_files import FileWriter, Layout
-from wisp.temporal import STEADY, State, Steadiness, steady_alpha
-from wisp.training.data import vips
-from wisp.training.data.clips import ClipFrame, Scenario, clip, scenario, still
-from wisp.training.data.datasets import Entry, backgrounds, corpus
+from wisp.lab.benchmark.machine import cpu_name
+from wisp.methods import alpha_method
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "video.json"

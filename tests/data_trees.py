@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from wisp.training.data import vips
+from wisp.data import vips
 
 
 def write(path, pixels):

@@ -6,8 +6,8 @@ import time
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from wisp.inference.store import addresses
-from wisp.inference.store.rows import Published
+from wisp.engine.store import addresses
+from wisp.engine.store.rows import Published
 
 CONTENT = bytes(range(256)) * 5000  # more than one chunk
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

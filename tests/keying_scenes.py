@@ -5,8 +5,8 @@ from functools import cache
 import numpy as np
 from scipy import ndimage
 
-from wisp.arrays import from_float, to_float
 from wisp.compositing.over import over
+from wisp.core.arrays import from_float, to_float
 
 SCREENS = {
     "green": (0.13, 0.62, 0.22),

@@ -18,11 +18,11 @@ from tiny_clips import moving_disc, write_clip
 from tiny_networks import write_segmenter
 from tiny_peers import write_affine
 from wisp.cli import app, main
-from wisp.inference.peers import chosen
-from wisp.inference.resampling import resize
-from wisp.inference.store import PUBLISHED, places
+from wisp.core.resample import resize
+from wisp.engine.peers import chosen
+from wisp.engine.store import PUBLISHED, places
 from wisp.io.images import read_photo, write_image
-from wisp.trimap import trimap_from_alpha
+from wisp.matting.trimap import trimap_from_alpha
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGES = sorted(path for path in DOCS.rglob("*.md") if path.parent.name != "decisions")
@@ -133,7 +133,7 @@ def test_every_page_is_reached_from_the_index():
 
 
 def test_every_network_has_its_card_among_the_pages():
-    from wisp.inference.models import MODELS
+    from wisp.engine.models import MODELS
 
     page = (DOCS / "models.md").read_text(encoding="utf-8")
     for model in MODELS.values():

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from tiny_networks import bright_disc, write_segmenter
-from wisp.arrays import Matte
-from wisp.classical import METHODS, guided_filter
-from wisp.classical.prior import prior
-from wisp.errors import InputError
-from wisp.inference.portrait import portrait
-from wisp.inference.resampling import resize
+from wisp.core.arrays import Matte
+from wisp.core.errors import InputError
+from wisp.core.resample import resize
+from wisp.engine.families.portrait import portrait
 from wisp.io.images import read_photo, write_image
+from wisp.matting.classical import METHODS, guided_filter
+from wisp.matting.classical.initial_alpha import prior
+from wisp.matting.trimap import trimap_from_alpha
 from wisp.pipeline import LED, NO_SUBJECT, composite, cutout, estimate_alpha, joined, recognised, run
-from wisp.trimap import trimap_from_alpha
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "portrait.jpg"
 
@@ -183,7 +183,7 @@ def test_small_photos(network, size):
 
 def test_a_solve_that_did_not_converge_is_noted(scene, monkeypatch):
     from wisp import pipeline
-    from wisp.classical import Solution
+    from wisp.matting.classical import Solution
 
     image, alpha, trimap = scene
     stuck = Solution(alpha, "knn", 2000, 0.02, False)

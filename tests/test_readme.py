@@ -11,7 +11,7 @@ import pytest
 
 from wisp.cli import main
 from wisp.io.images import read_photo, write_image
-from wisp.trimap import trimap_from_alpha
+from wisp.matting.trimap import trimap_from_alpha
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -14,11 +14,11 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from wisp.arrays import Matte
     from wisp.compositing.poisson import poisson_blend
-    from wisp.errors import InputError, MissingExtraError, WispError
+    from wisp.core.arrays import Matte
+    from wisp.core.errors import InputError, MissingExtraError, WispError
     from wisp.evaluation.protocols import evaluate
-    from wisp.foreground import estimate_foreground
+    from wisp.matting.foreground import estimate_foreground
     from wisp.pipeline import composite, cutout, estimate_alpha
 
 __version__: Final = "0.1.0"
@@ -38,14 +38,14 @@ __all__ = [
 ]
 
 _HOMES: Final = {
-    "InputError": "wisp.errors",
-    "Matte": "wisp.arrays",
-    "MissingExtraError": "wisp.errors",
-    "WispError": "wisp.errors",
+    "InputError": "wisp.core.errors",
+    "Matte": "wisp.core.arrays",
+    "MissingExtraError": "wisp.core.errors",
+    "WispError": "wisp.core.errors",
     "composite": "wisp.pipeline",
     "cutout": "wisp.pipeline",
     "estimate_alpha": "wisp.pipeline",
-    "estimate_foreground": "wisp.foreground",
+    "estimate_foreground": "wisp.matting.foreground",
     "evaluate": "wisp.evaluation.protocols",
     "poisson_blend": "wisp.compositing.poisson",
 }

@@ -13,7 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from wisp.arrays import (
+from wisp.compositing.backgrounds import Anchor, Fit, colour
+from wisp.compositing.backgrounds import fit as fit_background
+from wisp.compositing.over import over
+from wisp.core.arrays import (
     FOREGROUND,
     UNKNOWN,
     Alpha,
@@ -27,24 +30,21 @@ from wisp.arrays import (
     check_same_size,
     check_trimap,
 )
-from wisp.classical import METHODS, Solution, guided_filter
-from wisp.classical.prior import prior
-from wisp.compositing.backgrounds import Anchor, Fit, colour
-from wisp.compositing.backgrounds import fit as fit_background
-from wisp.compositing.over import over
-from wisp.errors import InputError
-from wisp.foreground import estimate_foreground
-from wisp.inference.cleaning import clean
-from wisp.inference.dim import dim
-from wisp.inference.dlmn import dlmn
-from wisp.inference.models import DEFAULTS, FAMILIES
-from wisp.inference.peers.chosen import chosen_peer, peer_alpha
-from wisp.inference.portrait import enlarge, portrait
-from wisp.inference.resampling import resize
-from wisp.inference.segmenter import segment
-from wisp.inference.sessions import Device, Precision
+from wisp.core.errors import InputError
+from wisp.core.resample import resize
+from wisp.engine.families.dim import dim
+from wisp.engine.families.dlmn import dlmn
+from wisp.engine.families.portrait import enlarge, portrait
+from wisp.engine.families.segmenter import segment
+from wisp.engine.models import DEFAULTS, FAMILIES
+from wisp.engine.peers.chosen import chosen_peer, peer_alpha
+from wisp.engine.sessions import Device, Precision
 from wisp.io.images import read_grey, read_photo, read_trimap
-from wisp.trimap import mask_from_trimap, trimap_from_mask, with_known
+from wisp.matting.classical import METHODS, Solution, guided_filter
+from wisp.matting.classical.initial_alpha import prior
+from wisp.matting.cleaning import clean
+from wisp.matting.foreground import estimate_foreground
+from wisp.matting.trimap import mask_from_trimap, trimap_from_mask, with_known
 
 Method: TypeAlias = Literal["auto", "portrait", "dim", "dlmn", "closed-form", "knn", "random-walk"]
 Refinement: TypeAlias = Literal["none", "guided-filter"]
@@ -298,7 +298,7 @@ def cutout(
             value.
         model: a network other than the default, its name or an ONNX file: the method's, or the segmentation
             network of methods that have none of their own. Or somebody else's network in the method's place:
-            a name of the model store, or ``modnet=FILE.onnx`` (`wisp.inference.peers.PEERS`).
+            a name of the model store, or ``modnet=FILE.onnx`` (`wisp.engine.peers.PEERS`).
         device: what the network runs on: ``auto``, ``cpu`` or ``gpu``.
         precision: what the network computes in: ``auto``, ``fp32``, ``bf16`` or ``int8``.
         plate: the same place without the subject, float32 (H, W, 3), or the path of a photo of it, for a

@@ -9,7 +9,7 @@ import pytest
 import wisp
 from tiny_networks import bright_disc, write_segmenter
 from tiny_peers import write_affine
-from wisp.errors import InputError
+from wisp.core.errors import InputError
 from wisp.io.images import read_photo, write_image
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"

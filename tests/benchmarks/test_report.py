@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from tiny_networks import bright_disc
-from wisp.benchmark.cases import find_cases
-from wisp.benchmark.pictures import pictures_of
-from wisp.benchmark.reports import to_html
 from wisp.evaluation.protocols import evaluate
 from wisp.io.images import write_image
+from wisp.lab.benchmark.cases import find_cases
+from wisp.lab.benchmark.pictures import pictures_of
+from wisp.lab.benchmark.reports import to_html
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 

@@ -4,7 +4,7 @@ import pytest
 from tiny_networks import bright_disc, write_segmenter
 from wisp.cli import main
 from wisp.io.images import write_image
-from wisp.trimap import trimap_from_alpha
+from wisp.matting.trimap import trimap_from_alpha
 
 
 class Ran:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import data_trees as trees
+from wisp.data import layouts
 from wisp.io.images import read_grey, read_photo, read_trimap
-from wisp.training.data import layouts
 
 
 @pytest.fixture

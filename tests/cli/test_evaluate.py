@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from wisp.cli.console import UsageError
 from wisp.cli.evaluate import evaluate_command
-from wisp.errors import InputError
+from wisp.core.errors import InputError
 from wisp.evaluation.protocols import evaluate
 from wisp.io.images import write_image
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from wisp.cli.figure import figure_app
-from wisp.figures import FIGURES
-from wisp.figures.sheets import GAP
 from wisp.io.images import read_photo, write_image
+from wisp.lab.figures import FIGURES
+from wisp.lab.figures.sheets import GAP
 
 GREEN = np.array([0, 0xB1, 0x40]) / 255
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wisp.figures.dlmn_accuracy import accuracy
-from wisp.figures.dlmn_cases import alike, case_of, plain
-from wisp.figures.dlmn_sheets import best_columns
-from wisp.figures.sheets import GAP
-from wisp.figures.subjects import Subject
 from wisp.io.images import read_photo, write_image
+from wisp.lab.figures.dlmn_accuracy import accuracy
+from wisp.lab.figures.dlmn_cases import alike, case_of, plain
+from wisp.lab.figures.dlmn_sheets import best_columns
+from wisp.lab.figures.sheets import GAP
+from wisp.lab.figures.subjects import Subject
 
 
 @pytest.fixture

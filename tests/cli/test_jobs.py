@@ -90,7 +90,7 @@ def test_the_count_is_what_was_asked_for_but_one_a_file(monkeypatch):
     [(8, 64, 100, 8), (8, 64, 3, 3), (8, 6, 100, 2), (8, 1, 100, 1), (1, 64, 100, 1)],
 )
 def test_without_a_count_cores_and_memory_decide(monkeypatch, cores, memory, files, expected):
-    from wisp.inference import sessions
+    from wisp.engine import sessions
 
     monkeypatch.setattr(sessions, "cores", lambda: cores)
     monkeypatch.setattr(jobs, "_memory", lambda: memory * 2**30)

@@ -12,7 +12,7 @@ import typer
 import wisp as package
 from wisp import cli
 from wisp.cli import options
-from wisp.errors import InputError
+from wisp.core.errors import InputError
 
 VERBS = ["cutout", "replace", "trimap", "evaluate", "train", "export", "benchmark", "models", "doctor"]
 SCRIPT = Path(sys.executable).parent / "wisp"
@@ -114,7 +114,7 @@ def test_a_bug_shows_its_traceback_on_request(monkeypatch, capsys):
 def test_the_words_of_the_options_are_those_of_the_library():
     """The command line spells them out so that --help need not load what implements them."""
     from wisp import pipeline
-    from wisp.inference import sessions
+    from wisp.engine import sessions
     from wisp.io.formats import FORMATS
     from wisp.io.images import MAX_PIXELS
 
@@ -168,7 +168,7 @@ def test_a_reader_that_goes_away_is_no_error_of_ours():
 
 class TestModels:
     def test_show(self, wisp):
-        from wisp.inference.models import MODELS
+        from wisp.engine.models import MODELS
 
         model = MODELS["segmenter-mobile"]
         ran = wisp("models", "show", "segmenter-mobile")
@@ -220,7 +220,7 @@ class TestDoctor:
         assert report["cache"]["state"] == "cannot be written to"
 
     def test_a_network_that_cannot_run_is_told(self, wisp, monkeypatch):
-        from wisp.inference import segmenter
+        from wisp.engine.families import segmenter
 
         def broken(*args, **kwargs):
             raise InputError("net.onnx", "is damaged")

@@ -8,8 +8,8 @@ import pytest
 
 from file_server import CONTENT, SHA256, running
 from tiny_peers import write_affine, write_network
-from wisp.inference.models import MODELS
-from wisp.inference.store import PUBLISHED, places
+from wisp.engine.models import MODELS
+from wisp.engine.store import PUBLISHED, places
 from wisp.io.images import read_photo, write_image
 
 

@@ -114,7 +114,7 @@ def test_dim_refuses(options, complaint, folder, capsys):
 @pytest.fixture
 def bright_is_subject(monkeypatch):
     """A segmenter that finds what is bright, instead of the shipped one."""
-    from wisp.training.data import cues
+    from wisp.data import cues
 
     monkeypatch.setattr(cues, "segment", lambda image: (image.mean(2) > 0.4).astype(np.float32))
 

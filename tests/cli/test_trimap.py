@@ -5,10 +5,10 @@ from typer.testing import CliRunner
 
 from wisp.cli.console import UsageError
 from wisp.cli.trimap import trimap_command
-from wisp.errors import InputError
-from wisp.inference import segmenter
+from wisp.core.errors import InputError
+from wisp.engine.families import segmenter
 from wisp.io.images import read_trimap, write_image
-from wisp.trimap import trimap_from_alpha, trimap_from_mask
+from wisp.matting.trimap import trimap_from_alpha, trimap_from_mask
 
 app = typer.Typer()
 app.command()(trimap_command)

@@ -14,10 +14,10 @@ from scipy import ndimage
 
 from tiny_clips import VARIABLE, corners, moving_disc, packets, write_clip
 from tiny_networks import write_dlmn
-from wisp.arrays import to_float
 from wisp.cli.console import UsageError
 from wisp.cli.video import seconds
-from wisp.io.video import open_clip
+from wisp.clips.io.read import open_clip
+from wisp.core.arrays import to_float
 
 SIZE = (64, 96)
 SCRIPT = Path(sys.executable).parent / "wisp"
@@ -292,7 +292,7 @@ def test_memory_does_not_grow_with_length(network, tmp_path):
 
 
 def test_dlmn_sees_the_neighbouring_frames(wisp, tmp_path, monkeypatch):
-    from wisp import quick
+    from wisp.clips import alpha as quick
 
     seen = []
 

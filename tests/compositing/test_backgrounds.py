@@ -5,7 +5,7 @@ import pytest
 
 from wisp.compositing.backgrounds import blurred, colour, fit
 from wisp.compositing.css_colours import CSS_COLOURS
-from wisp.errors import InputError
+from wisp.core.errors import InputError
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from wisp.arrays import linear_to_srgb, srgb_to_linear
 from wisp.compositing.over import copy_paste, over
-from wisp.errors import InputError
+from wisp.core.arrays import linear_to_srgb, srgb_to_linear
+from wisp.core.errors import InputError
 
 
 @pytest.fixture

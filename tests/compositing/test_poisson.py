@@ -7,7 +7,7 @@ from scipy.sparse.linalg import spsolve
 
 from wisp.compositing.over import over
 from wisp.compositing.poisson import poisson_blend
-from wisp.errors import InputError
+from wisp.core.errors import InputError
 
 
 def direct(source, region, target, *, mixed=False, screening=0.0):

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from wisp.errors import InputError
+from wisp.core.errors import InputError
 from wisp.evaluation.alphamatting import Ranking, find_entrants, rank, write_submission
 from wisp.evaluation.protocols import evaluate
 from wisp.io.images import read_grey, write_image

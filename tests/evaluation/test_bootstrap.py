@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from wisp.errors import InputError
+from wisp.core.errors import InputError
 from wisp.evaluation.bootstrap import PairedDifference, paired_bootstrap
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from wisp.errors import InputError
+from wisp.core.errors import InputError
 from wisp.evaluation.colours import colour_error
 
 

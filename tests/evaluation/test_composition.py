@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wisp.errors import InputError
+from wisp.core.errors import InputError
 from wisp.evaluation.composition import find_composites
 from wisp.evaluation.protocols import BENCHMARK, evaluate, score_by
 from wisp.io.images import write_image

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wisp.errors import InputError
+from wisp.core.errors import InputError
 from wisp.evaluation import metrics
 from wisp.evaluation.metrics import accuracy, binary_cross_entropy, conn, grad, mae, mse, sad
 

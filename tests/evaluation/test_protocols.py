@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from wisp.errors import InputError
+from wisp.core.errors import InputError
 from wisp.evaluation import metrics
 from wisp.evaluation.protocols import PROTOCOLS, Pair, Report, evaluate, find_pairs, score
 from wisp.io.images import write_image
@@ -200,7 +200,7 @@ def test_evaluation_never_imports_a_model():
     code = (
         "import sys, wisp.evaluation.protocols, wisp.evaluation.bootstrap\n"
         "bad = [m for m in sys.modules if m.split('.')[0] in ('torch', 'openvino', 'onnxruntime')"
-        " or m.startswith(('wisp.inference', 'wisp.networks', 'wisp.pipeline'))]\n"
+        " or m.startswith(('wisp.engine', 'wisp.networks', 'wisp.pipeline'))]\n"
         "sys.exit(f'imported {bad}' if bad else 0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tiny_clips import moving_disc, write_clip
-from wisp.arrays import from_float
 from wisp.cli import main
-from wisp.errors import InputError
+from wisp.core.arrays import from_float
+from wisp.core.errors import InputError
 from wisp.evaluation.metrics import grad
 from wisp.evaluation.video_metrics import clip_scores, dtssd
 from wisp.evaluation.video_protocol import evaluate_clips, find_clip_pairs

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wisp.errors import InputError
+from wisp.core.errors import InputError
 from wisp.io.atomic import atomic_paths, check_output, same_file, write_files
 from wisp.io.images import write_image
 

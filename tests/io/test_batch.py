@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from wisp.errors import InputError
+from wisp.core.errors import InputError
 from wisp.io.batch import plan
 
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from wisp.errors import InputError
+from wisp.core.errors import InputError
 from wisp.io.formats import FORMATS, READABLE_SUFFIXES, best_bits, check_holds, format_of, is_sequence, sniff
 
 

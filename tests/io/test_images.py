@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wisp.arrays import Matte, to_float
-from wisp.errors import InputError, MissingExtraError
+from wisp.core.arrays import Matte, to_float
+from wisp.core.errors import InputError, MissingExtraError
 from wisp.io.formats import FORMATS
 from wisp.io.images import (
     Output,

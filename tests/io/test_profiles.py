@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from wisp.arrays import from_float, linear_to_srgb, srgb_to_linear, to_float
+from wisp.core.arrays import from_float, linear_to_srgb, srgb_to_linear, to_float
 from wisp.io.images import read_photo, write_image
 from wisp.io.profiles import as_vips, channels_of, fitting, from_srgb, is_srgb, srgb_profile, to_srgb
 from wisp.io.vips import libvips

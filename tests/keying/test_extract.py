@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keying_scenes import SCREENS, screen, shot, subject
-from wisp.errors import InputError
+from wisp.core.errors import InputError
 from wisp.keying.extract import Known, extract_matte
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from keying_scenes import screen, shot, subject
-from wisp.errors import InputError
-from wisp.foreground import estimate_foreground
+from wisp.core.errors import InputError
 from wisp.keying.pull import despill, pull_matte
 from wisp.keying.screen import estimate_screen
+from wisp.matting.foreground import estimate_foreground
 
 
 def errors(matte, foreground, alpha):

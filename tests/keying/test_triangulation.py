@@ -5,7 +5,7 @@ import pytest
 
 from keying_scenes import screen, shot, subject
 from wisp.compositing.over import over
-from wisp.errors import InputError
+from wisp.core.errors import InputError
 from wisp.keying.screen import estimate_screen
 from wisp.keying.triangulation import triangulate
 

@@ -5,7 +5,7 @@ import pickle
 import pytest
 import torch
 
-from wisp.errors import InputError
+from wisp.core.errors import InputError
 from wisp.networks.checkpoints import read_checkpoint
 
 

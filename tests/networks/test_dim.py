@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from wisp.errors import InputError
+from wisp.core.errors import InputError
 from wisp.networks.dim import (
     Refinement,
     VGG16Stage,

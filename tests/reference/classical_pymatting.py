@@ -5,7 +5,7 @@ Run with the ``bench`` dependency group installed, from the root of the reposito
     python tests/reference/classical_pymatting.py
 
 pymatting is run with its default parameters, except for a tolerance of 1e-12 for closed-form. The photo is
-that of ``scene((49, 61), "band")`` of ``tests/classical/scenes.py``, stored beside the results.
+that of ``scene((49, 61), "band")`` of ``tests/matting/classical/scenes.py``, stored beside the results.
 """
 
 import json
@@ -22,7 +22,7 @@ def main() -> None:
     sys.path.insert(0, str(TESTS))
     from pymatting import estimate_alpha_cf, estimate_alpha_knn, estimate_alpha_rw
 
-    from classical.scenes import REFERENCE, scene
+    from matting.classical.scenes import REFERENCE, scene
 
     image, trimap = scene((49, 61), "band")
     arguments = image.astype(np.float64), trimap / 255

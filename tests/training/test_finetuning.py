@@ -8,16 +8,16 @@ import pytest
 import torch
 from torch import nn
 
-from wisp.errors import InputError
-from wisp.inference.segmenter import segment
+from wisp.core.errors import InputError
+from wisp.data import datasets
+from wisp.engine.families.segmenter import segment
 from wisp.networks.dim_mobile import dim_mobile
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 from wisp.networks.portrait import portrait_mobile
-from wisp.training.data import datasets
-from wisp.training.data.loader import batches
 from wisp.training.finetuning import TUNERS, Mixed, Photos, Remembered, Tuning, finetune
 from wisp.training.freezing import PARTS, frozen
 from wisp.training.importing import read_network
+from wisp.training.loader import batches
 from wisp.training.recipes import NETWORKS
 from wisp.training.recipes.dim import MobileRecipe as DimRecipe
 from wisp.training.recipes.dlmn import MobileRecipe as DLMNRecipe

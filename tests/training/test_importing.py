@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from tiny_networks import write_segmenter
-from wisp.errors import InputError
-from wisp.inference.models import MODELS
+from wisp.core.errors import InputError
+from wisp.engine.models import MODELS
 from wisp.networks.portrait import portrait_mobile
 from wisp.training.export import METADATA, export_checkpoint, export_network
 from wisp.training.freezing import frozen

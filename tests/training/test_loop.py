@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from wisp.errors import InputError
+from wisp.core.errors import InputError
+from wisp.data.synthesis import Example
 from wisp.training import losses
-from wisp.training.data.synthesis import Example
 from wisp.training.loop import Schedule, Validation, fit, uses_bf16
 
 SCHEDULE = Schedule(steps=6, batch=2, warm_up=2, validate_every=3, checkpoint_every=3, seed=5)

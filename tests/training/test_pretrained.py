@@ -3,8 +3,8 @@
 import pytest
 
 from file_server import CONTENT, running
-from wisp.errors import InputError
-from wisp.inference.store import PUBLISHED
+from wisp.core.errors import InputError
+from wisp.engine.store import PUBLISHED
 from wisp.training import pretrained
 from wisp.training.pretrained import PRETRAINED, resolve
 

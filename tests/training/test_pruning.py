@@ -6,12 +6,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from wisp.errors import InputError
+from wisp.core.errors import InputError
 from wisp.networks.deeplab import DeepLabV3Plus
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 from wisp.networks.portrait import portrait_mobile, portrait_paper
 from wisp.training import pruning
-from wisp.training.data.loader import Batch
+from wisp.training.loader import Batch
 from wisp.training.pruning import Regression, Samples, lean, lean_portrait, lean_segmenter
 
 

@@ -9,13 +9,13 @@ import pytest
 import torch
 from torch import nn
 
-from wisp.errors import InputError
-from wisp.inference.sessions import open_session
+from wisp.core.errors import InputError
+from wisp.engine.sessions import open_session
 from wisp.training import calibration
 from wisp.training import export as exporting
 from wisp.training.calibration import Case, alpha_cases, cases, mask_cases, patch_cases, samples
-from wisp.training.data.loader import Batch
 from wisp.training.export import Calibration, export, export_checkpoint
+from wisp.training.loader import Batch
 from wisp.training.quantisation import error_of, quantise
 from wisp.training.recipes import Family
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from wisp.training.data import datasets
-from wisp.training.data.trimap_samples import Cropping
+from wisp.data import datasets
+from wisp.data.trimap_samples import Cropping
 from wisp.training.trimap_validation import fixed_trimap_examples, validate_unknown
 
 SMALL = Cropping(size=64, crops=(48,), widths=(1, 6), pool=4, drawn=64)

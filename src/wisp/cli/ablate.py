@@ -31,7 +31,7 @@ from wisp.cli.train import (
     tell,
     weights_of,
 )
-from wisp.errors import InputError, MissingExtraError
+from wisp.core.errors import InputError, MissingExtraError
 
 ablate_app = typer.Typer(help="Train the variants of a paper's ablation tables, and compare them.")
 
@@ -74,9 +74,9 @@ def ablate_portrait_command(
 ) -> None:
     """Tables 3, 4 and 5 of Yaman et al. 2022: losses, modules and inputs of the portrait network."""
     try:
-        from wisp.training.ablation import ablate
-        from wisp.training.ablation.portrait import AblationRecipe, portrait_ablation, short
-        from wisp.training.ablation.portrait_variants import VARIANTS
+        from wisp.lab.ablation import ablate
+        from wisp.lab.ablation.portrait import AblationRecipe, portrait_ablation, short
+        from wisp.lab.ablation.portrait_variants import VARIANTS
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", "train") from error
 
@@ -127,9 +127,9 @@ def ablate_dim_command(
 ) -> None:
     """Table 1 of Xu et al. 2017 on dim-mobile: losses, guided filter, refinement."""
     try:
-        from wisp.training.ablation import ablate
-        from wisp.training.ablation.dim import CLIP, FILTERED, VARIANTS, DimAblationRecipe, dim_ablation
-        from wisp.training.ablation.portrait import short
+        from wisp.lab.ablation import ablate
+        from wisp.lab.ablation.dim import CLIP, FILTERED, VARIANTS, DimAblationRecipe, dim_ablation
+        from wisp.lab.ablation.portrait import short
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", "train") from error
 
@@ -185,9 +185,9 @@ def ablate_unet_command(
 ) -> None:
     """Tables 1 and 2 of the report "Background Image Matting": freezing, pre-training, and DeepLab beside."""
     try:
-        from wisp.training.ablation import ablate
-        from wisp.training.ablation.unet import UNetAblation, unet_ablation
-        from wisp.training.data import layouts
+        from wisp.data import layouts
+        from wisp.lab.ablation import ablate
+        from wisp.lab.ablation.unet import UNetAblation, unet_ablation
         from wisp.training.recipes.unet import UNetRecipe
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", "train") from error
@@ -230,9 +230,9 @@ def ablate_unet_search_command(
 ) -> None:
     """Search a U-Net's learning rate, batch and dropout with Optuna; the same seed repeats the search."""
     try:
-        from wisp.training.ablation.unet import watched_and_scored
-        from wisp.training.ablation.unet_search import Search, search
-        from wisp.training.data.datasets import some
+        from wisp.data.datasets import some
+        from wisp.lab.ablation.unet import watched_and_scored
+        from wisp.lab.ablation.unet_search import Search, search
         from wisp.training.recipes.unet import SIMPLE_RECIPE, UNetRecipe
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", "train") from error
@@ -282,9 +282,9 @@ def ablate_dlmn_command(
 ) -> None:
     """DLMN-G (El Abdellaoui and Kachbal) without segmentation, motion, trimap, and with the image alone."""
     try:
-        from wisp.training.ablation import ablate
-        from wisp.training.ablation.dlmn import VARIANTS, AblationRecipe, dlmn_ablation
-        from wisp.training.ablation.portrait import short
+        from wisp.lab.ablation import ablate
+        from wisp.lab.ablation.dlmn import VARIANTS, AblationRecipe, dlmn_ablation
+        from wisp.lab.ablation.portrait import short
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", "train") from error
 

@@ -62,9 +62,9 @@ def benchmark_command(
 
     OUT gets report.html, report.json, report.md and the alphas. A run that was stopped goes on where it was.
     """
-    from wisp.benchmark.cases import find_cases, kind_of
-    from wisp.benchmark.runs import Benchmark, run
-    from wisp.benchmark.systems import choose_systems
+    from wisp.lab.benchmark.cases import find_cases, kind_of
+    from wisp.lab.benchmark.runs import Benchmark, run
+    from wisp.lab.benchmark.systems import choose_systems
 
     with usage_errors():
         cases = find_cases(folder, photos)
@@ -93,9 +93,9 @@ def _write(benchmark: Any, result: dict[str, Any], count: int) -> None:
     """The result in its three forms, together or not at all."""
     import json
 
-    from wisp.benchmark.pictures import pictures_of
-    from wisp.benchmark.reports import to_html, to_markdown
     from wisp.io.atomic import write_files
+    from wisp.lab.benchmark.pictures import pictures_of
+    from wisp.lab.benchmark.reports import to_html, to_markdown
 
     by_name = {case.name: case for case in benchmark.cases}
     alphas = {
@@ -114,7 +114,7 @@ def _write(benchmark: Any, result: dict[str, Any], count: int) -> None:
 
 def _peers(texts: Sequence[str]) -> dict[str, str]:
     """What ``--peer`` gives: files by the peers' names."""
-    from wisp.inference.peers import find_peer
+    from wisp.engine.peers import find_peer
 
     found = {}
     for text in texts:
@@ -142,7 +142,7 @@ def _check_target(target: Path, folder: Path) -> None:
 @contextmanager
 def _alone_in(target: Path, tell: Callable[[str], None]) -> Iterator[None]:
     """Hold the folder of results, so that two runs do not write the same files at once."""
-    from wisp.errors import InputError
+    from wisp.core.errors import InputError
     from wisp.io.atomic import reason
     from wisp.io.locks import locked
 

@@ -12,7 +12,7 @@ from wisp.cli.console import UsageError, complain, usage_errors
 from wisp.cli.video import BackgroundOption, VideoMethodOption
 
 if TYPE_CHECKING:
-    from wisp.camera import Screen
+    from wisp.clips.camera import Screen
 
 
 def camera_command(
@@ -35,9 +35,9 @@ def camera_command(
         raise UsageError(
             "wisp camera: shows its picture nowhere; --preview, --virtual-camera or both are accepted"
         )
-    from wisp.alpha_methods import alpha_method
-    from wisp.camera import Camera, Preview, VirtualCamera, run_camera
-    from wisp.compositing.backdrops import check_backdrop, open_backdrop
+    from wisp.clips.backdrops import check_backdrop, open_backdrop
+    from wisp.clips.camera import Camera, Preview, VirtualCamera, run_camera
+    from wisp.methods import alpha_method
 
     with usage_errors():
         check_backdrop(background)

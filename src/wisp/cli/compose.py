@@ -11,10 +11,10 @@ import typer
 from wisp.cli import options as o
 from wisp.cli.console import UsageError, complain, complain_of_bug, progress, usage_errors
 from wisp.cli.jobs import Gate, end_process, job_count, run_jobs
-from wisp.errors import WispError
+from wisp.core.errors import WispError
 
 if TYPE_CHECKING:
-    from wisp.training.data.composites import Composite
+    from wisp.data.composites import Composite
 
 
 def compose_command(
@@ -66,7 +66,7 @@ def compose_command(
 
     Run again after an interruption, it makes what is missing.
     """
-    from wisp.training.data import composed, composites, layouts, selection
+    from wisp.data import composed, composites, layouts, selection
 
     wanted = composed.parts(trimaps=trimaps, layers=layers)
     with usage_errors():
@@ -94,7 +94,7 @@ def compose_command(
 
 def _make(todo: list[Composite], out: Path, jobs: int, *, trimaps: bool, layers: bool, quiet: bool) -> int:
     """Make composites, several foregrounds at a time; how many of them failed, each told in a line."""
-    from wisp.training.data import composed, composites
+    from wisp.data import composed, composites
 
     failed: list[str] = []
 
@@ -147,8 +147,8 @@ def _make_clips(
     quiet: bool,
 ) -> None:
     """Make clips one after the other, each told in a line if it fails; those that are there already stay."""
-    from wisp.training.data.clip_files import ClipPlan, make_clip, prepare_clips
-    from wisp.training.data.clips import scenario
+    from wisp.data.clip_files import ClipPlan, make_clip, prepare_clips
+    from wisp.data.clips import scenario
 
     plans = [
         ClipPlan(composite, scenario(index, size, frames=frames, seed=seed))

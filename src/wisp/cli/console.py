@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import typer
 
-from wisp.errors import WispError
+from wisp.core.errors import WispError
 
 
 class UsageError(WispError):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from wisp.cli import options as o
 
 if TYPE_CHECKING:
-    from wisp.arrays import Matte
+    from wisp.core.arrays import Matte
     from wisp.io.images import Photo
     from wisp.pipeline import Result
 

@@ -33,7 +33,7 @@ def doctor_command(
 
 
 def _report(device: Device, precision: Precision) -> dict[str, Any]:
-    from wisp.inference.sessions import cores
+    from wisp.engine.sessions import cores
 
     return {
         "versions": _versions(),
@@ -75,7 +75,7 @@ def _devices() -> dict[str, list[str]]:
     """What each installed runtime could run on."""
     import importlib
 
-    from wisp.inference.sessions import load_openvino
+    from wisp.engine.sessions import load_openvino
 
     devices: dict[str, list[str]] = {}
     try:
@@ -97,10 +97,10 @@ def _devices() -> dict[str, list[str]]:
 def _networks(device: Device, precision: Precision) -> list[dict[str, Any]]:
     from dataclasses import asdict
 
-    from wisp.errors import WispError
-    from wisp.inference.models import MODELS
-    from wisp.inference.precision import choose
-    from wisp.inference.segmenter import session_of
+    from wisp.core.errors import WispError
+    from wisp.engine.families.segmenter import session_of
+    from wisp.engine.models import MODELS
+    from wisp.engine.precision import choose
 
     networks: list[dict[str, Any]] = []
     for model in MODELS.values():
@@ -115,7 +115,7 @@ def _networks(device: Device, precision: Precision) -> list[dict[str, Any]]:
 
 def _cache() -> dict[str, Any]:
     """Where compiled networks are kept; asked after the networks were loaded, so that theirs count."""
-    from wisp.inference import compiled
+    from wisp.engine import compiled
 
     where = compiled.folder()
     if where is None:

@@ -11,10 +11,10 @@ import typer
 from wisp.cli import options as o
 from wisp.cli.console import UsageError, complain, complain_of_bug, progress, usage_errors
 from wisp.cli.jobs import Gate, end_process, job_count, run_jobs
-from wisp.errors import InputError, WispError
+from wisp.core.errors import InputError, WispError
 
 if TYPE_CHECKING:
-    from wisp.arrays import Bits, Image, Matte
+    from wisp.core.arrays import Bits, Image, Matte
     from wisp.io.batch import Job, Plan
     from wisp.keying.extract import Known
 
@@ -291,10 +291,10 @@ def _extract_frames(
     overwrite: bool,
 ) -> None:
     """Every n-th frame of a video as a cut-out of its own, ``STEM_000000.png``, numbered as in the video."""
+    from wisp.clips.io.read import open_clip
     from wisp.io.atomic import reason, write_files
     from wisp.io.formats import FORMATS, check_holds
     from wisp.io.images import encode_image
-    from wisp.io.video import open_clip
 
     row = FORMATS[format or "png"]
     with usage_errors():
@@ -332,7 +332,7 @@ def _extracted(image: Image, second: Image | None, known: Known) -> Matte:
 
 
 def _check_sizes(image: Image, others: dict[str, Image | None]) -> None:
-    from wisp.arrays import check_same_size
+    from wisp.core.arrays import check_same_size
 
     for name, other in others.items():
         if other is not None:

@@ -30,7 +30,7 @@ from wisp.cli.figure_files import (
 from wisp.cli.figure_study import dim_study_command, dim_votes_command
 
 if TYPE_CHECKING:
-    from wisp.figures.places import Place
+    from wisp.lab.figures.photos import Place
     from wisp.pipeline import Method
 
 figure_app = typer.Typer(
@@ -59,7 +59,7 @@ def list_figures() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from wisp.figures import FIGURES
+    from wisp.lab.figures import FIGURES
 
     table = Table("name", "shows", "after", box=None, pad_edge=False)
     for name, figure in FIGURES.items():
@@ -92,8 +92,8 @@ def portrait_green_command(
 ) -> None:
     """A sheet of photos and their subjects on green, beside the truth and other systems."""
     from wisp.compositing.backgrounds import colour as colour_of
-    from wisp.figures.portrait_green import columns, draw
-    from wisp.figures.running import Running
+    from wisp.lab.figures.portrait_green import columns, draw
+    from wisp.lab.figures.running import Running
     from wisp.pipeline import check_method
 
     systems = named_folders(beside or [])
@@ -126,8 +126,8 @@ def portrait_replace_command(
     quiet: o.QuietOption = False,
 ) -> None:
     """A sheet of photos, their alphas, and their subjects on another background."""
-    from wisp.figures.portrait_replace import COLUMNS, draw
-    from wisp.figures.running import Running
+    from wisp.lab.figures.portrait_replace import COLUMNS, draw
+    from wisp.lab.figures.running import Running
 
     with usage_errors():
         places = photos_of_a_sheet(photos, out, overwrite=overwrite, others=background)
@@ -166,13 +166,13 @@ def portrait_sensitivity_command(
     quiet: o.QuietOption = False,
 ) -> None:
     """What a subject's score depends on: its background, exposure, the quality of the mask."""
-    from wisp.figures.places import pictures
-    from wisp.figures.plots import check_plots
-    from wisp.figures.portrait_sensitivity import Experiment, Setting, mattes, vary
-    from wisp.figures.running import Running
-    from wisp.figures.sensitivity_report import report
-    from wisp.figures.subjects import find
     from wisp.io.atomic import check_output, write_files
+    from wisp.lab.figures.photos import pictures
+    from wisp.lab.figures.plots import check_plots
+    from wisp.lab.figures.portrait_sensitivity import Experiment, Setting, mattes, vary
+    from wisp.lab.figures.running import Running
+    from wisp.lab.figures.sensitivity_report import report
+    from wisp.lab.figures.subjects import find
     from wisp.pipeline import check_method
 
     unknown = sorted({*(to or ())} - {*get_args(Experiment)})
@@ -233,9 +233,9 @@ def blend_colours_command(
     """Copy and paste beside Poisson blending, its colour cast, and the cast avoided."""
     import json
 
-    from wisp.figures.blend_colours import COLUMNS, draw
-    from wisp.figures.running import Running
     from wisp.io.atomic import check_output, write_files
+    from wisp.lab.figures.blend_colours import COLUMNS, draw
+    from wisp.lab.figures.running import Running
 
     with usage_errors():
         places = photos_of_a_sheet(photos, out, overwrite=overwrite, others=background)
@@ -269,8 +269,8 @@ def model_blends_command(
     quiet: o.QuietOption = False,
 ) -> None:
     """Masks of several networks, and the subjects that they cut out, Poisson-blended."""
-    from wisp.figures.model_blends import columns, draw
-    from wisp.inference.models import find_model
+    from wisp.engine.models import find_model
+    from wisp.lab.figures.model_blends import columns, draw
 
     models = named_folders(network, "--network", "MODEL")
     with usage_errors():
@@ -291,7 +291,7 @@ figure_app.command("dlmn-curves")(dlmn_curves_command)
 
 
 def _pictures_of(texts: Sequence[str]) -> list[Place]:
-    from wisp.figures.places import pictures
+    from wisp.lab.figures.photos import pictures
 
     return pictures(texts)
 

@@ -12,7 +12,7 @@ from wisp.cli import options as o
 from wisp.cli.console import UsageError, progress, usage_errors
 
 if TYPE_CHECKING:
-    from wisp.figures.running import Running
+    from wisp.lab.figures.running import Running
 
 DataArgument = Annotated[str, typer.Argument(metavar="FOLDER", help="A folder with image/ and alpha/.")]
 MethodsOption = Annotated[
@@ -47,11 +47,11 @@ def dim_sheet_command(
     quiet: o.QuietOption = False,
 ) -> None:
     """A sheet: photo, trimap, the methods' alphas, truth, and the last method's on green."""
-    from wisp.figures import dim_sheet
-    from wisp.figures.guided import find_truths, runnings
     from wisp.io.atomic import check_output
     from wisp.io.formats import format_of
     from wisp.io.images import write_image
+    from wisp.lab.figures import dim_sheet
+    from wisp.lab.figures.guided import find_truths, runnings
 
     with usage_errors():
         format_of(out)
@@ -83,9 +83,9 @@ def dim_sensitivity_command(
     quiet: o.QuietOption = False,
 ) -> None:
     """SAD with trimaps that lie ever farther from the subject, one photo of each thing."""
-    from wisp.figures import dim_sensitivity as figure
-    from wisp.figures.guided import CLASSICAL, NETWORK, find_truths, runnings
-    from wisp.figures.plots import check_plots
+    from wisp.lab.figures import dim_sensitivity as figure
+    from wisp.lab.figures.guided import CLASSICAL, NETWORK, find_truths, runnings
+    from wisp.lab.figures.plots import check_plots
 
     check_plots()
     widths = sorted(set(width or figure.WIDTHS))
@@ -123,11 +123,11 @@ def dim_kinds_command(
     quiet: o.QuietOption = False,
 ) -> None:
     """Scores by what foregrounds are made of: hair, holes, semi-transparency; and a sheet of examples."""
-    from wisp.figures import dim_kinds as figure
-    from wisp.figures.guided import CLASSICAL, NETWORK, find_truths, runnings
-    from wisp.figures.places import pictures
     from wisp.io.formats import FORMATS
     from wisp.io.images import encode_image
+    from wisp.lab.figures import dim_kinds as figure
+    from wisp.lab.figures.guided import CLASSICAL, NETWORK, find_truths, runnings
+    from wisp.lab.figures.photos import pictures
 
     with usage_errors():
         methods = runnings(method, (NETWORK, *CLASSICAL), model, device, precision)

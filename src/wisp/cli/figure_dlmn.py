@@ -50,8 +50,8 @@ def dlmn_steps_command(
     quiet: o.QuietOption = False,
 ) -> None:
     """The five steps of any photo: itself, its segmentation, alpha, foreground, another background."""
-    from wisp.figures.dlmn_steps import COLUMNS, draw
-    from wisp.figures.running import Running
+    from wisp.lab.figures.dlmn_steps import COLUMNS, draw
+    from wisp.lab.figures.running import Running
     from wisp.pipeline import check_method
 
     with usage_errors():
@@ -76,8 +76,8 @@ def dlmn_sheet_command(
     quiet: o.QuietOption = False,
 ) -> None:
     """Selfies or camera photos beside their subjects on other backgrounds: one sheet of 1920×1080."""
-    from wisp.figures.dlmn_sheets import COLUMNS, draw
-    from wisp.figures.running import Running
+    from wisp.lab.figures.dlmn_sheets import COLUMNS, draw
+    from wisp.lab.figures.running import Running
     from wisp.pipeline import check_method
 
     with usage_errors():
@@ -112,13 +112,13 @@ def dlmn_compare_command(
     quiet: o.QuietOption = False,
 ) -> None:
     """Alpha, green screen and new background by KNN, random walk and ours, on plain and like backgrounds."""
-    from wisp.figures.dlmn_cases import CASES
-    from wisp.figures.dlmn_compare import columns, draw
-    from wisp.figures.places import pictures
-    from wisp.figures.running import Running
-    from wisp.figures.subjects import find
     from wisp.io.atomic import check_output
     from wisp.io.formats import format_of
+    from wisp.lab.figures.dlmn_cases import CASES
+    from wisp.lab.figures.dlmn_compare import columns, draw
+    from wisp.lab.figures.photos import pictures
+    from wisp.lab.figures.running import Running
+    from wisp.lab.figures.subjects import find
     from wisp.pipeline import check_method
 
     unknown = sorted({*(case or ())} - {*CASES})
@@ -163,14 +163,14 @@ def dlmn_accuracy_command(
     quiet: o.QuietOption = False,
 ) -> None:
     """How much of a matte KNN, random walk and ours get right, on plain and like backgrounds."""
-    from wisp.figures.dlmn_accuracy import measure, report
-    from wisp.figures.dlmn_cases import CASES
-    from wisp.figures.dlmn_compare import compared
-    from wisp.figures.places import pictures
-    from wisp.figures.plots import check_plots
-    from wisp.figures.running import Running
-    from wisp.figures.subjects import find
     from wisp.io.atomic import check_output, write_files
+    from wisp.lab.figures.dlmn_accuracy import measure, report
+    from wisp.lab.figures.dlmn_cases import CASES
+    from wisp.lab.figures.dlmn_compare import compared
+    from wisp.lab.figures.photos import pictures
+    from wisp.lab.figures.plots import check_plots
+    from wisp.lab.figures.running import Running
+    from wisp.lab.figures.subjects import find
     from wisp.pipeline import check_method
 
     folder = Path(out)
@@ -202,10 +202,10 @@ def dlmn_curves_command(
     overwrite: o.OverwriteOption = False,
 ) -> None:
     """Training and validation loss of runs."""
-    from wisp.errors import InputError
-    from wisp.figures.dlmn_curves import draw
-    from wisp.figures.plots import check_plots
+    from wisp.core.errors import InputError
     from wisp.io.atomic import check_output, write_files
+    from wisp.lab.figures.dlmn_curves import draw
+    from wisp.lab.figures.plots import check_plots
 
     check_plots()
     with usage_errors():

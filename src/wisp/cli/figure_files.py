@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from wisp.arrays import Image
-    from wisp.figures.places import Place
+    from wisp.core.arrays import Image
+    from wisp.lab.figures.photos import Place
 
 PhotosArgument = Annotated[list[str], typer.Argument(metavar="PHOTO", help="Photos or folders of photos.")]
 SheetOption = Annotated[
@@ -24,9 +24,9 @@ def photos_of_a_sheet(
     photos: Sequence[str], out: str, *, overwrite: bool, others: Sequence[str] = ()
 ) -> list[Place]:
     """The photos, after everything that can be known beforehand about the sheet's file."""
-    from wisp.figures.places import pictures
     from wisp.io.atomic import check_output
     from wisp.io.formats import format_of
+    from wisp.lab.figures.photos import pictures
 
     format_of(out)
     places = pictures(photos)
@@ -37,8 +37,8 @@ def photos_of_a_sheet(
 def scenes_of(text: str) -> list[str]:
     """What a ``--background`` stands for: itself, or every picture of a folder."""
     from wisp.compositing.backgrounds import colour
-    from wisp.errors import InputError
-    from wisp.figures.places import pictures
+    from wisp.core.errors import InputError
+    from wisp.lab.figures.photos import pictures
 
     if Path(text).exists():
         return [str(place.path) for place in pictures([text])]

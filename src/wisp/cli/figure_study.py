@@ -28,10 +28,10 @@ def dim_study_command(
 ) -> None:
     """A page that shows two methods' composites at a time and records which is preferred."""
     from wisp.cli.figure import named_folders
-    from wisp.errors import InputError
-    from wisp.figures.dim_study import page
-    from wisp.figures.places import partner, pictures
+    from wisp.core.errors import InputError
     from wisp.io.atomic import check_output, write_files
+    from wisp.lab.figures.photos import partner, pictures
+    from wisp.lab.study.dim import page
 
     methods = named_folders(beside)
     with usage_errors():
@@ -54,8 +54,8 @@ def dim_votes_command(
     quiet: o.QuietOption = False,
 ) -> None:
     """How often each method was preferred to each other, with 95 % intervals."""
-    from wisp.figures.study_votes import read_votes, tabulate
     from wisp.io.atomic import check_output, write_files
+    from wisp.lab.study.votes import read_votes, tabulate
 
     folder = Path(out)
     with usage_errors():

@@ -17,7 +17,7 @@ from wisp.cli.train import (
     say_nothing,
     tell,
 )
-from wisp.errors import InputError, MissingExtraError
+from wisp.core.errors import InputError, MissingExtraError
 
 
 def finetune_command(
@@ -88,8 +88,8 @@ def finetune_command(
 ) -> None:
     """Fine-tune a network on your own photos; the result is a file that --model takes."""
     try:
-        from wisp.training.data import datasets, layouts
-        from wisp.training.data.own import own_photos
+        from wisp.data import datasets, layouts
+        from wisp.data.user_photos import own_photos
         from wisp.training.finetuning import Photos, Tuning, finetune
     except ModuleNotFoundError as error:
         raise MissingExtraError("fine-tuning", "train") from error

@@ -49,7 +49,7 @@ def job_count(asked: int, files: int) -> int:
     """How many photos to work on at a time: at most one a file; for 0 what cores and memory allow."""
     if asked:
         return min(asked, files)
-    from wisp.inference.sessions import cores
+    from wisp.engine.sessions import cores
 
     return max(1, min(cores(), files, _memory() // MEMORY_PER_JOB))
 

@@ -15,8 +15,8 @@ from wisp.cli.console import UsageError, complain, usage_errors
 from wisp.cli.options import QuietOption
 
 if TYPE_CHECKING:
-    from wisp.inference.models import Model
-    from wisp.inference.store import Published
+    from wisp.engine.models import Model
+    from wisp.engine.store import Published
 
 models_app = typer.Typer(
     help="The networks that come with wisp, and others' that can be fetched.", no_args_is_help=False
@@ -36,8 +36,8 @@ def list_command() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from wisp.inference.models import MODELS
-    from wisp.inference.store import PUBLISHED, find, rows_here
+    from wisp.engine.models import MODELS
+    from wisp.engine.store import PUBLISHED, find, rows_here
 
     table = Table(box=None, pad_edge=False)
     for column in ("name", "use", "size", "licence", "file"):
@@ -89,8 +89,8 @@ def pull_command(
     quiet: QuietOption = False,
 ) -> None:
     """Fetch models, verify them, and print where they lie."""
-    from wisp.inference.store import fetch, folders
-    from wisp.inference.store.places import keep_row
+    from wisp.engine.store import fetch, folders
+    from wisp.engine.store.places import keep_row
 
     with usage_errors():
         rows = [_wanted(text, sha256, name, peer, licence) for text in names]
@@ -115,9 +115,9 @@ def show_command(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A network that `wisp models list` names.")],
 ) -> None:
     """Show one network: its row, and its model card where it comes with wisp."""
-    from wisp.errors import InputError
-    from wisp.inference.models import MODELS, find_model
-    from wisp.inference.store.places import known
+    from wisp.core.errors import InputError
+    from wisp.engine.models import MODELS, find_model
+    from wisp.engine.store.places import known
 
     published = known(name)
     if published is not None:
@@ -146,8 +146,8 @@ def _show_shipped(model: Model) -> None:
 
 
 def _show_published(row: Published) -> None:
-    from wisp.inference.peers import PEERS
-    from wisp.inference.store import find, folders
+    from wisp.engine.peers import PEERS
+    from wisp.engine.store import find, folders
 
     path = find(row)
     typer.echo(f"name           {row.name}")
@@ -173,12 +173,12 @@ def _wanted(
     text: str, sha256: str | None, name: str | None, peer: str | None, licence: str | None
 ) -> Published:
     """The row that a word of ``wisp models pull`` stands for."""
-    from wisp.errors import InputError
-    from wisp.inference.peers import find_peer
-    from wisp.inference.store import PUBLISHED
-    from wisp.inference.store.addresses import check_url
-    from wisp.inference.store.places import known
-    from wisp.inference.store.rows import own_row
+    from wisp.core.errors import InputError
+    from wisp.engine.peers import find_peer
+    from wisp.engine.store import PUBLISHED
+    from wisp.engine.store.addresses import check_url
+    from wisp.engine.store.places import known
+    from wisp.engine.store.rows import own_row
 
     if "://" not in text:
         about = {"--sha256": sha256, "--name": name, "--peer": peer, "--licence": licence}

@@ -13,12 +13,12 @@ import typer
 from wisp.cli.console import complain, complain_of_bug, progress, usage_errors
 from wisp.cli.jobs import Gate, end_process, job_count, run_jobs
 from wisp.cli.options import Device, FormatName, Method, Precision, Refinement
-from wisp.errors import InputError, WispError
+from wisp.core.errors import InputError, WispError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from wisp.arrays import Bits
+    from wisp.core.arrays import Bits
     from wisp.io.batch import Job, Plan
     from wisp.io.images import Photo, Pixels
     from wisp.pipeline import Result
@@ -101,8 +101,8 @@ def process(
 
 
 def _plan(inputs: Sequence[str], options: Options, *, opaque: bool, others: Sequence[str]) -> Plan:
-    from wisp.inference.models import find_model
-    from wisp.inference.peers.chosen import chosen_peer
+    from wisp.engine.models import find_model
+    from wisp.engine.peers.chosen import chosen_peer
     from wisp.io.batch import plan
     from wisp.io.formats import FORMATS, READABLE, check_holds, format_of
     from wisp.pipeline import check_method, family_of
@@ -159,9 +159,9 @@ def _warnings_as_lines(quiet: bool) -> Iterator[None]:
 
 def _load_network(options: Options) -> None:
     """Load the network, so that what is wrong with it is told once, and not for every photo."""
-    from wisp.inference.models import find_model
-    from wisp.inference.peers.chosen import chosen_peer, loaded_peer
-    from wisp.inference.segmenter import session_of
+    from wisp.engine.families.segmenter import session_of
+    from wisp.engine.models import find_model
+    from wisp.engine.peers.chosen import chosen_peer, loaded_peer
     from wisp.pipeline import family_of
 
     peer = chosen_peer(options.model)
@@ -174,7 +174,7 @@ def _load_network(options: Options) -> None:
 
 def _process_one(job: Job, options: Options, finish: Finish, gate: Gate, *, folder: bool) -> tuple[str, ...]:
     """One photo to its files; what there is to tell the user."""
-    from wisp.arrays import check_same_size
+    from wisp.core.arrays import check_same_size
     from wisp.io.atomic import write_files
     from wisp.io.formats import format_of
     from wisp.io.images import encode_image, read_grey, read_photo, read_trimap

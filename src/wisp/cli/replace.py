@@ -12,7 +12,7 @@ from wisp.cli import options as o
 from wisp.cli.console import UsageError
 
 if TYPE_CHECKING:
-    from wisp.arrays import Float, Image
+    from wisp.core.arrays import Float, Image
     from wisp.io.images import Photo
     from wisp.pipeline import Result
 
@@ -133,7 +133,7 @@ def _scene(text: str, fit: Fit, anchor: Anchor, max_pixels: int) -> Scene:
     import numpy as np
 
     from wisp.compositing import backgrounds
-    from wisp.errors import InputError
+    from wisp.core.errors import InputError
     from wisp.io.images import read_photo
 
     if text == "blur" or text.startswith("blur:"):

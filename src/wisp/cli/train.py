@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, TypeVar
 
 import typer
 
-from wisp.errors import InputError, MissingExtraError
+from wisp.core.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
-    from wisp.training.data.datasets import Entry
-    from wisp.training.data.plain import Fitting
-    from wisp.training.data.synthesis import Synthesis
-    from wisp.training.data.trimap_samples import Cropping
+    from wisp.data.datasets import Entry
+    from wisp.data.single_image import Fitting
+    from wisp.data.synthesis import Synthesis
+    from wisp.data.trimap_samples import Cropping
     from wisp.training.loop import Schedule, Task
 
 
@@ -379,7 +379,7 @@ def _train_unet(
     quiet: bool,
 ) -> None:
     try:
-        from wisp.training.data.datasets import some
+        from wisp.data.datasets import some
         from wisp.training.recipes.unet import SIMPLE_RECIPE, UNetRecipe, UNetTask
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", "train") from error
@@ -439,7 +439,7 @@ def photos_of(
 
     Where scenes are not needed and no folder is named, there may be none.
     """
-    from wisp.training.data import datasets, layouts
+    from wisp.data import datasets, layouts
 
     allowed = [text.strip() for text in licences.split(",") if text.strip()]
     people, held_out = layouts.split_folders(data, allowed, names)

@@ -30,7 +30,7 @@ from wisp.cli.train import (
     photos_of,
     weights_of,
 )
-from wisp.errors import InputError, MissingExtraError
+from wisp.core.errors import InputError, MissingExtraError
 
 SSRNEncoderOption = Annotated[
     Path | None,
@@ -121,7 +121,7 @@ def train_ssrn_command(
 ) -> None:
     """Train SSRN (El Abdellaoui and Kachbal), which refines DLMN-G's results, in its two parts."""
     try:
-        from wisp.training.data.cues import shots
+        from wisp.data.cues import shots
         from wisp.training.recipes.ssrn import RECIPES, SSRNTask
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", "train") from error

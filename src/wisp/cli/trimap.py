@@ -10,7 +10,7 @@ from wisp.cli import options as o
 from wisp.cli.console import UsageError, complain, usage_errors
 
 if TYPE_CHECKING:
-    from wisp.arrays import Float, Image
+    from wisp.core.arrays import Float, Image
 
 _LOSSLESS: Final = ("png", "tiff")
 
@@ -52,11 +52,11 @@ def trimap_command(
 
     It comes from the network's soft mask, or from a mask or an alpha of your own.
     """
-    from wisp.arrays import BACKGROUND, to_float
+    from wisp.core.arrays import BACKGROUND, to_float
     from wisp.io.atomic import check_output
     from wisp.io.formats import format_of
     from wisp.io.images import read_photo, write_image
-    from wisp.trimap import WIDTH, trimap_from_alpha, trimap_from_mask
+    from wisp.matting.trimap import WIDTH, trimap_from_alpha, trimap_from_mask
 
     if mask is not None and alpha is not None:
         raise UsageError("--mask and --alpha are both given; one of them is accepted")
@@ -73,7 +73,7 @@ def trimap_command(
     elif mask is not None:
         trimap = trimap_from_mask(_guidance(mask, image, source, max_pixels), width=width)
     else:
-        from wisp.inference.segmenter import segment
+        from wisp.engine.families.segmenter import segment
 
         trimap = trimap_from_mask(segment(image, device=device, precision=precision), width=width)
     if not quiet and bool((trimap == BACKGROUND).all()):
@@ -82,7 +82,7 @@ def trimap_command(
 
 
 def _guidance(path: str, image: Image, photo: str, max_pixels: int) -> Float:
-    from wisp.arrays import check_same_size
+    from wisp.core.arrays import check_same_size
     from wisp.io.images import read_grey
 
     values = read_grey(path, max_pixels=max_pixels)

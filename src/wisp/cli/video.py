@@ -16,7 +16,7 @@ from wisp.cli import options as o
 from wisp.cli.console import UsageError, complain, usage_errors
 
 if TYPE_CHECKING:
-    from wisp.video import Progress as Done
+    from wisp.clips.convert import Progress as Done
 
 CodecOption: TypeAlias = Literal["auto", "h264", "prores4444", "vp9-alpha", "ffv1", "png"]
 
@@ -91,8 +91,8 @@ def video_command(
     quiet: o.QuietOption = False,
 ) -> None:
     """Cut the subject out of a clip, or set it on another background; sound comes along."""
-    from wisp.alpha_methods import alpha_method
-    from wisp.video import Job, check_job, convert
+    from wisp.clips.convert import Job, check_job, convert
+    from wisp.methods import alpha_method
 
     job = Job(
         source,
@@ -112,7 +112,7 @@ def video_command(
         with _progress(quiet=quiet) as show:
             notes = convert(job, alpha_of, progress=show)
     except KeyboardInterrupt:
-        from wisp.io.video_folders import partial_of
+        from wisp.clips.io.folders import partial_of
 
         if job.codecs[0].resumable:
             complain(f"{out}: stopped; --resume goes on with what is in {partial_of(out).name}")

@@ -14,7 +14,8 @@ from typing import Final, Literal, TypeAlias, get_args
 import numpy as np
 from scipy import ndimage, sparse
 
-from wisp.arrays import (
+from wisp.compositing.css_colours import CSS_COLOURS
+from wisp.core.arrays import (
     Alpha,
     Background,
     Float,
@@ -24,10 +25,9 @@ from wisp.arrays import (
     check_image,
     check_same_size,
 )
-from wisp.compositing.css_colours import CSS_COLOURS
-from wisp.errors import InputError
-from wisp.foreground import estimate_foreground
-from wisp.foreground.smooth_layers import Sparse, interpolation_matrix
+from wisp.core.errors import InputError
+from wisp.matting.foreground import estimate_foreground
+from wisp.matting.foreground.smooth_layers import Sparse, interpolation_matrix
 
 Fit: TypeAlias = Literal["cover", "contain", "stretch"]
 Anchor: TypeAlias = Literal[

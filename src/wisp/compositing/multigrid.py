@@ -23,8 +23,8 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from wisp.arrays import Float
-from wisp.threads import one_blas_thread
+from wisp.core.arrays import Float
+from wisp.core.threads import one_blas_thread
 
 DAMPING: Final = np.float32(0.8)  # of the Jacobi smoother
 COARSEST: Final = 8  # cells across the level that is solved directly

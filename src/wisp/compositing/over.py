@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from wisp.arrays import (
+from wisp.core.arrays import (
     Alpha,
     Background,
     Foreground,
@@ -19,7 +19,7 @@ from wisp.arrays import (
     linear_to_srgb,
     srgb_to_linear,
 )
-from wisp.errors import InputError
+from wisp.core.errors import InputError
 
 
 def over(foreground: Foreground, alpha: Alpha, background: Background, *, linear: bool = False) -> Image:

@@ -31,10 +31,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
-from wisp.arrays import Alpha, Background, Float, Image, Mask, check_alpha, check_image, check_same_size
 from wisp.compositing.multigrid import Sides, solve_poisson
-from wisp.errors import InputError
-from wisp.regions import bounding_box
+from wisp.core.arrays import Alpha, Background, Float, Image, Mask, check_alpha, check_image, check_same_size
+from wisp.core.errors import InputError
+from wisp.core.regions import bounding_box
 
 Gradients: TypeAlias = Literal["seamless", "mixed"]
 

@@ -18,8 +18,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from wisp.arrays import check_same_size
-from wisp.errors import InputError
+from wisp.core.arrays import check_same_size
+from wisp.core.errors import InputError
 from wisp.evaluation.protocols import BENCHMARK, Pair, find_pairs, read_stored, score_pair
 from wisp.evaluation.tables import markdown
 from wisp.io.atomic import reason, write_files

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from wisp.errors import InputError
+from wisp.core.errors import InputError
 
 _AT_ONCE: Final = 1000  # resamples drawn together, which bounds the memory
 

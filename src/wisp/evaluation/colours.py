@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from wisp.arrays import Alpha, Foreground, check_alpha, check_image, check_same_size
+from wisp.core.arrays import Alpha, Foreground, check_alpha, check_image, check_same_size
 
 SOFT: Final = (0.05, 0.95)
 """Between these alphas a pixel shows both sides, and its own colour does not tell the subject's."""

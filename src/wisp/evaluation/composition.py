@@ -13,7 +13,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from wisp.errors import InputError
+from wisp.core.errors import InputError
 from wisp.evaluation.protocols import Pair, Pairing, check_places, files_of, only
 
 PROTOCOL: Final = "composition-1k"

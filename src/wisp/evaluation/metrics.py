@@ -11,8 +11,8 @@ Every metric is a function ``metric(prediction, truth, region=None) -> float`` o
 * ``truth``: the same size, float32 or float64, [0, 1];
 * ``region``: bool (H, W), the pixels that count, usually the unknown part of a trimap; None counts all.
 
-Each raises `wisp.errors.InputError` for arrays that are not of these forms, that differ in size, or when the
-region holds no pixel. A NaN among the pixels that count gives NaN. The scripts read eight-bit files: to
+Each raises `wisp.core.errors.InputError` for arrays that are not of these forms, that differ in size, or when
+the region holds no pixel. A NaN among the pixels that count gives NaN. The scripts read eight-bit files: to
 compare with published figures, round both mattes to multiples of 1/255 first, as `wisp.evaluation.protocols`
 does.
 """
@@ -27,8 +27,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from wisp.arrays import check_same_size
-from wisp.errors import InputError
+from wisp.core.arrays import check_same_size
+from wisp.core.errors import InputError
 
 FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]
 Region: TypeAlias = npt.NDArray[np.bool_]

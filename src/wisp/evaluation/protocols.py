@@ -10,8 +10,8 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from wisp.arrays import UNKNOWN, Alpha, check_same_size, from_float
-from wisp.errors import InputError
+from wisp.core.arrays import UNKNOWN, Alpha, check_same_size, from_float
+from wisp.core.errors import InputError
 from wisp.evaluation.metrics import Metric, accuracy, binary_cross_entropy, conn, grad, mae, mse, sad
 from wisp.io.formats import READABLE_SUFFIXES
 from wisp.io.images import read_grey, read_trimap

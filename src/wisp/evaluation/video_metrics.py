@@ -18,8 +18,8 @@ from typing import Final
 
 import numpy as np
 
-from wisp.arrays import check_same_size
-from wisp.errors import InputError
+from wisp.core.arrays import check_same_size
+from wisp.core.errors import InputError
 from wisp.evaluation.metrics import FloatArray, grad, mae, mse
 
 METRICS: Final = ("mad", "mse", "grad", "dtssd")

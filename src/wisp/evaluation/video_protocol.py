@@ -12,13 +12,13 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from wisp.arrays import Alpha, check_same_size
-from wisp.errors import InputError
+from wisp.clips.io.folders import pictures
+from wisp.clips.io.read import open_clip
+from wisp.core.arrays import Alpha, check_same_size
+from wisp.core.errors import InputError
 from wisp.evaluation.protocols import Report
 from wisp.evaluation.video_metrics import clip_scores
 from wisp.io.formats import READABLE_SUFFIXES
-from wisp.io.video import open_clip
-from wisp.io.video_folders import pictures
 
 SUFFIXES: Final = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"})
 

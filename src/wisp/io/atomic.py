@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from errno import EEXIST
 from pathlib import Path
 
-from wisp.errors import InputError
+from wisp.core.errors import InputError
 
 STDIO = "-"
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wisp.errors import InputError
+from wisp.core.errors import InputError
 from wisp.io.atomic import STDIO, check_output
 from wisp.io.formats import READABLE_SUFFIXES, SNIFF_BYTES, check_holds, format_of, sniff
 

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from wisp.errors import InputError
+from wisp.core.errors import InputError
 from wisp.io.profiles import Stored
 from wisp.io.refusals import DamageError
 

@@ -17,8 +17,13 @@ from typing import Any, BinaryIO, Final
 
 import numpy as np
 
-from wisp.errors import InputError, MissingExtraError
+<<<<<<< HEAD
+from wisp.core.errors import InputError, MissingExtraError
 from wisp.io import bitmaps, heif, jpeg, png, profiles, samples, spaces, tiff, tiff_pages
+=======
+from wisp.core.errors import InputError, MissingExtraError
+from wisp.io import profiles, tiff
+>>>>>>> main
 from wisp.io.atomic import STDIO, reason
 from wisp.io.formats import READABLE, SNIFF_BYTES, describe_unreadable, is_sequence, sniff
 from wisp.io.profiles import Stored

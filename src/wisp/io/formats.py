@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from wisp.arrays import Bits
-from wisp.errors import InputError
+from wisp.core.arrays import Bits
+from wisp.core.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from wisp.arrays import Alpha, Bits, Float, Image, Matte, Trimap, check_trimap, from_float, to_float
-from wisp.errors import InputError
+from wisp.core.arrays import Alpha, Bits, Float, Image, Matte, Trimap, check_trimap, from_float, to_float
+from wisp.core.errors import InputError
 from wisp.io import profiles, spaces, tiff
 from wisp.io.atomic import check_output, write_files
 from wisp.io.decoding import EXIF_HEADER, Decoded, decode

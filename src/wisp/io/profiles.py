@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 import numpy as np
 import numpy.typing as npt
 
-from wisp.arrays import Bits, Image, from_float, to_float
+from wisp.core.arrays import Bits, Image, from_float, to_float
 from wisp.io.vips import libvips
 
 Stored = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from wisp.errors import InputError
+from wisp.core.errors import InputError
 from wisp.io.formats import READABLE
 
 _UNSUPPORTED: Final = ("not configured", "not implemented", "not supported", "nsupported", "not been built in")

@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 import numpy as np
 import numpy.typing as npt
 
-from wisp.errors import InputError
+from wisp.core.errors import InputError
 from wisp.io.profiles import ProfileWarning, Stored
 
 _ABOVE: Final = 0.5

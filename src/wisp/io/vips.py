@@ -27,10 +27,15 @@ _owned = False
 @cache
 def libvips() -> Any:
     """The `pyvips` module, imported at the first call; set up for the whole process where that is wisp's."""
+    if _owned:
+        os.environ.setdefault("VIPS_CONCURRENCY", str(min(MAX_THREADS, os.cpu_count() or 1)))
     import pyvips
 
     if _owned:
-        _set_up(pyvips)
+        pyvips.operation_block_set("VipsForeignLoad", True)
+        for name in LOADERS.values():
+            pyvips.operation_block_set(name, False)
+        pyvips.cache_set_max(0)
     return pyvips
 
 
@@ -45,12 +50,3 @@ def own_process() -> None:
     if not _owned:
         _owned = True
         libvips.cache_clear()
-
-
-def _set_up(pyvips: Any) -> None:
-    pyvips.operation_block_set("VipsForeignLoad", True)
-    for name in LOADERS.values():
-        pyvips.operation_block_set(name, False)
-    pyvips.cache_set_max(0)
-    if "VIPS_CONCURRENCY" not in os.environ:
-        pyvips.concurrency_set(min(MAX_THREADS, os.cpu_count() or 1))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from wisp.arrays import Float
-from wisp.foreground.smooth_layers import interpolation_matrix
+from wisp.core.arrays import Float
+from wisp.matting.foreground.smooth_layers import interpolation_matrix
 
 
 def shrink(values: Float, factor: int) -> Float:

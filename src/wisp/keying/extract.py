@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from wisp.arrays import Background, Image, Matte
+from wisp.core.arrays import Background, Image, Matte
 from wisp.keying.pull import REACH, despill, pull_matte
 from wisp.keying.screen import estimate_screen
 from wisp.keying.triangulation import triangulate

@@ -25,7 +25,7 @@ from typing import Final
 import numpy as np
 from scipy import ndimage
 
-from wisp.arrays import (
+from wisp.core.arrays import (
     Alpha,
     Background,
     Float,
@@ -35,7 +35,7 @@ from wisp.arrays import (
     check_image,
     check_same_size,
 )
-from wisp.errors import InputError
+from wisp.core.errors import InputError
 from wisp.keying.coarse import enlarge, shrink
 from wisp.keying.screen import Double, Region, estimate_noise, within_noise
 

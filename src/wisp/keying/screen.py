@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from wisp.arrays import Background, Float, Image, check_image, check_same_size
-from wisp.errors import InputError
+from wisp.core.arrays import Background, Float, Image, check_image, check_same_size
+from wisp.core.errors import InputError
 from wisp.keying.coarse import enlarge, shrink
 
 Double = npt.NDArray[np.float64]

@@ -18,8 +18,8 @@ from typing import Final
 
 import numpy as np
 
-from wisp.arrays import Alpha, Background, Float, Image, Matte, check_image, check_same_size
-from wisp.errors import InputError
+from wisp.core.arrays import Alpha, Background, Float, Image, Matte, check_image, check_same_size
+from wisp.core.errors import InputError
 from wisp.keying.screen import estimate_noise, within_noise
 
 APART: Final = 0.02

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from wisp.errors import InputError
+from wisp.core.errors import InputError
 
 
 def read_checkpoint(path: Path, accepted: str) -> Mapping[str, Any]:

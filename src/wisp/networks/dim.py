@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from wisp.errors import InputError
+from wisp.core.errors import InputError
 from wisp.networks.checkpoints import read_checkpoint
 from wisp.networks.encoders.mobilenetv2 import IMAGENET_MEAN, IMAGENET_STD
 from wisp.networks.encoders.vgg16 import STAGES
@@ -68,7 +68,8 @@ class DeepImageMatting(nn.Module):
         Args:
             image: (N, 3, H, W), sRGB-encoded RGB, [0, 1]; H and W multiples of 32.
             trimap: (N, 1, H, W): 0 background, about 0.5 unknown, 1 foreground.
-            prior: a first alpha (`wisp.classical.prior`), (N, 1, H, W), [0, 1], for stages that take one.
+            prior: a first alpha (`wisp.matting.classical.initial_alpha`), (N, 1, H, W), [0, 1],
+                for stages that take one.
             refine: with the second stage.
         """
         inputs = (image, trimap) if prior is None else (image, trimap, prior)

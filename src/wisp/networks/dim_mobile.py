@@ -9,8 +9,9 @@ After Xu et al. 2017 (`wisp.networks.dim`), made for CPUs in bf16 and for short 
 - Beside the encoder, skips at strides 1, 2 and 4 see the image, the trimap, and the colours of known
   foreground and background carried into the unknown part (`carry_colours`): what sampling methods start from,
   so that training is not spent on learning to look for them.
-- A prior enters as well, closed-form matting at half size (`wisp.classical.prior`), and what the decoder
-  finds is added to it: the network begins where closed-form matting ends.
+- A prior enters as well, closed-form matting at half size (`wisp.matting.classical.initial_alpha`), and what
+  the
+  decoder finds is added to it: the network begins where closed-form matting ends.
 - The trimap and the prior enter the encoder as three channels (known background, known foreground, prior)
   that begin at zero.
 - The refinement has 16 channels and its input is not scaled, which Adam would undo.

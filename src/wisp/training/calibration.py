@@ -1,7 +1,7 @@
 """What a network is quantised and judged on: its inputs as they come at inference, and the truth beside them.
 
 Samples are those of validation (`wisp.training.validation.fixed_examples`): photos and composites, mild
-geometry, their own colours, and scenes without people; with the first alphas of `wisp.training.data.leads`.
+geometry, their own colours, and scenes without people; with the first alphas of `wisp.data.initial_alphas`.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from wisp.arrays import Float
-from wisp.errors import InputError
+from wisp.core.arrays import Float
+from wisp.core.errors import InputError
+from wisp.data import datasets, layouts
+from wisp.data.initial_alphas import Leads
+from wisp.data.synthesis import Synthesis
 from wisp.networks.portrait import border_cells, gather_patches
 from wisp.training import validation
-from wisp.training.data import datasets, layouts
-from wisp.training.data.leads import Leads
-from wisp.training.data.loader import Batch
-from wisp.training.data.masks import MaskDamage, coarsen, damage_mask
-from wisp.training.data.synthesis import Synthesis
+from wisp.training.loader import Batch
+from wisp.training.masks import MaskDamage, coarsen, damage_mask
 
 SAMPLES: Final = 16
 """To calibrate with, an eighth of them without people. More of them show wider ranges, and coarser steps."""
@@ -62,13 +62,13 @@ def samples(
     """Samples of the training photos, to calibrate with, and of those held out, to judge by.
 
     Args:
-        data: as `wisp.training.data.layouts.split_folders` takes it.
+        data: as `wisp.data.layouts.split_folders` takes it.
         names: as there.
         backgrounds: photos without people; ``backgrounds/`` in the first folder when None.
         count: how many to calibrate with, a multiple of 8; `HELD_OUT` are held out.
 
     Raises:
-        InputError: as `split_folders` and `wisp.training.data.datasets.backgrounds`; or a bad `count`.
+        InputError: as `split_folders` and `wisp.data.datasets.backgrounds`; or a bad `count`.
     """
     if count < 8 or count % 8:
         raise InputError("--samples", f"is {count}", "a multiple of 8 is accepted")

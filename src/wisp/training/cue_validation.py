@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from wisp.training.data.cues import Cues, CueSamples, Unlabelled, as_at_inference
-from wisp.training.data.datasets import Entry
-from wisp.training.data.loader import Batch, batches, to_batch
-from wisp.training.data.synthesis import Samples, Synthesis
+from wisp.data.cues import Cues, CueSamples, Unlabelled, as_at_inference
+from wisp.data.datasets import Entry
+from wisp.data.synthesis import Samples, Synthesis
+from wisp.training.loader import Batch, batches, to_batch
 from wisp.training.loop import Validation
 from wisp.training.validation import SEED, calm, validate_alpha
 

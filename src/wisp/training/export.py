@@ -1,4 +1,4 @@
-"""Checkpoint → the ONNX file that `wisp.inference` runs.
+"""Checkpoint → the ONNX file that `wisp.engine` runs.
 
 Weights are stored as fp16 and cast back to fp32 in the graph: half the file, and every runtime folds the
 casts away when it loads it, so no operator runs in a precision that the runtime did not choose.
@@ -19,13 +19,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from wisp.errors import InputError
-from wisp.inference.sessions import load_openvino
+from wisp.core.errors import InputError
+from wisp.engine.sessions import load_openvino
 from wisp.io.atomic import atomic_paths
 from wisp.networks.checkpoints import read_checkpoint
 from wisp.training import pruning
 from wisp.training.calibration import cases
-from wisp.training.data.loader import Batch
+from wisp.training.loader import Batch
 from wisp.training.quantisation import error_of, quantise
 from wisp.training.recipes import NETWORKS
 

@@ -23,31 +23,31 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from wisp.arrays import Alpha, Image, from_float, to_float
-from wisp.errors import InputError
+from wisp.core.arrays import Alpha, Image, from_float, to_float
+from wisp.core.errors import InputError
+from wisp.data.datasets import Entry
+from wisp.data.synthesis import Kind
+from wisp.engine.families.dim import dim
+from wisp.engine.families.dlmn import dlmn
+from wisp.engine.families.portrait import portrait
+from wisp.engine.families.segmenter import segment
 from wisp.evaluation.protocols import PROTOCOLS, Report
-from wisp.inference.dim import dim
-from wisp.inference.dlmn import dlmn
-from wisp.inference.portrait import portrait
-from wisp.inference.segmenter import segment
 from wisp.io.atomic import write_files
+from wisp.matting.trimap import trimap_from_alpha
 from wisp.networks.checkpoints import read_checkpoint
 from wisp.training import pictures
-from wisp.training.data.datasets import Entry
-from wisp.training.data.loader import AnyExample, Batch, Source
-from wisp.training.data.masks import coarsen
-from wisp.training.data.synthesis import Kind
 from wisp.training.export import export_network
 from wisp.training.freezing import freeze_batch_norm, freeze_folded, freeze_parts
 from wisp.training.importing import read_trained
+from wisp.training.loader import AnyExample, Batch, Source
 from wisp.training.loop import Task, Terms, Validation, fit
+from wisp.training.masks import coarsen
 from wisp.training.recipes import NETWORKS
 from wisp.training.recipes import dim as dim_recipe
 from wisp.training.recipes import dlmn as dlmn_recipe
 from wisp.training.recipes import portrait as portrait_recipe
 from wisp.training.recipes import unet as unet_recipe
 from wisp.training.recipes.segmenter import SegmenterRecipe, SegmenterTask
-from wisp.trimap import trimap_from_alpha
 
 SLOWER: Final = 0.3
 """The learning rates, as a share of the recipe's."""
@@ -328,7 +328,7 @@ class Remembered:
         return {**self.__dict__, "_network": None}
 
     def __getitem__(self, index: int) -> AnyExample:
-        """The sample number `index` ≥ 0; fields as in `wisp.training.data.synthesis.Example`."""
+        """The sample number `index` ≥ 0; fields as in `wisp.data.synthesis.Example`."""
         if self._network is None:  # the first time in this process
             self._network = NETWORKS[self._name].build(self._recipe).eval()
             self._network.load_state_dict({k: torch.from_numpy(v) for k, v in self._weights.items()})
@@ -340,7 +340,7 @@ class Remembered:
 
 
 def _small(values: np.ndarray[Any, np.dtype[np.float32]]) -> pictures.Bytes:
-    from wisp.training.data.plain import square
+    from wisp.data.single_image import square
 
     return square(from_float(values), SIDE, letterbox=True)
 
@@ -349,7 +349,7 @@ def _whole(entry: Entry, scenes: Sequence[Path]) -> tuple[Image, Alpha]:
     """A held-out photo at its own size; a cut-out is set on a scene."""
     from wisp.compositing.backgrounds import fit as fit_background
     from wisp.compositing.over import over
-    from wisp.training.data import vips
+    from wisp.data import vips
 
     photo = entry.load()
     image, alpha = to_float(photo.image), to_float(photo.alpha)

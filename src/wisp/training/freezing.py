@@ -9,7 +9,7 @@ from typing import Final, cast
 import torch
 from torch import Tensor, nn
 
-from wisp.errors import InputError
+from wisp.core.errors import InputError
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 

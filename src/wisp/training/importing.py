@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from wisp.errors import InputError
-from wisp.inference.models import MODELS, Model, find_model, refinement_of, verified_file
+from wisp.core.errors import InputError
+from wisp.engine.models import MODELS, Model, find_model, refinement_of, verified_file
 from wisp.training.export import METADATA, load_checkpoint, parity
 from wisp.training.freezing import NORMS, folded, freeze_folded
 from wisp.training.recipes import NETWORKS, Family

@@ -29,12 +29,12 @@ from accelerate.utils import DistributedDataParallelKwargs, set_seed
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from wisp.errors import InputError
+from wisp.core.errors import InputError
+from wisp.data.replay import Replayed
 from wisp.networks.checkpoints import read_checkpoint
 from wisp.training import pictures
-from wisp.training.data.loader import Batch, Source, loader, to_batch
-from wisp.training.data.replay import Replayed
 from wisp.training.freezing import freeze_folded
+from wisp.training.loader import Batch, Source, loader, to_batch
 
 Terms: TypeAlias = dict[str, Tensor]
 """Named terms of a loss, already weighted: their sum is what is minimised."""
@@ -100,7 +100,7 @@ class Schedule:
         checkpoint_every: steps between checkpoints.
         seed: of samples, weights and dropout.
         patience: stop once so many validations in a row were no better than the best before; never when None.
-        views: how often each sample is shown (`wisp.training.data.replay`), for devices that are faster than
+        views: how often each sample is shown (`wisp.data.replay`), for devices that are faster than
             the processors that make samples; once when None.
     """
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from wisp.training.data import vips
+from wisp.data import vips
 
 Bytes = npt.NDArray[np.uint8]
 GREEN = np.array([0, 177, 64], np.float32)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from wisp.errors import InputError
-from wisp.inference.store import fetch, row_of
+from wisp.core.errors import InputError
+from wisp.engine.store import fetch, row_of
 
 PRETRAINED: Final[Mapping[str, str]] = {"imagenet": "mobilenetv2-imagenet", "vgg16": "vgg16-imagenet"}
 """What ``--encoder-weights`` calls them → their names in the model store."""
@@ -17,7 +17,7 @@ def resolve(name_or_file: str | Path) -> Path:
     """A file as it is, or the file of a name in `PRETRAINED`, fetched on first use.
 
     Raises:
-        InputError: neither a name nor a file, or what `wisp.inference.store.fetch` raises.
+        InputError: neither a name nor a file, or what `wisp.engine.store.fetch` raises.
     """
     name = PRETRAINED.get(str(name_or_file))
     if name is not None:

@@ -24,15 +24,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from wisp.errors import InputError
+from wisp.core.errors import InputError
+from wisp.data import datasets, layouts, synthesis
+from wisp.data.initial_alphas import Leads, LedSamples
 from wisp.networks.deeplab import DeepLabV3Plus
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 from wisp.networks.portrait import Decoder, Portrait, portrait_mobile
 from wisp.training import validation
-from wisp.training.data import datasets, layouts, synthesis
-from wisp.training.data.leads import Leads, LedSamples
-from wisp.training.data.loader import Batch, batches, to_batch
 from wisp.training.freezing import folded
+from wisp.training.loader import Batch, batches, to_batch
 
 SAMPLES: Final = 480
 """To fit on: half of them as networks are trained on, half as they are validated on."""
@@ -73,13 +73,13 @@ def samples(
     """Samples of the training photos, and of those held out.
 
     Args:
-        data: as `wisp.training.data.layouts.split_folders` takes it.
+        data: as `wisp.data.layouts.split_folders` takes it.
         names: as there.
         backgrounds: photos without people; ``backgrounds/`` in the first folder when None.
         count: how many to fit on.
 
     Raises:
-        InputError: as `split_folders` and `wisp.training.data.datasets.backgrounds`.
+        InputError: as `split_folders` and `wisp.data.datasets.backgrounds`.
     """
     people, others = layouts.split_folders(data, names=names)
     scenes, elsewhere = datasets.hold_out(datasets.backgrounds(backgrounds or data[0] / "backgrounds"))

@@ -25,9 +25,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from wisp.arrays import Float
-from wisp.errors import InputError, MissingExtraError
-from wisp.inference.sessions import load_openvino
+from wisp.core.arrays import Float
+from wisp.core.errors import InputError, MissingExtraError
+from wisp.engine.sessions import load_openvino
 from wisp.training.calibration import Case
 
 CONVOLUTIONS: Final = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from wisp.data.datasets import Entry
+from wisp.data.trimap_samples import Cropping, TrimapSamples
 from wisp.training import pictures
-from wisp.training.data.datasets import Entry
-from wisp.training.data.loader import Batch, batches, to_batch
-from wisp.training.data.trimap_samples import Cropping, TrimapSamples
+from wisp.training.loader import Batch, batches, to_batch
 from wisp.training.loop import Validation
 from wisp.training.validation import CALM, SEED
 

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from wisp.data.augmentation import Appearance, Geometry
+from wisp.data.datasets import Entry
+from wisp.data.initial_alphas import Leads, LedSamples
+from wisp.data.synthesis import Samples, Synthesis
 from wisp.training import pictures
-from wisp.training.data.augmentation import Appearance, Geometry
-from wisp.training.data.datasets import Entry
-from wisp.training.data.leads import Leads, LedSamples
-from wisp.training.data.loader import Batch, batches, to_batch
-from wisp.training.data.synthesis import Samples, Synthesis
+from wisp.training.loader import Batch, batches, to_batch
 from wisp.training.loop import Validation
 from wisp.training.losses import weighted_mean
 

@@ -6,7 +6,7 @@ import torch
 from onnx import helper, numpy_helper
 from torch import nn
 
-from wisp.errors import InputError
+from wisp.core.errors import InputError
 from wisp.networks.encoders.mobilenetv2 import MODNET_MEAN, MobileNetV2
 
 

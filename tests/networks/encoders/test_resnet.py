@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from wisp.errors import InputError
+from wisp.core.errors import InputError
 from wisp.networks.encoders.resnet import RESNET101, ResNet
 
 TINY = {"blocks": (1, 1, 2, 2), "width": 8}

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from wisp.errors import InputError
+from wisp.core.errors import InputError
 from wisp.networks.encoders.vgg16 import VGG16
 
 

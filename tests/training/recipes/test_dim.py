@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from wisp.errors import InputError
+from wisp.core.errors import InputError
+from wisp.data import datasets
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 from wisp.training import losses
-from wisp.training.data import datasets
-from wisp.training.data.loader import batches, to_batch
 from wisp.training.export import export_checkpoint
+from wisp.training.loader import batches, to_batch
 from wisp.training.loop import fit
 from wisp.training.recipes.dim import (
     FIRST,
@@ -234,7 +234,7 @@ sys.path.insert(0, sys.argv[3])
 from test_dim import small
 from accelerate import Accelerator
 from wisp.training import loop
-from wisp.training.data import datasets
+from wisp.data import datasets
 from wisp.training.recipes.dim import DimTask, VGG16Recipe
 
 corpus, out = Path(sys.argv[1]), Path(sys.argv[2])

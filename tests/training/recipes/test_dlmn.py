@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from wisp.errors import InputError
+from wisp.core.errors import InputError
+from wisp.data import cues as cue_module
+from wisp.data import datasets
 from wisp.networks.dlmn import Prediction
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
-from wisp.training.data import cues as cue_module
-from wisp.training.data import datasets
-from wisp.training.data.loader import batches, to_batch
 from wisp.training.export import export_checkpoint, load_checkpoint
+from wisp.training.loader import batches, to_batch
 from wisp.training.loop import Schedule, fit
 from wisp.training.recipes.dlmn import (
     Coefficients,

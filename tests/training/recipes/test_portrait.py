@@ -6,14 +6,14 @@ from dataclasses import asdict, replace
 import pytest
 import torch
 
-from wisp.errors import InputError
+from wisp.core.errors import InputError
+from wisp.data import datasets
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 from wisp.networks.encoders.vgg16 import VGG16
 from wisp.networks.portrait import Prediction
 from wisp.training import losses
-from wisp.training.data import datasets
-from wisp.training.data.loader import batches, to_batch
 from wisp.training.export import export_checkpoint
+from wisp.training.loader import batches, to_batch
 from wisp.training.loop import Schedule, fit
 from wisp.training.recipes import portrait
 from wisp.training.recipes.portrait import (

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from wisp.errors import InputError
-from wisp.training.data import datasets
+from wisp.core.errors import InputError
+from wisp.data import datasets
 from wisp.training.export import export_checkpoint
 from wisp.training.loop import Schedule, fit
 from wisp.training.recipes.segmenter import SegmenterRecipe, SegmenterTask, network
@@ -44,7 +44,7 @@ def test_loss_falls_and_the_export_equals_the_network(task, recipe, tmp_path):
 
 
 def test_trust_and_emptiness_reach_the_loss(task):
-    from wisp.training.data.loader import batches, to_batch
+    from wisp.training.loader import batches, to_batch
 
     (tensors,) = batches(task.source, batch=8, first=0, count=1, workers=0)
     batch = to_batch(tensors, torch.device("cpu"))

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from wisp.errors import InputError
-from wisp.training.data import cues as cue_module
-from wisp.training.data import datasets
-from wisp.training.data.cues import Shot
-from wisp.training.data.loader import batches, to_batch
+from wisp.core.errors import InputError
+from wisp.data import cues as cue_module
+from wisp.data import datasets
+from wisp.data.cues import Shot
 from wisp.training.export import export_checkpoint, load_checkpoint
+from wisp.training.loader import batches, to_batch
 from wisp.training.loop import Schedule, fit
 from wisp.training.recipes.dlmn import DLMNTask, MobileRecipe
 from wisp.training.recipes.ssrn import (

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from wisp.errors import InputError
-from wisp.inference.segmenter import segment
-from wisp.training.data import datasets, vips
-from wisp.training.data.plain import Fitting, PlainSamples, square
+from wisp.core.errors import InputError
+from wisp.data import datasets, vips
+from wisp.data.single_image import Fitting, PlainSamples, square
+from wisp.engine.families.segmenter import segment
 from wisp.training.export import export_checkpoint
 from wisp.training.importing import read_network
 from wisp.training.loop import fit

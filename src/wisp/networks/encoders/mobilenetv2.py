@@ -17,7 +17,7 @@ from typing import Final, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from wisp.errors import InputError
+from wisp.core.errors import InputError
 from wisp.networks.checkpoints import read_checkpoint
 
 IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from wisp.errors import InputError
+from wisp.core.errors import InputError
 from wisp.networks.checkpoints import read_checkpoint
 from wisp.networks.encoders.mobilenetv2 import IMAGENET_MEAN, IMAGENET_STD
 

@@ -26,16 +26,16 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
+from wisp.data import datasets
+from wisp.data.trimap_samples import Cropping, TrimapSamples
 from wisp.networks.checkpoints import read_checkpoint
 from wisp.networks.dim import DeepImageMatting, Prediction, VGG16Stage, dim_vgg16
 from wisp.networks.dim_mobile import dim_mobile
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 from wisp.training import losses
-from wisp.training.data import datasets
-from wisp.training.data.loader import Batch
-from wisp.training.data.trimap_samples import Cropping, TrimapSamples
 from wisp.training.freezing import freeze_batch_norm
 from wisp.training.importing import load_start
+from wisp.training.loader import Batch
 from wisp.training.loop import Schedule, Terms, Validation
 from wisp.training.recipes.segmenter import load_encoder
 from wisp.training.trimap_validation import fixed_trimap_examples, validate_unknown

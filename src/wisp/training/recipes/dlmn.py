@@ -22,16 +22,16 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, AdamW, Optimizer
 
-from wisp.errors import InputError
+from wisp.core.errors import InputError
+from wisp.data import datasets
+from wisp.data.cues import Cues, CueSamples
+from wisp.data.synthesis import Samples, Synthesis
 from wisp.networks.dlmn import CUES, DLMN, MobileImageEncoder, Prediction, dlmn_mobile, dlmn_paper
 from wisp.training import losses
 from wisp.training.cue_validation import fixed_cue_examples, validate_cues
-from wisp.training.data import datasets
-from wisp.training.data.cues import Cues, CueSamples
-from wisp.training.data.loader import Batch
-from wisp.training.data.synthesis import Samples, Synthesis
 from wisp.training.freezing import freeze_batch_norm
 from wisp.training.importing import load_start
+from wisp.training.loader import Batch
 from wisp.training.loop import Schedule, Terms, Validation
 from wisp.training.recipes.segmenter import load_encoder
 

@@ -28,7 +28,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import Adam, AdamW, Optimizer
 
-from wisp.errors import InputError
+from wisp.core.errors import InputError
+from wisp.data import datasets, synthesis
+from wisp.data.initial_alphas import AT_INFERENCE, Leads, LedSamples
+from wisp.data.synthesis import Samples, Synthesis
 from wisp.networks.discriminators import PyramidDiscriminators
 from wisp.networks.encoders.vgg16 import VGG16
 from wisp.networks.portrait import (
@@ -39,14 +42,11 @@ from wisp.networks.portrait import (
     portrait_paper,
 )
 from wisp.training import losses, validation
-from wisp.training.data import datasets, synthesis
-from wisp.training.data.leads import AT_INFERENCE, Leads, LedSamples
-from wisp.training.data.loader import Batch
-from wisp.training.data.masks import MaskDamage, coarsen, damage_mask, segment
-from wisp.training.data.synthesis import Samples, Synthesis
 from wisp.training.freezing import freeze, freeze_batch_norm
 from wisp.training.importing import load_start, read_network
+from wisp.training.loader import Batch
 from wisp.training.loop import Schedule, Terms, Validation
+from wisp.training.masks import MaskDamage, coarsen, damage_mask, segment
 from wisp.training.recipes.segmenter import load_encoder
 
 GENERATOR, DISCRIMINATORS = "portrait", "discriminators"

@@ -19,14 +19,14 @@ import torch
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
+from wisp.data import datasets
+from wisp.data.synthesis import Samples, Synthesis
 from wisp.networks.deeplab import DeepLabV3Plus
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 from wisp.training import losses, validation
-from wisp.training.data import datasets
-from wisp.training.data.loader import Batch
-from wisp.training.data.synthesis import Samples, Synthesis
 from wisp.training.freezing import freeze_batch_norm
 from wisp.training.importing import load_start
+from wisp.training.loader import Batch
 from wisp.training.loop import Schedule, Terms, Validation
 
 

@@ -30,19 +30,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import Adam, AdamW, Optimizer
 
-from wisp.errors import InputError
+from wisp.core.errors import InputError
+from wisp.data import datasets
+from wisp.data.augmentation import Geometry
+from wisp.data.cues import Cues, CueSamples, Shot, Unlabelled
+from wisp.data.synthesis import Samples, Synthesis
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 from wisp.networks.encoders.resnet import RESNET101, ResNet
 from wisp.networks.ssrn import SSRN, Judge, MobileEncoder, recompose, ssrn_mobile, ssrn_resnet101
 from wisp.training import losses
 from wisp.training.cue_validation import fixed_cue_examples, fixed_unlabelled, on, validate_cues
-from wisp.training.data import datasets
-from wisp.training.data.augmentation import Geometry
-from wisp.training.data.cues import Cues, CueSamples, Shot, Unlabelled
-from wisp.training.data.loader import Batch
-from wisp.training.data.synthesis import Samples, Synthesis
 from wisp.training.freezing import freeze, freeze_batch_norm
 from wisp.training.importing import load_start, read_network
+from wisp.training.loader import Batch
 from wisp.training.loop import Schedule, Terms, Validation
 from wisp.training.recipes.dlmn import predict as dlmn_predict
 from wisp.training.recipes.segmenter import load_encoder

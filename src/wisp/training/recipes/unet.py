@@ -24,13 +24,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
+from wisp.data import datasets
+from wisp.data.single_image import Fitting, PlainSamples, calm
 from wisp.networks.unet import SimpleUNet, UNet
 from wisp.training import losses, validation
-from wisp.training.data import datasets
-from wisp.training.data.loader import Batch, batches, to_batch
-from wisp.training.data.plain import Fitting, PlainSamples, calm
 from wisp.training.freezing import freeze_parts, trainable
 from wisp.training.importing import load_start
+from wisp.training.loader import Batch, batches, to_batch
 from wisp.training.loop import Schedule, Terms, Validation
 
 STANDARD, SIMPLE = "unet", "unet-simple"

@@ -1,0 +1,1 @@
+"""Everything that moving pictures need and photos do not."""

@@ -1,0 +1,208 @@
+"""What goes behind the subject of a clip: a colour, a picture, another clip, its own background blurred."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Final, Protocol
+
+import numpy as np
+
+from wisp.clips.colours import SoftColours
+from wisp.clips.io.colour import Pixels
+from wisp.clips.io.read import Frame, open_clip
+from wisp.compositing import backgrounds
+from wisp.core.arrays import Alpha, Background, Float, Image, to_float
+from wisp.core.errors import InputError
+from wisp.core.opencv import opencv, shrink
+from wisp.io.images import read_photo
+
+TRANSPARENT: Final = "transparent"
+GREEN: Final = "#00b140"
+"""The green of keying screens, which ``green`` means here (CSS's own is ``#008000``)."""
+
+_FINE: Final = 3.0  # the blur works on pixels no finer than σ / 3
+_TRUST: Final = np.float32(1e-3)  # below this weight a wider blur takes over
+
+
+class Backdrop(Protocol):
+    """What goes behind a frame."""
+
+    def __call__(self, time: Fraction, image: Image, alpha: Alpha, soft: SoftColours) -> Background:
+        """The background of the frame at `time` seconds: float32 (H, W, 3), [0, 1], or (3,) for a colour.
+
+        Image, alpha and soft colours (`wisp.clips.colours.soft_colours`) are the frame's.
+        """
+
+
+@contextmanager
+def open_backdrop(text: str, size: tuple[int, int]) -> Iterator[Backdrop | None]:
+    """What ``--background`` names.
+
+    Args:
+        text: ``transparent``, ``green``, a colour (`wisp.compositing.backgrounds.colour`), ``blur``,
+            ``blur:SIGMA`` with σ in pixels, or the path of a picture, a video or a folder of frames. Pictures
+            and videos cover the frame, the centre kept; a video that is too short begins again.
+        size: height and width of the frames.
+
+    Yields:
+        a function of time, frame, its alpha and soft colours; None for ``transparent``.
+
+    Raises:
+        InputError: none of these, or a file that cannot be read.
+    """
+    check_backdrop(text)
+    if text == TRANSPARENT:
+        yield None
+    elif text == "blur" or text.startswith("blur:"):
+        sigma = _sigma(text)
+        yield lambda time, image, alpha, soft: quick_blurred(image, alpha, soft, sigma)
+    elif not Path(text).exists():
+        colour = np.array(backgrounds.colour(GREEN if text == "green" else text), np.float32)
+        yield lambda time, image, alpha, soft: colour
+    elif _is_picture(text):
+        picture = backgrounds.fit(read_photo(text).image, size)
+        yield lambda time, image, alpha, soft: picture
+    else:
+        film = _Film(Path(text), size)
+        try:
+            yield film
+        finally:
+            film.close()
+
+
+def check_backdrop(text: str) -> None:
+    """Raise `InputError` unless `text` is something that `open_backdrop` takes; files are not read yet."""
+    if text in (TRANSPARENT, "green", "blur") or Path(text).exists():
+        return
+    if text.startswith("blur:"):
+        _sigma(text)
+        return
+    try:
+        backgrounds.colour(text)
+    except InputError:
+        accepted = "a picture, a video, a colour, blur[:SIGMA], transparent or green is accepted"
+        raise InputError(text, "is no file and no colour", accepted) from None
+
+
+def quick_blurred(image: Image, alpha: Alpha, soft: SoftColours, sigma: float | None = None) -> Background:
+    """A frame's own background, blurred, with nothing of the subject in it.
+
+    As `wisp.compositing.backgrounds.blurred`, but on a picture that is reduced at once, for video.
+
+    Args:
+        image: the frame, float32 (H, W, 3), [0, 1].
+        alpha: of the frame, float32 (H, W), [0, 1].
+        soft: the subject's colours where alpha is soft.
+        sigma: standard deviation in pixels; None is `backgrounds.SIGMA` times the shorter side.
+
+    Returns:
+        float32 (H, W, 3), [0, 1].
+    """
+    cv2 = opencv()
+    height, width = alpha.shape
+    sigma = backgrounds.SIGMA * min(height, width) if sigma is None else sigma
+    factor = max(1, int(sigma / _FINE))
+    size = max(1, round(height / factor)), max(1, round(width / factor))
+    behind = np.zeros_like(image)  # (1 − α)B = I − αF
+    cv2.copyTo(image, (alpha < 1).view(np.uint8), behind)
+    opacity = alpha.reshape(-1).take(soft.places)[:, None]
+    behind.reshape(-1, 3)[soft.places] -= opacity * soft.colours
+    show = 1 - shrink(alpha, *size)[..., None]
+    shown = np.clip(shrink(behind, *size), 0, show)
+    smooth = _filled(np.concatenate([shown * show, show * show], axis=2), sigma / factor, image.mean((0, 1)))
+    large: Background = cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR)
+    return large.clip(0, 1)
+
+
+class _Film:
+    """A clip as a background: at each time the last of its frames that has begun, from the start again."""
+
+    def __init__(self, path: Path, size: tuple[int, int]) -> None:
+        self._path = path
+        self._size = size
+        self._shift = Fraction(0)
+        self._frames = self._play()
+        self._next: Frame | None = next(self._frames)
+        self._now = np.zeros((*size, 3), np.float32)
+
+    def __call__(self, time: Fraction, image: Image, alpha: Alpha, soft: SoftColours) -> Background:
+        due = None
+        while self._next is not None and self._next.time <= time:
+            due, self._next = self._next, next(self._frames, None)
+        if due is not None:
+            self._now = _covering(due.pixels[..., :3], self._size)
+        return self._now
+
+    def close(self) -> None:
+        """Close the file."""
+        self._frames.close()  # type: ignore[attr-defined]  # a generator
+
+    def _play(self) -> Iterator[Frame]:
+        shift = Fraction(0)
+        while True:
+            with open_clip(self._path) as clip:
+                end = shift
+                for number, frame in enumerate(clip.frames()):
+                    begins = shift + (frame.time if number else Fraction(0))
+                    end = begins + (frame.duration or 1 / clip.info.rate)
+                    yield Frame(frame.index, begins, frame.duration, frame.pixels)
+            shift = end
+
+
+def _covering(pixels: Pixels, size: tuple[int, int]) -> Background:
+    """Pixels resized and cropped about their centre to cover `size`: float32 (H, W, 3)."""
+    cv2 = opencv()
+    height, width = size
+    h, w = pixels.shape[:2]
+    scale = max(height / h, width / w)
+    rows, columns = max(height, round(h * scale)), max(width, round(w * scale))
+    kernel = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    resized = cv2.resize(np.ascontiguousarray(pixels), (columns, rows), interpolation=kernel)
+    top, left = (rows - height) // 2, (columns - width) // 2
+    return to_float(np.ascontiguousarray(resized[top : top + height, left : left + width]))
+
+
+def _filled(pixels: Float, sigma: float, fallback: Float) -> Float:
+    """Weighted colours and weights (h, w, 4) blurred and divided; wider blurs where little weight is near."""
+    cv2 = opencv()
+    sums = pixels
+    if sigma > 0:
+        sums = cv2.GaussianBlur(pixels, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
+    weight = sums[..., 3:]
+    height, width = pixels.shape[:2]
+    if float(weight.min()) >= _TRUST or max(height, width) == 1:
+        known = weight > 1e-9
+        return np.asarray(np.where(known, sums[..., :3] / np.maximum(weight, 1e-9), fallback), np.float32)
+    half = shrink(pixels, max(1, height // 2), max(1, width // 2))
+    wider = cv2.resize(_filled(half, max(sigma, 1.0), fallback), (width, height))
+    share = np.maximum(_TRUST - weight, 0)
+    mixed: Float = (sums[..., :3] + share * wider) / (weight + share)
+    return mixed
+
+
+def _sigma(text: str) -> float | None:
+    """The number after ``blur:``; None for ``blur`` alone."""
+    if text == "blur":
+        return None
+    try:
+        sigma = float(text.removeprefix("blur:"))
+    except ValueError:
+        sigma = -1.0
+    if not 0 <= sigma < float("inf"):
+        accepted = "blur, or blur: and a number of pixels from 0 up, is accepted"
+        raise InputError(text, "does not say how much to blur", accepted)
+    return sigma
+
+
+def _is_picture(path: str) -> bool:
+    """Whether a file is a picture that wisp reads as a photo; by its first bytes."""
+    from wisp.io.formats import SNIFF_BYTES, is_sequence, sniff
+
+    if Path(path).is_dir():
+        return False
+    with Path(path).open("rb") as file:
+        head = file.read(SNIFF_BYTES)
+    return sniff(head) is not None and not is_sequence(head)

@@ -1,0 +1,1 @@
+"""Clips and folders of frames: files to frames and back."""

@@ -1,0 +1,135 @@
+"""The motion cue: four neighbouring frames in grey, two before a frame and two after it.
+
+El Abdellaoui and Kachbal, background matting with DLMN-G and SSRN, section 3, after Sengupta et al. 2020,
+"Background Matting: The World is Your Green Screen". A still repeats itself; so does the nearest frame at a
+clip's ends and at a cut, beyond which nothing belongs to the same scene.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+
+from wisp.clips.alpha import Past
+from wisp.clips.steady import STEADY, AlphaMethod, Small, is_cut, reduced
+from wisp.core.arrays import Alpha, Float, Image, Motion
+
+T = TypeVar("T")
+
+REACH: Final = 2
+"""Frames of a cue before its own frame, and after it."""
+LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
+"""Grey of sRGB-encoded colours (ITU-R BT.601)."""
+
+
+class MotionMethod(Protocol):
+    """What mattes a frame with its motion cue."""
+
+    def __call__(self, image: Image, motion: Motion, /) -> Alpha:
+        """Image float32 (H, W, 3) and motion cue float32 (H, W, 4), [0, 1] → alpha float32 (H, W)."""
+
+
+@dataclass(frozen=True)
+class WithMotion:
+    """A method that wants motion cues, which `paired` gives it; an image alone it takes for a still.
+
+    Attributes:
+        method: what mattes a frame with its cue.
+    """
+
+    method: MotionMethod
+
+    def __call__(self, image: Image, past: Past | None = None, /) -> Alpha:
+        """Alpha float32 (H, W) of a still float32 (H, W, 3), whatever was before it."""
+        return self.method(image, still_cue(image))
+
+
+def paired(
+    frames: Iterable[T], alpha_of: AlphaMethod, image_of: Callable[[T], Image]
+) -> Iterator[tuple[T, AlphaMethod]]:
+    """Each frame with what mattes it: a method that wants motion cues has the frame's cue bound to it.
+
+    Args:
+        frames: of a clip, in order.
+        alpha_of: the method.
+        image_of: a frame's image, float32 (H, W, 3), [0, 1].
+    """
+    if not isinstance(alpha_of, WithMotion):
+        for frame in frames:
+            yield frame, alpha_of
+        return
+    for frame, motion in with_cues(frames, image_of):
+        yield frame, _Bound(alpha_of.method, motion)
+
+
+@dataclass(frozen=True)
+class _Bound:
+    """A method with a frame's cue."""
+
+    method: MotionMethod
+    motion: Motion
+
+    def __call__(self, image: Image, past: Past | None = None, /) -> Alpha:
+        return self.method(image, self.motion)
+
+
+def grey(image: Image) -> Float:
+    """Luma of sRGB-encoded colours: float32 (H, W, 3) → (H, W)."""
+    return np.asarray(image @ LUMA, np.float32)
+
+
+def still_cue(image: Image) -> Motion:
+    """The cue of a still: its own grey four times, float32 (H, W, 4)."""
+    return np.repeat(grey(image)[..., None], 2 * REACH, 2)
+
+
+def with_cues(frames: Iterable[T], image_of: Callable[[T], Image]) -> Iterator[tuple[T, Motion]]:
+    """Each frame with its motion cue; reads `REACH` frames ahead.
+
+    Args:
+        frames: of a clip, in order.
+        image_of: a frame's image, float32 (H, W, 3), [0, 1].
+
+    Yields:
+        The frame and its cue, float32 (H, W, 4), [0, 1].
+    """
+    window: list[_Seen[T] | None] = [None] * REACH  # before the first frame, there is none
+    for frame in chain(frames, [None] * REACH):
+        if frame is None:
+            window.append(None)
+        else:
+            image = image_of(frame)
+            window.append(_Seen(frame, grey(image), reduced(image, STEADY.side)))
+        if len(window) > 2 * REACH:
+            own = window[REACH]
+            if own is not None:
+                yield own.frame, _cue(window)
+            del window[0]
+
+
+class _Seen(NamedTuple, Generic[T]):
+    frame: T
+    grey: Float
+    small: Small
+
+
+def _cue(window: list[_Seen[T] | None]) -> Motion:
+    """The greys of a window of frames but that of its middle one."""
+    found = {}
+    for direction in (-1, 1):
+        nearest = window[REACH]
+        for step in range(1, REACH + 1):
+            beyond = window[REACH + direction * step]
+            if nearest is None or beyond is None or _apart(nearest, beyond):
+                beyond = nearest
+            nearest = found[direction * step] = beyond
+    return np.stack([seen.grey for _, seen in sorted(found.items()) if seen is not None], -1)
+
+
+def _apart(one: _Seen[T], other: _Seen[T]) -> bool:
+    """Whether two frames are of different scenes."""
+    return one.grey.shape != other.grey.shape or is_cut(one.small, other.small)

@@ -1,0 +1,380 @@
+"""Frames → mattes that do not flicker: any method that mattes one frame, led and steadied along the motion.
+
+`step` is pure: frame and state go in, matte and the next state come out. What the state holds is the last
+alpha and a small picture of the last frame, so memory does not grow.
+
+1. Motion is estimated on small pictures by Dense Inverse Search (Kroeger et al. 2016, "Fast Optical Flow
+   using Dense Inverse Search", ECCV).
+2. The last alpha is moved along and handed to the method, which may take it for where the subject is: that is
+   steadier than looking for it again, and saves the time.
+3. Around the subject's edge the subject's own motion is taken, since that is what alpha's edge moves with,
+   whatever the background does. How far old alpha is believed depends on how well the last picture, moved
+   along in the same way, explains this one: what moved, changed or came into view is taken from the new alpha
+   alone, so that nothing trails.
+4. Motion that is a little wrong would make old alpha lag behind, so it is corrected until old and new alpha
+   lie on each other (Lucas and Kanade 1981, "An Iterative Image Registration Technique with an Application
+   to Stereo Vision", IJCAI), over windows in which flicker averages out.
+5. What is left of the difference between old and new, where the picture says that nothing changed, is
+   flicker, and most of it is not shown.
+6. A method may give a smaller alpha than its frame. It is held steady at its own size and drawn to the
+   frame's edges afterwards.
+7. In every second frame the method rests, if along the edge the last picture, moved along, explains this one:
+   the last alpha, moved along, is this one's.
+8. A cut, seen in the small pictures, starts afresh.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final, NamedTuple, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from wisp.clips.alpha import Past, finished, working_size
+from wisp.clips.colours import quick_foreground
+from wisp.core.arrays import Alpha, Float, Foreground, Image, Matte, check_alpha, check_image, check_same_size
+from wisp.core.opencv import opencv, shrink
+
+Small: TypeAlias = npt.NDArray[np.uint8]
+
+
+class AlphaMethod(Protocol):
+    """What mattes a single frame."""
+
+    def __call__(self, image: Image, past: Past | None = None, /) -> Alpha:
+        """Image float32 (H, W, 3), sRGB-encoded, [0, 1] → alpha float32 (H, W) or smaller, [0, 1].
+
+        `past` is None at the beginning and after a cut; a method need not look at it.
+        """
+
+
+class ForegroundMethod(Protocol):
+    """What finds the subject's own colours in a single frame."""
+
+    def __call__(self, image: Image, alpha: Alpha, /) -> Foreground:
+        """Image and alpha → foreground float32 (H, W, 3), [0, 1]."""
+
+
+@dataclass(frozen=True)
+class Steadiness:
+    """How alpha is held steady.
+
+    Attributes:
+        hold: how much of the moved old alpha is kept where the picture says that nothing changed, in [0, 1);
+            0 mattes every frame by itself.
+        change: difference of colour, on the scale 0–1, at which old alpha is believed e times less.
+        slack: how far old alpha may lie outside of what the new alpha says nearby before it is cut off there.
+        side: length of the longer side of the small pictures, pixels.
+        cut: share of a picture's colours, [0, 1], that must differ for a cut.
+        rest: how far old alpha may be disbelieved along the edge, [0, 1], for the method to rest in every
+            second frame; 0 for never.
+    """
+
+    hold: float = 0.8
+    change: float = 0.04
+    slack: float = 0.3
+    side: int = 384
+    cut: float = 0.5
+    rest: float = 0.25
+
+
+@dataclass(frozen=True)
+class State:
+    """What one frame hands to the next.
+
+    Attributes:
+        alpha: of the last frame, held steady, at the method's own size: float32 (h, w).
+        small: the last frame reduced, uint8 (h, w, 3).
+        age: frames since the beginning or the last cut, from 0.
+    """
+
+    alpha: Alpha
+    small: Small
+    age: int
+
+
+STEADY: Final = Steadiness()
+"""Chosen by ``benchmarks/video.py``'s way of measuring, on clips of people that are trained on."""
+
+
+def step(
+    image: Image,
+    state: State | None,
+    alpha_of: AlphaMethod,
+    *,
+    steadiness: Steadiness = STEADY,
+    foreground_of: ForegroundMethod = quick_foreground,
+) -> tuple[Matte, State]:
+    """Matte one frame.
+
+    Args:
+        image: the frame, float32 (H, W, 3), sRGB-encoded, [0, 1].
+        state: what the step before gave; None at the beginning.
+        alpha_of: mattes the frame by itself.
+        steadiness: how alpha is held steady.
+        foreground_of: finds the subject's colours.
+
+    Returns:
+        matte: alpha and foreground of the frame.
+        state: for the next step.
+
+    Raises:
+        InputError: a frame, or an alpha from `alpha_of`, of the wrong kind.
+        MissingExtraError: OpenCV is not installed.
+    """
+    alpha, state = steady_alpha(image, state, alpha_of, steadiness=steadiness)
+    return Matte(alpha, foreground_of(image, alpha)), state
+
+
+def mattes(
+    frames: Iterable[Image],
+    alpha_of: AlphaMethod,
+    *,
+    steadiness: Steadiness = STEADY,
+    foreground_of: ForegroundMethod = quick_foreground,
+) -> Iterator[Matte]:
+    """The mattes of a clip's frames, in order. Arguments and errors are those of `step`.
+
+    A method that wants motion cues (`wisp.clips.motion.WithMotion`) is given them.
+    """
+    from wisp.clips.motion import paired  # it builds on this module
+
+    state: State | None = None
+    for image, own in paired(frames, alpha_of, lambda frame: frame):
+        matte, state = step(image, state, own, steadiness=steadiness, foreground_of=foreground_of)
+        yield matte
+
+
+def steady_alpha(
+    image: Image, state: State | None, alpha_of: AlphaMethod, *, steadiness: Steadiness = STEADY
+) -> tuple[Alpha, State]:
+    """Alpha of a frame, float32 (H, W), and the state for the next one; arguments and errors of `step`."""
+    held, state = held_alpha(image, state, alpha_of, steadiness=steadiness)
+    return finished(image, *held), state
+
+
+class Held(NamedTuple):
+    """An alpha that is held steady, before `wisp.clips.alpha.finished` draws it to the frame's edges.
+
+    Attributes:
+        alpha: at the method's own size, float32 (h, w), [0, 1].
+        picture: the frame reduced to that size, float32 (h, w, 3), where that is known already.
+    """
+
+    alpha: Alpha
+    picture: Image | None
+
+
+def held_alpha(
+    image: Image, state: State | None, alpha_of: AlphaMethod, *, steadiness: Steadiness = STEADY
+) -> tuple[Held, State]:
+    """What `steady_alpha` enlarges: the frame after this one need not wait for that."""
+    size = working_size(check_image(image), steadiness.side)
+    if state is not None and state.small.shape[:2] != size:
+        state = None
+    picture = None if state is None else _as_large(image, state.alpha)
+    small = reduced(image, steadiness.side, picture)
+    flow = None
+    if state is not None and steadiness.hold:
+        flow = None if is_cut(state.small, small, steadiness.cut) else _flow(state.small, small)
+    if state is None or flow is None:
+        alpha = _checked(alpha_of(image), image)
+        return Held(alpha, None), State(alpha, small, 0)
+    age = state.age + 1
+    last = shrink(state.alpha, *size)
+    if steadiness.rest and age % 2 and age > 1:
+        opacity = _moved(last, flow, cubic=False)
+        own, believed = _motion(state.small, small, flow, opacity, steadiness)
+        if _disbelief(opacity, believed) < steadiness.rest:
+            alpha = _moved(state.alpha, own, cubic=True).clip(0, 1)
+            return Held(alpha, picture), State(alpha, small, age)
+    expected = _moved(state.alpha, flow, cubic=False)
+    alpha = _checked(alpha_of(image, Past(expected, age, picture)), image)
+    if alpha.shape == state.alpha.shape:
+        opacity = shrink(alpha, *size)
+        flow, believed = _motion(state.small, small, flow, opacity, steadiness)
+        flow = _aligned(flow, last, opacity, believed)
+        believed *= min(steadiness.hold, age / (age + 1))
+        alpha = _held(alpha, state.alpha, flow, believed, steadiness.slack)
+    return Held(alpha, _fitting(picture, alpha)), State(alpha, small, age)
+
+
+def _as_large(image: Image, alpha: Alpha) -> Image | None:
+    """The frame reduced to the size of the last alpha; None where that is larger than the frame."""
+    larger = any(a > b for a, b in zip(alpha.shape, image.shape, strict=False))
+    return None if larger else shrink(image, *alpha.shape)
+
+
+def _fitting(picture: Image | None, alpha: Alpha) -> Image | None:
+    """The reduced frame, if it is as large as the alpha."""
+    return picture if picture is not None and picture.shape[:2] == alpha.shape else None
+
+
+def _disbelief(opacity: Alpha, believed: Float) -> float:
+    """How far a small alpha is disbelieved along its edge, mean over it, [0, 1]; 0 where there is no edge."""
+    edge = opencv().dilate(4 * opacity * (1 - opacity), np.ones((5, 5), np.uint8))
+    return float(((1 - believed) * edge).sum() / max(float(edge.sum()), 1e-6))
+
+
+def _checked(alpha: Alpha, image: Image) -> Alpha:
+    """An alpha of the frame's size, or a smaller one of its proportions."""
+    (height, width), (rows, columns) = image.shape[:2], check_alpha(alpha).shape
+    alike = abs(rows - height * columns / width) <= 1 or abs(columns - width * rows / height) <= 1
+    if rows > height or columns > width or not alike:
+        check_same_size("alpha", alpha, "image", image)
+    return alpha
+
+
+def is_cut(before: Small, after: Small, threshold: float = STEADY.cut) -> bool:
+    """Whether two small pictures, uint8 (h, w, 3) of one size, are of different scenes.
+
+    Two things must hold: their colours differ (half the L1 distance of histograms with 8 bins a channel, so
+    that motion alone is no cut), and so do most of their places.
+    """
+    cv2 = opencv()
+    one, other = (
+        cv2.calcHist([picture], [0, 1, 2], None, [8] * 3, [0, 256] * 3) for picture in (before, after)
+    )
+    distance = float(np.abs(one - other).sum() / (2 * one.sum()))
+    if distance <= threshold:
+        return False
+    moved = np.abs(before.astype(np.int16) - after).mean(2) > _CHANGED
+    return bool(moved.mean() > 0.5)
+
+
+_CHANGED: Final = 20  # of 255: what noise and small motion stay below
+
+
+def reduced(image: Image, side: int, picture: Image | None = None) -> Small:
+    """The image with its longer side reduced to `side`, never enlarged: uint8 (h, w, 3).
+
+    Args:
+        image: float32 (H, W, 3), [0, 1].
+        side: pixels.
+        picture: the image, somewhat reduced already; made use of where it is large enough.
+    """
+    size = working_size(image, side)
+    enough = picture is not None and all(a >= b for a, b in zip(picture.shape, size, strict=False))
+    small = shrink(picture if picture is not None and enough else image, *size)
+    rounded: Small = (small * 255 + 0.5).clip(0, 255).astype(np.uint8)
+    return rounded
+
+
+def _flow(before: Small, after: Small) -> Float:
+    """Where each pixel of the later small picture was: displacement x, y to the earlier one, (h, w, 2)."""
+    cv2 = opencv()
+    height, width = after.shape[:2]
+    if min(height, width) < 16:  # too small to search in: nothing moves
+        return np.zeros((height, width, 2), np.float32)
+    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    grey = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (after, before)]
+    flow: Float = search.calc(grey[0], grey[1], None)
+    return flow
+
+
+def _motion(
+    before: Small, after: Small, flow: Float, opacity: Alpha, steadiness: Steadiness
+) -> tuple[Float, Float]:
+    """The flow with the subject's own around its edge, and how far it is believed, (h, w).
+
+    `opacity` is the later alpha, as small as the pictures.
+    """
+    cv2 = opencv()
+    flow = _subjects_own(flow, opacity)
+    moved = cv2.remap(before, *_places(flow), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    red, green, blue = cv2.split(cv2.absdiff(after, moved))
+    difference = np.maximum(np.maximum(red, green), blue).astype(np.float32) / 255
+    # At the edge only the subject's share of the difference counts: the background may well move otherwise.
+    plain = cv2.boxFilter(difference, -1, (5, 5))
+    mass = cv2.boxFilter(opacity * opacity, -1, (5, 5))
+    own = cv2.boxFilter(difference * opacity * opacity, -1, (5, 5)) / np.maximum(mass, 1e-6)
+    plain += np.minimum(_NEAR * mass, 1) * (own - plain)
+    believed: Float = np.exp(-((plain / np.float32(steadiness.change)) ** 2))
+    return flow, believed
+
+
+def _subjects_own(flow: Float, opacity: Alpha) -> Float:
+    """The flow, with that of the subject's inside carried outwards over its edge.
+
+    Right at the edge the search mixes both sides' motions, so what is carried comes from farther inside.
+    """
+    cv2 = opencv()
+    inside = cv2.erode(opacity * opacity, np.ones((_INSIDE, _INSIDE), np.uint8))
+    inside += np.float32(1e-4) * opacity
+    size = (_CARRIED, _CARRIED)
+    mass = cv2.boxFilter(inside, -1, size)[..., None]
+    carried = cv2.boxFilter(flow * inside[..., None], -1, size) / np.maximum(mass, 1e-9)
+    near = np.minimum(_NEAR * cv2.boxFilter(opacity, -1, size), 1) * (1 - inside)
+    own: Float = flow + near[..., None] * (carried - flow)
+    return own
+
+
+_INSIDE: Final = 7
+"""What lies nearer to the subject's edge than half of this is not trusted to move with it, small pixels."""
+_CARRIED: Final = 25
+"""Window over which the subject's motion is carried, small pixels."""
+_NEAR: Final = np.float32(20)
+"""A twentieth of a window's area makes the subject's motion count there in full."""
+
+
+def _aligned(flow: Float, old: Alpha, new: Alpha, believed: Float) -> Float:
+    """The flow, corrected by less than a pixel so that the old alpha, moved along, lies on the new one.
+
+    One step of Lucas and Kanade's least squares, over windows; what is not believed, or differs too much to
+    be a shift, has no say. Flow, alphas and belief are as small as the pictures.
+    """
+    cv2 = opencv()
+    source = _moved(old, flow, cubic=False)
+    missing = new - source
+    weight = believed * (np.abs(missing) < _SHIFTED)
+    across, down = (cv2.Sobel(source, -1, x, 1 - x, scale=1 / 8) for x in (1, 0))
+
+    def total(plane: Float) -> Float:
+        return np.asarray(cv2.boxFilter(weight * plane, -1, (_WINDOW, _WINDOW)), np.float32)
+
+    a, b, c = total(across * across) + _FIRM, total(across * down), total(down * down) + _FIRM
+    x, y = total(across * missing), total(down * missing)
+    shift = np.stack([c * x - b * y, a * y - b * x], 2) / (a * c - b * b)[..., None]
+    aligned: Float = flow + shift.clip(-1, 1)
+    return aligned
+
+
+_WINDOW: Final = 41
+"""Side of the windows over which alphas are laid on each other, small pixels."""
+_FIRM: Final = np.float32(1e-4)
+"""Mean square slope of alpha in a window below which it hardly says how it should be shifted."""
+_SHIFTED: Final = 0.3
+"""A difference of alphas over this is more than a shift of less than a pixel makes."""
+
+
+def _held(new: Alpha, old: Alpha, flow: Float, believed: Float, slack: float) -> Alpha:
+    """The new alpha with the old one, moved along and kept within reason, mixed in as far as believed."""
+    cv2 = opencv()
+    height, width = new.shape
+    moved = _moved(old, flow, cubic=True)
+    window = np.ones((5, 5), np.uint8)
+    moved = np.minimum(np.maximum(moved, cv2.erode(new, window) - slack), cv2.dilate(new, window) + slack)
+    share = cv2.resize(believed, (width, height), interpolation=cv2.INTER_LINEAR)
+    held: Alpha = new + share * (moved - new)
+    return held.clip(0, 1)
+
+
+def _moved(old: Alpha, flow: Float, *, cubic: bool) -> Alpha:
+    """An alpha moved along a flow of any size; cubic does not blur what is moved again and again."""
+    cv2 = opencv()
+    height, width = old.shape
+    scale = np.array([width / flow.shape[1], height / flow.shape[0]], np.float32)
+    large = cv2.resize(flow * scale, (width, height), interpolation=cv2.INTER_LINEAR)
+    kernel = cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR
+    moved: Alpha = cv2.remap(old, *_places(large), kernel, borderMode=cv2.BORDER_REPLICATE)
+    return moved
+
+
+def _places(flow: Float) -> tuple[Float, Float]:
+    """Columns and rows that a flow points to."""
+    height, width = flow.shape[:2]
+    column: Float = np.arange(width, dtype=np.float32)
+    row: Float = np.arange(height, dtype=np.float32)
+    return flow[..., 0] + column, flow[..., 1] + row[:, None]

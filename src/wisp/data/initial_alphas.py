@@ -1,0 +1,164 @@
+"""Training samples of networks that are led by a first alpha: what the pipeline and the frame before give.
+
+The portrait network of Yaman et al. is given a coarse segmentation. It can be given more, where more is to be
+had for little (docs/decisions/024):
+
+- in a photo, what closed-form matting makes of that segmentation's trimap
+  (`wisp.matting.classical.initial_alpha`);
+- in a clip, the alpha of the frame before, moved along.
+
+Each sample's mask is one of these three, as they come at inference, with their errors. A sample is a function
+of (seed, index) alone.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from wisp.core.arrays import Alpha, Image, Mask, from_float, to_float
+from wisp.data import vips
+from wisp.data.augmentation import Geometry
+from wisp.data.cues import Cues, imperfect_mask
+from wisp.data.synthesis import Example, Samples
+from wisp.engine.families.segmenter import segment
+from wisp.matting.classical.closed_form import closed_form
+from wisp.matting.classical.initial_alpha import prior
+from wisp.matting.classical.system import ConvergenceWarning
+from wisp.matting.trimap import trimap_from_mask
+
+Bytes: TypeAlias = npt.NDArray[np.uint8]
+Lead: TypeAlias = Literal["mask", "prior", "last"]
+
+KINDS: Final[tuple[Lead, ...]] = ("prior", "mask", "last")
+
+
+class LedExample(NamedTuple):
+    """One training sample, ready to stack; fields as in `Example`, and what leads the network.
+
+    Attributes:
+        image: uint8 (3, S, S), sRGB.
+        alpha: uint8 (1, S, S), 0–255.
+        weight: uint8 (1, S, S), trust in the label.
+        foreground: uint8 (3, S, S), straight colours of the subject.
+        background: uint8 (3, S, S), what lies behind.
+        exact: uint8 (1,), 1 where alpha, foreground and background compose to the image by construction.
+        mask: uint8 (1, S, S), a first alpha.
+    """
+
+    image: Bytes
+    alpha: Bytes
+    weight: Bytes
+    foreground: Bytes
+    background: Bytes
+    exact: Bytes
+    mask: Bytes
+
+
+@dataclass(frozen=True)
+class Leads:
+    """How first alphas are made.
+
+    Attributes:
+        shares: of the kinds in `KINDS`; they add up to 1.
+        imperfect: share of the masks that are not the segmentation network's but made of the true alpha by
+            `wisp.data.cues.imperfect_mask`: larger errors than that network makes on photos like
+            those it was trained on.
+        cues: how these are damaged, and the width of the trimap's band.
+        half: share of the priors that are solved at half the sample's size; the rest is solved at its own.
+            Photos are larger than samples, and so are theirs when the network sees them.
+        moved: how far the alpha of the frame before is off.
+        coarse: the least scale at which it was made, as a share of the sample's side.
+        joined: share of them that are averaged with the mask, as in every few frames of a clip.
+    """
+
+    shares: tuple[float, float, float] = (0.6, 0.2, 0.2)
+    imperfect: float = 0.15
+    cues: Cues = field(default_factory=lambda: Cues(width=(0.015, 0.04)))
+    half: float = 0.4
+    moved: Geometry = field(
+        default_factory=lambda: Geometry(
+            (0.985, 1.015), rotation=1, shear=0.01, stretch=1.01, shift=0.006, flip=0
+        )
+    )
+    coarse: float = 0.5
+    joined: float = 0.3
+
+
+AT_INFERENCE: Final = Leads(shares=(1, 0, 0), imperfect=0, cues=Cues(width=(0.02, 0.02)), half=0)
+"""Those of a photo in the pipeline: what is validated with."""
+
+
+@dataclass(frozen=True)
+class LedSamples:
+    """`Samples` with their first alphas, by index.
+
+    Args:
+        samples: images with their layers.
+        leads: how first alphas are made.
+    """
+
+    samples: Samples
+    leads: Leads
+
+    def __getitem__(self, index: int) -> LedExample:
+        """The sample number `index` ≥ 0."""
+        example = self.samples[index]
+        rng = np.random.default_rng((self.samples.seed, index, 4))
+        return LedExample(*example, lead(example, rng, self.leads)[None])
+
+
+def lead(example: Example, rng: np.random.Generator, leads: Leads) -> Bytes:
+    """A first alpha of a sample, uint8 (S, S)."""
+    kind = KINDS[int(rng.choice(len(KINDS), p=leads.shares))]
+    image = to_float(np.ascontiguousarray(example.image.transpose(1, 2, 0)))
+    if kind == "last":
+        last = last_alpha(example.alpha[0], rng, leads)
+        if rng.random() < leads.joined:
+            last = (last + _mask(image, example, rng, leads)) * np.float32(0.5)
+        return from_float(last)
+    mask = _mask(image, example, rng, leads)
+    return from_float(first_alpha(image, mask, rng, leads) if kind == "prior" else mask)
+
+
+def first_alpha(image: Image, mask: Mask, rng: np.random.Generator, leads: Leads) -> Alpha:
+    """What closed-form matting makes of a mask's trimap, float32 (H, W); empty where there is no subject."""
+    trimap = trimap_from_mask(mask, width=float(rng.uniform(*leads.cues.width)))
+    if rng.random() < leads.half:
+        return prior(image, trimap)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # as in `prior`
+        found = closed_form(image, trimap, tolerance=1e-3).alpha.astype(np.float32)
+    return found.clip(0, 1)
+
+
+def last_alpha(alpha: Bytes, rng: np.random.Generator, leads: Leads) -> Alpha:
+    """The alpha of the frame before as a clip has it: seen smaller, moved not quite right, with a patch lost.
+
+    Args:
+        alpha: the true one, uint8 (H, W).
+        rng: where its errors come from.
+        leads: how large they are.
+
+    Returns:
+        float32 (H, W), [0, 1].
+    """
+    size = (alpha.shape[0], alpha.shape[1])
+    moved = vips.warp(alpha, leads.moved.sample(rng, size, size), size, border="copy")
+    scale = rng.uniform(leads.coarse, 1)
+    small = vips.resize(moved, (max(1, round(size[0] * scale)), max(1, round(size[1] * scale))))
+    last = to_float(vips.resize(small, size))
+    if rng.random() < leads.cues.patch:
+        rough = to_float(imperfect_mask(alpha, rng, replace(leads.cues, patch=1.0)))
+        last = np.where(np.abs(rough - last) > 0.5, rough, last)
+    return last
+
+
+def _mask(image: Image, example: Example, rng: np.random.Generator, leads: Leads) -> Mask:
+    if rng.random() < leads.imperfect:
+        return to_float(imperfect_mask(example.alpha[0], rng, leads.cues))
+    return segment(image)

@@ -1,0 +1,134 @@
+"""Where the subject is, roughly: a soft mask from the segmentation network."""
+
+from __future__ import annotations
+
+import threading
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from scipy import ndimage
+
+from wisp.core.arrays import Float, Image, Mask, check_image
+from wisp.core.errors import InputError
+from wisp.core.regions import small_enclosed
+from wisp.core.resample import pad_to_multiple, resize
+from wisp.engine.models import Model, find_model
+from wisp.engine.precision import choose
+from wisp.engine.sessions import Device, Precision, Session, open_session
+
+FLOOR: Final = 0.05
+"""Below this, nothing speaks for a subject: the trimap's threshold for known background."""
+SURE: Final = 0.95
+"""From this on a pixel is surely subject: the trimap's threshold for known foreground."""
+GAP: Final = 0.1
+"""Below this a pixel enclosed by the subject is taken for a gap through which the background is seen."""
+LEAST_GAP: Final = 0.01
+"""A smaller gap, as a share of the subject's area, is in doubt."""
+
+
+def segment(
+    image: Image,
+    *,
+    model: str | Path | None = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
+) -> Mask:
+    """A soft mask of the subject.
+
+    The network sees the whole photo, its long side resized to the network's input size and its proportions
+    kept; the mask is resized to the photo's size. Its values are the network's own, never stretched, but
+    regions that it is not sure of are left out (`without_doubtful_regions`), and small gaps are in doubt
+    (`without_doubtful_gaps`).
+
+    Args:
+        image: float32 (H, W, 3), sRGB-encoded, [0, 1], of any size.
+        model: the name of a network (`wisp.engine.models.MODELS`) or an ONNX file; None for the default.
+        device: where to run it: ``auto``, ``cpu`` or ``gpu``.
+        precision: ``auto``, ``fp32``, ``bf16`` or ``int8``.
+
+    Returns:
+        float32 (H, W), [0, 1].
+
+    Raises:
+        InputError: no such network, device or precision, or a file that is no segmentation network.
+    """
+    check_image(image)
+    row = find_model(model)
+    session = session_of(row, device=device, precision=precision)
+    height, width = image.shape[:2]
+    scale = row.input_size / max(height, width)
+    seen_height, seen_width = max(1, round(height * scale)), max(1, round(width * scale))
+    seen = pad_to_multiple(resize(image, seen_height, seen_width), row.multiple)
+    mask = _run(session, row, np.ascontiguousarray(seen.transpose(2, 0, 1)[None]))
+    mask = without_doubtful_gaps(without_doubtful_regions(mask[:seen_height, :seen_width]))
+    return resize(mask, height, width).clip(0, 1)
+
+
+def without_doubtful_regions(mask: Mask) -> Mask:
+    """The mask without the regions in which no pixel is surely subject.
+
+    A region is an 8-connected set of pixels of at least `FLOOR`. People have a core of which the network is
+    sure; what only resembles them, a rock or a statue far away, mostly has not (docs/decisions/005).
+
+    Args:
+        mask: float32 (H, W), [0, 1].
+
+    Returns:
+        float32 (H, W): the mask where a region reaches `SURE`, 0 elsewhere.
+    """
+    regions, count = ndimage.label(mask >= FLOOR, np.ones((3, 3)))
+    sure = np.bincount(regions[mask >= SURE], minlength=count + 1) > 0
+    sure[0] = False
+    return np.where(sure[regions], mask, np.float32(0))
+
+
+def without_doubtful_gaps(mask: Mask) -> Mask:
+    """The mask with small enclosed gaps raised until a trimap calls them unknown.
+
+    Where the network hesitates, as over a patterned cloth, its mask sinks low, and the lowest place in it
+    would be known background in the middle of the subject, from which matting would carry on. What is truly
+    seen through a small gap has colours that tell (docs/decisions/026).
+
+    Args:
+        mask: float32 (H, W), [0, 1].
+
+    Returns:
+        float32 (H, W): `GAP` instead of less in 4-connected regions below it that touch no border of the
+        picture and have at most `LEAST_GAP` of the area of what is above one half.
+    """
+    gaps = small_enclosed(mask < GAP, LEAST_GAP * np.count_nonzero(mask > 0.5))
+    return np.where(gaps, np.float32(GAP), mask)
+
+
+def session_of(model: Model, *, device: Device = "auto", precision: Precision = "auto") -> Session:
+    """The loaded network, in the edition that `choose` finds; loaded once in a process."""
+    with _loading:
+        return _cached_session(model, device, precision)
+
+
+_loading: Final = threading.Lock()
+
+
+@cache
+def _cached_session(model: Model, device: Device, precision: Precision) -> Session:
+    choice = choose(model, device=device, precision=precision)
+    return open_session(choice.file, device=device, precision=choice.precision)
+
+
+def _run(session: Session, model: Model, batch: Float) -> Mask:
+    """(1, 3, H, W) → (H, W)."""
+    wrong = InputError(
+        model.file,
+        "is no segmentation network",
+        "an ONNX file with the input image (N, 3, H, W) and the output mask (N, 1, H, W) is accepted",
+    )
+    try:
+        mask = session.run({"image": batch})["mask"]
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:
+        raise wrong from error
+    if mask.shape != (1, 1, *batch.shape[2:]):
+        raise wrong
+    first: Mask = mask[0, 0]
+    return first

@@ -1,0 +1,276 @@
+"""The networks that wisp knows, as rows of data, and how a name or a file becomes a verified ONNX file."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+from wisp.core.errors import InputError
+
+
+@dataclass(frozen=True)
+class Edition:
+    """Another file of a network that comes with wisp: the same inputs and outputs, other arithmetic.
+
+    Attributes:
+        file: a name inside ``wisp/weights``.
+        size: of the file, in bytes.
+        sha256: of the file, checked before its first use.
+    """
+
+    file: str
+    size: int
+    sha256: str
+
+    @property
+    def path(self) -> Path:
+        """Where the file lies."""
+        return Path(str(resources.files("wisp.weights") / self.file))
+
+
+@dataclass(frozen=True)
+class Model:
+    """One network.
+
+    Attributes:
+        name: what ``--model`` and ``wisp models`` call it.
+        family: what it does, hence which inputs and outputs it has, a key of `FAMILIES`.
+        file: the ONNX file: a name inside ``wisp/weights``, or the path of the user's own file.
+        url: where the file comes from; empty when it comes with wisp or is the user's own.
+        size: of the file, in bytes; 0 for the user's own.
+        sha256: of the file, checked before its first use; empty for the user's own.
+        licence: of the weights.
+        training_data: what it was trained on, in short; its card tells the rest.
+        input_size: the length in pixels of the long side of the picture that it sees.
+        multiple: both sides of its input are multiples of this.
+        int8: the same network quantised (``wisp export --int8``); None where there is none.
+    """
+
+    name: str
+    family: str
+    file: str
+    url: str
+    size: int
+    sha256: str
+    licence: str
+    training_data: str
+    input_size: int = 512
+    multiple: int = 32
+    int8: Edition | None = None
+
+    @property
+    def shipped(self) -> bool:
+        """Whether the file comes with wisp."""
+        return bool(self.sha256)
+
+    @property
+    def path(self) -> Path:
+        """Where the file lies."""
+        if self.shipped:
+            return Path(str(resources.files("wisp.weights") / self.file))
+        return Path(self.file)
+
+    @property
+    def card(self) -> Path | None:
+        """Where the model card lies, beside the file; None where there is none."""
+        card = self.path.with_suffix(".md")
+        return card if card.is_file() else None
+
+
+_LICENCE: Final = "Apache-2.0 (encoder from MODNet); trained on photos of which some are for research use"
+_PHOTOS: Final = "1,293 photos of people and composites of them, 172 photos without people"
+
+MODELS: Final[dict[str, Model]] = {
+    model.name: model
+    for model in (
+        Model(
+            name="segmenter-mobile",
+            family="segmenter",
+            file="segmenter-mobile.onnx",
+            url="",
+            size=4_954_628,
+            sha256="ec7c5f825e72f3b4a121ef46b5dff2fbc6306b2c2f9c9e7f0af722c0744650fb",
+            licence=_LICENCE,
+            training_data=_PHOTOS,
+            input_size=416,
+            int8=Edition(
+                "segmenter-mobile-int8.onnx",
+                2_881_948,
+                "709f1be494abce0d41b9c7cbcced111df2c985185b4514a6070d4a8e9f06ef27",
+            ),
+        ),
+        Model(
+            name="portrait-mobile",
+            family="portrait",
+            file="portrait-mobile.onnx",
+            url="",
+            size=6_958_316,
+            sha256="d9a03173a96a70597e49129c8e354a4a611472e4e889a5dca807f99fef95d620",
+            licence=_LICENCE,
+            training_data=f"{_PHOTOS}, strands of hair drawn on some",
+            int8=Edition(
+                "portrait-mobile-int8.onnx",
+                4_024_470,
+                "694fd25cb63109622eed5abbe811d50eb4d79f5f8b1d801958966ba1d9948049",
+            ),
+        ),
+        Model(
+            name="portrait-mobile-led",
+            family="portrait",
+            file="portrait-mobile-led.onnx",
+            url="",
+            size=6_960_599,
+            sha256="88dc27348ef63a249c82f9de575b3cb9e06fd2f1539635a30a0d46bebc0163fc",
+            licence=_LICENCE,
+            training_data=f"{_PHOTOS}, strands of hair drawn on some",
+            int8=Edition(
+                "portrait-mobile-led-int8.onnx",
+                4_024_466,
+                "401a87dce3de33e6f0711d7f598d9ac6f213e360ce73d4a56d4ba938b813eeb5",
+            ),
+        ),
+        Model(
+            name="portrait-mobile-refinement",
+            family="portrait-refinement",
+            file="portrait-mobile-refinement.onnx",
+            url="",
+            size=186_862,
+            sha256="a914b8d87cb2e20a5ff67ffe7f2a3efbe110f40e7c05abdcff2e4d50e91e111e",
+            licence=_LICENCE,
+            training_data=f"{_PHOTOS}, strands of hair drawn on some",
+            input_size=64,
+            int8=Edition(
+                "portrait-mobile-refinement-int8.onnx",
+                112_148,
+                "7bfa2602178f5c915a0aaa31afcc0ddb2ba9595fdfda8a05ea86a316ec738e91",
+            ),
+        ),
+        Model(
+            name="dim-mobile",
+            family="dim",
+            file="dim-mobile.onnx",
+            url="",
+            size=4_362_077,
+            sha256="c1592459cc8fef71c66b27687de42de1477e66e75e78bb0cf126622bcf786d5d",
+            licence=_LICENCE,
+            training_data=f"{_PHOTOS}, procedural foregrounds",
+        ),
+    )
+}
+
+DEFAULTS: Final[dict[str, str]] = {
+    "segmenter": "segmenter-mobile",
+    "portrait": "portrait-mobile",
+    "portrait-refinement": "portrait-mobile-refinement",
+    "dim": "dim-mobile",
+}
+"""The network that is used for each family unless another is asked for."""
+
+FAMILIES: Final[dict[str, str]] = {
+    "segmenter": "image (N, 3, H, W) → mask (N, 1, H, W)",
+    "portrait": "image (N, 3, H, W) and mask (N, 1, H, W) → alpha (N, 1, H, W)",
+    "portrait-refinement": "image (P, 3, 64, 64) and alpha (P, 1, 64, 64) → residual (P, 1, 64, 64)",
+    "dlmn": "image (N, 3, H, W), mask (N, 1, H, W), trimap (N, 1, H, W; 0, 128/255, 1) and motion "
+    "(N, 4, H, W) → alpha (N, 1, H, W)",
+    "ssrn": "image (N, 3, H, W), mask (N, 1, H, W) and motion (N, 4, H, W) → alpha (N, 1, H, W)",
+    "dim": "image (N, 3, H, W), trimap (N, 1, H, W; 0, 128/255, 1) and perhaps prior (N, 1, H, W; "
+    "`wisp.matting.classical.initial_alpha`) → alpha (N, 1, H, W)",
+}
+"""Named inputs and outputs, float32; images are sRGB-encoded RGB in [0, 1], masks and alphas in [0, 1]."""
+
+
+def find_model(name_or_file: str | Path | None, family: str = "segmenter") -> Model:
+    """The row of a network.
+
+    Args:
+        name_or_file: a name in `MODELS`, or the path of an ONNX file, which sees pictures of the same size as
+            the family's default network; None for that one.
+        family: what the network must do.
+
+    Raises:
+        InputError: neither a known name nor a file, or a network of another family.
+    """
+    if name_or_file is None:
+        if family not in DEFAULTS:
+            raise InputError(
+                "model", f"no {family} network comes with wisp", "the path of an ONNX file is accepted"
+            )
+        return MODELS[DEFAULTS[family]]
+    known = MODELS.get(str(name_or_file))
+    if known is None:
+        path = Path(name_or_file)
+        if not path.is_file():
+            names = ", ".join(MODELS)
+            raise InputError(
+                name_or_file, "is no known network and no file", f"{names} or an ONNX file is accepted"
+            )
+        own = Model(path.stem, family, str(path), "", 0, "", licence="unknown", training_data="unknown")
+        default = MODELS.get(DEFAULTS.get(family, ""), own)
+        return replace(own, input_size=default.input_size, multiple=default.multiple)
+    if known.family != family:
+        names = ", ".join(model.name for model in MODELS.values() if model.family == family)
+        raise InputError(name_or_file, f"is a {known.family}", f"a {family} is accepted: {names}")
+    return known
+
+
+def refinement_of(model: Model) -> Model:
+    """The border refinement that goes with a portrait network.
+
+    That of a shipped network is named after it. Beside a user's own ``FILE.onnx`` it is
+    ``FILE-refinement.onnx``. Where there is none, the default one takes its place, which depends on no
+    generator.
+
+    Args:
+        model: a row of the family ``portrait``.
+    """
+    family = "portrait-refinement"
+    if model.shipped:
+        own = f"{model.name}-refinement"
+        return find_model(own if own in MODELS else None, family)
+    beside = model.path.with_name(f"{model.path.stem}-refinement{model.path.suffix}")
+    return find_model(beside if beside.is_file() else None, family)
+
+
+def ssrn_of(model: Model) -> Model | None:
+    """The SSRN that refines what a DLMN-G finds; None where there is none.
+
+    That of a shipped network is named after it. Beside a user's own ``FILE.onnx`` it is ``FILE-ssrn.onnx``.
+
+    Args:
+        model: a row of the family ``dlmn``.
+    """
+    if model.shipped:
+        return MODELS.get(f"{model.name}-ssrn")
+    beside = model.path.with_name(f"{model.path.stem}-ssrn{model.path.suffix}")
+    return find_model(beside, "ssrn") if beside.is_file() else None
+
+
+def verified_file(model: Model) -> Path:
+    """Where the network's file lies, after comparing it with its row, once in a process.
+
+    Raises:
+        InputError: the file is missing, or is not the one that the row describes.
+    """
+    return _verified(model.path, model.sha256)
+
+
+def verified_edition(edition: Edition) -> Path:
+    """Where another edition's file lies; as `verified_file`."""
+    return _verified(edition.path, edition.sha256)
+
+
+@cache
+def _verified(path: Path, sha256: str) -> Path:
+    if not path.is_file():
+        raise InputError(path, "is missing", "install wisp again")
+    if sha256:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != sha256:
+            problem = f"is damaged: its sha256 is {found[:12]}…, not {sha256[:12]}…"
+            raise InputError(path, problem, "install wisp again")
+    return path

@@ -1,0 +1,42 @@
+"""How a figure's mattes are made: the options of the pipeline, the same for every photo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wisp.core.arrays import Alpha, Image, Mask, Trimap
+from wisp.engine.sessions import Device, Precision
+from wisp.pipeline import Method, Result, estimate, run
+
+
+@dataclass(frozen=True)
+class Running:
+    """The options of `wisp.cutout` that a figure passes on; the defaults follow the default method."""
+
+    method: Method = "auto"
+    model: str | None = None
+    device: Device = "auto"
+    precision: Precision = "auto"
+
+    def __call__(self, image: Image, mask: Mask | None = None) -> Result:
+        """The matte of a photo, float32 (H, W, 3), from a mask (H, W) where one is given."""
+        return run(
+            image,
+            method=self.method,
+            mask=mask,
+            model=self.model,
+            device=self.device,
+            precision=self.precision,
+        )
+
+    def alpha(self, image: Image, trimap: Trimap) -> Alpha:
+        """Alpha (H, W) of a photo (H, W, 3) from a trimap (H, W), without foreground colours."""
+        return estimate(
+            image,
+            self.method,
+            trimap,
+            None,
+            model=self.model,
+            device=self.device,
+            precision=self.precision,
+        ).alpha

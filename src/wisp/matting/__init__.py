@@ -1,0 +1,1 @@
+"""From image and guidance to alpha and true colours, without a network."""

@@ -1,0 +1,81 @@
+"""What goes behind a clip's subject: colours, pictures, other clips, its own background blurred."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from tiny_clips import VARIABLE, write_clip
+from tiny_networks import bright_disc
+from wisp.clips.backdrops import check_backdrop, open_backdrop, quick_blurred
+from wisp.clips.colours import quick_foreground, soft_colours
+from wisp.compositing.backgrounds import blurred
+from wisp.core.errors import InputError
+from wisp.io.images import write_image
+
+SIZE = (40, 60)
+
+
+@pytest.fixture(scope="module")
+def scene():
+    image, alpha = bright_disc(*SIZE)
+    return image, alpha, soft_colours(image, alpha)
+
+
+def behind(text, scene, time=Fraction(0)):
+    with open_backdrop(str(text), SIZE) as backdrop:
+        return backdrop(time, *scene)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("red", (255, 0, 0)), ("#102030", (16, 32, 48)), ("green", (0, 177, 64))]
+)
+def test_colours(scene, text, expected):
+    np.testing.assert_allclose(behind(text, scene) * 255, expected, atol=1e-4)
+
+
+def test_transparent_is_no_background():
+    with open_backdrop("transparent", SIZE) as backdrop:
+        assert backdrop is None
+
+
+def test_a_picture_covers_the_frame(scene, tmp_path):
+    picture = np.zeros((40, 120, 3), np.float32)
+    picture[:, 30:90] = 0.5  # what a frame of half the width shows
+    write_image(tmp_path / "wall.png", picture)
+    found = behind(tmp_path / "wall.png", scene)
+    assert found.shape == (*SIZE, 3)
+    np.testing.assert_allclose(found[:, 3:-3], 0.5, atol=0.01)
+
+
+def test_a_clip_is_shown_at_its_own_times_and_begins_again(scene, tmp_path):
+    pictures = [np.full((48, 64, 3), 20 * index, np.uint8) for index in range(len(VARIABLE))]
+    path = write_clip(tmp_path / "film.mkv", pictures, VARIABLE, codec="ffv1", pixel_format="bgr0")
+    length = float(VARIABLE[-1]) + 1 / 30
+    with open_backdrop(str(path), SIZE) as backdrop:
+        times = (0, 0.05, 0.12, 0.3, length + 0.06, length + 0.2, 2 * length + 0.06)
+        levels = [round(float(backdrop(Fraction(time), *scene).mean() * 255)) for time in times]
+    assert levels == [0, 20, 80, 140, 40, 100, 40]
+
+
+def test_blur_hides_the_subject_as_that_of_photos_does(scene):
+    image, alpha, soft = scene
+    found = quick_blurred(image, alpha, soft, 3)
+    slow = blurred(image, alpha, 3, foreground=quick_foreground(image, alpha))
+    assert np.abs(found - slow).mean() < 0.02
+    assert found.max() < 0.5  # nothing of the bright disc
+    assert np.abs(found - behind("blur:3", scene)).max() == 0
+    assert np.abs(behind("blur", scene) - image)[alpha == 0].mean() < 0.02
+
+
+def test_blur_of_a_frame_that_is_all_subject():
+    image = bright_disc(*SIZE)[0]
+    everything = np.ones(SIZE, np.float32)
+    found = quick_blurred(image, everything, soft_colours(image, everything), 2)
+    np.testing.assert_allclose(found, np.broadcast_to(image.mean((0, 1)), image.shape), atol=1e-3)
+
+
+@pytest.mark.parametrize("text", ["nothing.mp4", "blurr", "blur:x", "blur:-1", "notacolour"])
+def test_what_it_is_not(text):
+    with pytest.raises(InputError, match=text.replace("\\", "")):
+        check_backdrop(text)

@@ -1,0 +1,244 @@
+"""Mattes over time: flicker falls, nothing trails, a cut starts afresh, and step is pure."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from tiny_clips import moving_disc
+from wisp.clips import steady as temporal
+from wisp.clips.alpha import finished
+from wisp.clips.steady import (
+    STEADY,
+    State,
+    Steadiness,
+    held_alpha,
+    is_cut,
+    mattes,
+    reduced,
+    steady_alpha,
+    step,
+)
+from wisp.core.arrays import to_float
+from wisp.core.errors import InputError
+from wisp.core.opencv import shrink
+from wisp.evaluation.video_metrics import clip_scores
+
+SIZE = (72, 128)
+TEXTURE = ndimage.gaussian_filter(np.random.default_rng(3).normal(0, 1, (72, 256, 3)), (2, 2, 0)) * 120
+
+
+def frame(index, *, step=2.0):
+    """A textured disc that moves over a textured ground, float32, and its alpha."""
+    _, alpha = moving_disc(index, *SIZE, step=step)
+    shift = round(step * index)
+    ground = np.clip(60 + TEXTURE[:, 100:228], 0, 255)
+    subject = np.clip(190 + np.roll(TEXTURE, shift, axis=1)[:, :128], 0, 255)
+    picture = alpha[..., None] * subject + (1 - alpha[..., None]) * ground
+    return to_float(np.rint(picture).astype(np.uint8)), alpha.astype(np.float32)
+
+
+def flickering(alpha, seed):
+    """What a nervous network would say: the edge moves in and out, and its level wavers."""
+    rng = np.random.default_rng(seed)
+    wavering = ndimage.gaussian_filter(rng.normal(0, 1, alpha.shape), 2)
+    wavering *= 0.12 / wavering.std()
+    soft = np.exp(-((np.abs(ndimage.gaussian_filter(alpha, 2) - 0.5) / 0.4) ** 2))
+    return (alpha + wavering * soft).clip(0, 1).astype(np.float32)
+
+
+def says(alpha):
+    """A method that gives this alpha, whatever it is shown."""
+    return lambda image, past=None: alpha
+
+
+def steadied(frames, alphas, steadiness=STEADY):
+    state, held = None, []
+    for image, alpha in zip(frames, alphas, strict=True):
+        shown, state = steady_alpha(image, state, says(alpha), steadiness=steadiness)
+        held.append(shown)
+    return held
+
+
+@pytest.mark.parametrize("speed", [0.0, 1.5])
+def test_flicker_falls_and_alpha_follows_the_motion(speed):
+    frames, truths = zip(*[frame(index, step=speed) for index in range(16)], strict=True)
+    noisy = [flickering(truth, seed) for seed, truth in enumerate(truths)]
+    before, after = clip_scores(noisy, truths), clip_scores(steadied(frames, noisy), truths)
+    assert after["dtssd"] < 0.6 * before["dtssd"]
+    assert after["mad"] < 0.95 * before["mad"]
+
+
+def test_nothing_trails_behind_a_fast_subject():
+    """A perfect alpha stays nearly perfect: what old alpha says of where the subject was is not believed."""
+    frames, truths = zip(*[frame(index, step=5) for index in range(8)], strict=True)
+    held = steadied(frames, truths)
+    assert clip_scores(held, truths)["mad"] < 4
+    still = steadied([frames[0]] * 8, truths)  # a picture that stands still would trail: the test can tell
+    assert clip_scores(still, truths)["mad"] > 8
+
+
+def test_motion_that_is_a_little_wrong_makes_nothing_lag(monkeypatch):
+    frames, truths = zip(*[frame(index, step=1.5) for index in range(12)], strict=True)
+    search = temporal._flow
+    monkeypatch.setattr(temporal, "_flow", lambda *pictures: search(*pictures) + np.float32(0.4))
+    always = Steadiness(rest=0)
+    aligned = clip_scores(steadied(frames, truths, always), truths)["mad"]
+    monkeypatch.setattr(temporal, "_aligned", lambda flow, *_: flow)
+    lagging = clip_scores(steadied(frames, truths, always), truths)["mad"]
+    assert aligned < 0.5 * lagging
+
+
+def test_a_subject_that_vanishes_is_gone_at_once():
+    image, alpha = frame(0)
+    empty = frame(0)[0].copy()
+    empty[alpha > 0] = 60 / 255
+    _, state = steady_alpha(image, None, says(alpha))
+    held, _ = steady_alpha(empty, state, says(np.zeros_like(alpha)))
+    assert held.max() < 0.31  # the slack; without clamping, old alpha would show through
+    assert held.mean() < 0.02 * alpha.mean()
+
+
+def test_a_cut_starts_afresh():
+    image, alpha = frame(3)
+    other = 1 - image[::-1]
+    _, state = steady_alpha(image, None, says(alpha))
+    _, state = steady_alpha(image, state, says(alpha))
+    assert state.age == 1
+    held, state = steady_alpha(other, state, says(alpha[::-1].copy()))
+    assert state.age == 0
+    np.testing.assert_array_equal(held, alpha[::-1])
+
+
+def test_motion_and_exposure_are_no_cuts():
+    pictures = [reduced(frame(index, step=6)[0], 128) for index in (0, 1)]
+    assert not is_cut(*pictures)
+    assert not is_cut(pictures[0], (pictures[0] * 0.9).astype(np.uint8))
+    assert is_cut(pictures[0], 255 - pictures[0][::-1])
+    assert not is_cut(pictures[0], pictures[0][:, ::-1])  # the same colours elsewhere
+
+
+def test_what_is_held_can_be_enlarged_later():
+    state = one = None
+    for index in range(3):
+        image, alpha = frame(index)
+        small = shrink(alpha, 36, 64)
+        held, one = held_alpha(image, one, says(small))
+        assert held.alpha.shape == (36, 64)
+        steady, state = steady_alpha(image, state, says(small))
+        np.testing.assert_array_equal(finished(image, *held), steady)
+        np.testing.assert_array_equal(one.alpha, state.alpha)
+
+
+def test_another_size_starts_afresh():
+    image, alpha = frame(0)
+    _, state = steady_alpha(image, None, says(alpha))
+    image, alpha = frame(1)
+    held, state = steady_alpha(image[:50, :60].copy(), state, says(alpha[:50, :60].copy()))
+    assert held.shape == (50, 60)
+    assert state.age == 0
+
+
+def test_step_is_pure():
+    image, alpha = frame(0)
+    _, state = step(image, None, says(alpha))
+    copies = image.copy(), state.alpha.copy(), state.small.copy()
+    first = step(image, state, says(alpha * np.float32(0.9)))
+    again = step(image, state, says(alpha * np.float32(0.9)))
+    np.testing.assert_array_equal(first[0].alpha, again[0].alpha)
+    np.testing.assert_array_equal(first[0].foreground, again[0].foreground)
+    for now, then in zip((image, state.alpha, state.small), copies, strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
+def test_without_holding_every_frame_is_its_own():
+    frames, truths = zip(*[frame(index) for index in range(3)], strict=True)
+    found = iter(truths)
+    for matte, truth in zip(
+        mattes(frames, lambda image, past=None: next(found), steadiness=Steadiness(hold=0)),
+        truths,
+        strict=True,
+    ):
+        np.testing.assert_array_equal(matte.alpha, truth)
+
+
+def test_a_method_is_told_where_the_subject_went():
+    told = []
+
+    def method(image, past=None):
+        told.append(past)
+        return frame(len(told) - 1, step=3)[1]
+
+    state = None
+    for index in range(4):
+        _, state = steady_alpha(frame(index, step=3)[0], state, method)
+    assert told[0] is None
+    assert [past.age for past in told[1:]] == [1, 2, 3]
+    for index, past in enumerate(told[1:], 1):
+        now, then = frame(index, step=3)[1], frame(index - 1, step=3)[1]
+        assert np.abs(past.alpha - now).mean() < 0.4 * np.abs(then - now).mean()
+    steady_alpha(1 - frame(4)[0][::-1], state, method)
+    assert told[-1] is None  # after a cut nothing is known
+
+
+def test_a_smaller_alpha_is_held_and_drawn_to_the_edges_of_the_frame():
+    image, alpha = frame(0)
+    small = shrink(alpha, 36, 64)
+    shown, state = steady_alpha(image, None, says(small))
+    assert state.alpha.shape == (36, 64)
+    assert shown.shape == alpha.shape
+    assert np.abs(shown - alpha).mean() < 0.01
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (7, 5), (33, 17)])
+def test_odd_sizes(size):
+    image, alpha = np.full((*size, 3), 0.5, np.float32), np.full(size, 0.7, np.float32)
+    matte, state = step(image, None, says(alpha))
+    matte, state = step(image, state, says(alpha))
+    assert isinstance(state, State)
+    np.testing.assert_allclose(matte.alpha, 0.7, atol=1e-5)
+
+
+def test_a_smaller_alpha_of_a_very_wide_frame():
+    image = np.full((10, 500, 3), 0.5, np.float32)
+    matte, state = step(image, None, says(np.full((2, 80), 0.7, np.float32)))
+    matte, _ = step(image, state, says(np.full((2, 80), 0.7, np.float32)))
+    np.testing.assert_allclose(matte.alpha, 0.7, atol=1e-4)
+
+
+def test_an_alpha_of_another_size_is_refused():
+    with pytest.raises(InputError, match="alpha: is 10×10"):
+        step(frame(0)[0], None, says(np.zeros((10, 10), np.float32)))
+
+
+@pytest.mark.parametrize(
+    ("rest", "appearance", "expected"),
+    [
+        (STEADY.rest, "steady", [0, 1, 2, 4, 6, 8]),
+        (0.0, "steady", list(range(10))),
+        (STEADY.rest, "changing", list(range(10))),
+    ],
+)
+def test_the_method_rests_in_every_second_frame_unless_the_edge_changes(rest, appearance, expected):
+    asked, state = [], None
+    rng = np.random.default_rng(0)
+    for index in range(10):
+        image, truth = frame(index, step=1.0)
+        if appearance == "changing":
+            image = (image + rng.normal(0, 0.15, (1, 1, 3)).astype(np.float32)).clip(0, 1)
+
+        def method(_, past=None, /, index=index, truth=truth):
+            asked.append(index)
+            return truth
+
+        alpha, state = steady_alpha(image, state, method, steadiness=Steadiness(rest=rest))
+        assert np.abs(alpha - truth).mean() < 0.01
+    assert asked == expected
+
+
+def test_an_empty_picture_lets_the_method_rest_but_not_for_long():
+    asked, state = [], None
+    empty = np.zeros(SIZE, np.float32)
+    image, _ = frame(0)
+    for index in range(6):
+        _, state = steady_alpha(image, state, lambda *_, i=index: asked.append(i) or empty)
+    assert asked == [0, 1, 2, 4]

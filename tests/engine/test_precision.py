@@ -1,0 +1,181 @@
+"""Which edition of a network is taken, and why; the CPU is made up."""
+
+import hashlib
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from tiny_networks import write_segmenter
+from wisp.core.errors import InputError
+from wisp.engine import models, precision
+from wisp.engine.families import segmenter
+from wisp.engine.models import MODELS, Edition, Model, find_model
+from wisp.engine.precision import choose
+from wisp.engine.sessions import cpu_capabilities, cpu_name, load_openvino, runtime_version
+
+WITH_BF16, WITHOUT_BF16 = frozenset({"FP32", "INT8", "BF16"}), frozenset({"FP32", "INT8"})
+
+
+def edition(path):
+    data = path.read_bytes()
+    return path.name, len(data), hashlib.sha256(data).hexdigest()
+
+
+@pytest.fixture
+def model(tmp_path, monkeypatch):
+    """A network that comes with wisp in two editions."""
+    monkeypatch.setattr(models.resources, "files", lambda package: tmp_path)
+    file, size, sha256 = edition(write_segmenter(tmp_path / "tiny.onnx"))
+    int8 = Edition(*edition(write_segmenter(tmp_path / "tiny-int8.onnx", quantised=True)))
+    return Model("tiny", "segmenter", file, "", size, sha256, "MIT", "none", 64, 32, int8)
+
+
+@pytest.fixture
+def cpu(monkeypatch):
+    """Make up what the CPU computes in, and how fast int8 is."""
+
+    def make(capabilities, factor=2.0):
+        measured = []
+        monkeypatch.setattr(precision, "cpu_capabilities", lambda: capabilities)
+        monkeypatch.setattr(precision, "_speed_up", lambda *a: measured.append(a) or factor)
+        return measured
+
+    return make
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("WISP_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.mark.parametrize(("capabilities", "other"), [(WITH_BF16, "bf16"), (WITHOUT_BF16, "fp32")])
+def test_int8_is_taken_where_it_is_faster_and_measured_once(model, cpu, cache, capabilities, other):
+    measured = cpu(capabilities, factor=2.0)
+    for _ in range(2):
+        choice = choose(model)
+        assert (choice.file.name, choice.precision) == ("tiny-int8.onnx", "int8")
+        assert choice.reason == f"int8 takes 0.50 of {other}'s time on this CPU"
+    assert len(measured) == 1
+
+
+@pytest.mark.parametrize("factor", [1.05, 0.8])
+def test_and_not_where_it_gains_next_to_nothing(model, cpu, cache, factor):
+    cpu(WITHOUT_BF16, factor)
+    choice = choose(model)
+    assert (choice.file.name, choice.precision) == ("tiny.onnx", "auto")
+    assert "of fp32's time" in choice.reason
+
+
+def test_it_is_measured_again_for_another_cpu_file_or_number_of_cores(model, cpu, cache, monkeypatch):
+    measured = cpu(WITH_BF16)
+    choose(model)
+    cpu(WITHOUT_BF16)
+    monkeypatch.setattr(precision, "_speed_up", lambda *a: measured.append(a) or 2.0)
+    choose(model)
+    monkeypatch.setattr(precision, "cpu_name", lambda: "another")
+    choose(model)
+    monkeypatch.setattr(precision, "cores", lambda: 77)
+    choose(model)
+    assert len(measured) == 4
+
+
+def test_without_a_cache_nothing_is_measured(model, cpu, tmp_path, monkeypatch):
+    measured = cpu(WITHOUT_BF16)
+    choice = choose(model)
+    assert (choice.file.name, choice.precision, measured) == ("tiny.onnx", "auto", [])
+    assert "no cache" in choice.reason
+    monkeypatch.setenv("WISP_CACHE", str(tmp_path / "tiny.onnx" / "below a file"))
+    assert choose(model).precision == "auto"
+
+
+def test_without_an_int8_edition_it_is_fp32(model, cpu, cache):
+    from dataclasses import replace
+
+    cpu(WITHOUT_BF16)
+    choice = choose(replace(model, int8=None))
+    assert (choice.precision, choice.reason) == (
+        "auto",
+        "this CPU computes in fp32, the network has no int8 edition",
+    )
+    with pytest.raises(InputError, match="precision: int8: tiny has no int8 edition; auto, fp32 and bf16"):
+        choose(replace(model, int8=None), precision="int8")
+
+
+@pytest.mark.parametrize(
+    ("asked", "file"), [("fp32", "tiny.onnx"), ("bf16", "tiny.onnx"), ("int8", "tiny-int8.onnx")]
+)
+@pytest.mark.parametrize("capabilities", [WITH_BF16, WITHOUT_BF16])
+def test_what_is_asked_for_is_taken(model, cpu, cache, asked, file, capabilities):
+    measured = cpu(capabilities)
+    choice = choose(model, precision=asked)
+    assert (choice.file.name, choice.precision, choice.reason) == (file, asked, "as asked")
+    assert measured == []
+
+
+def test_gpus_and_other_runtimes_choose_for_themselves(model, cpu, cache):
+    cpu(WITHOUT_BF16)
+    assert choose(model, device="gpu").reason == "left to the GPU's driver"
+    cpu(frozenset())
+    assert choose(model).reason == "ONNX Runtime computes as the file is stored"
+
+
+def test_a_damaged_edition_is_refused(model, cpu, cache, tmp_path):
+    cpu(WITHOUT_BF16)
+    (tmp_path / "tiny-int8.onnx").write_bytes(b"damaged")
+    with pytest.raises(InputError, match=r"tiny-int8\.onnx: is damaged"):
+        choose(model)
+
+
+def test_a_network_of_the_users_is_taken_as_it_is(tmp_path, cpu, cache):
+    cpu(WITHOUT_BF16)
+    own = find_model(write_segmenter(tmp_path / "own.onnx", quantised=True))
+    assert choose(own).file == tmp_path / "own.onnx"
+    assert choose(own, precision="int8").file == tmp_path / "own.onnx"
+
+
+def test_the_session_is_of_the_edition_that_was_chosen(model, cpu, cache):
+    cpu(WITHOUT_BF16)
+    assert segmenter.session_of(model).describe().precision == "int8"
+    assert segmenter.session_of(model, precision="fp32").describe().precision == "fp32"
+
+
+def test_the_measurement_runs_both_on_what_they_usually_see(model, monkeypatch):
+    seen = []
+
+    def session(seconds):
+        port = SimpleNamespace(name="image", shape=(None, 3, None, None))
+
+        def run(inputs):
+            seen.append(inputs["image"].shape)
+            clock[0] += seconds.pop(0)
+
+        return SimpleNamespace(inputs=(port,), run=run)
+
+    clock = [0.0]
+    monkeypatch.setattr(precision.time, "process_time", lambda: clock[0])
+    floats, quantised = session([9.0, 3.0, 2.0, 4.0, 3.0]), session([9.0, 1.0, 1.5, 1.0, 2.0])
+    assert precision._speed_up(model, floats, quantised) == pytest.approx(2.0)
+    assert set(seen) == {(1, 3, 64, 64)}
+
+
+def test_what_the_runtime_says_of_this_cpu():
+    core = load_openvino().Core()
+    assert cpu_capabilities() == frozenset(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+    assert cpu_name() == core.get_property("CPU", "FULL_DEVICE_NAME").strip()
+    assert runtime_version() == load_openvino().__version__
+
+
+@pytest.mark.parametrize("row", [row for row in MODELS.values() if row.int8], ids=lambda row: row.name)
+def test_shipped_int8_editions_are_what_their_rows_say_and_near_their_floats(row):
+    path = models.verified_edition(row.int8)
+    assert path.stat().st_size == row.int8.size
+    rng = np.random.default_rng(0)
+    sessions = [segmenter.open_session(file, precision=p) for file, p in ((row.path, "fp32"), (path, "int8"))]
+    inputs = {
+        port.name: rng.random([n or m for n, m in zip(port.shape, (1, 1, 64, 64), strict=True)], np.float32)
+        for port in sessions[0].inputs
+    }
+    one, other = (next(iter(session.run(inputs).values())) for session in sessions)
+    assert one.shape == other.shape
+    assert np.abs(one - other).mean() < 0.1

@@ -1,0 +1,322 @@
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from tiny_networks import GAIN, write_segmenter
+from wisp.core.errors import InputError, MissingExtraError
+from wisp.engine import sessions
+from wisp.engine.sessions import Port, cores, load_openvino, open_session
+
+openvino = load_openvino()
+NATIVE_BF16 = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+HAS_INTEL_GPU = "GPU" in openvino.Core().available_devices
+
+
+@pytest.fixture
+def network(tmp_path):
+    return write_segmenter(tmp_path / "tiny.onnx")
+
+
+@pytest.fixture
+def without(monkeypatch):
+    """Make named packages fail to import."""
+
+    def hide(*names):
+        for name in names:
+            monkeypatch.setitem(sys.modules, name, None)
+
+    return hide
+
+
+def expected(batch):
+    return 1 / (1 + np.exp(-GAIN * (batch.mean(1, keepdims=True) - 0.5)))
+
+
+def batch_of(*shape):
+    return np.random.default_rng(0).random(shape, np.float32) * 0.2 + 0.4
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 32, 32), (1, 3, 32, 96), (2, 3, 64, 32)])
+def test_openvino_computes_the_network_at_any_size(network, shape):
+    batch = batch_of(*shape)
+    result = open_session(network, precision="fp32").run({"image": batch})
+    assert result.keys() == {"mask"}
+    assert result["mask"].dtype == np.float32
+    np.testing.assert_allclose(result["mask"], expected(batch), atol=1e-4)
+
+
+def test_onnx_runtime_computes_the_same(network, without):
+    without("openvino")
+    batch = batch_of(1, 3, 32, 64)
+    session = open_session(network)
+    assert session.describe().runtime.startswith("ONNX Runtime")
+    assert session.describe().precision == "fp32"
+    assert session.describe().threads == cores()
+    np.testing.assert_allclose(session.run({"image": batch})["mask"], expected(batch), atol=1e-4)
+
+
+@pytest.mark.parametrize("runtime", ["openvino", "onnxruntime"])
+def test_either_runtime_can_be_asked_for_and_names_the_ports(network, runtime):
+    session = open_session(network, runtime=runtime)
+    assert session.describe().runtime.replace(" ", "").lower().startswith(runtime)
+    assert session.inputs == (Port("image", (None, 3, None, None)),)
+    assert session.outputs == (Port("mask", (None, 1, None, None)),)
+
+
+def test_a_runtime_that_was_asked_for_is_not_replaced(network, without):
+    with pytest.raises(InputError, match="runtime: is 'tensorrt'; auto, openvino, onnxruntime are accepted"):
+        open_session(network, runtime="tensorrt")
+    without("openvino")
+    with pytest.raises(InputError, match="runtime: is openvino, which is not installed"):
+        open_session(network, runtime="openvino")
+
+
+@pytest.mark.skipif(HAS_INTEL_GPU, reason="OpenVINO finds a GPU here")
+def test_openvino_does_not_hand_a_gpu_over_when_it_was_asked_for_by_name(network):
+    with pytest.raises(InputError, match="device: gpu: OpenVINO finds none here"):
+        open_session(network, device="gpu", runtime="openvino")
+
+
+def test_the_description_is_read_back_from_the_runtime(network):
+    description = open_session(network, precision="fp32", threads=1).describe()
+    assert description.runtime == f"OpenVINO {openvino.__version__.split('-')[0]}"
+    assert description.device.startswith("CPU (")
+    assert (description.precision, description.threads) == ("fp32", 1)
+
+
+def test_auto_takes_bf16_where_it_is_native(network):
+    assert open_session(network).describe().precision == ("bf16" if NATIVE_BF16 else "fp32")
+
+
+@pytest.mark.skipif(not NATIVE_BF16, reason="this CPU has no bfloat16")
+def test_bf16_is_near_fp32(network):
+    batch = batch_of(1, 3, 32, 32)
+    session = open_session(network, precision="bf16")
+    assert session.describe().precision == "bf16"
+    np.testing.assert_allclose(session.run({"image": batch})["mask"], expected(batch), atol=0.05)
+
+
+def test_bf16_is_refused_where_it_is_not_native(network, monkeypatch):
+    class OlderCpu:
+        available_devices = ("CPU",)
+
+        def __init__(self):
+            self._core = openvino_core()
+
+        def get_property(self, device, name):
+            if name == "OPTIMIZATION_CAPABILITIES":
+                return ["FP32", "INT8"]
+            return self._core.get_property(device, name)
+
+        def compile_model(self, *args):
+            return self._core.compile_model(*args)
+
+    openvino_core = openvino.Core
+    monkeypatch.setattr(openvino, "Core", OlderCpu)
+    assert open_session(network).describe().precision == "fp32"
+    with pytest.raises(InputError, match="bf16: this CPU lacks it; auto and fp32"):
+        open_session(network, precision="bf16")
+
+
+def test_int8_needs_a_quantised_network(network, tmp_path):
+    with pytest.raises(InputError, match="is not quantised for int8"):
+        open_session(network, precision="int8")
+    quantised = open_session(write_segmenter(tmp_path / "q.onnx", quantised=True), precision="int8")
+    batch = batch_of(1, 3, 32, 32)
+    assert quantised.describe().precision == "int8"
+    np.testing.assert_allclose(quantised.run({"image": batch})["mask"], expected(batch), atol=0.05)
+
+
+def test_threads_take_turns_inside_openvino(network, monkeypatch):
+    """Its binding deadlocks where two threads make their first call at once."""
+    session = open_session(network, precision="fp32")
+    inside, most = [], []
+
+    class Watched:
+        def infer(self, inputs, **options):
+            inside.append(None)
+            most.append(len(inside))
+            time.sleep(0.01)
+            inside.pop()
+            return {"mask": inputs["image"]}
+
+    monkeypatch.setattr(session, "_request", Watched())
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(session.run, [{"image": batch_of(1, 1, 4, 4)}] * 8))
+    assert max(most) == 1
+    assert len(most) == 8
+
+
+def test_threads_that_all_begin_with_their_first_inference(network):
+    code = (
+        "import sys, threading, numpy as np\n"
+        "from pathlib import Path\n"
+        "from wisp.engine.sessions import open_session\n"
+        "session = open_session(Path(sys.argv[1]))\n"
+        "start = threading.Barrier(4)\n"
+        "def go():\n"
+        "    start.wait()\n"
+        "    session.run({'image': np.zeros((1, 3, 32, 32), np.float32)})\n"
+        "threads = [threading.Thread(target=go) for _ in range(4)]\n"
+        "[t.start() for t in threads]\n"
+        "[t.join() for t in threads]\n"
+    )
+    subprocess.run([sys.executable, "-c", code, network], check=True, timeout=120)
+
+
+def test_openvino_reports_to_nobody(network, tmp_path):
+    """Left alone it sends an event to a web analytics service when it is imported."""
+    code = (
+        "import sys, threading\n"
+        "from pathlib import Path\n"
+        "from wisp.engine.sessions import open_session\n"
+        "print(open_session(Path(sys.argv[1])).describe().runtime)\n"
+        "print(*[t.name for t in threading.enumerate()])\n"
+        "print(*[m for m in sys.modules if m.startswith('openvino_telemetry')])\n"
+    )
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = {**os.environ, "HOME": str(home), "USERPROFILE": str(home)}
+    command = [sys.executable, "-c", code, network]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    runtime, threads, modules = run.stdout.splitlines()
+    assert runtime.startswith("OpenVINO")
+    assert (threads, modules) == ("MainThread", "")
+    assert list(home.iterdir()) == []
+
+
+def test_one_session_serves_several_threads(network):
+    session = open_session(network, precision="fp32")
+    batches = [batch_of(1, 3, 32, 32 * (1 + index % 3)) * (0.8 + 0.02 * index) for index in range(12)]
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda batch: session.run({"image": batch})["mask"], batches))
+    for batch, result in zip(batches, results, strict=True):
+        np.testing.assert_allclose(result, expected(batch), atol=1e-4)
+
+
+@pytest.mark.parametrize("hidden", [(), ("openvino",)])
+@pytest.mark.parametrize("contents", [b"", b"\xff\xd8 a photo", b"text", b"\x08\x07 and then nonsense"])
+def test_a_file_that_is_no_network_is_refused(tmp_path, without, hidden, contents, capfd):
+    file = tmp_path / "photo.onnx"
+    file.write_bytes(contents)
+    without(*hidden)
+    with pytest.raises(InputError, match=r"photo\.onnx: is no network .* can read; an ONNX"):
+        open_session(file)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.skipif(HAS_INTEL_GPU, reason="this machine has a GPU")
+def test_a_gpu_that_is_not_there_is_refused(network, monkeypatch):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    with pytest.raises(InputError, match="device: gpu: this machine has none that works; auto and cpu"):
+        open_session(network, device="gpu")
+
+
+@pytest.mark.skipif(HAS_INTEL_GPU, reason="this machine has a GPU")
+def test_a_missing_runtime_is_named_with_its_extra(network, without):
+    without("onnxruntime")
+    with pytest.raises(MissingExtraError, match=r"pip install 'wisp-matting\[onnxruntime\]'"):
+        open_session(network, device="gpu")
+    without("openvino", "onnxruntime")
+    with pytest.raises(MissingExtraError, match="without OpenVINO needs the 'onnxruntime' extra"):
+        open_session(network)
+
+
+def test_unknown_words_are_refused(network):
+    with pytest.raises(InputError, match="device: is 'tpu'; auto, cpu, gpu are accepted"):
+        open_session(network, device="tpu")
+    with pytest.raises(InputError, match="precision: is 'fp8'; auto, fp32, bf16, int8 are accepted"):
+        open_session(network, precision="fp8")
+
+
+def test_onnx_runtime_has_no_other_precision(network, without):
+    without("openvino")
+    with pytest.raises(InputError, match="precision: bf16 is not available here; auto and fp32 are accepted"):
+        open_session(network, precision="bf16")
+
+
+def test_cores_are_those_the_process_may_use(monkeypatch):
+    monkeypatch.setattr(sessions.os, "sched_getaffinity", lambda pid: {0, 3, 5}, raising=False)
+    assert cores() == 3
+
+
+class TestKeptOnDisk:
+    @pytest.fixture
+    def cache(self, tmp_path, monkeypatch):
+        where = tmp_path / "cache"
+        monkeypatch.setenv("WISP_CACHE", str(where))
+        return where
+
+    @pytest.fixture
+    def compilations(self, monkeypatch):
+        """How often a network was read from its ONNX file."""
+        calls = []
+        read_onnx = sessions._read_onnx
+        monkeypatch.setattr(sessions, "_read_onnx", lambda file: calls.append(file) or read_onnx(file))
+        return calls
+
+    def test_the_second_session_is_not_compiled_and_computes_the_same(self, network, cache, compilations):
+        batch = batch_of(1, 3, 32, 64)
+        first = open_session(network, threads=1)
+        second = open_session(network, threads=1)
+        assert len(compilations) == 1
+        assert len(list(cache.iterdir())) == 1
+        assert second.describe() == first.describe()
+        assert (second.inputs, second.outputs) == (first.inputs, first.outputs)
+        np.testing.assert_array_equal(
+            second.run({"image": batch})["mask"], first.run({"image": batch})["mask"]
+        )
+
+    def test_it_remembers_which_networks_are_quantised(self, tmp_path, network, cache, compilations):
+        quantised = write_segmenter(tmp_path / "q.onnx", quantised=True)
+        for _ in range(2):
+            assert open_session(quantised, precision="int8").describe().precision == "int8"
+            with pytest.raises(InputError, match="is not quantised for int8"):
+                open_session(network, precision="int8")
+        assert len(compilations) == 2
+
+    def test_precision_threads_and_contents_are_kept_apart(self, tmp_path, network, cache, compilations):
+        open_session(network, precision="fp32", threads=1)
+        open_session(network, precision="fp32", threads=2)
+        open_session(write_segmenter(tmp_path / "tiny2.onnx", bias=1.0), precision="fp32", threads=1)
+        expected_count = 3
+        if NATIVE_BF16:
+            open_session(network, precision="bf16", threads=1)
+            expected_count += 1
+        assert len(compilations) == len(list(cache.iterdir())) == expected_count
+
+    def test_a_damaged_file_is_made_again(self, network, cache, compilations):
+        open_session(network, precision="fp32")
+        (file,) = cache.iterdir()
+        damaged = bytearray(file.read_bytes())
+        damaged[len(damaged) // 2] ^= 0xFF
+        file.write_bytes(damaged)
+        assert sessions.compiled.read(file.stem) is None
+        batch = batch_of(1, 3, 32, 32)
+        result = open_session(network, precision="fp32").run({"image": batch})["mask"]
+        np.testing.assert_allclose(result, expected(batch), atol=1e-4)
+        assert len(compilations) == 2
+        assert sessions.compiled.read(file.stem) is not None  # its digest is that of what it holds
+        open_session(network, precision="fp32")
+        assert len(compilations) == 2
+
+    def test_a_file_that_this_openvino_does_not_take_is_made_again(self, network, cache, compilations):
+        open_session(network, precision="fp32")
+        (file,) = cache.iterdir()
+        sessions.compiled.write(file.stem, sessions.compiled.Kept(False, b"of another version"))
+        batch = batch_of(1, 3, 32, 32)
+        result = open_session(network, precision="fp32").run({"image": batch})["mask"]
+        np.testing.assert_allclose(result, expected(batch), atol=1e-4)
+        open_session(network, precision="fp32")
+        assert len(compilations) == 2
+
+    def test_switched_off_nothing_is_exported(self, network, cache, monkeypatch):
+        monkeypatch.setenv("WISP_CACHE", "off")
+        open_session(network)
+        assert not cache.exists()
