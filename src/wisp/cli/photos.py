@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -96,6 +96,10 @@ def process(
         end_process(130)
     if todo.skipped and not options.quiet:
         complain(f"{todo.skipped} {'file' if todo.skipped == 1 else 'files'} skipped: no pictures")
+    if todo.unread and not options.quiet:
+        count = sum(todo.unread.values())
+        pictures = "picture" if count == 1 else "pictures"
+        complain(f"{count} {pictures} skipped, of kinds that wisp does not read: {_kinds(todo.unread)}")
     if failed:
         raise typer.Exit(1)
 
@@ -136,9 +140,17 @@ def _plan(inputs: Sequence[str], options: Options, *, opaque: bool, others: Sequ
     if options.bits is not None:
         row = FORMATS[options.format or "png"] if todo.folder else format_of(options.out, options.format)
         check_holds(options.out, row, alpha=not opaque, bits=options.bits, width=1, height=1)
+    if not todo.jobs and not todo.errors and todo.unread:
+        problem = f"holds pictures of kinds that wisp does not read alone: {_kinds(todo.unread)}"
+        raise InputError(", ".join(map(str, inputs)), problem, READABLE)
     if not todo.jobs and not todo.errors:
         raise InputError(", ".join(map(str, inputs)), "holds no pictures", READABLE)
     return todo
+
+
+def _kinds(unread: Mapping[str, int]) -> str:
+    """Suffixes with how many there are of each."""
+    return ", ".join(f"{count} {suffix}" for suffix, count in sorted(unread.items()))
 
 
 @contextmanager

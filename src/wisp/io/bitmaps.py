@@ -10,7 +10,7 @@ import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -117,7 +117,7 @@ def _field(pixels: npt.NDArray[np.unsignedinteger], mask: int) -> Bytes:
     shift = (mask & -mask).bit_length() - 1
     largest = mask >> shift
     values = (pixels & mask) >> shift
-    return np.rint(values * np.float32(255 / largest)).astype(np.uint8)
+    return cast(Bytes, np.rint(values * np.float32(255 / largest)).astype(np.uint8))
 
 
 def read_pnm(data: bytes, check: Check) -> Bitmap:
@@ -191,8 +191,8 @@ def _scaled(values: npt.NDArray[np.integer], largest: int) -> Stored:
         raise DamageError(f"a largest value of {largest}")
     kind, full = (np.uint8, 255) if largest < 256 else (np.uint16, 65535)
     if largest == full:
-        return values.astype(kind)
-    return np.rint(np.minimum(values, largest) * (full / largest)).astype(kind)
+        return cast(Stored, values.astype(kind))
+    return cast(Stored, np.rint(np.minimum(values, largest) * (full / largest)).astype(kind))
 
 
 def _number(data: bytes, place: int) -> tuple[int, int]:

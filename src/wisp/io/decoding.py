@@ -17,13 +17,8 @@ from typing import Any, BinaryIO, Final
 
 import numpy as np
 
-<<<<<<< HEAD
 from wisp.core.errors import InputError, MissingExtraError
 from wisp.io import bitmaps, heif, jpeg, png, profiles, samples, spaces, tiff, tiff_pages
-=======
-from wisp.core.errors import InputError, MissingExtraError
-from wisp.io import profiles, tiff
->>>>>>> main
 from wisp.io.atomic import STDIO, reason
 from wisp.io.formats import READABLE, SNIFF_BYTES, describe_unreadable, is_sequence, sniff
 from wisp.io.profiles import Stored
@@ -294,12 +289,12 @@ def _decode_tiff(opened: _Input, page: int | None, max_pixels: int) -> Decoded:
         raise damaged(opened.name, error) from error
     except libvips().Error as error:
         raise not_decoded(opened.name, error) from error
-    values = found.values
+    values: Stored = found.values
     if tiff_pages.is_lab(tags):
         values = profiles.lab_to_srgb(values, shifted=tiff_pages.is_shifted_lab(tags))
     kept = [*range(found.colours), *([] if found.alpha is None else [found.alpha])]
     return Decoded(
-        stored=values if len(kept) == values.shape[2] else np.ascontiguousarray(values[..., kept]),
+        stored=values if len(kept) == values.shape[2] else values[..., kept],
         has_alpha=found.alpha is not None,
         orientation=found.orientation,
         icc_profile=profiles.srgb_profile() if tiff_pages.is_lab(tags) else found.icc_profile,

@@ -129,7 +129,9 @@ def sniff(head: bytes) -> str | None:
             return name
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "webp"
-    if head[:2] == b"BM" and len(head) >= 18 and head[15:18] == b"\x00\x00\x00":  # a header of under 256 bytes
+    if (
+        head[:2] == b"BM" and len(head) >= 18 and head[15:18] == b"\x00\x00\x00"
+    ):  # a header of under 256 bytes
         return "bmp"
     if _PNM.match(head):
         return "pnm"
@@ -144,6 +146,11 @@ def sniff(head: bytes) -> str | None:
 def is_sequence(head: bytes) -> bool:
     """Whether an AVIF or HEIC file announces itself as an animation (its major brand is a sequence's)."""
     return bool(_brands(head)) and head[8:12] in _SEQUENCE_BRANDS
+
+
+def is_other_picture(head: bytes) -> bool:
+    """Whether a file that `sniff` does not know is a picture of a kind that is told by name."""
+    return any(head.startswith(magic) for magic, name in _OTHER_MAGIC if not name.endswith("video"))
 
 
 def describe_unreadable(head: bytes) -> str:

@@ -16,7 +16,20 @@ from typing import BinaryIO, Final
 _META_BYTES: Final = 2**26
 """The longest description of items that is read."""
 _PICTURES: Final = frozenset(
-    {b"av01", b"hvc1", b"avc1", b"evc1", b"vvc1", b"jpeg", b"j2k1", b"unci", b"grid", b"iovl", b"iden", b"tili"}
+    {
+        b"av01",
+        b"hvc1",
+        b"avc1",
+        b"evc1",
+        b"vvc1",
+        b"jpeg",
+        b"j2k1",
+        b"unci",
+        b"grid",
+        b"iovl",
+        b"iden",
+        b"tili",
+    }
 )
 _DERIVED: Final = frozenset({b"grid", b"iovl", b"iden"})
 

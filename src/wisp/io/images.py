@@ -99,8 +99,8 @@ def read_photo(source: Path | str, *, page: int | None = None, max_pixels: int =
     """Read a picture: JPEG, PNG, TIFF, WebP, AVIF, GIF, BMP, PNM, or HEIC (with the ``heic`` extra).
 
     The orientation tag is applied; what an embedded ICC profile (grey, RGB or CMYK) or the file's own numbers
-    (cICP, gAMA and cHRM, nclx) say of the colours is converted to sRGB; grey becomes three equal channels; and
-    alpha is returned beside the image. Of several pictures in a HEIF container the primary one is read.
+    (cICP, gAMA and cHRM, nclx) say of the colours is converted to sRGB; grey becomes three equal channels;
+    and alpha is returned beside the image. Of several pictures in a HEIF container the primary one is read.
 
     Args:
         source: a path, or ``-`` for standard input.
@@ -109,7 +109,7 @@ def read_photo(source: Path | str, *, page: int | None = None, max_pixels: int =
 
     Raises:
         InputError: no such file, not one of these formats, damaged or cut short, coded in a way that is not
-            read, too many pixels, an animation or several pages without `page`, or a `page` that is not there.
+            read, too many pixels, an animation or several pages without `page`, or no such `page`.
         MissingExtraError: a HEIC file without the ``heic`` extra, or a rare coding of TIFF or JPEG without
             the ``codecs`` extra.
 
@@ -268,8 +268,8 @@ def encode_image(
     The pixels are converted back into the profile of `like`, which is embedded unchanged, when it is an RGB
     profile, or a grey one and both picture and format are grey; pixels that are the photo's own get its own
     values. A photo with any other profile gives sRGB with an sRGB profile (so does one whose profile goes one
-    way only, and linear light in 8 bits), one without a profile gives none. Grey (H, W) pixels are values, not colours: they get
-    no profile and no EXIF. Outputs are upright and carry no orientation but 1.
+    way only, and linear light in 8 bits), one without a profile gives none. Grey (H, W) pixels are values,
+    not colours: they get no profile and no EXIF. Outputs are upright and carry no orientation but 1.
 
     Args:
         pixels: see `write_image`.
@@ -343,7 +343,9 @@ def _with_profile(colour: Stored, decoded: Decoded, name: str) -> tuple[Stored, 
             return colour, profile
     if space is None:
         if decoded.floats:
-            problem = "floating-point samples without a profile are taken as sRGB's values, not as linear light"
+            problem = (
+                "floating-point samples without a profile are taken as sRGB's values, not as linear light"
+            )
             warnings.warn(f"{name}: {problem}", profiles.ProfileWarning, stacklevel=3)
         return colour, None
     colour, space = spaces.to_ordinary(colour, space, name)
@@ -375,9 +377,7 @@ def _layers(pixels: Pixels, name: Path | str) -> tuple[Float, Alpha | None]:
 
 
 def _stored(colour: Float, bits: Bits, like: Photo | None, row: Format) -> tuple[Stored, bytes | None]:
-    """Working colours as stored values (H, W, C), in the profile of `like` where it can be, and the profile
-    to embed.
-    """
+    """Working colours as stored values (H, W, C), in the profile of `like` if possible, and the profile."""
     if colour.ndim == 2:
         return from_float(colour, bits)[..., None], None
     profile = None if like is None else like.icc_profile
@@ -386,9 +386,7 @@ def _stored(colour: Float, bits: Bits, like: Photo | None, row: Format) -> tuple
     channels = profiles.channels_of(profile)
     if channels == 3 and profiles.is_srgb(profile):
         return from_float(colour, bits), profile
-    fits = channels == 3 or (
-        channels == 1 and row.grey and float(np.ptp(colour, axis=2).max()) <= _GREY
-    )
+    fits = channels == 3 or (channels == 1 and row.grey and float(np.ptp(colour, axis=2).max()) <= _GREY)
     coarse = bits < like.bits and profiles.is_coarse(profile)
     if not fits or coarse or not profiles.is_writable(profile):
         return from_float(colour, bits), profiles.srgb_profile()

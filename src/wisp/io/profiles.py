@@ -111,7 +111,7 @@ def is_usable(profile: bytes) -> bool:
 
 @lru_cache(maxsize=32)
 def is_writable(profile: bytes) -> bool:
-    """Whether sRGB can be converted to a usable grey or RGB profile; one of a scanner may lack the way back."""
+    """Whether colours can be converted to a usable grey or RGB profile; a scanner's may lack the way back."""
     kinds = _tags(profile)
     by_table = any(kinds.get(name) in _TABLES for name in (b"B2A0", b"B2A1", b"B2A2"))
     if not (by_table or _has_curves(kinds, channels_of(profile))):

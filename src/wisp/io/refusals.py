@@ -7,7 +7,13 @@ from typing import Final
 from wisp.core.errors import InputError
 from wisp.io.formats import READABLE
 
-_UNSUPPORTED: Final = ("not configured", "not implemented", "not supported", "nsupported", "not been built in")
+_UNSUPPORTED: Final = (
+    "not configured",
+    "not implemented",
+    "not supported",
+    "nsupported",
+    "not been built in",
+)
 """What decoders' words for a coding that they lack have in common."""
 
 

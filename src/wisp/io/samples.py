@@ -42,19 +42,21 @@ def whole(values: npt.NDArray[Any], name: str, bits: int | None = None) -> Store
     largest = 2 ** (used - (kind == "i")) - 1
     full, target = (255, np.uint8) if used <= 8 else (65535, np.uint16)
     clipped = np.clip(values, 0, largest).astype(np.float64 if size > 16 else np.float32)
-    return np.rint(clipped * (full / largest)).astype(target)
+    return cast(Stored, np.rint(clipped * (full / largest)).astype(target))
 
 
 def _from_floats(values: npt.NDArray[Any], name: str) -> npt.NDArray[np.uint16]:
-    known = np.isfinite(values)
+    known = ~np.isnan(values)
     if values.size and float((values[known] > 1).mean() if known.any() else 0) > _ABOVE:
         largest = float(values[known].max())
         problem = f"has floating-point samples of up to {largest:g}"
         raise InputError(name, problem, "floats from 0 to 1, or whole numbers, are accepted")
     if not known.all():
-        warnings.warn(f"{name}: has samples that are no numbers; they are taken as 0", ProfileWarning, stacklevel=2)
-    clipped = np.clip(np.where(known, values, 0).astype(np.float32), 0, 1)
-    return np.rint(clipped * np.float32(65535)).astype(np.uint16)
+        warnings.warn(
+            f"{name}: has samples that are no numbers; they are taken as 0", ProfileWarning, stacklevel=2
+        )
+    clipped = np.clip(np.nan_to_num(values, nan=0).astype(np.float32), 0, 1)
+    return cast(npt.NDArray[np.uint16], np.rint(clipped * np.float32(65535)).astype(np.uint16))
 
 
 def widened(stored: Stored, depth: int) -> Stored:

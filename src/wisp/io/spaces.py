@@ -14,7 +14,7 @@ import struct
 import warnings
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -188,7 +188,8 @@ def to_ordinary(colour: Stored, space: Space, name: str) -> tuple[Stored, Space]
         _tell_highlights(float((light > _ABOVE)[colour].mean()), name)
         return _encoded(light, largest)[colour], Space(space.primaries, SRGB_CURVE)
     if space.narrow:
-        return np.rint(values * largest).astype(colour.dtype)[colour], Space(space.primaries, space.transfer)
+        table = _rounded(values, largest)
+        return table[colour], Space(space.primaries, space.transfer)
     return colour, space
 
 
@@ -228,9 +229,7 @@ def to_profile(space: Space) -> bytes:
 
 
 _D50: Final = (0.9642, 1.0, 0.8249)
-_BRADFORD: Final = np.array(
-    [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
-)
+_BRADFORD: Final = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 
 
 def rgb_to_xyz(primaries: Chromaticities) -> Light:
@@ -298,11 +297,15 @@ def _from_hlg(colour: Stored, values: Light, space: Space, name: str) -> Stored:
     return result
 
 
-def _encoded(light: Light, largest: int) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
+def _encoded(light: Light, largest: int) -> Stored:
     """Light, 1 for white, as whole numbers with sRGB's curve, cut at white."""
     light = np.clip(light, 0, 1)
     encoded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
-    return np.rint(encoded * largest).astype(np.uint8 if largest == 255 else np.uint16)
+    return _rounded(encoded, largest)
+
+
+def _rounded(values: Light, largest: int) -> Stored:
+    return cast(Stored, np.rint(values * largest).astype(np.uint8 if largest == 255 else np.uint16))
 
 
 def _tell_highlights(share: float, name: str) -> None:

@@ -172,7 +172,11 @@ def read(stream: BinaryIO, directory: int, tags: tiff.Directory, name: str) -> P
         values, bits = np.moveaxis(palette, 0, -1)[values[..., 0]], 16
     stored = samples.whole(values, name, bits)
     colours = 3 if photometric == _PALETTE else _COLOURS.get(photometric)
-    if colours is None or colours > stored.shape[2] or (photometric == _YCBCR and "jpeg" not in _coding(tags)):
+    if (
+        colours is None
+        or colours > stored.shape[2]
+        or (photometric == _YCBCR and "jpeg" not in _coding(tags))
+    ):
         channels = f"{stored.shape[2]} channels of kind {photometric}"
         raise InputError(name, f"has {channels}", "grey, RGB, CMYK and L*a*b* are accepted")
     if photometric == _MIN_IS_WHITE:
@@ -210,7 +214,9 @@ def _coding(tags: tiff.Directory) -> str:
     bits = sorted({int(b) for b in tags.get(tiff.BITS_PER_SAMPLE, (1,))})
     if not set(bits) <= {1, 2, 4, 8, 16, 32, 64}:
         return f"samples of {' and '.join(map(str, bits))} bits"
-    return {5: "LZW compression", 7: "jpeg compression"}.get(coding, f"compression {coding}") + " of this layout"
+    return {5: "LZW compression", 7: "jpeg compression"}.get(
+        coding, f"compression {coding}"
+    ) + " of this layout"
 
 
 def _check_whole(page: Any, size: int) -> None:

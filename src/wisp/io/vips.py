@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from functools import cache
+from threading import Event
 from typing import Any, Final
 
 LOADERS: Final = {
@@ -21,17 +22,17 @@ LOADERS: Final = {
 }
 MAX_THREADS: Final = 8
 
-_owned = False
+_owned: Final = Event()
 
 
 @cache
 def libvips() -> Any:
     """The `pyvips` module, imported at the first call; set up for the whole process where that is wisp's."""
-    if _owned:
+    if _owned.is_set():
         os.environ.setdefault("VIPS_CONCURRENCY", str(min(MAX_THREADS, os.cpu_count() or 1)))
     import pyvips
 
-    if _owned:
+    if _owned.is_set():
         pyvips.operation_block_set("VipsForeignLoad", True)
         for name in LOADERS.values():
             pyvips.operation_block_set(name, False)
@@ -46,7 +47,6 @@ def own_process() -> None:
     the rest cannot run whatever a file pretends to be), finished operations are not cached, and at most
     `MAX_THREADS` threads decode, unless VIPS_CONCURRENCY says otherwise. libvips is not imported by this.
     """
-    global _owned
-    if not _owned:
-        _owned = True
+    if not _owned.is_set():
+        _owned.set()
         libvips.cache_clear()
