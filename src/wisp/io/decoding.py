@@ -140,7 +140,7 @@ def decode(source: Path | str, page: int | None, max_pixels: int) -> Decoded:
     with _open(source, max_pixels) as opened:
         kind = sniff(opened.head)
         if kind is None:
-            raise InputError(source, describe_unreadable(opened.head), READABLE)
+            raise InputError(source, describe_unreadable(opened.head, opened.name), READABLE)
         if kind == "heic":
             return _decode_heic(opened, page, max_pixels)
         if kind == "tiff":

@@ -153,8 +153,12 @@ def is_other_picture(head: bytes) -> bool:
     return any(head.startswith(magic) for magic, name in _OTHER_MAGIC if not name.endswith("video"))
 
 
-def describe_unreadable(head: bytes) -> str:
-    """What a file that `sniff` does not know seems to be, as the end of a sentence."""
+def describe_unreadable(head: bytes, name: str = "") -> str:
+    """What a file that `sniff` does not know seems to be by its first bytes, else by its name's suffix.
+
+    Returns:
+        The end of a sentence.
+    """
     if not head:
         return "is empty"
     for magic, text in _OTHER_MAGIC:
@@ -164,6 +168,9 @@ def describe_unreadable(head: bytes) -> str:
         return "is a camera's raw file"
     if _brands(head):
         return "is a video or an unknown kind of HEIF picture"
+    suffix = Path(name).suffix.lower()
+    if suffix in UNREADABLE_SUFFIXES:
+        return f"is of a kind that wisp does not read ({suffix})"
     return "is not a picture that wisp can read"
 
 
