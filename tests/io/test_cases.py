@@ -1,4 +1,4 @@
-"""Pictures that other programs write: each reads as the photo that it shows, and goes out looking the same."""
+"""Pictures that other programs write: each reads as the photo that it shows, and goes out like it."""
 
 import sys
 import warnings

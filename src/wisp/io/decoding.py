@@ -9,7 +9,7 @@ import io
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,14 +63,15 @@ class _Input:
     Args:
         name: what errors call it.
         stream: its bytes, at their start.
-        again: opens the file once more, with a place of its own; None for bytes in memory.
+        path: of a regular file; None for bytes in memory.
     """
 
-    def __init__(self, name: str, stream: BinaryIO, again: Callable[[], BinaryIO] | None = None) -> None:
+    def __init__(self, name: str, stream: BinaryIO, path: Path | None = None) -> None:
         self.name = name
         self.stream = stream
-        self._again = again
+        self._path = path
         self._opened = ExitStack()
+        self._sources: list[Any] = []
         self.head = stream.read(SNIFF_BYTES)
 
     def data(self) -> bytes:
@@ -78,16 +79,19 @@ class _Input:
         self.stream.seek(0)
         return self.stream.read()
 
-    def vips_source(self) -> Any:
-        """A new libvips source at the start of it, valid until `close`."""
-        if self._again is None:
-            return libvips().Source.new_from_memory(self.data())
-        file = self._opened.enter_context(self._again())  # libvips moves in it as it decodes
-        return libvips().Source.new_from_descriptor(file.fileno())
+    def vips_source(self, data: bytes | None = None) -> Any:
+        """A new libvips source at the start of it, or of `data` in its stead, valid until `close`."""
+        if data is None and self._path is not None:  # opened anew: libvips moves in it as it decodes
+            file = self._opened.enter_context(self._path.open("rb", buffering=0))
+            return libvips().Source.new_from_descriptor(file.fileno())
+        source = libvips().Source.new_from_memory(self.data() if data is None else data)
+        self._sources.append(source)  # which holds the bytes; a picture that is decoded from it does not
+        return source
 
     def close(self) -> None:
-        """Close what `vips_source` opened."""
+        """Let go of what `vips_source` opened and holds."""
         self._opened.close()
+        self._sources.clear()
 
 
 @contextmanager
@@ -101,14 +105,14 @@ def _open(source: Path | str, max_pixels: int) -> Iterator[_Input]:
                 raise InputError(
                     name, "standard input is a terminal", "a picture from a file or pipe is accepted"
                 )
-            yield _Input(name, _slurp(sys.stdin.buffer, name, most))
+            with closing(_Input(name, _slurp(sys.stdin.buffer, name, most))) as opened:
+                yield opened
             return
         with Path(source).open("rb") as file:
-            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                with closing(_Input(name, file, lambda: Path(source).open("rb", buffering=0))) as opened:
-                    yield opened
-            else:
-                yield _Input(name, _slurp(file, name, most))
+            regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            stream: BinaryIO = file if regular else _slurp(file, name, most)
+            with closing(_Input(name, stream, Path(source) if regular else None)) as opened:
+                yield opened
     except FileNotFoundError as error:
         raise InputError(name, "does not exist") from error
     except IsADirectoryError as error:
@@ -186,49 +190,40 @@ def _decode_vips(opened: _Input, kind: str, page: int | None, max_pixels: int) -
 
 def _load(opened: _Input, kind: str, data: bytes | None = None, **options: Any) -> Any:
     """A libvips image of the input, or of `data` in its stead, whose pixels are decoded when asked for."""
-    vips = libvips()
-    source = opened.vips_source() if data is None else vips.Source.new_from_memory(data)
-    loader = getattr(vips.Image, {"avif": "heifload_source"}.get(kind, f"{kind}load_source"))
-    return loader(source, **({"access": "sequential", "fail_on": "error"} | options))
+    loader = getattr(libvips().Image, {"avif": "heifload_source"}.get(kind, f"{kind}load_source"))
+    return loader(opened.vips_source(data), access="sequential", fail_on="error", **options)
 
 
 def _pixels(opened: _Input, kind: str, picture: Any) -> Stored:
     """The pixels of an image that libvips has opened."""
     try:
         return profiles.from_vips(picture)
-    except libvips().Error as error:
+    except libvips().Error:
         if kind != "jpeg":
             raise
-        frame = jpeg.frame_of(opened.stream)
-        if frame is not None and (frame.bits != 8 or frame.kind == "JPEG-LS"):
-            return _decode_uncommon_jpeg(opened, frame)
+        bits = jpeg.bits_of(opened.stream)
+        if bits is not None and bits != 8:
+            return _decode_deep_jpeg(opened, bits)
         if jpeg.has_end(opened.stream):
             raise
-        # With the marker in its place a decoder warns of pixels that are missing; so none is, or this fails.
-        try:
-            return profiles.from_vips(_load(opened, kind, opened.data() + jpeg.END, fail_on="warning"))
-        except libvips().Error:
-            raise error from None
+        found = [profiles.from_vips(_load(opened, kind, data)) for data in jpeg.endings(opened.data())]
+        if not all((other == found[0]).all() for other in found[1:]):
+            raise  # pixels that were made up of what stands behind the file
+        return found[0]
 
 
-def _decode_uncommon_jpeg(opened: _Input, frame: jpeg.Frame) -> Stored:
-    """A JPEG of other than 8 bits, or a JPEG-LS, by imagecodecs."""
-    what = f"{frame.kind} JPEG" if frame.kind != "ordinary" else "JPEG"
-    codecs = _imagecodecs(f"{opened.name}: reading a {what} of {frame.bits} bits a channel")
-    decoder = codecs.jpegls_decode if frame.kind == "JPEG-LS" else codecs.jpeg_decode
-    try:
-        values = decoder(opened.data())
-    except (RuntimeError, ValueError) as error:
-        raise damaged(opened.name, error) from error
-    return samples.whole(values[..., None] if values.ndim == 2 else values, opened.name, frame.bits)
-
-
-def _imagecodecs(feature: str) -> Any:
+def _decode_deep_jpeg(opened: _Input, bits: int) -> Stored:
+    """The pixels of a JPEG of other than 8 bits a channel, by imagecodecs."""
     try:
         import imagecodecs
     except ImportError as error:
+        feature = f"{opened.name}: reading a JPEG of {bits} bits a channel"
         raise MissingExtraError(feature, "codecs") from error
-    return imagecodecs
+    try:
+        values = imagecodecs.jpeg_decode(opened.data())
+    except (RuntimeError, ValueError) as error:
+        raise damaged(opened.name, error) from error
+    return samples.whole(values[..., None] if values.ndim == 2 else values, opened.name, bits)
 
 
 def _choose(opened: _Input, page: int | None, contents: heif.Contents) -> tuple[int, tuple[int, int] | None]:
@@ -248,7 +243,7 @@ def _space_of(opened: _Input, kind: str, picture: Any, nclx: tuple[int, int] | N
         return png.told_colours(opened.stream, opened.name)
     if nclx is not None:
         return png.Told(spaces.from_code_points(*nclx, full=True, name=opened.name), above_profile=False)
-    if _get(picture, "exif-ifd3-InteroperabilityIndex", "").startswith("R03"):  # DCF 2.0: the optional one
+    if _get(picture, "exif-ifd4-InteroperabilityIndex", "").startswith("R03"):  # DCF 2.0: the optional one
         return png.Told(spaces.ADOBE_RGB, above_profile=False)
     return png.Told(None, above_profile=False)
 

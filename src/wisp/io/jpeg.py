@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from io import SEEK_CUR, SEEK_END
 from typing import BinaryIO, Final
 
 END: Final = b"\xff\xd9"
 
+_FILLINGS: Final = tuple(bytes((value * 73 + salt) % 251 for value in range(1024)) for salt in (7, 101))
+_RESTARTS: Final = b"".join(bytes([0xFF, 0xD0 + number % 8]) + _FILLINGS[0] for number in range(32))
+"""Bytes without a marker among them (0xFF), and some with markers that restart the decoding."""
+
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_LOSSLESS: Final = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
-_HIERARCHICAL: Final = frozenset({0xC5, 0xC6, 0xCD, 0xCE})
 _ALONE: Final = frozenset({0x01, *range(0xD0, 0xD9)})
-_JPEG_LS: Final = 0xF7
 
 
-@dataclass(frozen=True)
-class Frame:
-    """How a JPEG is coded.
-
-    Attributes:
-        bits: bits a channel.
-        kind: ``"ordinary"``, ``"lossless"``, ``"hierarchical"`` or ``"JPEG-LS"``.
-    """
-
-    bits: int
-    kind: str
-
-
-def frame_of(stream: BinaryIO) -> Frame | None:
-    """How a JPEG is coded, by its frame header; None where there is none. Moves `stream`."""
+def bits_of(stream: BinaryIO) -> int | None:
+    """Bits a channel of a JPEG, by its frame header; None where there is none. Moves `stream`."""
     stream.seek(2)
     while stream.read(1) == b"\xff":
         while (code := stream.read(1)) == b"\xff":  # fill bytes
@@ -39,9 +26,9 @@ def frame_of(stream: BinaryIO) -> Frame | None:
         if code[0] in _ALONE:
             continue
         length = int.from_bytes(stream.read(2), "big")
-        if code[0] in _FRAMES or code[0] == _JPEG_LS:
+        if code[0] in _FRAMES:
             bits = stream.read(1)
-            return Frame(bits[0], _kind(code[0])) if bits else None
+            return bits[0] if bits else None
         if length < 2:
             return None
         stream.seek(length - 2, SEEK_CUR)
@@ -55,9 +42,10 @@ def has_end(stream: BinaryIO) -> bool:
     return stream.read() == END
 
 
-def _kind(code: int) -> str:
-    if code == _JPEG_LS:
-        return "JPEG-LS"
-    if code in _LOSSLESS:
-        return "lossless"
-    return "hierarchical" if code in _HIERARCHICAL else "ordinary"
+def endings(data: bytes) -> tuple[bytes, ...]:
+    """A JPEG without its end marker, ended in several ways that decode alike where every pixel is there.
+
+    What is missing of the pixels a decoder reads out of the filling before the marker.
+    """
+    start = data.rstrip(END[:1])
+    return tuple(start + filling + END for filling in (b"", *_FILLINGS, _RESTARTS))

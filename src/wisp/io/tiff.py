@@ -65,10 +65,8 @@ def is_aside(tags: Directory) -> bool:
 
     NewSubfileType says so by its bits 0 and 2, the older SubfileType by the value 2 (TIFF 6, section 8).
     """
-    kind = tags.get(NEW_SUBFILE_TYPE)
-    if kind:
-        return bool(int(kind[0]) & 0b101)
-    return tags.get(SUBFILE_TYPE, (1,))[:1] == (2,)
+    bits = int(tags.get(NEW_SUBFILE_TYPE, (0,))[0])
+    return bool(bits & 0b101) or tags.get(SUBFILE_TYPE, (1,))[0] == 2
 
 
 def is_raw(head: bytes, chain: list[Directory]) -> bool:
