@@ -1,5 +1,6 @@
 """TIFF pages of every kind: planes and tiles, odd depths, floats, L*a*b*, extra channels, reduced copies."""
 
+import io
 import struct
 import warnings
 
@@ -8,6 +9,7 @@ import pytest
 
 from wisp.core.arrays import to_float
 from wisp.core.errors import InputError
+from wisp.io import tiff
 from wisp.io.images import read_grey, read_photo
 from wisp.io.profiles import ProfileWarning, as_vips, is_srgb
 from wisp.io.spaces import SRGB_PRIMARIES, Space, to_profile
@@ -60,7 +62,11 @@ class TestLayouts:
     def test_odd_depths_reach_black_and_white(self, tmp_path, bits):
         pytest.importorskip("imagecodecs")
         values = np.tile(np.linspace(0, 2**bits - 1, 64).astype(np.uint16), (16, 1))
-        photo = read_photo(write(tmp_path, values, bitspersample=bits))
+        single = np.unpackbits(values.astype(">u2")[..., None].view(np.uint8), axis=2)[..., 16 - bits :]
+        path = write(tmp_path, np.packbits(single.reshape(16, -1), axis=1), metadata=None)
+        for tag, number in ((tiff.IMAGE_WIDTH, 64), (tiff.BITS_PER_SAMPLE, bits)):
+            path.write_bytes(tiff.with_value(io.BytesIO(path.read_bytes()), 0, tag, number))
+        photo = read_photo(path)
         assert photo.bits == 16
         np.testing.assert_allclose(photo.image[..., 1], values / (2**bits - 1), atol=1 / 65535)
 
