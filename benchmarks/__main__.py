@@ -8,7 +8,12 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-DATA = {"classical": "alphamatting-dev", "cutout": "portrait-dev", "portrait": "portrait-dev"}
+DATA = {
+    "classical": "alphamatting-dev",
+    "cutout": "portrait-dev",
+    "portrait": "portrait-dev",
+    "subject": "people-dev",
+}
 """Which folder of ../shared/eval a script needs."""
 
 

@@ -15,13 +15,13 @@ import numpy as np
 
 from wisp.clips.backdrops import GREEN
 from wisp.clips.io.read import open_clip
+from wisp.clips.methods import alpha_method
 from wisp.clips.steady import State, step
 from wisp.compositing.backgrounds import colour
 from wisp.compositing.over import over
 from wisp.core.arrays import Image
 from wisp.core.opencv import shrink
 from wisp.io.images import write_image
-from wisp.methods import alpha_method
 
 COLUMNS = 6
 CELL = 320

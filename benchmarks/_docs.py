@@ -9,10 +9,12 @@ import textwrap
 from pathlib import Path
 
 import wisp
-from wisp.engine.models import DEFAULTS, MODELS
+from wisp.engine.families import FAMILIES
+from wisp.engine.models import MODELS
 from wisp.engine.peers import PEERS
 from wisp.engine.store import PUBLISHED
 from wisp.evaluation.tables import markdown
+from wisp.methods import METHODS
 
 DOCS = Path(__file__).parent.parent / "docs"
 _QUOTED = re.compile(r"(: |-> )'([^']*)'")
@@ -37,7 +39,7 @@ def model_tables() -> str:
     shipped = [
         [
             f"[{model.name}]({_link(model.card)})" if model.card else model.name,
-            model.family + (", the default" if DEFAULTS.get(model.family) == model.name else ""),
+            model.family + (", the default" if FAMILIES[model.family].default == model.name else ""),
             f"{model.size / 1e6:.1f}",
             "yes" if model.int8 else "no",
             model.licence,
@@ -73,6 +75,22 @@ def model_tables() -> str:
             markdown(["`--model NAME=FILE.onnx`", "network", "needs", "licence", "source"], peers),
         ]
     )
+
+
+def method_table() -> str:
+    """Every method of `wisp.methods.METHODS`, in Markdown."""
+    rows = [
+        [
+            f"`{method.name}`",
+            "" if method.needs == "nothing" else f"a {method.needs}",
+            " and ".join(use for use in ("photo", "clip") if getattr(method, use)),
+            method.about,
+            method.source,
+            " and ".join(f"a {given}" for given in method.default_for),
+        ]
+        for method in METHODS.values()
+    ]
+    return markdown(["method", "starts from", "mattes a", "what it is", "paper", "`auto` with"], rows)
 
 
 def _is_error(value: object) -> bool:

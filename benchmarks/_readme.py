@@ -8,10 +8,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+import classical_methods
 import portrait
 import report
 import video
-from _docs import api_reference, model_tables
+from _docs import api_reference, method_table, model_tables
+from wisp.evaluation.tables import markdown
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -100,6 +102,32 @@ def benchmark_figures() -> str:
     )
 
 
+def classical_figures() -> str:
+    """Every method without a network, in Markdown."""
+    if not (RESULTS / "classical_methods.json").is_file():
+        return "`benchmarks/classical_methods.py` has not been run on this version.\n"
+    return classical_methods.tables(load("classical_methods")) + "\n"
+
+
+def foreground_figures() -> str:
+    """Errors of foreground colours on composites whose true colours are known, in Markdown."""
+    result = load("foreground")
+    tiers = ("cutouts", "rough cutouts")
+    rows = [
+        [
+            name,
+            *(f"{row[tier][key]:.2f}" for tier in tiers for key in ("colour", "worst_hundredth")),
+            f"{row[tiers[0]]['cpu_s'] / len(row[tiers[0]]['cases']):.2f}",
+        ]
+        for name, row in result.items()
+        if all(tier in row for tier in tiers)
+    ]
+    if not rows:
+        return "`benchmarks/foreground.py` has not been run on these composites.\n"
+    header = ["method", "F, exact alpha", "worst 1 %", "F, rough alpha", "worst 1 %", "CPU s each"]
+    return markdown(header, sorted(rows, key=lambda row: float(row[1]))) + "\n"
+
+
 def load(name: str) -> Any:
     """The kept result of a benchmark."""
     return json.loads((RESULTS / f"{name}.json").read_text())
@@ -110,8 +138,11 @@ PAGES = {
     "docs/portrait.md": portrait_figures,
     "docs/benchmark.md": benchmark_figures,
     "docs/models.md": model_tables,
+    "docs/guide/compositing.md": method_table,
     "docs/api.md": api_reference,
     "docs/dlmn.md": dlmn_figures,
+    "docs/classical.md": classical_figures,
+    "docs/guide/foreground.md": foreground_figures,
     "docs/video.md": video_figures,
 }
 

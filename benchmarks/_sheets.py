@@ -20,7 +20,7 @@ GAP = 8
 
 def write_sheets(
     photos: Sequence[Path],
-    systems: Mapping[str, Callable[[Image], Alpha]],
+    systems: Mapping[str, Callable[[Path], Alpha]],
     folder: Path,
     *,
     rows: int = 4,
@@ -32,7 +32,7 @@ def write_sheets(
 
     Args:
         photos: the files.
-        systems: what stands in the columns after the photo: name → image → alpha.
+        systems: what stands in the columns after the photo: name → file → alpha.
         folder: where to; created when missing.
         rows: photos a sheet.
         cell: side of the square that a picture is fitted into, in pixels; none is enlarged.
@@ -46,11 +46,16 @@ def write_sheets(
         lines = []
         for path in chosen:
             image = read_photo(path).image
-            pictures = [image, *(on_green(image, estimate(image)) for estimate in systems.values())]
+            pictures = [image, *(on_green(image, estimate(path)) for estimate in systems.values())]
             lines.append([_fitted(picture, cell) for picture in pictures])
         file = folder / f"sheet-{number:02}.jpg"
         write_image(file, _arranged(lines), overwrite=True)
         yield file, [path.name for path in chosen]
+
+
+def of_files(estimate: Callable[[Image], Alpha]) -> Callable[[Path], Alpha]:
+    """What estimates alpha of an image, made to take the file of a photo."""
+    return lambda path: estimate(read_photo(path).image)
 
 
 def on_green(image: Image, alpha: Alpha) -> Image:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import cast
+from pathlib import Path
+from typing import Final, cast
 
 from wisp.core.arrays import Alpha, Float, Image
-from wisp.engine.peers import open_peer
+from wisp.engine.peers import PEERS, open_peer
 from wisp.engine.sessions import Description, Port, Runtime, Session
 from wisp.lab.benchmark import systems
 from wisp.lab.benchmark.machine import stay_on
-from wisp.lab.benchmark.systems import System
+from wisp.lab.benchmark.systems import PEERS_FOLDER, System
+
+EXPECTED: Final = ("modnet", "rvm", "u2net", "isnet")
+"""Peers whose absence is told."""
 
 
 @dataclass(frozen=True)
@@ -91,3 +97,33 @@ class Stopwatch:
 def stay_on_one_core() -> None:
     """Bind this process to the core that is least busy, so that every runtime has one thread."""
     stay_on(1)
+
+
+def add_peers(parser: argparse.ArgumentParser) -> None:
+    """Give a command line an option for the ONNX file of each peer that needs nothing but the photo."""
+    for name, peer in PEERS.items():
+        if not peer.guidance:
+            help = f"{peer.family}'s ONNX"
+            parser.add_argument(f"--{name}", dest=_destination(name), type=Path, metavar="FILE", help=help)
+
+
+def peer_files(arguments: argparse.Namespace) -> tuple[dict[str, Path], dict[str, str]]:
+    """The peers that are here, name → file, and those that are missing, family → why.
+
+    A file is the one of the option, or PEER.onnx in the folder that the environment variable names.
+    """
+    given = os.environ.get(PEERS_FOLDER)
+    files, left_out = {}, {}
+    for name in (name for name, peer in PEERS.items() if not peer.guidance):
+        file: Path | None = getattr(arguments, _destination(name))
+        if file is None and given and (Path(given) / f"{name}.onnx").is_file():
+            file = Path(given) / f"{name}.onnx"
+        if file is not None:
+            files[name] = file
+        elif name in EXPECTED:
+            left_out[PEERS[name].family] = "no file was given"
+    return files, left_out
+
+
+def _destination(name: str) -> str:
+    return "file_" + name.replace("-", "_").replace(".", "_")

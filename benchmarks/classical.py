@@ -137,9 +137,9 @@ def large_photo(folder: Path) -> Photo:
 
 
 def _wisp(method: str) -> Method:
-    from wisp.matting.classical import METHODS as estimators  # noqa: N811
+    from wisp.methods import solve
 
-    return lambda image, trimap: estimators[method](image, trimap).alpha
+    return lambda image, trimap: solve(method, image, trimap).alpha
 
 
 def _pymatting(method: str) -> Method:

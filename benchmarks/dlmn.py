@@ -35,11 +35,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from _sheets import write_sheets
+from _sheets import of_files, write_sheets
 from video import CORPUS, SEED, SIZE, Pixels, held_out, rendered, rounded
 from wisp.clips.alpha import Past, finished
-from wisp.clips.motion import paired
-from wisp.clips.steady import AlphaMethod, State, steady_alpha
+from wisp.clips.methods import alpha_method
+from wisp.clips.steady import AlphaMethod, State, pair_with_motion, steady_alpha
 from wisp.core.arrays import Alpha, Image, to_float
 from wisp.core.errors import InputError
 from wisp.data.clips import scenario
@@ -49,17 +49,16 @@ from wisp.evaluation.tables import markdown
 from wisp.evaluation.video_metrics import clip_scores
 from wisp.io.images import read_grey, read_photo
 from wisp.lab.benchmark.machine import cpu_name
-from wisp.methods import alpha_method
 from wisp.networks.checkpoints import read_checkpoint
 from wisp.networks.dlmn import dlmn_mobile, dlmn_paper
 from wisp.networks.ssrn import ssrn_mobile, ssrn_resnet101
-from wisp.pipeline import Method, run
+from wisp.pipeline import run
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "dlmn.json"
 COMPOSITES = ROOT.parent / "shared" / "eval" / "portrait-dev"
 PARTS = ("composites", "clips", "photos", "runs", "networks")
-BESIDE: tuple[Method, ...] = ("auto", "portrait")
+BESIDE: tuple[str, ...] = ("auto", "portrait")
 
 Photo = Callable[[Image], Alpha]
 Clip = Callable[[Iterable[Image]], Iterator[Alpha]]
@@ -86,7 +85,7 @@ def main() -> int:
         print("left out: --model NAME=FILE names no file", file=sys.stderr)
         return 0
     if options.sheets is not None:
-        columns = of_photos(models)
+        columns = {name: of_files(estimate) for name, estimate in of_photos(models).items()}
         print(f"columns: photo, {', '.join(columns)}")
         for file, names in write_sheets(options.shown, columns, options.sheets, cell=options.cell):
             print(f"{file}: {', '.join(names)}", flush=True)
@@ -116,10 +115,10 @@ def main() -> int:
 def of_photos(models: Mapping[str, str]) -> dict[str, Photo]:
     """What mattes a photo, by name."""
 
-    def by(method: Method, model: str | None, image: Image) -> Alpha:
+    def by(method: str, model: str | None, image: Image) -> Alpha:
         return run(image, method=method, model=model).matte.alpha
 
-    beside = {name: partial(by, name, None) for name in BESIDE}
+    beside: dict[str, Photo] = {name: partial(by, name, None) for name in BESIDE}
     return beside | {name: partial(by, "dlmn", file) for name, file in models.items()}
 
 
@@ -127,7 +126,7 @@ def of_clips(models: Mapping[str, str]) -> dict[str, Clip]:
     """What mattes the frames of a clip, by name."""
 
     def with_motion(method: AlphaMethod, frames: Iterable[Image]) -> Iterator[Alpha]:
-        for image, own in paired(frames, method, lambda frame: frame):
+        for image, own in pair_with_motion(frames, method, lambda frame: frame):
             yield own(image)
 
     found: dict[str, Clip] = {name: partial(map, alpha_method(name)) for name in BESIDE}

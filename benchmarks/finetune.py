@@ -40,14 +40,13 @@ from wisp.evaluation.metrics import sad
 from wisp.io.images import read_grey, read_photo
 from wisp.lab.benchmark.machine import cpu_name
 from wisp.lab.figures.photos import partner, pictures
-from wisp.pipeline import Method
 from wisp.pipeline import run as matte
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "finetune.json"
 SHARED = ROOT.parent / "shared"
 COUNT, HELD_OUT, SIDE = 50, 10, 384
-METHODS: dict[str, Method] = {"segmenter-mobile": "auto", "portrait-mobile": "portrait"}
+METHODS: dict[str, str] = {"segmenter-mobile": "auto", "portrait-mobile": "portrait"}
 """How `wisp cutout` uses each network."""
 
 
@@ -132,7 +131,7 @@ def compose(folder: Path, kind: str, backgrounds: Path) -> None:
         vips.as_image(made.alpha[0]).pngsave(str(folder / f"alpha/{number:02}.png"))
 
 
-def portraits(folder: Path, method: Method, model: Path | None) -> dict[str, float]:
+def portraits(folder: Path, method: str, model: Path | None) -> dict[str, float]:
     """SAD of every photo, by name, as `wisp cutout` cuts it out."""
     found = {}
     for place in pictures([folder / "image"]):

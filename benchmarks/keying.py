@@ -32,7 +32,7 @@ from wisp.core.arrays import Alpha, Background, Foreground, Image, Matte, from_f
 from wisp.data import datasets, vips
 from wisp.data.procedural import random_foreground
 from wisp.keying.extract import Known, extract_matte
-from wisp.matting.classical import closed_form
+from wisp.matting.classical.closed_form import closed_form
 from wisp.matting.foreground import estimate_foreground
 from wisp.matting.trimap import trimap_from_alpha
 

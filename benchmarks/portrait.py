@@ -39,16 +39,17 @@ from typing import Any
 
 import numpy as np
 
-from _sheets import write_sheets
-from _systems import open_system, stay_on_one_core
+from _photo_sets import photos_of
+from _predictions import in_8_bits
+from _sheets import of_files, write_sheets
+from _systems import add_peers, open_system, peer_files, stay_on_one_core
 from cutout import EXAMPLE, WISP, run, scaled
-from wisp.core.arrays import Float, from_float
+from wisp.core.arrays import Float
 from wisp.core.errors import InputError, WispError
 from wisp.core.resample import resize
 from wisp.engine.peers import PEERS
 from wisp.evaluation.bootstrap import paired_bootstrap
 from wisp.evaluation.protocols import PROTOCOLS
-from wisp.io.formats import READABLE_SUFFIXES
 from wisp.io.images import read_grey, read_photo
 from wisp.lab.benchmark.machine import cpu_name
 from wisp.lab.benchmark.systems import System
@@ -56,8 +57,6 @@ from wisp.lab.benchmark.systems import System
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "portrait.json"
 METHODS = ("auto", "portrait", "closed-form")
-EXPECTED = ("modnet", "rvm", "u2net", "isnet")
-"""Peers whose absence is told."""
 METRICS = {"sad": ("SAD", 1, 2), "mse": ("MSE ×10³", 1e3, 2), "mae": ("MAE ×10³", 1e3, 2)} | {
     "grad": ("Grad", 1, 2),
     "conn": ("Conn", 1, 2),
@@ -99,20 +98,14 @@ def main() -> int:
 
 def chosen(arguments: argparse.Namespace) -> tuple[list[System], dict[str, str]]:
     """The systems that were asked for, in the order of the table, and why others are left out."""
-    systems, left_out = [], {}
+    systems = []
     for word in arguments.ours or METHODS:
         method, _, model = word.partition("=")
         systems.append(System("ours", method, model))
-    given = os.environ.get("WISP_PEERS")
-    for name in (name for name, peer in PEERS.items() if not peer.guidance):
-        file = getattr(arguments, _destination(name))
-        if file is None and given and (Path(given) / f"{name}.onnx").is_file():
-            file = Path(given) / f"{name}.onnx"
-        if file is not None:
-            runtimes = ("onnxruntime", "openvino") if name == BASELINE else ("onnxruntime",)
-            systems += [System("peer", name, str(file), runtime) for runtime in runtimes]
-        elif name in EXPECTED:
-            left_out[PEERS[name].family] = "no file was given"
+    files, left_out = peer_files(arguments)
+    for name, file in files.items():
+        runtimes = ("onnxruntime", "openvino") if name == BASELINE else ("onnxruntime",)
+        systems += [System("peer", name, str(file), runtime) for runtime in runtimes]
     return systems, left_out
 
 
@@ -179,8 +172,8 @@ def measure(folder: Path, system: System) -> dict[str, Any]:
         opened = open_system(system)
         images = {}
         for path in photos_of(folder):
-            truth = _in_8_bits(read_grey(truth_of(path, folder / "alpha")))
-            alpha = _in_8_bits(opened.estimate(read_photo(path).image))
+            truth = in_8_bits(read_grey(truth_of(path, folder / "alpha")))
+            alpha = in_8_bits(opened.estimate(read_photo(path).image))
             images[path.stem] = {
                 name: round(metric(alpha, truth, None), 7) for name, metric in PROTOCOLS["default"].items()
             }
@@ -227,12 +220,12 @@ def cutout_seconds(system: System) -> dict[str, dict[str, float]]:
 
 def sheets(arguments: argparse.Namespace, systems: Sequence[System]) -> int:
     """Write contact sheets of the folder: photo, the first of our methods that works, and the peers."""
-    columns: dict[str, Callable[[Float], Float]] = {}
+    columns: dict[str, Callable[[Path], Float]] = {}
     for system in systems:
         if system.runtime == "openvino" or (system.kind == "ours" and columns and not arguments.ours):
             continue
         try:
-            columns[system.name] = open_system(system).estimate
+            columns[system.name] = of_files(open_system(system).estimate)
         except InputError as error:
             print(f"{system.name}: left out, {error}", file=sys.stderr)
     print(f"columns: photo; {'; '.join(columns)}")
@@ -287,17 +280,6 @@ def table(results: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def photos_of(folder: Path) -> list[Path]:
-    """The photos of FOLDER/image, or of FOLDER where there is no such folder."""
-    place = folder / "image" if (folder / "image").is_dir() else folder
-    if not place.is_dir():
-        raise InputError(place, "is no folder", "a folder of photos is accepted")
-    found = sorted(path for path in place.iterdir() if path.suffix.lower() in READABLE_SUFFIXES)
-    if not found:
-        raise InputError(place, "holds no photos")
-    return found
-
-
 def truth_of(photo: Path, folder: Path) -> Path:
     """The file of the photo's true alpha."""
     for path in sorted(folder.glob(f"{photo.stem}.*")):
@@ -315,9 +297,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("folder", nargs="?", type=Path, default=ROOT.parent / "shared/eval/portrait-dev")
     add("--ours", action="append", metavar="METHOD[=MODEL]", help="a method of wisp, any number of times")
-    for name, peer in PEERS.items():
-        if not peer.guidance:
-            add(f"--{name}", dest=_destination(name), type=Path, metavar="FILE", help=f"{peer.family}'s ONNX")
+    add_peers(parser)
     add("--sheets", type=Path, metavar="DIR", help="write contact sheets and measure nothing")
     add("--rows", type=int, default=4, help="photos a sheet")
     add("--cell", type=int, default=480, help="pixels of a picture's longer side on a sheet")
@@ -327,10 +307,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _destination(name: str) -> str:
-    return "file_" + name.replace("-", "_").replace(".", "_")
-
-
 def _fresh(folder: Path, system: System) -> dict[str, Any]:
     command = [sys.executable, __file__, str(folder), "--worker", json.dumps(asdict(system))]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
@@ -338,10 +314,6 @@ def _fresh(folder: Path, system: System) -> dict[str, Any]:
         return {"error": f"ended with exit code {done.returncode}"}
     measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return measured
-
-
-def _in_8_bits(alpha: Float) -> Float:
-    return from_float(alpha).astype(np.float32) / np.float32(255)
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -29,10 +29,11 @@ import numpy as np
 from cutout import EXAMPLE, WISP, run
 from wisp.core.arrays import Float
 from wisp.engine.compiled import VARIABLE
+from wisp.engine.devices import Precision
 from wisp.engine.families.segmenter import session_of
 from wisp.engine.models import MODELS, Model
 from wisp.engine.precision import choose
-from wisp.engine.sessions import Precision, open_session
+from wisp.engine.sessions import open_session
 from wisp.evaluation.metrics import sad
 from wisp.io.images import read_grey, read_photo
 from wisp.lab.benchmark.machine import cpu_name

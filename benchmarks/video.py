@@ -43,6 +43,7 @@ import numpy.typing as npt
 
 from wisp.clips.io.codecs import CODECS
 from wisp.clips.io.write import FileWriter, Layout
+from wisp.clips.methods import alpha_method
 from wisp.clips.steady import STEADY, State, Steadiness, steady_alpha
 from wisp.core.arrays import Alpha, Image, from_float, to_float
 from wisp.data import vips
@@ -51,7 +52,6 @@ from wisp.data.datasets import Entry, backgrounds, corpus
 from wisp.engine.sessions import load_openvino
 from wisp.evaluation.video_metrics import clip_scores
 from wisp.lab.benchmark.machine import cpu_name
-from wisp.methods import alpha_method
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "video.json"

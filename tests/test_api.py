@@ -21,6 +21,7 @@ PUBLIC = [
     "estimate_foreground",
     "evaluate",
     "poisson_blend",
+    "release_networks",
 ]
 HEAVY = ("torch", "openvino", "onnxruntime", "scipy", "pyvips", "numpy", "rich")
 

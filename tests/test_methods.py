@@ -1,64 +1,169 @@
-"""What mattes a single frame of a clip, by name."""
+"""The table of methods: what is made of it, and that a row and a module are all that a new one takes."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tiny_networks import bright_disc, write_portrait, write_refinement, write_segmenter
-from wisp.clips.alpha import quick_alpha, quick_mask
+import wisp
+from tiny_networks import bright_disc, write_portrait
+from wisp.cli import options
 from wisp.core.errors import InputError
-from wisp.methods import alpha_method
-from wisp.pipeline import run
+from wisp.engine.families import FAMILIES
+from wisp.engine.models import MODELS
+from wisp.io.images import read_grey, write_image
+from wisp.matting.trimap import trimap_from_alpha
+from wisp.methods import METHODS, check_method, classical_methods, default_method, method_names
+
+SOURCE = Path(wisp.__file__).parent
 
 
-@pytest.fixture(scope="module")
-def segmenter(tmp_path_factory):
-    return write_segmenter(tmp_path_factory.mktemp("networks") / "tiny.onnx")
+@pytest.mark.parametrize(
+    "method", [m for m in METHODS.values() if m.function], ids=lambda method: method.name
+)
+def test_every_row_names_a_function_and_its_paper(method):
+    assert method.load().__doc__
+    assert method.source
+    assert method.family in ("", *FAMILIES)
+    assert method.needs in ("mask", "trimap")
 
 
-@pytest.fixture(scope="module")
-def portrait(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("networks")
-    write_refinement(folder / "tiny-refinement.onnx")
-    return write_portrait(folder / "tiny.onnx")
+def test_every_default_network_is_a_row_of_its_family():
+    for family in FAMILIES.values():
+        assert not family.default or MODELS[family.default].family == family.name
 
 
-def test_what_keeps_up_with_a_clip(segmenter, portrait):
-    image, _ = bright_disc(60, 81)
-    found = alpha_method("segmenter", model=segmenter)(image)
-    np.testing.assert_array_equal(found, quick_mask(image, model=segmenter))
-    found = alpha_method(model=portrait)(image)
-    np.testing.assert_array_equal(found, quick_alpha(image, model=portrait))
+def test_one_method_alone_is_the_default_of_each_guidance():
+    for given in ("trimap", "mask"):
+        assert [m.name for m in METHODS.values() if given in m.default_for] == [default_method(given)]
 
 
-def test_the_methods_of_photos(segmenter):
-    image, alpha = bright_disc(60, 81)
-    found = alpha_method("closed-form", model=segmenter)(image)
-    np.testing.assert_array_equal(found, run(image, method="closed-form", model=segmenter).matte.alpha)
-    assert np.abs(found - alpha).mean() < 0.03
+@pytest.mark.parametrize("function", [wisp.cutout, wisp.estimate_alpha])
+def test_docstrings_tell_every_method_that_there_is(function):
+    told = function.__doc__
+    assert "{" not in told
+    assert max(map(len, told.splitlines())) <= 110
+    for name in classical_methods() if function is wisp.estimate_alpha else method_names("photo"):
+        assert f"``{name}``" in told
+        assert METHODS[name].source in " ".join(told.split())
 
 
-def test_the_portrait_network_gets_its_mask_from_a_small_picture(portrait, segmenter, monkeypatch):
-    from wisp import methods as alpha_methods
+def test_the_command_line_offers_the_table():
+    assert options.MethodName.__args__ == method_names("photo")
+    assert options.ClipMethodName.__args__ == method_names("clip")
 
-    sizes = []
 
-    def seen(image, **_):
-        sizes.append(image.shape[:2])
-        return (image.mean(2) > 0.5).astype(np.float32)
+def test_other_names_are_refused_with_those_that_there_are():
+    with pytest.raises(InputError, match=r"is 'magic'; auto, portrait, dim, closed-form, knn, .* accepted"):
+        check_method("magic")
+    with pytest.raises(InputError, match="segmenter"):
+        check_method("segmenter")
 
-    monkeypatch.setattr(alpha_methods, "segment", seen)
-    image, alpha = bright_disc(400, 1000)
-    found = alpha_method("portrait", model=portrait)(image)
-    assert sizes == [(288, 720)]
-    assert found.shape == alpha.shape
+
+CLASSICAL = '''
+"""Everything unknown is one half."""
+
+import numpy as np
+
+from wisp.matting.classical.system import Solution
+
+
+def one_half(image, trimap):
+    alpha = np.where(trimap == 128, 0.5, trimap / 255).astype(np.float32)
+    return Solution(alpha, "one-half", 0, 0.0, True)
+'''
+FAMILY = '''
+"""The network's answer at the photo's own size."""
+
+import numpy as np
+
+from wisp.engine.families.segmenter import session_of
+from wisp.engine.models import find_model
+
+
+def toy(image, mask, *, model=None, device="auto", precision="auto"):
+    session = session_of(find_model(model, "toy"), device=device, precision=precision)
+    given = {"image": np.ascontiguousarray(image.transpose(2, 0, 1)[None]), "mask": mask[None, None]}
+    return session.run(given)["alpha"][0, 0].clip(0, 1)
+'''
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A copy of the package, whose networks are those of the original."""
+    shutil.copytree(SOURCE, tmp_path / "src/wisp", ignore=shutil.ignore_patterns("weights", "__pycache__"))
+    shutil.copytree(SOURCE / "weights", tmp_path / "src/wisp/weights", copy_function=os.link)
+    return tmp_path / "src/wisp"
+
+
+def add(file, before, row):
+    """Insert a row; the place where it goes must be there once."""
+    text = file.read_text(encoding="utf-8")
+    assert text.count(before) == 1
+    file.write_text(text.replace(before, row + before), encoding="utf-8")
+
+
+def run(tree, *words):
+    environment = {**os.environ, "PYTHONPATH": str(tree.parent), "COLUMNS": "200"}
+    command, folder = [sys.executable, *words], tree.parents[1]
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, cwd=folder)
+    return done.stdout
+
+
+def test_a_classical_method_is_its_module_and_a_row(tree, tmp_path):
+    (tree / "matting/classical/one_half.py").write_text(CLASSICAL, encoding="utf-8")
+    add(
+        tree / "methods.py",
+        '    _classical("random-walk"',
+        '    _classical("one-half", "never decides", "Nobody 2026"),\n',
+    )
+    image, alpha = bright_disc(40, 50)
+    trimap = trimap_from_alpha(alpha, width=0.1)
+    write_image(tmp_path / "a.png", image)
+    write_image(tmp_path / "t.png", (trimap / 255).astype(np.float32), bits=8)
+    words = ("--trimap", "t.png", "--method", "one-half", "-o", "c.png", "--save-alpha", "f.png")
+    run(tree, "-m", "wisp", "cutout", "a.png", *words)
+    found = read_grey(tmp_path / "f.png")
+    np.testing.assert_allclose(found[trimap == 128], 0.5, atol=0.002)
+    for verb in ("cutout", "replace", "video"):
+        assert "one-half" in run(tree, "-m", "wisp", verb, "--help")
+    code = """
+import wisp
+from wisp.clips.methods import alpha_method
+from wisp.lab.benchmark.systems import our_methods
+
+alpha_method("one-half")
+print(our_methods(), wisp.cutout.__doc__, wisp.estimate_alpha.__doc__)
+"""
+    assert run(tree, "-c", code).count("one-half") == 3
+
+
+def test_a_family_of_networks_is_its_module_and_a_row(tree, tmp_path):
+    (tree / "engine/families/toy.py").write_text(FAMILY, encoding="utf-8")
+    add(
+        tree / "engine/families/__init__.py",
+        '            Family(\n                "ssrn",',
+        """            Family(
+                "toy",
+                "image and mask → alpha",
+                needs="mask",
+                function="wisp.engine.families.toy.toy",
+                about="a toy",
+                source="Nobody 2026",
+            ),
+""",
+    )
+    image, alpha = bright_disc(40, 50)
+    write_image(tmp_path / "a.png", image)
+    write_image(tmp_path / "m.png", alpha)
+    network = write_portrait(tmp_path / "toy.onnx")
+    given = ("--mask", "m.png", "--method", "toy", "--model", network.name)
+    run(tree, "-m", "wisp", "cutout", "a.png", *given, "-o", "c.png", "--save-alpha", "f.png")
+    found = read_grey(tmp_path / "f.png")
     assert np.abs(found - alpha).mean() < 0.05
-
-
-def test_what_cannot_be_used_is_told_at_once(tmp_path):
-    with pytest.raises(InputError, match="method: is 'magic'"):
-        alpha_method("magic")
-    (tmp_path / "broken.onnx").write_bytes(b"x")
-    with pytest.raises(InputError, match=r"broken\.onnx"):
-        alpha_method("auto", model=tmp_path / "broken.onnx")
-    with pytest.raises(InputError, match="no known network"):
-        alpha_method("auto", model="nobody")
+    assert "toy" in run(tree, "-m", "wisp", "video", "--help")
+    assert "``toy``: a toy (Nobody 2026)" in run(tree, "-c", "import wisp; print(wisp.cutout.__doc__)")

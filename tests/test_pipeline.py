@@ -9,9 +9,10 @@ from wisp.core.errors import InputError
 from wisp.core.resample import resize
 from wisp.engine.families.portrait import portrait
 from wisp.io.images import read_photo, write_image
-from wisp.matting.classical import METHODS, guided_filter
+from wisp.matting.classical.guided_filter import guided_filter
 from wisp.matting.classical.initial_alpha import prior
 from wisp.matting.trimap import trimap_from_alpha
+from wisp.methods import classical_methods, solve
 from wisp.pipeline import LED, NO_SUBJECT, composite, cutout, estimate_alpha, joined, recognised, run
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "portrait.jpg"
@@ -49,14 +50,14 @@ class TestSteps:
         assert result.trimap is not None
         assert result.notes == ()
 
-    def test_a_mask_replaces_the_network(self, scene, tmp_path):
+    def test_a_mask_replaces_the_network(self, scene):
         image, alpha, _ = scene
         rough = (alpha > 0.5).astype(np.float32)
-        result = run(image, mask=rough, model=tmp_path / "not looked at.onnx")
+        result = run(image, mask=rough)
         assert result.mask is rough
         assert error(result.matte.alpha, alpha) < error(rough, alpha)
 
-    @pytest.mark.parametrize("method", ["auto", "dim", "closed-form", "knn", "random-walk"])
+    @pytest.mark.parametrize("method", ["auto", "dim", *classical_methods()])
     def test_a_trimap_replaces_network_and_mask(self, scene, method):
         image, alpha, trimap = scene
         result = run(image, trimap=trimap, method=method)
@@ -70,7 +71,7 @@ class TestSteps:
 
     def test_an_alpha_leaves_the_foreground_alone_to_do(self, scene):
         image, alpha, _ = scene
-        result = run(image, alpha=alpha, refine="guided-filter")
+        result = run(image, alpha=alpha)
         assert result.matte.alpha is alpha
         assert (result.mask, result.trimap, result.solution) == (None, None, None)
         soft = (alpha > 0.2) & (alpha < 0.8)
@@ -122,7 +123,7 @@ class TestPortrait:
     def test_what_it_takes_for_no_person_is_left_to_closed_form(self, network, scene):
         image, _, _ = scene
         found = run(image, model=network)
-        alone = METHODS["closed-form"](image, found.trimap).alpha
+        alone = solve("closed-form", image, found.trimap).alpha
         assert error(found.matte.alpha, alone) < 1e-3
         trimap = np.array([[255, 128, 0, 128, 255]], np.uint8)
         first = np.array([[1, 0.5, 0, 0.5, 1]], np.float32)
@@ -183,11 +184,11 @@ def test_small_photos(network, size):
 
 def test_a_solve_that_did_not_converge_is_noted(scene, monkeypatch):
     from wisp import pipeline
-    from wisp.matting.classical import Solution
+    from wisp.matting.classical.system import Solution
 
     image, alpha, trimap = scene
     stuck = Solution(alpha, "knn", 2000, 0.02, False)
-    monkeypatch.setattr(pipeline, "METHODS", {"knn": lambda image, trimap: stuck})
+    monkeypatch.setattr(pipeline, "solve", lambda *_: stuck)
     notes = run(image, trimap=trimap, method="knn").notes
     assert notes == ("knn did not converge (residual 0.02); its best alpha is kept",)
 
@@ -216,6 +217,25 @@ class TestFunctions:
         for method in ("auto", "random-walk"):
             expected = run(image, trimap=trimap, method=method).matte.alpha
             np.testing.assert_array_equal(estimate_alpha(image, trimap, method=method), expected)
+
+    def test_the_alpha_of_sampling_methods_is_smoothed_or_not(self, scene):
+        image, _, trimap = scene
+        smooth, rough, default = (
+            estimate_alpha(image, trimap, method="shared-sampling", smooth=smooth)
+            for smooth in (True, False, None)
+        )
+        np.testing.assert_array_equal(smooth, default)
+        assert not np.array_equal(smooth, rough)
+        np.testing.assert_array_equal(
+            cutout(image, trimap=trimap, method="shared-sampling", smooth=False).alpha, rough
+        )
+
+    @pytest.mark.parametrize("method", ["auto", "dim", "closed-form"])
+    @pytest.mark.parametrize("smooth", [True, False])
+    def test_smooth_with_a_method_that_does_not_sample(self, scene, method, smooth):
+        image, _, trimap = scene
+        with pytest.raises(InputError, match=f"smooth: changes nothing beside method {method}"):
+            estimate_alpha(image, trimap, method=method, smooth=smooth)
 
     def test_composite_uses_the_mattes_own_colours(self, scene):
         image, alpha, _ = scene
@@ -265,11 +285,186 @@ class TestBadInput:
 
     def test_other_arrays(self, scene):
         image, alpha, trimap = scene
-        with pytest.raises(InputError, match="image: is uint8"):
-            run((image * 255).astype(np.uint8))
-        with pytest.raises(InputError, match="trimap: has the value 7 at row 0, column 0"):
+        with pytest.raises(InputError, match=r"image: is int64 \(90, 121, 3\); uint8 of 0 to 255, uint16"):
+            run((image * 255).astype(np.int64))
+        with pytest.raises(
+            InputError, match="trimap: holds labels or is too dark: its largest value is 7 of"
+        ):
             run(image, trimap=np.full_like(trimap, 7))
-        with pytest.raises(InputError, match="mask: is float64"):
-            run(image, mask=alpha.astype(np.float64))
-        with pytest.raises(InputError, match="alpha: is float64"):
-            run(image, alpha=alpha.astype(np.float64))
+        with pytest.raises(InputError, match=r"mask: is complex128"):
+            run(image, mask=alpha.astype(np.complex128))
+
+    @pytest.mark.parametrize("name", ["image", "trimap", "mask", "alpha", "opacity"])
+    @pytest.mark.parametrize(
+        ("value", "told"), [(np.nan, "holds nan at row 5, column 6"), (2.0, "values from")]
+    )
+    def test_values_that_are_none(self, scene, name, value, told):
+        image, alpha, trimap = scene
+        arrays = {
+            "image": image,
+            "trimap": trimap / np.float32(255),
+            "mask": alpha,
+            "alpha": alpha,
+            "opacity": alpha,
+        }
+        bad = arrays[name].copy()
+        bad[5, 6] = value
+        guidance = {} if name == "image" else {name: bad}
+        with pytest.raises(
+            InputError, match=f"{name}: (holds|has) .*{told.partition(' ')[2]}.*is accepted|are accepted"
+        ):
+            run(bad if name == "image" else image, **guidance)
+
+    @pytest.mark.parametrize(
+        ("options", "named"),
+        [
+            ({"refine": "guided_filter"}, "refine: is 'guided_filter'; none, guided-filter are accepted"),
+            ({"refine": None}, "refine: is None; none, guided-filter are accepted"),
+            ({"device": "banana", "method": "closed-form"}, "device: is 'banana'; auto, cpu, gpu"),
+            ({"precision": "fp7", "method": "closed-form"}, "precision: is 'fp7'; auto, fp32, bf16, int8"),
+        ],
+    )
+    @pytest.mark.parametrize("kind", ["trimap", "alpha", None])
+    def test_unknown_words(self, scene, options, named, kind):
+        image, alpha, trimap = scene
+        guidance = {"trimap": {"trimap": trimap}, "alpha": {"alpha": alpha}, None: {}}[kind]
+        if kind == "alpha":
+            options = {**options, "method": "auto"}
+        with pytest.raises(InputError, match=named):
+            run(image, **guidance, **options)
+
+    @pytest.mark.parametrize(
+        ("kind", "options", "named"),
+        [
+            ("alpha", {"method": "knn"}, "method: changes nothing beside alpha"),
+            ("alpha", {"refine": "guided-filter"}, "refine: changes nothing beside alpha"),
+            ("alpha", {"model": "segmenter-mobile"}, "model: changes nothing: with alpha no network runs"),
+            ("alpha", {"device": "cpu"}, "device: changes nothing: with alpha no network"),
+            ("mask", {"model": "/nonexistent.onnx"}, "model: changes nothing: with mask and method auto"),
+            ("mask", {"precision": "bf16"}, "precision: changes nothing: with mask and method auto"),
+            (
+                "trimap",
+                {"model": "segmenter-mobile", "method": "knn"},
+                "model: .* with trimap and method knn no",
+            ),
+            (
+                "trimap",
+                {"device": "cpu", "method": "random-walk"},
+                "device: .* trimap and method random-walk no",
+            ),
+        ],
+    )
+    def test_options_that_would_be_ignored(self, scene, kind, options, named):
+        image, alpha, trimap = scene
+        with pytest.raises(InputError, match=named):
+            run(image, **{kind: trimap if kind == "trimap" else alpha}, **options)
+
+
+class TestCallersArrays:
+    """What other libraries hand out counts as the float32 arrays that it stands for."""
+
+    @pytest.mark.parametrize("unknown", [127, 129])
+    @pytest.mark.parametrize(
+        "options", [{"method": "portrait"}, {"refine": "guided-filter"}, {"method": "dim"}]
+    )
+    def test_an_unknown_band_of_127_or_129(self, scene, unknown, options):
+        image, _, trimap = scene
+        shifted = np.where(trimap == 128, np.uint8(unknown), trimap)
+        expected = run(image, trimap=trimap, **options)
+        found = run(image, trimap=shifted, **options)
+        np.testing.assert_array_equal(found.matte.alpha, expected.matte.alpha)
+        np.testing.assert_array_equal(found.trimap, trimap)
+        assert ((expected.matte.alpha > 0) & (expected.matte.alpha < 1)).sum() > 400
+
+    @pytest.mark.parametrize("unknown", [127, 129])
+    def test_estimate_alpha_and_prior_with_such_a_band(self, scene, unknown):
+        image, _, trimap = scene
+        shifted = np.where(trimap == 128, np.uint8(unknown), trimap)
+        expected = estimate_alpha(image, trimap, method="portrait")
+        np.testing.assert_array_equal(estimate_alpha(image, shifted, method="portrait"), expected)
+        np.testing.assert_array_equal(prior(image, shifted), prior(image, trimap))
+
+    @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float64, np.float16])
+    def test_photos_and_guidance_of_other_kinds(self, scene, kind):
+        image, alpha, trimap = scene
+        most = np.iinfo(kind).max if np.issubdtype(kind, np.integer) else 1
+        as_kind = lambda values: (np.rint(values * most) if most > 1 else values).astype(kind)  # noqa: E731
+        exact = lambda values: (as_kind(values).astype(np.float64) / most).astype(np.float32)  # noqa: E731
+        expected = cutout(exact(image), alpha=exact(alpha))
+        found = cutout(as_kind(image), alpha=as_kind(alpha))
+        np.testing.assert_allclose(found.alpha, expected.alpha, atol=1e-7)
+        np.testing.assert_allclose(found.foreground, expected.foreground, atol=1e-4)
+        by_mask = cutout(as_kind(image), mask=as_kind(alpha)).alpha
+        np.testing.assert_allclose(by_mask, cutout(exact(image), mask=exact(alpha)).alpha, atol=1e-3)
+        levels = trimap.astype(np.float64) / 255
+        by_trimap = estimate_alpha(as_kind(image), as_kind(levels), method="closed-form")
+        np.testing.assert_allclose(
+            by_trimap, estimate_alpha(exact(image), trimap, method="closed-form"), atol=1e-3
+        )
+
+    def test_a_mask_of_bools(self, scene):
+        image, alpha, _ = scene
+        expected = cutout(image, mask=(alpha > 0.5).astype(np.float32))
+        np.testing.assert_array_equal(cutout(image, mask=alpha > 0.5).alpha, expected.alpha)
+
+    def test_grey_photos(self, scene):
+        image, alpha, _ = scene
+        grey = image[..., 0]
+        expected = cutout(np.repeat(grey[..., None], 3, axis=2), alpha=alpha)
+        for photo in (grey, grey[..., None]):
+            np.testing.assert_array_equal(cutout(photo, alpha=alpha).foreground, expected.foreground)
+
+    def test_what_is_transparent_in_rgba_stays_so(self, scene):
+        image, alpha, trimap = scene
+        opacity = np.ones_like(alpha)
+        opacity[:, :60] = 0.25
+        found = cutout(np.dstack([image, opacity]), trimap=trimap).alpha
+        np.testing.assert_array_equal(found, run(image, trimap=trimap, opacity=opacity).matte.alpha)
+        assert found.max() > found[:, :60].max() == 0.25
+
+    def test_colours_and_backgrounds_of_other_kinds(self, scene):
+        image, alpha, _ = scene
+        matte = cutout(image, alpha=alpha)
+        red = composite(matte, "#ff0000")
+        for background in ((1, 0, 0), [1.0, 0.0, 0.0], np.float64([1, 0, 0])):
+            np.testing.assert_array_equal(composite(matte, background), red)
+        wall = np.full((9, 9, 3), 51, np.uint8)
+        np.testing.assert_allclose(composite(matte, wall), composite(matte, (0.2, 0.2, 0.2)), atol=1e-6)
+
+    @pytest.mark.parametrize("background", [(255, 0, 0), (1, 0), ("a", "b", "c"), None, [[1, 2], [3, 4]]])
+    def test_backgrounds_that_are_none(self, scene, background):
+        image, alpha, _ = scene
+        with pytest.raises(InputError, match="background: is "):
+            composite(cutout(image, alpha=alpha), background)
+
+    def test_a_background_of_0_to_255_in_floats(self, scene):
+        image, alpha, _ = scene
+        with pytest.raises(InputError, match="background: has values from 0 to 255; floats in"):
+            composite(cutout(image, alpha=alpha), np.float32([[[0, 128, 255]]]))
+
+    def test_a_colour_is_a_colour_whatever_files_are_called(self, scene, tmp_path, monkeypatch):
+        image, alpha, _ = scene
+        monkeypatch.chdir(tmp_path)
+        matte = cutout(image, alpha=alpha)
+        write_image("red", np.zeros((2, 2, 3), np.float32), format="png")
+        np.testing.assert_array_equal(composite(matte, "red"), composite(matte, (1, 0, 0)))
+        np.testing.assert_array_equal(composite(matte, "./red"), composite(matte, "black"))
+
+    def test_no_matte(self):
+        with pytest.raises(InputError, match=r"matte: is a ndarray; a wisp.Matte is accepted"):
+            composite(np.zeros((2, 2, 4), np.float32), "red")
+
+
+def test_refining_an_unguided_alpha_leaves_what_overruled_the_mask(person, monkeypatch):
+    from wisp import pipeline
+
+    image, _ = person
+    monkeypatch.setattr(pipeline, "guided_filter", lambda image, alpha: alpha)
+    np.testing.assert_array_equal(run(image, refine="guided-filter").matte.alpha, run(image).matte.alpha)
+
+
+def test_results_compare_by_identity(scene):
+    image, alpha, _ = scene
+    one, other = run(image, alpha=alpha), run(image, alpha=alpha)
+    assert one != other
+    assert len({one, other, one.matte, other.matte}) == 4

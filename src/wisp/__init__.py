@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from wisp.compositing.poisson import poisson_blend
     from wisp.core.arrays import Matte
     from wisp.core.errors import InputError, MissingExtraError, WispError
+    from wisp.engine.loaded import release_networks
     from wisp.evaluation.protocols import evaluate
     from wisp.matting.foreground import estimate_foreground
     from wisp.pipeline import composite, cutout, estimate_alpha
 
-__version__: Final = "0.1.0"
+__version__: Final = "0.2.0"
 
 __all__ = [
     "InputError",
@@ -35,6 +36,7 @@ __all__ = [
     "estimate_foreground",
     "evaluate",
     "poisson_blend",
+    "release_networks",
 ]
 
 _HOMES: Final = {
@@ -48,6 +50,7 @@ _HOMES: Final = {
     "estimate_foreground": "wisp.matting.foreground",
     "evaluate": "wisp.evaluation.protocols",
     "poisson_blend": "wisp.compositing.poisson",
+    "release_networks": "wisp.engine.loaded",
 }
 
 

@@ -1,76 +1,347 @@
-"""The methods that matte one frame of a clip, by the names of ``--method``."""
+"""Every way to estimate alpha, as one table, and what may be asked of each.
+
+The options of the command line, the checks of arguments, the docstrings and the guide's table are made of
+`METHODS`.
+
+To add a classical method, write its module in `wisp.matting.classical`, with a function
+``f(image, trimap) -> Solution`` (image float32 (H, W, 3), trimap uint8 (H, W)), and add a row to
+`_CLASSICAL`::
+
+    _classical("knn", "looks for like colours far away", "Chen, Li, Tang 2013")
+
+Its function is ``wisp.matting.classical.knn.knn``, after its name; ``module=`` where the module has another,
+``smooths=True`` where the function takes `smooth`. Nothing else is to be touched: photos,
+clips, the benchmark and the documents have it then. A network's row stands in `wisp.engine.families`.
+
+This module loads no network, no runtime and no SciPy; `solve` and `network` do.
+"""
 
 from __future__ import annotations
 
-from functools import partial
+import importlib
+import textwrap
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar, get_args
 
-from wisp.clips.alpha import SIDES, Past, quick_alpha, quick_dlmn, quick_mask, working_picture
-from wisp.clips.motion import WithMotion
-from wisp.clips.steady import AlphaMethod
-from wisp.core.arrays import Alpha, Image
-from wisp.core.opencv import opencv
-from wisp.engine.families.portrait import portrait
-from wisp.engine.families.segmenter import segment, session_of
-from wisp.engine.models import find_model
-from wisp.engine.sessions import Device, Precision
-from wisp.pipeline import Method, check_method, family_of, run
+from wisp.core.errors import InputError
+from wisp.engine.devices import DEVICES, PRECISIONS
+from wisp.engine.families import FAMILIES, Needs
+
+if TYPE_CHECKING:
+    from wisp.core.arrays import Image, Trimap
+    from wisp.matting.classical.system import Solution
+
+Refinement: TypeAlias = Literal["none", "guided-filter"]
+Use: TypeAlias = Literal["photo", "clip"]
+F = TypeVar("F", bound=Callable[..., Any])
 
 
-def alpha_method(
-    name: str = "auto",
-    *,
-    model: str | Path | None = None,
-    device: Device = "auto",
-    precision: Precision = "auto",
-) -> AlphaMethod:
-    """What mattes a frame by itself. Its network is loaded now, so that what is wrong with it shows at once.
+@dataclass(frozen=True)
+class Method:
+    """One way to estimate alpha.
+
+    Attributes:
+        name: what ``--method`` calls it.
+        about: what it is good for, in half a sentence.
+        source: the paper; empty where it is none's.
+        needs: what it starts from; made from the image where it is not given.
+        family: the family of its network; empty for a method without one.
+        function: the dotted name of what finds alpha; empty for ``auto``.
+        photo: whether it is offered for photos.
+        clip: whether it is offered for clips.
+        default_for: for which guidance ``auto`` stands for it.
+        smooths: whether the matting Laplacian may smooth its alpha (its function's argument `smooth`).
+    """
+
+    name: str
+    about: str
+    source: str = ""
+    needs: Needs = "trimap"
+    family: str = ""
+    function: str = ""
+    photo: bool = True
+    clip: bool = True
+    default_for: tuple[Needs, ...] = ()
+    smooths: bool = False
+
+    def load(self) -> Callable[..., Any]:
+        """The function that finds alpha, imported at its first use."""
+        module, _, name = self.function.rpartition(".")
+        found: Callable[..., Any] = getattr(importlib.import_module(module), name)
+        return found
+
+
+def _classical(name: str, about: str, source: str, *, module: str = "", **more: Any) -> Method:
+    own = name.replace("-", "_")
+    return Method(name, about, source, function=f"wisp.matting.classical.{module or own}.{own}", **more)
+
+
+_CLASSICAL: Final = (
+    _classical(
+        "closed-form",
+        "follows colours alone and forgives a wrong trimap",
+        "Levin, Lischinski, Weiss 2008",
+        default_for=("mask",),
+    ),
+    _classical("knn", "looks for like colours far away, for holes and lattices", "Chen, Li, Tang 2013"),
+    _classical("random-walk", "the fastest and the softest", "Grady et al. 2005"),
+    _classical(
+        "bayesian",
+        "few colours, smooth backgrounds, and noise that is known; the classic to compare with",
+        "Chuang et al. 2001",
+        smooths=True,
+    ),
+    _classical(
+        "shared-sampling",
+        "hair and fur before any background, with a trimap drawn closely; the first to try that samples",
+        "Gastal and Oliveira 2010",
+        module="shared",
+        smooths=True,
+    ),
+    _classical(
+        "global-sampling",
+        "takes every colour along the trimap's border, for those that lie far from where they are needed",
+        "He et al. 2011",
+        smooths=True,
+    ),
+    _classical(
+        "comprehensive-sampling",
+        "subject and background of several distinct colours each, also away from the border",
+        "Shahrian et al. 2013",
+        module="comprehensive",
+        smooths=True,
+    ),
+)
+"""The methods without a network, each of the unknown part of a trimap."""
+
+METHODS: Final[Mapping[str, Method]] = MappingProxyType(
+    {
+        method.name: method
+        for method in (
+            Method(
+                "auto",
+                "the best there is for what is given; without guidance the average of portrait and of the "
+                "closed-form matting that it starts from",
+                needs="nothing",
+            ),
+            Method(
+                "segmenter",
+                "the mask of people by itself, fast",
+                needs="nothing",
+                family="segmenter",
+                photo=False,
+            ),
+            *(
+                Method(
+                    family.name,
+                    family.about,
+                    family.source,
+                    family.needs,
+                    family.name,
+                    family.function,
+                    default_for=family.default_for,
+                )
+                for family in FAMILIES.values()
+                if family.function
+            ),
+            *_CLASSICAL,
+        )
+    }
+)
+"""The methods by name, in the order in which they are told."""
+
+
+def method_names(use: Use) -> tuple[str, ...]:
+    """The names of the methods that photos, or clips, can be matted by."""
+    return tuple(method.name for method in METHODS.values() if getattr(method, use))
+
+
+def classical_methods() -> tuple[str, ...]:
+    """The names of the methods without a network, which solve the unknown part of a trimap."""
+    return tuple(m.name for m in METHODS.values() if m.function and not m.family)
+
+
+def sampling_methods() -> tuple[str, ...]:
+    """The names of those whose alpha the matting Laplacian may smooth (`Method.smooths`)."""
+    return tuple(m.name for m in METHODS.values() if m.smooths)
+
+
+if TYPE_CHECKING:
+    MethodName: TypeAlias = str
+    ClipMethodName: TypeAlias = str
+else:
+    MethodName = Literal[method_names("photo")]
+    ClipMethodName = Literal[method_names("clip")]
+
+
+def default_method(given: Needs) -> str:
+    """What ``auto`` stands for beside a trimap or a mask: the name of a method."""
+    return next(method.name for method in METHODS.values() if given in method.default_for)
+
+
+def solve(name: str, image: Image, trimap: Trimap, *, smooth: bool | None = None) -> Solution:
+    """Alpha by a method without a network.
 
     Args:
-        name: ``auto`` is `wisp.clips.alpha.quick_alpha`, the portrait network on a small picture;
-            ``segmenter`` is `wisp.clips.alpha.quick_mask`, coarser; ``portrait`` refines the border as for
-            photos, which takes twice the time; ``dlmn`` is `wisp.clips.alpha.quick_dlmn` and sees the
-            neighbouring frames, too (`wisp.clips.motion.paired`); the rest are those of `wisp.pipeline.run`
-            and take seconds a frame.
-        model: a network other than the default: its name or an ONNX file.
-        device: where networks run: ``auto``, ``cpu`` or ``gpu``.
-        precision: what they compute in.
+        name: of the method.
+        image: float32 (H, W, 3), sRGB-encoded, [0, 1].
+        trimap: uint8 (H, W), 0 background, 128 unknown, 255 foreground.
+        smooth: whether the matting Laplacian smooths the alpha of a method that samples; None as its paper.
 
     Raises:
-        InputError: no such method, network, device or precision.
-        MissingExtraError: OpenCV is not installed.
+        InputError: arrays of the wrong kind or of different sizes.
     """
-    opencv()
-    if name not in ("auto", "segmenter"):
-        check_method(name, model)
-    family = "portrait" if name == "auto" else family_of(name)
-    session_of(find_model(model, family), device=device, precision=precision)
-    if name == "dlmn":
-        return WithMotion(partial(quick_dlmn, model=model, device=device, precision=precision))
-    quick = {"auto": quick_alpha, "segmenter": quick_mask, "portrait": _portrait_alpha}.get(name)
-    if quick is not None:
-        return partial(quick, model=model, device=device, precision=precision)
-    method = cast(Method, name)
-
-    def alpha_of(image: Image, past: Past | None = None, /) -> Alpha:
-        return run(image, method=method, model=model, device=device, precision=precision).matte.alpha
-
-    return alpha_of
+    told = {} if smooth is None else {"smooth": smooth}
+    solution: Solution = METHODS[name].load()(image, trimap, **told)
+    return solution
 
 
-def _portrait_alpha(
-    image: Image,
-    past: Past | None = None,
-    /,
+def describe_methods(use: Use = "photo", *, trimap: bool = False) -> str:
+    """The methods in a sentence: each name with what it is good for and its paper.
+
+    Args:
+        use: those of photos or of clips.
+        trimap: only those that start from a trimap, besides ``auto``.
+    """
+    told = []
+    for name in method_names(use):
+        method = METHODS[name]
+        if trimap and method.needs != "trimap":
+            continue
+        told.append(f"``{name}``: {method.about}" + (f" ({method.source})" if method.source else ""))
+    meant = f"{default_method('trimap')} with a trimap"
+    if not trimap:
+        meant += f", {default_method('mask')} with a mask"
+    return "; ".join(told) + f". ``auto`` is {meant}"
+
+
+def documented(function: F) -> F:
+    """The function, with ``{methods}`` and ``{trimap methods}`` in its docstring told from the table.
+
+    The mark ends a line of an argument; what it stands for is wrapped at that line's place.
+    """
+    if function.__doc__ is None:  # run with -OO
+        return function
+    lines = []
+    for line in function.__doc__.splitlines():
+        for mark, trimap in (("{methods}", False), ("{trimap methods}", True)):
+            if mark in line:
+                start = line[: len(line) - len(line.lstrip())]
+                text = line.strip().replace(mark, describe_methods(trimap=trimap))
+                lines += textwrap.wrap(
+                    text, 110, initial_indent=start, subsequent_indent=f"{start}    ", break_on_hyphens=False
+                )
+                break
+        else:
+            lines.append(line)
+    function.__doc__ = "\n".join(lines)
+    return function
+
+
+def family_of(method: str) -> str:
+    """The family of the network that `model` replaces: that of the method, else the segmenter."""
+    return METHODS[method].family or "segmenter" if method in METHODS else "segmenter"
+
+
+def family_used(method: str, *, trimap: bool = False, mask: bool = False, alpha: bool = False) -> str | None:
+    """The family of the network that `model` replaces, given what guidance there is; None where none runs.
+
+    Args:
+        method: as `cutout` takes it.
+        trimap: whether a trimap is given.
+        mask: whether a mask is given.
+        alpha: whether a finished alpha is given.
+    """
+    if alpha:
+        return None
+    if method == "auto" and (trimap or mask):
+        method = default_method("trimap" if trimap else "mask")
+    if method in METHODS and METHODS[method].family:
+        return METHODS[method].family
+    return None if trimap or mask else "segmenter"
+
+
+def check_options(
+    method: str,
     *,
-    model: str | Path | None,
-    device: Device,
-    precision: Precision,
-) -> Alpha:
-    """The portrait network's alpha, from a mask that is found on a small picture."""
-    cv2 = opencv()
-    height, width = image.shape[:2]
-    mask = segment(working_picture(image, SIDES["alpha"]), device=device, precision=precision)
-    large = cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR)
-    return portrait(image, large, model=model, device=device, precision=precision)
+    trimap: bool = False,
+    mask: bool = False,
+    alpha: bool = False,
+    plate: bool = False,
+    refine: str = "none",
+    smooth: bool | None = None,
+    model: str | Path | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    prefix: str = "",
+) -> None:
+    """Raise `InputError` for unknown words, for two kinds of guidance, and for options without effect.
+
+    Args:
+        method: as `cutout` takes it.
+        trimap: whether one is given.
+        mask: whether one is given.
+        alpha: whether one is given.
+        plate: whether one is given.
+        refine: as `cutout` takes it.
+        smooth: as `cutout` takes it.
+        model: as `cutout` takes it.
+        device: as `cutout` takes it.
+        precision: as `cutout` takes it.
+        prefix: what stands before the options' names in messages, such as ``--``.
+    """
+    from wisp.engine.peers.chosen import chosen_peer
+
+    guidance = {"trimap": trimap, "mask": mask, "alpha": alpha, "plate": plate}
+    given = [f"{prefix}{name}" for name, present in guidance.items() if present]
+    if len(given) > 1:
+        raise InputError(" and ".join(given), "are both given", "at most one guidance is accepted")
+    words = {
+        "refine": (refine, get_args(Refinement)),
+        "device": (device, DEVICES),
+        "precision": (precision, PRECISIONS),
+    }
+    for name, (word, accepted) in words.items():
+        if word not in accepted:
+            raise InputError(f"{prefix}{name}", f"is {word!r}", f"{', '.join(accepted)} are accepted")
+    check_method(method, model)
+    if alpha:
+        choices = {"method": method != "auto", "refine": refine != "none"}
+        for name in (name for name, made in choices.items() if made):
+            problem = f"changes nothing beside {prefix}alpha, which is finished"
+            raise InputError(f"{prefix}{name}", problem, "one of the two is accepted")
+    smooths = sampling_methods()
+    if smooth is not None and (alpha or method not in smooths):
+        beside = "alpha, which is finished" if alpha else f"method {method}"
+        problem = f"changes nothing beside {prefix}{beside}"
+        raise InputError(f"{prefix}smooth", problem, f"{', '.join(smooths)} smooth or not")
+    if chosen_peer(model) is not None and not alpha:
+        return
+    if family_used(method, trimap=trimap, mask=mask, alpha=alpha) is None:
+        used = {"model": model is not None, "device": device != "auto", "precision": precision != "auto"}
+        for name in (name for name, made in used.items() if made):
+            with_method = "" if alpha else f" and {prefix}method {method}"
+            problem = f"changes nothing: with {given[0]}{with_method} no network runs"
+            raise InputError(f"{prefix}{name}", problem, f"leave out {prefix}{name}")
+
+
+def check_method(method: str, model: str | Path | None = None) -> None:
+    """Raise `InputError` unless `method` is one that this version has, or `model` is the network it lacks."""
+    from wisp.engine.peers.chosen import chosen_peer
+
+    peer = chosen_peer(model)
+    if peer is not None and method != "auto":
+        problem = f"is {method!r} while {peer.peer.family} finds alpha by itself"
+        raise InputError("method", problem, "auto is accepted with it")
+    available = [
+        name
+        for name in method_names("photo")
+        if model is not None or not METHODS[name].family or FAMILIES[METHODS[name].family].default
+    ]
+    if method not in available:
+        known = method in method_names("photo")
+        problem = f"{method} is not available in this version" if known else f"is {method!r}"
+        raise InputError("method", problem, f"{', '.join(available)} are accepted")

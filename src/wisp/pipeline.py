@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, NamedTuple, TypeAlias, get_args
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,34 +25,35 @@ from wisp.core.arrays import (
     Mask,
     Matte,
     Trimap,
-    check_alpha,
-    check_image,
+    as_alpha,
+    as_image,
+    as_mask,
+    as_trimap,
     check_same_size,
-    check_trimap,
 )
 from wisp.core.errors import InputError
 from wisp.core.resample import resize
-from wisp.engine.families.dim import dim
-from wisp.engine.families.dlmn import dlmn
+from wisp.engine.devices import Device, Precision
 from wisp.engine.families.portrait import enlarge, portrait
 from wisp.engine.families.segmenter import segment
-from wisp.engine.models import DEFAULTS, FAMILIES
 from wisp.engine.peers.chosen import chosen_peer, peer_alpha
-from wisp.engine.sessions import Device, Precision
-from wisp.io.images import read_grey, read_photo, read_trimap
-from wisp.matting.classical import METHODS, Solution, guided_filter
+from wisp.io.given import (
+    Given,
+    given_alpha,
+    given_image,
+    given_mask,
+    given_photo,
+    given_trimap,
+    refuse_address,
+)
+from wisp.matting.classical.guided_filter import guided_filter
 from wisp.matting.classical.initial_alpha import prior
+from wisp.matting.classical.system import Solution
 from wisp.matting.cleaning import clean
 from wisp.matting.foreground import estimate_foreground
 from wisp.matting.trimap import mask_from_trimap, trimap_from_mask, with_known
+from wisp.methods import METHODS, Refinement, check_options, default_method, documented, solve
 
-Method: TypeAlias = Literal["auto", "portrait", "dim", "dlmn", "closed-form", "knn", "random-walk"]
-Refinement: TypeAlias = Literal["none", "guided-filter"]
-
-TRIMAP_METHOD: Final = "dim"
-"""What ``auto`` is where a trimap is given."""
-MASK_METHOD: Final = "closed-form"
-"""What ``auto`` is where a mask is given, whose trimap is only as right as the mask (docs/decisions/008)."""
 SOLVED_PIXELS: Final = 2_000_000
 """Larger photos are matted at this size, then enlarged while the portrait network refines the border."""
 LED: Final = "portrait-mobile-led"
@@ -69,7 +70,7 @@ people's, none was below 0.99 (docs/decisions/026)."""
 NO_SUBJECT: Final = "no subject was found; the alpha is empty"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Result:
     """A matte and how it came about.
 
@@ -91,61 +92,89 @@ class Result:
 def run(
     image: Image,
     *,
-    method: Method = "auto",
+    method: str = "auto",
     trimap: Trimap | None = None,
     mask: Mask | None = None,
     alpha: Alpha | None = None,
     refine: Refinement = "none",
+    smooth: bool | None = None,
     model: str | Path | None = None,
     device: Device = "auto",
     precision: Precision = "auto",
     opacity: Alpha | None = None,
     plate: Background | None = None,
 ) -> Result:
-    """Everything that `cutout` does, with what came of each step.
+    """Cut the subject out of a photo as `cutout` does, and tell what came of each step.
 
     Args and errors are those of `cutout`, but that `image` and the guidance are arrays here, and for
     `opacity`: the alpha channel that the photo's own file had, float32 (H, W). What is transparent there
     stays so, unless a finished alpha is given.
     """
-    check_image(image)
-    check_method(method, model)
-    _check_one_guidance(trimap=trimap, mask=mask, alpha=alpha, plate=plate)
+    image = as_image(image)
+    check_options(
+        method,
+        trimap=trimap is not None,
+        mask=mask is not None,
+        alpha=alpha is not None,
+        plate=plate is not None,
+        refine=refine,
+        smooth=smooth,
+        model=model,
+        device=device,
+        precision=precision,
+    )
+    if opacity is not None:
+        opacity = as_alpha(opacity, "opacity")
+        check_same_size("opacity", opacity, "image", image)
+    if plate is not None:
+        plate = as_image(plate, "plate")
     if alpha is not None:
-        check_same_size("alpha", check_alpha(alpha), "image", image)
+        alpha = as_alpha(alpha)
+        check_same_size("alpha", alpha, "image", image)
         return Result(Matte(alpha, estimate_foreground(image, alpha)))
     if trimap is not None:
-        check_same_size("trimap", check_trimap(trimap), "image", image)
+        trimap = as_trimap(trimap)
+        check_same_size("trimap", trimap, "image", image)
     if mask is not None:
-        check_same_size("mask", check_alpha(mask, "mask"), "image", image)
+        mask = as_mask(mask)
+        check_same_size("mask", mask, "image", image)
     found = estimate(
-        image, method, trimap, mask, model=model, device=device, precision=precision, plate=plate
+        image,
+        method,
+        trimap,
+        mask,
+        model=model,
+        device=device,
+        precision=precision,
+        plate=plate,
+        smooth=smooth,
     )
-    alpha, trimap = found.alpha, found.trimap
+    alpha = found.alpha
     if found.mask is not None and not alpha.any():
-        return Result(Matte(alpha, image), found.mask, trimap, notes=(NO_SUBJECT,))
+        return Result(Matte(alpha, image), found.mask, found.trimap, notes=(NO_SUBJECT,))
     if refine == "guided-filter":
         alpha = guided_filter(image, alpha)
-        alpha = alpha if trimap is None else with_known(alpha, trimap)
+        if found.trimap is not None and not found.overruled:
+            alpha = with_known(alpha, found.trimap)
     if opacity is not None:
-        check_same_size("opacity", check_alpha(opacity, "opacity"), "image", image)
         alpha = np.minimum(alpha, opacity)
     matte = Matte(alpha, estimate_foreground(image, alpha))
-    return Result(matte, found.mask, trimap, found.solution, _notes(found.solution))
+    return Result(matte, found.mask, found.trimap, found.solution, _notes(found.solution))
 
 
 class Estimate(NamedTuple):
-    """Alpha and what it was estimated from."""
+    """Alpha and what it was estimated from; `overruled` where it need not keep what the trimap knows."""
 
     alpha: Alpha
     mask: Mask | None = None
     trimap: Trimap | None = None
     solution: Solution | None = None
+    overruled: bool = False
 
 
 def estimate(
     image: Image,
-    method: Method,
+    method: str,
     trimap: Trimap | None,
     mask: Mask | None,
     *,
@@ -153,10 +182,11 @@ def estimate(
     device: Device,
     precision: Precision,
     plate: Background | None = None,
+    smooth: bool | None = None,
 ) -> Estimate:
     """Alpha by the method asked for; what it needs and was not given is found first.
 
-    Args and errors are those of `run`, which checks them; foreground colours are left out.
+    Args and errors are those of `run`, which checks and converts them; foreground colours are left out.
     """
     peer = chosen_peer(model)
     if peer is not None:
@@ -169,9 +199,10 @@ def estimate(
     if method == "auto":
         if trimap is None and mask is None:
             return _unguided(image, model=model, device=device, precision=precision)
-        method = MASK_METHOD if trimap is None else TRIMAP_METHOD
-    if method in ("portrait", "dlmn"):
-        network = portrait if method == "portrait" else dlmn
+        method = default_method("mask" if trimap is None else "trimap")
+    row = METHODS[method]
+    if row.needs == "mask":
+        network = row.load()
         if trimap is not None:
             guess = mask_from_trimap(trimap)
             alpha = network(image, guess, model=model, device=device, precision=precision)
@@ -182,13 +213,13 @@ def estimate(
         return Estimate(clean(alpha), mask)
     if trimap is None:
         if mask is None:
-            segmenter = model if family_of(method) == "segmenter" else None
+            segmenter = None if row.family else model
             mask = segment(image, model=segmenter, device=device, precision=precision)
         trimap = trimap_from_mask(mask)
-    if method == "dim":
-        alpha = dim(image, trimap, model=model, device=device, precision=precision)
+    if row.family:
+        alpha = row.load()(image, trimap, model=model, device=device, precision=precision)
         return Estimate(alpha, mask, trimap)
-    solution = METHODS[method](image, trimap)
+    solution = solve(method, image, trimap, smooth=smooth)
     return Estimate(solution.alpha, mask, trimap, solution)
 
 
@@ -215,10 +246,10 @@ def _unguided(image: Image, *, model: str | Path | None, device: Device, precisi
     if trusted.any():
         alpha = joined(first, network, seen_trimap, trusted)
     else:  # no person is there: closed-form matting has to do it alone, at full size
-        alpha = METHODS["closed-form"](seen, seen_trimap).alpha
+        alpha = solve("closed-form", seen, seen_trimap).alpha
     if shrunk < 1:
         alpha = enlarge(alpha, image, device=device, precision=precision)
-    return Estimate(clean(alpha), mask, trimap)
+    return Estimate(clean(alpha), mask, trimap, overruled=True)
 
 
 def recognised(network: Alpha, trimap: Trimap) -> npt.NDArray[np.bool_]:
@@ -266,18 +297,20 @@ def joined(first: Alpha, network: Alpha, trimap: Trimap, trusted: npt.NDArray[np
     return alpha
 
 
+@documented
 def cutout(
-    image: Image | str | Path,
+    image: Given,
     *,
-    method: Method = "auto",
-    trimap: Trimap | str | Path | None = None,
-    mask: Mask | str | Path | None = None,
-    alpha: Alpha | str | Path | None = None,
+    method: str = "auto",
+    trimap: Given | None = None,
+    mask: Given | None = None,
+    alpha: Given | None = None,
     refine: Refinement = "none",
+    smooth: bool | None = None,
     model: str | Path | None = None,
     device: Device = "auto",
     precision: Precision = "auto",
-    plate: Background | str | Path | None = None,
+    plate: Given | None = None,
 ) -> Matte:
     """Cut the subject out of a photo.
 
@@ -285,81 +318,92 @@ def cutout(
     the steps before it; all have the size of the upright photo. Nothing is stretched to fill [0, 1]: a photo
     without a subject gives an empty alpha.
 
+    Every picture may be a path, the bytes of a file, a file opened with ``"rb"``, a picture of Pillow's, or
+    an array: uint8 counts from 0 to 255, uint16 from 0 to 65535, floats from 0 to 1.
+
     Args:
-        image: float32 (H, W, 3), sRGB-encoded, [0, 1]; or the path of a photo.
-        method: how alpha is estimated: ``portrait`` or ``dlmn`` (for people) or ``dim``, all networks,
-            ``closed-form``, ``knn`` or ``random-walk`` (where the trimap is unknown). ``auto`` is dim with a
-            trimap, closed-form with a mask, and without either the average of portrait and of the closed-form
-            matting that leads it.
-        trimap: uint8 (H, W), 0 background, 128 unknown, 255 foreground; or the path of one.
-        mask: soft or hard segmentation, float32 (H, W), [0, 1]; or the path of one.
-        alpha: finished alpha, float32 (H, W), [0, 1], or the path of one: only the foreground is estimated.
+        image: the photo; as an array (H, W, 3) of sRGB-encoded colours, RGBA (H, W, 4) or grey (H, W). What
+            is transparent in it stays so, unless a finished alpha is given.
+        method: how alpha is estimated. {methods}, and without either the average that is told above.
+        trimap: 0 background, 128 (one half) unknown, 255 (one) foreground, (H, W). Up to a tenth counts as
+            background, from nine tenths on as foreground, all between as unknown.
+        mask: soft or hard segmentation, (H, W); bool as well.
+        alpha: finished alpha, (H, W): only the foreground is estimated.
         refine: ``guided-filter`` smooths alpha along the photo's edges; known pixels of a trimap keep their
             value.
+        smooth: whether the matting Laplacian smooths the alpha of a sampling method; as its paper does when
+            None.
         model: a network other than the default, its name or an ONNX file: the method's, or the segmentation
             network of methods that have none of their own. Or somebody else's network in the method's place:
             a name of the model store, or ``modnet=FILE.onnx`` (`wisp.engine.peers.PEERS`).
         device: what the network runs on: ``auto``, ``cpu`` or ``gpu``.
         precision: what the network computes in: ``auto``, ``fp32``, ``bf16`` or ``int8``.
-        plate: the same place without the subject, float32 (H, W, 3), or the path of a photo of it, for a
-            model that compares with it (``bgmv2``).
+        plate: a photo of the same place without the subject, for a model that compares with it (``bgmv2``).
 
     Returns:
         Alpha and the subject's own colours, both of the photo's size.
 
     Raises:
-        InputError: an array of the wrong kind or size, a file that cannot be read, an unknown word.
+        InputError: an array of the wrong kind or size, values out of [0, 1] or NaN, a file that cannot be
+            read, an unknown word, or an option that the others leave nothing to do for.
         MissingExtraError: a file or device whose package is not installed.
     """
-    opacity = None
-    if isinstance(image, str | Path):
-        photo = read_photo(image)
-        image, opacity = photo.image, photo.alpha
+    photo, opacity = given_photo(image)
     return run(
-        image,
+        photo,
         method=method,
-        trimap=read_trimap(trimap) if isinstance(trimap, str | Path) else trimap,
-        mask=read_grey(mask) if isinstance(mask, str | Path) else mask,
-        alpha=read_grey(alpha) if isinstance(alpha, str | Path) else alpha,
+        trimap=None if trimap is None else given_trimap(trimap),
+        mask=None if mask is None else given_mask(mask),
+        alpha=None if alpha is None else given_alpha(alpha),
         refine=refine,
+        smooth=smooth,
         model=model,
         device=device,
         precision=precision,
         opacity=opacity,
-        plate=read_photo(plate).image if isinstance(plate, str | Path) else plate,
+        plate=None if plate is None else given_image(plate, "plate"),
     ).matte
 
 
-def estimate_alpha(image: Image, trimap: Trimap, *, method: Method = "auto") -> Alpha:
+@documented
+def estimate_alpha(image: Given, trimap: Given, *, method: str = "auto", smooth: bool | None = None) -> Alpha:
     """Alpha from an image and a trimap.
 
     Args:
-        image: float32 (H, W, 3), sRGB-encoded, [0, 1].
-        trimap: uint8 (H, W), 0 background, 128 unknown, 255 foreground.
-        method: ``dim`` (after Xu et al. 2017; ``auto`` is this one), ``closed-form`` (Levin, Lischinski,
-            Weiss 2008), ``knn`` (Chen, Li, Tang 2013) or ``random-walk`` (Grady et al. 2005).
+        image: (H, W, 3) of sRGB-encoded colours, or what else `cutout` takes for a photo.
+        trimap: (H, W), 0 background, 128 unknown, 255 foreground, or what else `cutout` takes for one.
+        method: {trimap methods}.
+        smooth: whether the matting Laplacian smooths the alpha of a sampling method; as its paper does when
+            None.
 
     Returns:
         float32 (H, W), [0, 1]; exactly 0 and 1 where the trimap is known.
 
     Raises:
-        InputError: arrays of the wrong kind or of different sizes, or a method that does not exist.
+        InputError: arrays of the wrong kind or of different sizes, values out of [0, 1] or NaN, a file that
+            cannot be read, a method that does not exist, or `smooth` with one that does not sample.
     """
-    check_same_size("trimap", check_trimap(trimap), "image", check_image(image))
-    check_method(method)
-    found = estimate(image, method, trimap, None, model=None, device="auto", precision="auto")
+    photo, known = given_image(image), given_trimap(trimap)
+    check_same_size("trimap", known, "image", photo)
+    check_options(method, trimap=True, smooth=smooth)
+    found = estimate(photo, method, known, None, model=None, device="auto", precision="auto", smooth=smooth)
     return found.alpha
 
 
 def composite(
-    matte: Matte, background: Background | str | Path, *, fit: Fit = "cover", anchor: Anchor = "centre"
+    matte: Matte,
+    background: Given | tuple[float, float, float],
+    *,
+    fit: Fit = "cover",
+    anchor: Anchor = "centre",
 ) -> Image:
     """Set a matte on another background, with the subject's own colours.
 
     Args:
         matte: alpha (H, W) and foreground (H, W, 3), as `cutout` gives them.
-        background: float32 (h, w, 3), sRGB-encoded, [0, 1], of any size; a colour, by CSS name or as
-            ``#rrggbb``; or the path of a picture.
+        background: a picture of any size, as `cutout` takes photos; or a colour: a CSS name, ``#rrggbb``, or
+            three numbers in [0, 1], sRGB-encoded. The name of a colour is that colour even where a file is
+            called so; ``./red`` is the file.
         fit: how a background of another size is made to fit: ``cover``, ``contain`` or ``stretch``.
         anchor: which part of it stays when it is cropped: ``centre``, ``top``, ``bottom-left`` ….
 
@@ -367,43 +411,41 @@ def composite(
         float32 (H, W, 3), [0, 1].
 
     Raises:
-        InputError: an array of the wrong kind, a file that cannot be read, an unknown word.
+        InputError: no matte, an array of the wrong kind or with values out of [0, 1] or NaN, a file that
+            cannot be read, an unknown word.
     """
-    size = matte.alpha.shape
+    if not isinstance(matte, Matte):
+        raise InputError(
+            "matte", f"is a {type(matte).__name__}", "a wisp.Matte is accepted, as cutout gives it"
+        )
+    plain = _plain_colour(background)
+    if plain is not None:
+        return over(matte.foreground, matte.alpha, plain)
+    picture = given_image(background, "background")
+    return over(matte.foreground, matte.alpha, fit_background(picture, matte.alpha.shape, fit, anchor))
+
+
+def _plain_colour(background: object) -> Image | None:
+    """The one colour, float32 (3,), that text or three numbers name; None for a picture."""
     if isinstance(background, str):
         try:
-            return over(matte.foreground, matte.alpha, np.array(colour(background), np.float32))
+            return np.array(colour(background), np.float32)
         except InputError:
+            refuse_address(background)
             if not Path(background).exists():
                 accepted = "an array, a colour (a CSS name or #rrggbb) or the path of a picture is accepted"
                 raise InputError(background, "is no file and no colour", accepted) from None
-    picture = read_photo(background).image if isinstance(background, str | Path) else background
-    return over(matte.foreground, matte.alpha, fit_background(picture, size, fit, anchor))
-
-
-def family_of(method: str) -> str:
-    """The family of the network that `model` replaces: that of the method, else the segmenter."""
-    return method if method in FAMILIES else "segmenter"
-
-
-def check_method(method: str, model: str | Path | None = None) -> None:
-    """Raise `InputError` unless `method` is one that this version has, or `model` is the network it lacks."""
-    peer = chosen_peer(model)
-    if peer is not None and method != "auto":
-        problem = f"is {method!r} while {peer.peer.family} finds alpha by itself"
-        raise InputError("method", problem, "auto is accepted with it")
-    networks = [name for name in ("portrait", "dim", "dlmn") if name in DEFAULTS or model is not None]
-    available = ("auto", *networks, *METHODS)
-    if method not in available:
-        known = method in get_args(Method)
-        problem = f"{method} is not available in this version" if known else f"is {method!r}"
-        raise InputError("method", problem, f"{', '.join(available)} are accepted")
-
-
-def _check_one_guidance(**guidance: object) -> None:
-    given = [name for name, array in guidance.items() if array is not None]
-    if len(given) > 1:
-        raise InputError(" and ".join(given), "are both given", "at most one guidance is accepted")
+        return None
+    if isinstance(background, tuple | list) or (isinstance(background, np.ndarray) and background.ndim == 1):
+        try:
+            channels = np.asarray(background, np.float32)
+        except (TypeError, ValueError):
+            channels = np.empty(0, np.float32)
+        if channels.shape != (3,) or not ((channels >= 0) & (channels <= 1)).all():
+            accepted = "three numbers in [0, 1], or an array (H, W, 3), are accepted"
+            raise InputError("background", f"is {background!r}"[:80], accepted)
+        return channels
+    return None
 
 
 def _notes(solution: Solution | None) -> tuple[str, ...]:

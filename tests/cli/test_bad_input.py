@@ -20,6 +20,7 @@ import pytest
 from tiny_networks import write_segmenter
 from wisp.io import atomic, images
 from wisp.io.images import read_photo, write_image
+from wisp.methods import classical_methods
 
 SCRIPT = Path(sys.executable).parent / "wisp"
 
@@ -103,13 +104,63 @@ class TestGuidance:
         line = fails(1, trimap, *words)
         assert "is 80×60; the size of the upright photo, 81×60, is accepted" in line
 
-    def test_a_trimap_with_other_values(self, fails, files, tmp_path):
-        trimap = tmp_path / "trimap.png"
+    @pytest.mark.parametrize("kind", ["trimap", "mask", "alpha"])
+    def test_labels(self, fails, files, tmp_path, kind):
+        labels = tmp_path / "labels.png"
         values = np.zeros((60, 81), np.float32)
-        values[4, 5] = 200 / 255
-        write_image(trimap, values)
-        line = fails(1, trimap, "cutout", files / "photo.png", "-o", tmp_path / "o.png", "--trimap", trimap)
-        assert "has the value 200 at row 4, column 5" in line
+        values[4:40, 5:40] = 1 / 255
+        write_image(labels, values)
+        line = fails(1, labels, "cutout", files / "photo.png", "-o", tmp_path / "o.png", f"--{kind}", labels)
+        assert "holds labels or is too dark: its largest value is 1 of 255" in line
+
+    def test_a_photo_in_a_mask_s_place(self, fails, files, tmp_path):
+        opaque = tmp_path / "opaque.png"
+        write_image(opaque, np.dstack([read_photo(files / "photo.png").image, np.ones((60, 81), np.float32)]))
+        line = fails(1, opaque, "cutout", files / "photo.png", "-o", tmp_path / "o.png", "--mask", opaque)
+        assert "has colours and nothing transparent" in line
+
+    @pytest.mark.parametrize(
+        ("words", "told"),
+        [
+            (["--alpha", "alpha.png", "--method", "knn"], "--method: changes nothing beside --alpha"),
+            (["--alpha", "alpha.png", "--smooth"], "--smooth: changes nothing beside --alpha"),
+            (
+                ["--trimap", "trimap.png", "--method", "knn", "--no-smooth"],
+                "--smooth: changes nothing beside --method knn",
+            ),
+            (
+                ["--alpha", "alpha.png", "--refine", "guided-filter"],
+                "--refine: changes nothing beside --alpha",
+            ),
+            (
+                ["--alpha", "alpha.png", "--device", "cpu"],
+                "--device: changes nothing: with --alpha no",
+            ),
+            (
+                ["--alpha", "alpha.png", "--precision", "int8"],
+                "--precision: changes nothing: with --alpha",
+            ),
+            (
+                ["--mask", "alpha.png", "--model", "segmenter-mobile"],
+                "--model: changes nothing: with --mask",
+            ),
+            (
+                ["--trimap", "trimap.png", "--method", "knn", "--model", "dim-mobile"],
+                "--model: changes nothing: with --trimap and --method knn no network runs; leave out --model",
+            ),
+        ],
+    )
+    @pytest.mark.parametrize("verb", [["cutout"], ["replace", "--background", "red"]])
+    def test_options_that_would_be_ignored(self, fails, files, tmp_path, verb, words, told):
+        words = [files / word if word.endswith(".png") else word for word in words]
+        line = fails(2, told.partition(":")[0], *verb, files / "photo.png", "-o", tmp_path / "o.png", *words)
+        assert told in line
+
+    @pytest.mark.parametrize("option", ["--mask", "--alpha"])
+    def test_options_of_trimap_that_would_be_ignored(self, fails, files, tmp_path, option):
+        words = ["trimap", files / "photo.png", "-o", tmp_path / "o.png", option, files / "alpha.png"]
+        line = fails(2, "--device", *words, "--device", "cpu")
+        assert f"--device: changes nothing: with {option} no network runs" in line
 
     def test_a_missing_trimap(self, fails, files, tmp_path):
         trimap = tmp_path / "gone.png"
@@ -123,7 +174,7 @@ class TestGuidance:
 class TestCommands:
     def test_a_method_of_a_later_version(self, fails, files, tmp_path):
         line = fails(2, "dlmn", "cutout", files / "photo.png", "-o", tmp_path / "o.png", "--method", "dlmn")
-        assert "closed-form, knn, random-walk are accepted" in line
+        assert f"{', '.join(classical_methods())} are accepted" in line
 
     def test_an_unknown_method(self, fails, files, tmp_path):
         words = ["--method", "magic"]

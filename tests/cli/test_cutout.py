@@ -8,6 +8,7 @@ import pytest
 
 from tiny_networks import bright_disc
 from wisp.io.images import read_grey, read_photo, write_image
+from wisp.methods import classical_methods
 
 SCRIPT = Path(sys.executable).parent / "wisp"
 
@@ -45,6 +46,29 @@ class TestOneFile:
         assert (ran.code, ran.errors) == (0, [])
         found = read_photo(tmp_path / "out.png").alpha
         assert np.abs(found - subject[1]).mean() < (1e-3 if kind == "alpha" else 0.02)
+
+    def test_a_painted_trimap_is_taken_and_told(self, wisp, files, subject, tmp_path):
+        painted = np.where(subject[2] == 128, 110, np.clip(subject[2], 4, 250)).astype(np.float32) / 255
+        for bits in (8, 16):
+            write_image(tmp_path / "painted.png", painted, bits=bits, overwrite=True)
+            options = ["--trimap", tmp_path / "painted.png", "--overwrite"]
+            ran = wisp("cutout", files / "photo.png", "-o", tmp_path / "out.png", *options)
+            assert ran.code == 0
+            assert len(ran.errors) == 1
+            assert "painted.png: 100.00% of its pixels are other greys than 0, 128 and 255" in ran.errors[0]
+            wisp(
+                "cutout",
+                files / "photo.png",
+                "-o",
+                tmp_path / "b.png",
+                "--trimap",
+                files / "trimap.png",
+                "--overwrite",
+            )
+            same = read_photo(tmp_path / "b.png").alpha
+            np.testing.assert_array_equal(read_photo(tmp_path / "out.png").alpha, same)
+            quiet = wisp("cutout", files / "photo.png", "-o", tmp_path / "out.png", *options, "--quiet")
+            assert (quiet.code, quiet.errors) == (0, [])
 
     def test_the_colours_are_the_subjects_own(self, wisp, files, subject, tmp_path):
         wisp("cutout", files / "photo16.png", "-o", tmp_path / "out.png", "--alpha", files / "alpha.png")
@@ -105,7 +129,7 @@ class TestOneFile:
             )
         assert not np.array_equal(read_photo(tmp_path / "0.png").alpha, read_photo(tmp_path / "2.png").alpha)
 
-    @pytest.mark.parametrize("method", ["closed-form", "knn", "random-walk"])
+    @pytest.mark.parametrize("method", classical_methods())
     def test_methods(self, wisp, files, subject, tmp_path, method):
         words = ["--trimap", files / "trimap.png", "--method", method]
         assert wisp("cutout", files / "photo.png", "-o", tmp_path / "o.png", *words).code == 0

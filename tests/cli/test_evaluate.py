@@ -38,9 +38,21 @@ def test_json_to_stdout_and_nothing_else(folders):
     assert not result.stderr
 
 
+def test_scores_that_exist_are_replaced_only_when_asked(folders):
+    scores = folders / "scores.json"
+    scores.write_text("mine", encoding="utf-8")
+    words = (folders / "predictions", folders / "truth", "--json", scores)
+    result = run(*words)
+    assert result.exit_code != 0
+    assert scores.read_text(encoding="utf-8") == "mine"
+    assert run(*words, "--overwrite").exit_code == 0
+    assert json.loads(scores.read_text(encoding="utf-8"))["count"] > 0
+
+
 def test_table_and_json_file(folders):
     for _ in range(2):  # a report may be written anew
-        result = run(folders / "predictions", folders / "truth", "--json", folders / "scores.json")
+        words = ("--json", folders / "scores.json", "--overwrite")
+        result = run(folders / "predictions", folders / "truth", *words)
         assert result.exit_code == 0
     read = json.loads((folders / "scores.json").read_text(encoding="utf-8"))
     assert read["count"] == 2

@@ -3,7 +3,6 @@ import time
 
 import pytest
 
-from wisp.cli import jobs
 from wisp.cli.jobs import Gate, job_count, run_jobs
 
 
@@ -90,16 +89,8 @@ def test_the_count_is_what_was_asked_for_but_one_a_file(monkeypatch):
     [(8, 64, 100, 8), (8, 64, 3, 3), (8, 6, 100, 2), (8, 1, 100, 1), (1, 64, 100, 1)],
 )
 def test_without_a_count_cores_and_memory_decide(monkeypatch, cores, memory, files, expected):
-    from wisp.engine import sessions
+    from wisp.core import machine
 
-    monkeypatch.setattr(sessions, "cores", lambda: cores)
-    monkeypatch.setattr(jobs, "_memory", lambda: memory * 2**30)
+    monkeypatch.setattr(machine, "cores", lambda: cores)
+    monkeypatch.setattr(machine, "memory", lambda: memory * 2**30)
     assert job_count(0, files) == expected
-
-
-def test_a_system_that_does_not_tell_its_memory(monkeypatch):
-    def unknown(name):
-        raise ValueError(name)
-
-    monkeypatch.setattr(jobs.os, "sysconf", unknown, raising=False)
-    assert jobs._memory() == 8 * 2**30

@@ -113,15 +113,9 @@ def test_a_bug_shows_its_traceback_on_request(monkeypatch, capsys):
 
 def test_the_words_of_the_options_are_those_of_the_library():
     """The command line spells them out so that --help need not load what implements them."""
-    from wisp import pipeline
-    from wisp.engine import sessions
     from wisp.io.formats import FORMATS
     from wisp.io.images import MAX_PIXELS
 
-    assert options.Method == pipeline.Method
-    assert options.Refinement == pipeline.Refinement
-    assert options.Device == sessions.Device
-    assert options.Precision == sessions.Precision
     assert get_args(options.FormatName) == tuple(FORMATS)
     assert options.MAX_PIXELS == MAX_PIXELS
 
@@ -206,7 +200,28 @@ class TestDoctor:
         ran = wisp("doctor", "--json", tmp_path / "report.json")
         assert (ran.code, ran.stdout) == (0, "")
         assert "versions" in json.loads((tmp_path / "report.json").read_text())
-        assert wisp("doctor", "--json", tmp_path / "missing" / "report.json").code == 1
+        assert wisp("doctor", "--json", tmp_path / "missing" / "report.json").code == 2
+
+    def test_a_report_that_exists_is_replaced_only_when_asked(self, wisp, tmp_path):
+        report = tmp_path / "report.json"
+        report.write_text("mine")
+        ran = wisp("doctor", "--json", report)
+        assert (ran.code, ran.stdout, len(ran.errors)) == (2, "", 1)
+        assert "report.json: exists already; --overwrite replaces it" in ran.errors[0]
+        assert report.read_text() == "mine"
+        assert wisp("doctor", "--json", report, "--overwrite").code == 0
+        assert "versions" in json.loads(report.read_text())
+
+    def test_measuring_tells_what_int8_takes(self, wisp, monkeypatch):
+        from wisp.engine import precision
+        from wisp.engine.models import MODELS
+
+        monkeypatch.setattr(precision, "_speed_up", lambda *a: 4.0)
+        for network in json.loads(wisp("doctor", "--measure", "--json", "-").stdout)["networks"]:
+            told = re.fullmatch(r"int8 takes 0\.25 of (bf16|fp32)'s time here", network.get("measured", ""))
+            assert bool(told) == (MODELS[network["name"]].int8 is not None)
+        assert "; int8 takes 0.25 of" in wisp("doctor", "--measure").stdout
+        assert "takes 0.25" not in wisp("doctor").stdout
 
     def test_the_cache_of_compiled_networks(self, wisp, tmp_path, monkeypatch):
         assert "switched off (WISP_CACHE)" in wisp("doctor").stdout

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from wisp.clips.motion import WithMotion, grey, paired, still_cue, with_cues
-from wisp.clips.steady import mattes
+from wisp.clips.motion import WithMotion, grey, still_cue, with_cues
+from wisp.clips.steady import mattes, pair_with_motion
 
 
 def frames(count, seed=0):
@@ -86,7 +86,7 @@ def test_a_method_that_wants_cues_is_given_them_and_others_are_left_alone():
         seen.append(numbers(motion))
         return image[..., 0]
 
-    found = list(paired(clip, WithMotion(method), lambda image: image))
+    found = list(pair_with_motion(clip, WithMotion(method), lambda image: image))
     assert [np.array_equal(own(image), image[..., 0]) for image, own in found] == [True] * 4
     assert seen[1] == [0, 0, 2, 3]
     np.testing.assert_array_equal(WithMotion(method)(clip[2]), clip[2][..., 0])
@@ -95,7 +95,7 @@ def test_a_method_that_wants_cues_is_given_them_and_others_are_left_alone():
     def plain(image, /):
         return image[..., 1]
 
-    assert [own for _, own in paired(clip, plain, lambda image: image)] == [plain] * 4
+    assert [own for _, own in pair_with_motion(clip, plain, lambda image: image)] == [plain] * 4
 
 
 def test_the_mattes_of_a_clip_are_made_with_cues():

@@ -5,19 +5,10 @@ import pytest
 from scipy import ndimage
 
 from tiny_clips import moving_disc
-from wisp.clips import steady as temporal
+from wisp.clips import steady
 from wisp.clips.alpha import finished
-from wisp.clips.steady import (
-    STEADY,
-    State,
-    Steadiness,
-    held_alpha,
-    is_cut,
-    mattes,
-    reduced,
-    steady_alpha,
-    step,
-)
+from wisp.clips.flow import is_cut, shrink_to_bytes
+from wisp.clips.steady import STEADY, State, Steadiness, held_alpha, mattes, steady_alpha, step
 from wisp.core.arrays import to_float
 from wisp.core.errors import InputError
 from wisp.core.opencv import shrink
@@ -79,11 +70,11 @@ def test_nothing_trails_behind_a_fast_subject():
 
 def test_motion_that_is_a_little_wrong_makes_nothing_lag(monkeypatch):
     frames, truths = zip(*[frame(index, step=1.5) for index in range(12)], strict=True)
-    search = temporal._flow
-    monkeypatch.setattr(temporal, "_flow", lambda *pictures: search(*pictures) + np.float32(0.4))
+    search = steady.find_flow
+    monkeypatch.setattr(steady, "find_flow", lambda *pictures: search(*pictures) + np.float32(0.4))
     always = Steadiness(rest=0)
     aligned = clip_scores(steadied(frames, truths, always), truths)["mad"]
-    monkeypatch.setattr(temporal, "_aligned", lambda flow, *_: flow)
+    monkeypatch.setattr(steady, "_aligned", lambda flow, *_: flow)
     lagging = clip_scores(steadied(frames, truths, always), truths)["mad"]
     assert aligned < 0.5 * lagging
 
@@ -110,7 +101,7 @@ def test_a_cut_starts_afresh():
 
 
 def test_motion_and_exposure_are_no_cuts():
-    pictures = [reduced(frame(index, step=6)[0], 128) for index in (0, 1)]
+    pictures = [shrink_to_bytes(frame(index, step=6)[0], 128) for index in (0, 1)]
     assert not is_cut(*pictures)
     assert not is_cut(pictures[0], (pictures[0] * 0.9).astype(np.uint8))
     assert is_cut(pictures[0], 255 - pictures[0][::-1])

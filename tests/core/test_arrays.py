@@ -5,6 +5,12 @@ import pytest
 
 from wisp.core.arrays import (
     Matte,
+    TrimapWarning,
+    as_alpha,
+    as_image,
+    as_mask,
+    as_photo,
+    as_trimap,
     check_alpha,
     check_image,
     check_same_size,
@@ -150,7 +156,134 @@ class TestMatte:
         alpha = np.zeros((2, 2), np.float32)
         with pytest.raises(InputError, match="foreground: is 3×2; the size of the alpha, 2×2"):
             Matte(alpha, np.zeros((2, 3, 3), np.float32))
-        with pytest.raises(InputError, match="foreground: is float64"):
-            Matte(alpha, np.zeros((2, 2, 3)))
+        with pytest.raises(InputError, match="foreground: is int64"):
+            Matte(alpha, np.zeros((2, 2, 3), np.int64))
         with pytest.raises(InputError, match="alpha: is"):
-            Matte(np.zeros((2, 2)), np.zeros((2, 2, 3), np.float32))
+            Matte(np.zeros((2, 2), complex), np.zeros((2, 2, 3), np.float32))
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf, 255, -1])
+    def test_values_that_no_matte_has(self, value):
+        alpha, foreground = np.zeros((2, 2), np.float32), np.zeros((2, 2, 3), np.float32)
+        with pytest.raises(InputError, match="alpha: "):
+            Matte(np.full_like(alpha, value), foreground)
+        with pytest.raises(InputError, match="foreground: "):
+            Matte(alpha, np.full_like(foreground, value))
+
+    def test_what_is_converted(self):
+        matte = Matte(np.full((2, 2), 255, np.uint8), np.full((2, 2, 3), 0.5))
+        assert matte.alpha.dtype == matte.foreground.dtype == np.float32
+        assert matte.alpha.min() == 1
+
+    def test_a_matte_is_equal_to_itself_alone(self):
+        alpha, foreground = np.zeros((2, 2), np.float32), np.zeros((2, 2, 3), np.float32)
+        one, other = Matte(alpha, foreground), Matte(alpha.copy(), foreground.copy())
+        assert one != other
+        assert len({one, other}) == 2
+
+
+class TestConversions:
+    def test_the_inner_form_is_passed_on_as_it_is(self):
+        image, alpha = np.zeros((2, 3, 3), np.float32), np.ones((2, 3), np.float32)
+        trimap = np.array([[0, 128, 255]], np.uint8)
+        assert as_image(image) is image
+        assert as_alpha(alpha) is alpha
+        assert as_mask(alpha) is alpha
+        assert as_trimap(trimap) is trimap
+
+    @pytest.mark.parametrize(
+        ("kind", "most"), [(np.uint8, 255), (np.uint16, 65535), (np.float16, 1), (float, 1)]
+    )
+    def test_every_kind_counts_to_its_largest(self, kind, most):
+        values = np.array([[0, most]], kind)
+        for convert in (as_alpha, as_mask):
+            assert convert(values).tolist() == [[0, 1]]
+            assert convert(values[..., None]).dtype == np.float32
+        assert as_image(values).tolist() == [[[0, 0, 0], [1, 1, 1]]]
+        assert as_trimap(values).tolist() == [[0, 255]]
+
+    def test_rounding_of_half_precision_is_clipped(self):
+        values = np.array([[-0.0005, 1.0005]])
+        assert as_alpha(values).tolist() == [[0, 1]]
+
+    @pytest.mark.parametrize("convert", [as_image, as_photo, as_alpha, as_mask, as_trimap])
+    @pytest.mark.parametrize(
+        ("values", "told"),
+        [
+            (None, "x: is None; an array is accepted"),
+            ([[0.5]], r"x: is a list; an array is accepted \(numpy.asarray makes one\)"),
+            ("a.png", "x: is the text 'a.png'"),
+            (np.zeros((2, 2), np.int64), r"x: is int64 \(2, 2\); uint8 of 0 to 255.*x.astype\(numpy.uint8\)"),
+            (np.zeros((2, 2), object), "x: is object"),
+            (np.zeros((0, 2), np.float32), "x: is float32"),
+            (np.zeros(4, np.float32), "x: is float32"),
+            (np.full((2, 2), np.nan, np.float32), "x: holds nan at row 0, column 0"),
+            (np.array([[0, np.inf]]), "x: holds inf at row 0, column 1"),
+            (np.array([[0, 1.01]]), "x: has values from 0 to 1.01"),
+            (np.array([[-0.1, 1]]), "x: has values from -0.1 to 1"),
+            (np.array([[0, 255.0]]), r"x: has values from 0 to 255; .*uint8 counts from 0 to 255"),
+        ],
+    )
+    def test_what_is_no_such_array(self, convert, values, told):
+        with pytest.raises(InputError, match=told):
+            convert(values, "x")
+
+    def test_channels(self):
+        with pytest.raises(InputError, match=r"photo: is float32 \(2, 2, 4\); .*photo\[..., :3\]"):
+            as_image(np.zeros((2, 2, 4), np.float32), "photo")
+        with pytest.raises(InputError, match=r"m: is float32 \(2, 2, 3\); .*m\[..., 0\]"):
+            as_mask(np.zeros((2, 2, 3), np.float32), "m")
+        for channels in (2, 4):
+            rgba = np.zeros((2, 2, channels), np.uint8)
+            rgba[..., -1] = 51
+            image, alpha = as_photo(rgba)
+            assert image.shape == (2, 2, 3)
+            assert alpha.tolist() == [[pytest.approx(0.2)] * 2] * 2
+
+    @pytest.mark.parametrize(
+        ("kind", "largest", "told"),
+        [
+            (np.uint8, 1, "is 1 of 255"),
+            (np.uint8, 127, "is 127 of 255"),
+            (np.uint16, 255, "is 255 of 65535"),
+        ],
+    )
+    def test_labels_in_the_place_of_a_mask(self, kind, largest, told):
+        with pytest.raises(
+            InputError, match=f"m: holds labels or is too dark: its largest value {told}; mask"
+        ):
+            as_mask(np.array([[0, largest]], kind), "m")
+
+    def test_a_mask_of_nothing_is_one(self):
+        assert as_mask(np.zeros((2, 2), np.uint8)).max() == 0
+        assert as_alpha(np.zeros((2, 2), np.uint16)).max() == 0
+
+    def test_alpha_may_be_faint_but_not_labels(self):
+        assert as_alpha(np.array([[0, 40]], np.uint8)).max() == pytest.approx(40 / 255)
+        for labels in (np.array([[0, 1]], np.uint8), np.array([[0, 255]], np.uint16)):
+            with pytest.raises(InputError, match="alpha: holds labels or is too dark"):
+                as_alpha(labels)
+
+    def test_a_painted_trimap(self):
+        painted = np.array([[0, 3, 25, 26, 102, 128, 229, 230, 254, 255]], np.uint8)
+        with pytest.warns(TrimapWarning, match="t: 70.00% of its pixels are other greys than 0, 128 and 255"):
+            trimap = as_trimap(painted, "t")
+        assert trimap.tolist() == [[0, 0, 0, 128, 128, 128, 128, 255, 255, 255]]
+
+    @pytest.mark.parametrize("kind", [np.uint16, np.float32])
+    def test_the_three_greys_of_other_kinds(self, kind):
+        levels = {np.uint16: [[0, 32768, 65535, 32896]], np.float32: [[0, 0.5, 1, 128 / 255]]}[kind]
+        assert as_trimap(np.array(levels, kind)).tolist() == [[0, 128, 255, 128]]
+
+    @pytest.mark.parametrize("labels", [[0, 1, 2], [1, 2, 3], [0, 0, 1], [0, 10, 20]])
+    @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+    def test_labels_in_the_place_of_a_trimap(self, labels, kind):
+        with pytest.raises(
+            InputError, match=f"t: holds labels or is too dark: its largest value is {max(labels)} of"
+        ):
+            as_trimap(np.array([labels], kind), "t")
+
+    def test_a_trimap_with_nothing_unknown_or_nothing_at_all(self):
+        assert as_trimap(np.array([[0, 255]], np.uint8)).tolist() == [[0, 255]]
+        assert as_trimap(np.zeros((1, 2), np.uint8)).tolist() == [[0, 0]]
+        with pytest.raises(InputError, match="trimap: is bool"):
+            as_trimap(np.zeros((1, 2), bool))

@@ -5,7 +5,7 @@ import numpy as np
 from tiny_networks import bright_disc
 from wisp.core.guided import HAIR, feathered, guided_enlargement
 from wisp.core.opencv import opencv, shrink
-from wisp.matting.classical import guided_filter
+from wisp.matting.classical.guided_filter import guided_filter
 
 
 def test_the_guided_filter_is_that_of_photos():

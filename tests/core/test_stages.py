@@ -1,5 +1,6 @@
 """Stages that overlap: order, bounded queues, errors and interruptions."""
 
+import signal
 import threading
 import time
 
@@ -67,6 +68,15 @@ def test_an_error_ends_all_stages(stage):
     assert len(got) == count < 10
 
 
+@pytest.fixture
+def interruptible():
+    """A process that was started in the background of a shell ignores interruptions."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interruption_ends_all_stages():
     import _thread
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from wisp.core.threads import one_opencv_thread
+from wisp.core.threads import _OneThread, one_opencv_thread
 
 
 def test_the_last_block_restores_the_number_of_threads():
@@ -17,3 +17,20 @@ def test_the_last_block_restores_the_number_of_threads():
         assert cv2.getNumThreads() == 2
     finally:
         cv2.setNumThreads(before)
+
+
+def test_a_limit_that_cannot_be_set_is_tried_again():
+    limits = []
+
+    def limit():
+        limits.append(None)
+        if len(limits) == 1:
+            raise OSError("not now")
+        return lambda: limits.append("restored")
+
+    block = _OneThread(limit)
+    with pytest.raises(OSError, match="not now"), block:
+        pass
+    with block:
+        assert limits == [None, None]
+    assert limits == [None, None, "restored"]

@@ -6,7 +6,7 @@ import numpy as np
 
 from wisp.data import replay
 from wisp.data.replay import Replayed
-from wisp.training.loader import AnyExample
+from wisp.data.samples import AnyExample
 
 
 class Numbered:

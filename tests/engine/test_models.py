@@ -4,7 +4,8 @@ from dataclasses import replace
 import pytest
 
 from wisp.core.errors import InputError
-from wisp.engine.models import DEFAULTS, MODELS, find_model, verified_edition, verified_file
+from wisp.engine.families import FAMILIES
+from wisp.engine.models import MODELS, find_model, verified_edition, verified_file
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.name)
@@ -25,7 +26,7 @@ class TestShippedNetworks:
 
 
 def test_every_family_has_a_default_of_its_own():
-    for family, name in DEFAULTS.items():
+    for family, name in ((f.name, f.default) for f in FAMILIES.values() if f.default):
         assert MODELS[name].family == family
         assert find_model(None, family) is MODELS[name]
 

@@ -1,6 +1,7 @@
 """Which edition of a network is taken, and why; the CPU is made up."""
 
 import hashlib
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -33,65 +34,64 @@ def model(tmp_path, monkeypatch):
 
 @pytest.fixture
 def cpu(monkeypatch):
-    """Make up what the CPU computes in, and how fast int8 is."""
+    """Make up what the CPU computes in; no clock may be read."""
 
-    def make(capabilities, factor=2.0):
-        measured = []
+    def make(capabilities, dot_products=True):
         monkeypatch.setattr(precision, "cpu_capabilities", lambda: capabilities)
-        monkeypatch.setattr(precision, "_speed_up", lambda *a: measured.append(a) or factor)
-        return measured
+        monkeypatch.setattr(precision, "has_dot_products", lambda: dot_products)
+        monkeypatch.setattr(precision, "time", None)
 
     return make
 
 
-@pytest.fixture
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("WISP_CACHE", str(tmp_path / "cache"))
-
-
-@pytest.mark.parametrize(("capabilities", "other"), [(WITH_BF16, "bf16"), (WITHOUT_BF16, "fp32")])
-def test_int8_is_taken_where_it_is_faster_and_measured_once(model, cpu, cache, capabilities, other):
-    measured = cpu(capabilities, factor=2.0)
+@pytest.mark.parametrize("cache", ["off", "cache", "tiny.onnx/below a file"])
+@pytest.mark.parametrize(
+    ("capabilities", "dot_products", "file", "reason"),
+    [
+        (WITH_BF16, True, "tiny-int8.onnx", "this CPU has dot products of 8-bit integers"),
+        (WITHOUT_BF16, True, "tiny-int8.onnx", "this CPU has dot products of 8-bit integers"),
+        (
+            WITH_BF16,
+            False,
+            "tiny.onnx",
+            "this CPU computes in bf16 and has no dot products",
+        ),
+        (
+            WITHOUT_BF16,
+            False,
+            "tiny.onnx",
+            "this CPU computes in fp32 and has no dot products",
+        ),
+        (frozenset({"FP32"}), True, "tiny.onnx", "this CPU computes in fp32 and has no dot products"),
+    ],
+)
+def test_the_processor_decides_whatever_the_cache(
+    model, cpu, monkeypatch, tmp_path, cache, capabilities, dot_products, file, reason
+):
+    monkeypatch.setenv("WISP_CACHE", cache if cache == "off" else str(tmp_path / cache))
+    cpu(capabilities, dot_products)
     for _ in range(2):
         choice = choose(model)
-        assert (choice.file.name, choice.precision) == ("tiny-int8.onnx", "int8")
-        assert choice.reason == f"int8 takes 0.50 of {other}'s time on this CPU"
-    assert len(measured) == 1
+        assert (choice.file.name, choice.precision) == (file, "int8" if "int8" in file else "auto")
+        assert choice.reason.startswith(reason)
+    assert not (tmp_path / "cache").exists()
 
 
-@pytest.mark.parametrize("factor", [1.05, 0.8])
-def test_and_not_where_it_gains_next_to_nothing(model, cpu, cache, factor):
-    cpu(WITHOUT_BF16, factor)
-    choice = choose(model)
-    assert (choice.file.name, choice.precision) == ("tiny.onnx", "auto")
-    assert "of fp32's time" in choice.reason
+@pytest.mark.parametrize("factor", [2.0, 0.5])
+def test_measuring_tells_and_changes_nothing(model, monkeypatch, factor):
+    monkeypatch.setattr(precision, "_speed_up", lambda *a: factor)
+    before = choose(model)
+    other, share = precision.time_int8(model)
+    assert other == ("bf16" if "BF16" in cpu_capabilities() else "fp32")
+    assert share == 1 / factor
+    assert choose(model) == before
 
 
-def test_it_is_measured_again_for_another_cpu_file_or_number_of_cores(model, cpu, cache, monkeypatch):
-    measured = cpu(WITH_BF16)
-    choose(model)
-    cpu(WITHOUT_BF16)
-    monkeypatch.setattr(precision, "_speed_up", lambda *a: measured.append(a) or 2.0)
-    choose(model)
-    monkeypatch.setattr(precision, "cpu_name", lambda: "another")
-    choose(model)
-    monkeypatch.setattr(precision, "cores", lambda: 77)
-    choose(model)
-    assert len(measured) == 4
+def test_there_is_nothing_to_measure_without_an_int8_edition(model):
+    assert precision.time_int8(replace(model, int8=None)) is None
 
 
-def test_without_a_cache_nothing_is_measured(model, cpu, tmp_path, monkeypatch):
-    measured = cpu(WITHOUT_BF16)
-    choice = choose(model)
-    assert (choice.file.name, choice.precision, measured) == ("tiny.onnx", "auto", [])
-    assert "no cache" in choice.reason
-    monkeypatch.setenv("WISP_CACHE", str(tmp_path / "tiny.onnx" / "below a file"))
-    assert choose(model).precision == "auto"
-
-
-def test_without_an_int8_edition_it_is_fp32(model, cpu, cache):
-    from dataclasses import replace
-
+def test_without_an_int8_edition_it_is_fp32(model, cpu):
     cpu(WITHOUT_BF16)
     choice = choose(replace(model, int8=None))
     assert (choice.precision, choice.reason) == (
@@ -106,35 +106,34 @@ def test_without_an_int8_edition_it_is_fp32(model, cpu, cache):
     ("asked", "file"), [("fp32", "tiny.onnx"), ("bf16", "tiny.onnx"), ("int8", "tiny-int8.onnx")]
 )
 @pytest.mark.parametrize("capabilities", [WITH_BF16, WITHOUT_BF16])
-def test_what_is_asked_for_is_taken(model, cpu, cache, asked, file, capabilities):
-    measured = cpu(capabilities)
+def test_what_is_asked_for_is_taken(model, cpu, asked, file, capabilities):
+    cpu(capabilities)
     choice = choose(model, precision=asked)
     assert (choice.file.name, choice.precision, choice.reason) == (file, asked, "as asked")
-    assert measured == []
 
 
-def test_gpus_and_other_runtimes_choose_for_themselves(model, cpu, cache):
+def test_gpus_and_other_runtimes_choose_for_themselves(model, cpu):
     cpu(WITHOUT_BF16)
     assert choose(model, device="gpu").reason == "left to the GPU's driver"
     cpu(frozenset())
     assert choose(model).reason == "ONNX Runtime computes as the file is stored"
 
 
-def test_a_damaged_edition_is_refused(model, cpu, cache, tmp_path):
+def test_a_damaged_edition_is_refused(model, cpu, tmp_path):
     cpu(WITHOUT_BF16)
     (tmp_path / "tiny-int8.onnx").write_bytes(b"damaged")
     with pytest.raises(InputError, match=r"tiny-int8\.onnx: is damaged"):
         choose(model)
 
 
-def test_a_network_of_the_users_is_taken_as_it_is(tmp_path, cpu, cache):
+def test_a_network_of_the_users_is_taken_as_it_is(tmp_path, cpu):
     cpu(WITHOUT_BF16)
     own = find_model(write_segmenter(tmp_path / "own.onnx", quantised=True))
     assert choose(own).file == tmp_path / "own.onnx"
     assert choose(own, precision="int8").file == tmp_path / "own.onnx"
 
 
-def test_the_session_is_of_the_edition_that_was_chosen(model, cpu, cache):
+def test_the_session_is_of_the_edition_that_was_chosen(model, cpu):
     cpu(WITHOUT_BF16)
     assert segmenter.session_of(model).describe().precision == "int8"
     assert segmenter.session_of(model, precision="fp32").describe().precision == "fp32"

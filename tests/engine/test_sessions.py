@@ -1,16 +1,18 @@
 import os
 import subprocess
 import sys
-import time
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from tiny_networks import GAIN, write_segmenter
 from wisp.core.errors import InputError, MissingExtraError
+from wisp.core.machine import cores
 from wisp.engine import sessions
-from wisp.engine.sessions import Port, cores, load_openvino, open_session
+from wisp.engine.sessions import Port, check_ports, load_openvino, open_session
 
 openvino = load_openvino()
 NATIVE_BF16 = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -132,24 +134,91 @@ def test_int8_needs_a_quantised_network(network, tmp_path):
     np.testing.assert_allclose(quantised.run({"image": batch})["mask"], expected(batch), atol=0.05)
 
 
-def test_threads_take_turns_inside_openvino(network, monkeypatch):
-    """Its binding deadlocks where two threads make their first call at once."""
+def test_threads_run_networks_side_by_side(network, monkeypatch):
     session = open_session(network, precision="fp32")
-    inside, most = [], []
+    together = threading.Barrier(4)
 
     class Watched:
         def infer(self, inputs, **options):
-            inside.append(None)
-            most.append(len(inside))
-            time.sleep(0.01)
-            inside.pop()
+            together.wait(20)  # goes on when four threads are inside
             return {"mask": inputs["image"]}
 
-    monkeypatch.setattr(session, "_request", Watched())
+    monkeypatch.setattr(session, "_network", SimpleNamespace(create_infer_request=Watched))
+    batches = [batch_of(1, 1, 4, 4) * index for index in range(4)]
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(session.run, [{"image": batch_of(1, 1, 4, 4)}] * 8))
-    assert max(most) == 1
-    assert len(most) == 8
+        found = list(pool.map(lambda batch: session.run({"image": batch})["mask"], batches))
+    np.testing.assert_array_equal(found, batches)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "told"),
+    [
+        (
+            RuntimeError("Exception from src/x.cpp:5:\nstd::bad_alloc"),
+            MemoryError,
+            "tiny.onnx: there is not enough",
+        ),
+        (
+            RuntimeError("[ GENERAL_ERROR ]\nFailed to allocate 4096 bytes"),
+            MemoryError,
+            "there is not enough",
+        ),
+        (MemoryError(), MemoryError, "there is not enough memory for this network"),
+        (
+            RuntimeError("Exception from a.cpp:3:\nshapes differ"),
+            InputError,
+            r"fails when it is run \(shapes differ\)",
+        ),
+        (ZeroDivisionError("a bug"), ZeroDivisionError, "a bug"),
+    ],
+)
+def test_failures_are_told_as_what_they_are(network, monkeypatch, error, kind, told):
+    session = open_session(network, precision="fp32")
+
+    class Failing:
+        def infer(self, inputs, **options):
+            raise error
+
+    monkeypatch.setattr(session, "_network", SimpleNamespace(create_infer_request=Failing))
+    with pytest.raises(kind, match=told):
+        session.run({"image": batch_of(1, 3, 32, 32)})
+
+
+def test_a_compiler_without_memory_says_so(network, monkeypatch):
+    class Core:
+        available_devices = ("CPU",)
+
+        def get_property(self, device, name):
+            return ["FP32"] if name == "OPTIMIZATION_CAPABILITIES" else "a CPU"
+
+        def compile_model(self, *args):
+            raise RuntimeError("Exception from core.cpp:1:\nstd::bad_alloc")
+
+    monkeypatch.setattr(openvino, "Core", Core)
+    with pytest.raises(MemoryError, match=r"tiny\.onnx: there is not enough memory"):
+        open_session(network)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "fits"),
+    [
+        ({"image": 3}, {"mask": 1}, True),
+        ({"image": 4}, {"mask": 1}, False),
+        ({"image": 3}, {"mask": 3}, False),
+        ({"image": 3}, {"alpha": 1}, False),
+        ({"photo": 3}, {"mask": 1}, False),
+        ({"image": 3, "mask": 1}, {"mask": 1}, False),
+        ({}, {"mask": 1}, False),
+    ],
+)
+def test_ports(network, inputs, outputs, fits):
+    wrong = InputError("tiny", "is another")
+    session = open_session(network)
+    if fits:
+        check_ports(session, inputs, outputs, wrong)
+    else:
+        with pytest.raises(InputError, match="tiny: is another"):
+            check_ports(session, inputs, outputs, wrong)
 
 
 def test_threads_that_all_begin_with_their_first_inference(network):
@@ -188,6 +257,34 @@ def test_openvino_reports_to_nobody(network, tmp_path):
     assert runtime.startswith("OpenVINO")
     assert (threads, modules) == ("MainThread", "")
     assert list(home.iterdir()) == []
+
+
+def test_other_threads_find_openvino_s_telemetry_while_openvino_is_imported(tmp_path):
+    (tmp_path / "openvino_telemetry.py").write_text("here = True")
+    code = (
+        "import sys, threading\n"
+        "from importlib.util import find_spec\n"
+        "from wisp.engine import sessions\n"
+        "done, seen = threading.Event(), set()\n"
+        "def look():\n"
+        "    while not done.is_set():\n"
+        "        if 'openvino_telemetry' in sys.modules:\n"
+        "            seen.add('a hole')\n"
+        "        seen.add(find_spec('openvino_telemetry') is not None)\n"
+        "thread = threading.Thread(target=look)\n"
+        "thread.start()\n"
+        "sessions.load_openvino()\n"
+        "done.set()\n"
+        "thread.join()\n"
+        "print(seen, sys.meta_path[0].__class__.__name__ == '_NoTelemetry')\n"
+        "import openvino_telemetry\n"
+        "print(openvino_telemetry.here)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=120
+    )
+    assert run.stdout.split() == ["{True}", "False", "True"]
 
 
 def test_one_session_serves_several_threads(network):
@@ -239,11 +336,6 @@ def test_onnx_runtime_has_no_other_precision(network, without):
     without("openvino")
     with pytest.raises(InputError, match="precision: bf16 is not available here; auto and fp32 are accepted"):
         open_session(network, precision="bf16")
-
-
-def test_cores_are_those_the_process_may_use(monkeypatch):
-    monkeypatch.setattr(sessions.os, "sched_getaffinity", lambda pid: {0, 3, 5}, raising=False)
-    assert cores() == 3
 
 
 class TestKeptOnDisk:

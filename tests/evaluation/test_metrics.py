@@ -10,10 +10,10 @@ import pytest
 
 from wisp.core.errors import InputError
 from wisp.evaluation import metrics
-from wisp.evaluation.metrics import accuracy, binary_cross_entropy, conn, grad, mae, mse, sad
+from wisp.evaluation.metrics import accuracy, binary_cross_entropy, conn, grad, iou, mae, mse, sad
 
-ALL = [sad, mse, mae, grad, conn, binary_cross_entropy, accuracy]
-BEST = {f: 1.0 if f is accuracy else 0.0 for f in ALL}
+ALL = [sad, mse, mae, grad, conn, binary_cross_entropy, accuracy, iou]
+BEST = {f: 1.0 if f in (accuracy, iou) else 0.0 for f in ALL}
 OFFICIAL = Path(__file__).parents[3] / "shared" / "eval" / "metrics-golden"
 REFERENCE = Path(__file__).parents[1] / "reference" / "metrics_golden.csv"
 
@@ -183,6 +183,9 @@ def test_plain_values_by_hand():
     assert mse(prediction, truth, region) == pytest.approx(0.5 / 3)
     assert accuracy(prediction, truth) == 0.5
     assert accuracy(prediction, truth, region) == pytest.approx(1 / 3)
+    assert iou(prediction, truth) == pytest.approx(2 / 3)
+    assert iou(prediction, truth, region) == 0.5
+    assert iou(prediction / 4, truth / 4) == 1  # nothing reaches one half in either
     half = np.full((3, 3), 0.5, np.float32)
     assert binary_cross_entropy(half, half) == pytest.approx(math.log(2))
     quarter = np.full((3, 3), 0.25, np.float32)

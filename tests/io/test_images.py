@@ -11,14 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wisp.core.arrays import Matte, to_float
+from wisp.core.arrays import Matte, TrimapWarning, to_float
 from wisp.core.errors import InputError, MissingExtraError
 from wisp.io.formats import FORMATS
 from wisp.io.images import (
     Output,
     Photo,
     encode_image,
+    read_alpha,
     read_grey,
+    read_mask,
     read_photo,
     read_trimap,
     write_image,
@@ -397,15 +399,52 @@ class TestGuidance:
     @pytest.mark.parametrize(
         ("array", "problem"),
         [
-            (np.array([[[0], [77]]], np.uint8), "value 77 at row 0, column 1"),
-            (np.array([[[0], [65535]]], np.uint16), "16 bits"),
+            (np.array([[[0], [1], [2]]], np.uint8), "its largest value is 2 of 255"),
+            (np.array([[[0], [255]]], np.uint16), "its largest value is 255 of 65535"),
             (np.array([[[0, 255, 0]]], np.uint8), "colours"),
-            (np.array([[[255, 255, 255, 0]]], np.uint8), "transparent"),
         ],
     )
     def test_bad_trimap(self, tmp_path, array, problem):
         with pytest.raises(InputError, match=f"odd.png: .*{problem}"):
             read_trimap(put(tmp_path, "odd.png", png(array)))
+
+    def test_trimaps_of_painting_programs(self, tmp_path):
+        painted = np.array([[0, 9, 26, 100, 128, 229, 230, 250]], np.uint8)
+        expected = [[0, 0, 128, 128, 128, 128, 255, 255]]
+        for values in (painted, painted.astype(np.uint16) * 257):
+            with pytest.warns(TrimapWarning, match="a.png: 75.00% of its pixels are other greys"):
+                assert read_trimap(put(tmp_path, "a.png", png(values[..., None]))).tolist() == expected
+        wide = np.array([[0, 32768, 65535]], np.uint16)[..., None]
+        assert read_trimap(put(tmp_path, "a.png", png(wide))).tolist() == [[0, 128, 255]]
+
+    def test_what_is_transparent_in_a_trimap_is_background(self, tmp_path):
+        pixels = np.array([[[255, 255, 255, 0], [128, 128, 128, 255], [255, 255, 255, 255]]], np.uint8)
+        assert read_trimap(put(tmp_path, "a.png", png(pixels))).tolist() == [[0, 128, 255]]
+
+    def test_trimaps_for_measuring_are_taken_at_their_word(self, tmp_path):
+        with pytest.raises(InputError, match=r"odd\.png: has the value 77 at row 0, column 1"):
+            read_trimap(put(tmp_path, "odd.png", png(np.array([[[0], [77]]], np.uint8))), exact=True)
+        with pytest.raises(InputError, match=r"odd\.png: is uint16"):
+            read_trimap(put(tmp_path, "odd.png", png(np.array([[[0], [65535]]], np.uint16))), exact=True)
+
+    def test_an_opaque_photo_is_no_mask(self, tmp_path):
+        opaque = np.dstack([stored(5, 6, 3), np.full((5, 6), 255, np.uint8)])
+        for read in (read_grey, read_mask, read_alpha):
+            with pytest.raises(
+                InputError, match=r"a.png: has colours and nothing transparent; a grey picture"
+            ):
+                read(put(tmp_path, "a.png", png(opaque)))
+
+    @pytest.mark.parametrize(
+        ("largest", "kind"), [(1, np.uint8), (127, np.uint8), (1, np.uint16), (255, np.uint16)]
+    )
+    def test_labels_are_no_mask(self, tmp_path, largest, kind):
+        path = put(tmp_path, "a.png", png(np.array([[[0], [largest]]], kind)))
+        with pytest.raises(
+            InputError, match=f"a.png: .*its largest value is {largest} of {np.iinfo(kind).max};"
+        ):
+            read_mask(path)
+        assert read_grey(path).max() > 0
 
 
 def photo_like(**fields):

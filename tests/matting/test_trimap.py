@@ -164,7 +164,7 @@ def test_unknown_share():
 @pytest.mark.parametrize(
     ("array", "problem"),
     [
-        (np.zeros((3, 3)), "float64"),
+        (np.zeros((3, 3), complex), "complex128"),
         (np.zeros((3, 3, 3), np.float32), r"\(3, 3, 3\)"),
         (np.zeros((0, 3), np.float32), r"\(0, 3\)"),
         (np.full((3, 3), 255, np.float32), "from 255 to 255"),

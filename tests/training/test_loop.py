@@ -86,6 +86,7 @@ def test_learns_and_leaves_curves_sheets_and_history(tmp_path):
         "checkpoint.pt",
         "curves.png",
         "history.json",
+        "last.pt",
         "sheet-0000020.png",
         "sheet-0000040.png",
         "sheet-0000060.png",

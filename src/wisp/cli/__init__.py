@@ -35,6 +35,7 @@ from wisp.cli.train import (
     train_unet_simple_command,
 )
 from wisp.cli.train_dlmn import train_dlmn_command, train_ssrn_command
+from wisp.cli.train_subject import train_matting_command, train_subject_command
 from wisp.cli.trimap import trimap_command
 from wisp.cli.video import video_command
 from wisp.core.errors import InputError, WispError
@@ -76,6 +77,8 @@ app.command("camera")(camera_command)
 app.command("evaluate")(evaluate_command)
 app.command("compose")(compose_command)
 app.command("extract")(extract_command)
+train_app.command("subject")(train_subject_command)
+train_app.command("matting")(train_matting_command)
 train_app.command("segmenter")(train_segmenter_command)
 train_app.command("portrait")(train_portrait_command)
 train_app.command("dim")(train_dim_command)

@@ -31,7 +31,8 @@ from wisp.cli.train import (
     tell,
     weights_of,
 )
-from wisp.core.errors import InputError, MissingExtraError
+from wisp.core.errors import InputError
+from wisp.core.extras import importing
 
 ablate_app = typer.Typer(help="Train the variants of a paper's ablation tables, and compare them.")
 
@@ -73,12 +74,10 @@ def ablate_portrait_command(
     quiet: QuietOption = False,
 ) -> None:
     """Tables 3, 4 and 5 of Yaman et al. 2022: losses, modules and inputs of the portrait network."""
-    try:
+    with importing("training", "train"):
         from wisp.lab.ablation import ablate
         from wisp.lab.ablation.portrait import AblationRecipe, portrait_ablation, short
         from wisp.lab.ablation.portrait_variants import VARIANTS
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("training", "train") from error
 
     check_options(precision, size)
     recipe = AblationRecipe(schedule=short(images, batch, seed))
@@ -126,12 +125,10 @@ def ablate_dim_command(
     quiet: QuietOption = False,
 ) -> None:
     """Table 1 of Xu et al. 2017 on dim-mobile: losses, guided filter, refinement."""
-    try:
+    with importing("training", "train"):
         from wisp.lab.ablation import ablate
         from wisp.lab.ablation.dim import CLIP, FILTERED, VARIANTS, DimAblationRecipe, dim_ablation
         from wisp.lab.ablation.portrait import short
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("training", "train") from error
 
     check_options(precision, size)
     recipe = DimAblationRecipe()
@@ -184,13 +181,11 @@ def ablate_unet_command(
     quiet: QuietOption = False,
 ) -> None:
     """Tables 1 and 2 of the report "Background Image Matting": freezing, pre-training, and DeepLab beside."""
-    try:
+    with importing("training", "train"):
         from wisp.data import layouts
         from wisp.lab.ablation import ablate
         from wisp.lab.ablation.unet import UNetAblation, unet_ablation
         from wisp.training.recipes.unet import UNetRecipe
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("training", "train") from error
 
     check_options(precision, size)
     recipe = adapted(replace(UNetRecipe(), width=width), seed=seed, steps=steps, batch=batch, size=size)
@@ -229,13 +224,11 @@ def ablate_unet_search_command(
     quiet: QuietOption = False,
 ) -> None:
     """Search a U-Net's learning rate, batch and dropout with Optuna; the same seed repeats the search."""
-    try:
+    with importing("training", "train"):
         from wisp.data.datasets import some
         from wisp.lab.ablation.unet import watched_and_scored
         from wisp.lab.ablation.unet_search import Search, search
         from wisp.training.recipes.unet import SIMPLE_RECIPE, UNetRecipe
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("training", "train") from error
 
     check_options(precision, size)
     bases = {"unet": UNetRecipe(), "unet-simple": SIMPLE_RECIPE}
@@ -281,12 +274,10 @@ def ablate_dlmn_command(
     quiet: QuietOption = False,
 ) -> None:
     """DLMN-G (El Abdellaoui and Kachbal) without segmentation, motion, trimap, and with the image alone."""
-    try:
+    with importing("training", "train"):
         from wisp.lab.ablation import ablate
         from wisp.lab.ablation.dlmn import VARIANTS, AblationRecipe, dlmn_ablation
         from wisp.lab.ablation.portrait import short
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("training", "train") from error
 
     check_options(precision, size)
     recipe = AblationRecipe(schedule=short(images, batch, seed))

@@ -9,7 +9,7 @@ import typer
 
 from wisp.cli import options as o
 from wisp.cli.console import UsageError, complain, usage_errors
-from wisp.cli.video import BackgroundOption, VideoMethodOption
+from wisp.cli.video import BackgroundOption
 
 if TYPE_CHECKING:
     from wisp.clips.camera import Screen
@@ -25,7 +25,7 @@ def camera_command(
         bool, typer.Option("--virtual-camera", help="Show the picture to other programs as a camera.")
     ] = False,
     preview: Annotated[bool, typer.Option("--preview", help="Show the picture in a window.")] = False,
-    method: VideoMethodOption = "auto",
+    method: o.ClipMethodOption = "auto",
     model: o.ModelOption = None,
     precision: o.PrecisionOption = "auto",
     quiet: o.QuietOption = False,
@@ -37,7 +37,7 @@ def camera_command(
         )
     from wisp.clips.backdrops import check_backdrop, open_backdrop
     from wisp.clips.camera import Camera, Preview, VirtualCamera, run_camera
-    from wisp.methods import alpha_method
+    from wisp.clips.methods import alpha_method
 
     with usage_errors():
         check_backdrop(background)

@@ -5,41 +5,51 @@ from __future__ import annotations
 import json
 import platform
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from wisp.cli.options import Device, DeviceOption, Precision, PrecisionOption
+from wisp.cli.console import usage_errors
+from wisp.cli.options import DeviceOption, PrecisionOption
+from wisp.engine.devices import Device, Precision
 
 
 def doctor_command(
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Time int8 beside floats; nothing depends on what comes out.")
+    ] = False,
     json_file: Annotated[
         str | None, typer.Option("--json", metavar="FILE", help="Write the report as JSON; - is stdout.")
     ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a report that exists.")] = False,
 ) -> None:
     """Show versions, devices, and which runtime and precision each network really gets."""
-    report = _report(device, precision)
+    from wisp.io.atomic import STDIO, check_output, write_files
+
+    if json_file is not None:
+        with usage_errors():
+            check_output(json_file, overwrite=overwrite)
+    report = _report(device, precision, measure=measure)
     if json_file is None:
         _print(report)
-    elif json_file == "-":
+    elif json_file == STDIO:
         typer.echo(json.dumps(report, indent=2))
     else:
-        Path(json_file).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        write_files({json_file: f"{json.dumps(report, indent=2)}\n".encode()}, overwrite=overwrite)
     if any("problem" in network for network in report["networks"]):
         raise typer.Exit(1)
 
 
-def _report(device: Device, precision: Precision) -> dict[str, Any]:
-    from wisp.engine.sessions import cores
+def _report(device: Device, precision: Precision, *, measure: bool) -> dict[str, Any]:
+    from wisp.core.machine import cores
 
     return {
         "versions": _versions(),
         "machine": {"system": platform.platform(), "processor": platform.machine(), "cores": cores()},
         "devices": _devices(),
-        "networks": _networks(device, precision),
+        "networks": _networks(device, precision, measure=measure),
         "cache": _cache(),
     }
 
@@ -94,20 +104,24 @@ def _devices() -> dict[str, list[str]]:
     return devices
 
 
-def _networks(device: Device, precision: Precision) -> list[dict[str, Any]]:
+def _networks(device: Device, precision: Precision, *, measure: bool) -> list[dict[str, Any]]:
     from dataclasses import asdict
 
     from wisp.core.errors import WispError
     from wisp.engine.families.segmenter import session_of
     from wisp.engine.models import MODELS
-    from wisp.engine.precision import choose
+    from wisp.engine.precision import choose, time_int8
 
     networks: list[dict[str, Any]] = []
     for model in MODELS.values():
         try:
             description = session_of(model, device=device, precision=precision).describe()
             reason = choose(model, device=device, precision=precision).reason
-            networks.append({"name": model.name, **asdict(description), "reason": reason})
+            network = {"name": model.name, **asdict(description), "reason": reason}
+            measured = time_int8(model) if measure else None
+            if measured is not None:
+                network["measured"] = f"int8 takes {measured[1]:.2f} of {measured[0]}'s time here"
+            networks.append(network)
         except WispError as error:
             networks.append({"name": model.name, "problem": str(error)})
     return networks
@@ -143,6 +157,7 @@ def _print(report: dict[str, Any]) -> None:
             typer.echo(
                 f"  {network['name']}: {network['runtime']} on {network['device']}, "
                 f"{network['precision']}{threads}: {network['reason']}"
+                + (f"; {network['measured']}" if "measured" in network else "")
             )
     typer.echo("compiled networks")
     cache = report["cache"]

@@ -53,7 +53,9 @@ def evaluate_command(
             help="With alphamatting: write the folder that the site takes; TRUTH may be left out then.",
         ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier submission.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an earlier submission, or scores that exist.")
+    ] = False,
     json_file: Annotated[
         str | None,
         typer.Option("--json", metavar="FILE", help="Write the scores as JSON; - is standard output."),
@@ -76,7 +78,7 @@ def evaluate_command(
     todo = plans.get(protocol, _plan_images)(predictions, truth, trimaps, protocol)
     if json_file is not None:
         with usage_errors():
-            check_output(json_file, overwrite=True, inputs=todo.files)
+            check_output(json_file, overwrite=overwrite, inputs=todo.files)
     with progress(todo.count, quiet=False) as advance:
         report = todo.score(advance)
     if report.ignored:
@@ -86,7 +88,7 @@ def evaluate_command(
     elif json_file == STDIO:
         typer.echo(report.to_json())
     else:
-        write_files({json_file: f"{report.to_json()}\n".encode()}, overwrite=True)
+        write_files({json_file: f"{report.to_json()}\n".encode()}, overwrite=overwrite)
         todo.show(report)
 
 

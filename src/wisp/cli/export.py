@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wisp.core.errors import InputError, MissingExtraError
+from wisp.core.errors import InputError
+from wisp.core.extras import importing
 from wisp.io.atomic import check_output
 
 if TYPE_CHECKING:
@@ -60,12 +61,10 @@ def export_command(
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing.")] = False,
 ) -> None:
     """Export a checkpoint as ONNX, with fp16 weights or in int8, and check the file against the network."""
-    try:
+    with importing("exporting", "train"):
         from wisp.training import pruning
         from wisp.training.calibration import samples as read_samples
         from wisp.training.export import Calibration, export_checkpoint
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("exporting", "train") from error
 
     if lean and not data:
         raise InputError("--lean", "needs photos to fit on", "--data FOLDER is accepted")

@@ -17,7 +17,8 @@ from wisp.cli.train import (
     say_nothing,
     tell,
 )
-from wisp.core.errors import InputError, MissingExtraError
+from wisp.core.errors import InputError
+from wisp.core.extras import importing
 
 
 def finetune_command(
@@ -87,12 +88,10 @@ def finetune_command(
     quiet: QuietOption = False,
 ) -> None:
     """Fine-tune a network on your own photos; the result is a file that --model takes."""
-    try:
+    with importing("fine-tuning", "train"):
         from wisp.data import datasets, layouts
         from wisp.data.user_photos import own_photos
         from wisp.training.finetuning import Photos, Tuning, finetune
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("fine-tuning", "train") from error
 
     check_options(precision, size)
     if out.is_file() or (out.is_dir() and any(out.iterdir())):

@@ -49,9 +49,9 @@ def job_count(asked: int, files: int) -> int:
     """How many photos to work on at a time: at most one a file; for 0 what cores and memory allow."""
     if asked:
         return min(asked, files)
-    from wisp.engine.sessions import cores
+    from wisp.core.machine import cores, memory
 
-    return max(1, min(cores(), files, _memory() // MEMORY_PER_JOB))
+    return max(1, min(cores(), files, memory() // MEMORY_PER_JOB))
 
 
 def run_jobs(
@@ -108,11 +108,3 @@ def _next(finished: queue.SimpleQueue[T]) -> T:
     while True:
         with suppress(queue.Empty):
             return finished.get(timeout=0.5)
-
-
-def _memory() -> int:
-    """Physical memory in bytes; 8 GB where the system does not say."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return 8 * 2**30

@@ -6,10 +6,9 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 import typer
 
-Device: TypeAlias = Literal["auto", "cpu", "gpu"]
-Precision: TypeAlias = Literal["auto", "fp32", "bf16", "int8"]
-Method: TypeAlias = Literal["auto", "portrait", "dim", "dlmn", "closed-form", "knn", "random-walk"]
-Refinement: TypeAlias = Literal["none", "guided-filter"]
+from wisp.engine.devices import Device, Precision
+from wisp.methods import ClipMethodName, MethodName, Refinement
+
 FormatName: TypeAlias = Literal["png", "tiff", "webp", "avif", "jpeg"]
 
 MAX_PIXELS: Final = 200_000_000
@@ -43,7 +42,13 @@ SaveForegroundOption: TypeAlias = Annotated[
     _option("--save-foreground", metavar="F", panel=_RESULT, help="Write the foreground colours too."),
 ]
 MethodOption: TypeAlias = Annotated[
-    Method, _option("--method", panel=_RUNNING, help="How alpha is estimated.")
+    MethodName, _option("--method", panel=_RUNNING, help="How alpha is estimated.")
+]
+ClipMethodOption: TypeAlias = Annotated[
+    ClipMethodName,
+    _option(
+        "--method", panel=_RUNNING, help="How alpha is estimated in a frame; auto and segmenter are fast."
+    ),
 ]
 ModelOption: TypeAlias = Annotated[
     str | None,
@@ -89,6 +94,14 @@ PlateOption: TypeAlias = Annotated[
 ]
 RefineOption: TypeAlias = Annotated[
     Refinement, _option("--refine", panel=_RUNNING, help="Post-process of the alpha.")
+]
+SmoothOption: TypeAlias = Annotated[
+    bool | None,
+    _option(
+        "--smooth/--no-smooth",
+        panel=_RUNNING,
+        help="Whether the matting Laplacian smooths a sampling method's alpha; as in its paper if not given.",
+    ),
 ]
 BitsOption: TypeAlias = Annotated[
     Literal["8", "16"] | None,

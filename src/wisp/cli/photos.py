@@ -12,8 +12,10 @@ import typer
 
 from wisp.cli.console import complain, complain_of_bug, progress, usage_errors
 from wisp.cli.jobs import Gate, end_process, job_count, run_jobs
-from wisp.cli.options import Device, FormatName, Method, Precision, Refinement
+from wisp.cli.options import FormatName
 from wisp.core.errors import InputError, WispError
+from wisp.engine.devices import Device, Precision
+from wisp.methods import Refinement
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,13 +35,14 @@ class Options:
     out: str
     save_alpha: str | None
     save_foreground: str | None
-    method: Method
+    method: str
     model: str | None
     trimap: str | None
     mask: str | None
     alpha: str | None
     plate: str | None
     refine: Refinement
+    smooth: bool | None
     bits: Bits | None
     format: FormatName | None
     device: Device
@@ -69,7 +72,7 @@ def process(
     """
     with usage_errors():
         todo = _plan(inputs, options, opaque=opaque, others=others)
-        if any(job.trimap is job.mask is job.alpha is None for job in todo.jobs):
+        if todo.jobs:
             _load_network(options)
     for error in todo.errors:
         complain(error)
@@ -109,20 +112,24 @@ def _plan(inputs: Sequence[str], options: Options, *, opaque: bool, others: Sequ
     from wisp.engine.peers.chosen import chosen_peer
     from wisp.io.batch import plan
     from wisp.io.formats import FORMATS, READABLE, check_holds, format_of
-    from wisp.pipeline import check_method, family_of
+    from wisp.methods import check_options
 
-    guidance = {
-        "--trimap": options.trimap,
-        "--mask": options.mask,
-        "--alpha": options.alpha,
-        "--plate": options.plate,
-    }
-    given = [name for name, path in guidance.items() if path is not None]
-    if len(given) > 1:
-        raise InputError(" and ".join(given), "are both given", "at most one guidance is accepted")
-    check_method(options.method, options.model)
-    if options.model is not None and chosen_peer(options.model) is None:
-        find_model(options.model, family_of(options.method))
+    check_options(
+        options.method,
+        trimap=options.trimap is not None,
+        mask=options.mask is not None,
+        alpha=options.alpha is not None,
+        plate=options.plate is not None,
+        refine=options.refine,
+        smooth=options.smooth,
+        model=options.model,
+        device=options.device,
+        precision=options.precision,
+        prefix="--",
+    )
+    family = _family(options)
+    if options.model is not None and family is not None and chosen_peer(options.model) is None:
+        find_model(options.model, family)
     todo = plan(
         inputs,
         options.out,
@@ -155,7 +162,8 @@ def _kinds(unread: Mapping[str, int]) -> str:
 
 @contextmanager
 def _warnings_as_lines(quiet: bool) -> Iterator[None]:
-    """Tell ignored colour profiles in a line each; of all else that is worth telling, results carry notes."""
+    """Tell ignored profiles and painted trimaps in a line each; of all else, results carry notes."""
+    from wisp.core.arrays import TrimapWarning
     from wisp.io.profiles import ProfileWarning
 
     def tell(message: Warning | str, *_: object, **__: object) -> None:
@@ -164,7 +172,8 @@ def _warnings_as_lines(quiet: bool) -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if not quiet:
-            warnings.simplefilter("always", ProfileWarning)
+            for kind in (ProfileWarning, TrimapWarning):
+                warnings.simplefilter("always", kind)
             warnings.showwarning = tell
         yield
 
@@ -174,14 +183,26 @@ def _load_network(options: Options) -> None:
     from wisp.engine.families.segmenter import session_of
     from wisp.engine.models import find_model
     from wisp.engine.peers.chosen import chosen_peer, loaded_peer
-    from wisp.pipeline import family_of
 
     peer = chosen_peer(options.model)
     if peer is not None:
         loaded_peer(peer, device=options.device, precision=options.precision)
         return
-    row = find_model(options.model, family_of(options.method))
-    session_of(row, device=options.device, precision=options.precision)
+    family = _family(options)
+    if family is not None:
+        session_of(find_model(options.model, family), device=options.device, precision=options.precision)
+
+
+def _family(options: Options) -> str | None:
+    """The family of the network that ``--model`` replaces; None where none runs."""
+    from wisp.methods import family_used
+
+    return family_used(
+        options.method,
+        trimap=options.trimap is not None,
+        mask=options.mask is not None,
+        alpha=options.alpha is not None,
+    )
 
 
 def _process_one(job: Job, options: Options, finish: Finish, gate: Gate, *, folder: bool) -> tuple[str, ...]:
@@ -189,15 +210,15 @@ def _process_one(job: Job, options: Options, finish: Finish, gate: Gate, *, fold
     from wisp.core.arrays import check_same_size
     from wisp.io.atomic import write_files
     from wisp.io.formats import format_of
-    from wisp.io.images import encode_image, read_grey, read_photo, read_trimap
+    from wisp.io.images import encode_image, read_alpha, read_mask, read_photo, read_trimap
     from wisp.pipeline import run
 
     photo = read_photo(job.input, page=options.page, max_pixels=options.max_pixels)
+    readers: dict[str, Callable[..., Any]] = {"trimap": read_trimap, "mask": read_mask, "alpha": read_alpha}
     guidance: dict[str, Any] = {}
     for kind, file in (("trimap", job.trimap), ("mask", job.mask), ("alpha", job.alpha)):
         if file is not None:
-            read = read_trimap if kind == "trimap" else read_grey
-            guidance[kind] = read(file, max_pixels=options.max_pixels)
+            guidance[kind] = readers[kind](file, max_pixels=options.max_pixels)
             check_same_size(str(file), guidance[kind], "upright photo", photo.image)
     if job.plate is not None:
         guidance["plate"] = read_photo(job.plate, max_pixels=options.max_pixels).image
@@ -206,6 +227,7 @@ def _process_one(job: Job, options: Options, finish: Finish, gate: Gate, *, fold
         photo.image,
         method=options.method,
         refine=options.refine,
+        smooth=options.smooth,
         model=options.model,
         device=options.device,
         precision=options.precision,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, TypeVar
 
 import typer
 
-from wisp.core.errors import InputError, MissingExtraError
+from wisp.core.errors import InputError
+from wisp.core.extras import importing
 
 if TYPE_CHECKING:
     from wisp.data.datasets import Entry
@@ -130,11 +131,9 @@ def train_segmenter_command(
     quiet: QuietOption = False,
 ) -> None:
     """Train the person segmenter (DeepLabV3+ on MobileNetV2)."""
-    try:
+    with importing("training", "train"):
         from wisp.training.importing import continued
         from wisp.training.recipes.segmenter import SegmenterRecipe, SegmenterTask
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("training", "train") from error
 
     check_options(precision, size)
     recipe = adapted(SegmenterRecipe(), seed=seed, steps=steps, batch=batch, size=size, views=views)
@@ -183,7 +182,7 @@ def train_portrait_command(
     quiet: QuietOption = False,
 ) -> None:
     """Train the portrait network (Yaman et al. 2022), its generator and border refinement jointly."""
-    try:
+    with importing("training", "train"):
         from wisp.training.importing import continued
         from wisp.training.recipes.portrait import (
             CLIP,
@@ -193,8 +192,6 @@ def train_portrait_command(
             PaperRecipe,
             PortraitTask,
         )
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("training", "train") from error
 
     check_options(precision, size)
     recipes: dict[str, MobileRecipe | PaperRecipe] = {
@@ -265,10 +262,8 @@ def train_dim_command(
     quiet: QuietOption = False,
 ) -> None:
     """Train Deep Image Matting (Xu et al. 2017) in its three steps: alpha from an image and a trimap."""
-    try:
+    with importing("training", "train"):
         from wisp.training.recipes.dim import FINE, DimTask, MobileRecipe, VGG16Recipe
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("training", "train") from error
 
     check_options(precision, size)
     recipes: dict[str, MobileRecipe | VGG16Recipe] = {
@@ -378,11 +373,9 @@ def _train_unet(
     workers: int,
     quiet: bool,
 ) -> None:
-    try:
+    with importing("training", "train"):
         from wisp.data.datasets import some
         from wisp.training.recipes.unet import SIMPLE_RECIPE, UNetRecipe, UNetTask
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("training", "train") from error
 
     check_options(precision, size)
     base = UNetRecipe() if network == "unet" else SIMPLE_RECIPE

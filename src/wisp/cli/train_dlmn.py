@@ -30,7 +30,8 @@ from wisp.cli.train import (
     photos_of,
     weights_of,
 )
-from wisp.core.errors import InputError, MissingExtraError
+from wisp.core.errors import InputError
+from wisp.core.extras import importing
 
 SSRNEncoderOption = Annotated[
     Path | None,
@@ -63,10 +64,8 @@ def train_dlmn_command(
     quiet: QuietOption = False,
 ) -> None:
     """Train DLMN-G (El Abdellaoui and Kachbal): alpha from image, segmentation, trimap and motion cue."""
-    try:
+    with importing("training", "train"):
         from wisp.training.recipes.dlmn import DLMNTask, MobileRecipe, PaperRecipe
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("training", "train") from error
 
     check_options(precision, size)
     recipes: dict[str, MobileRecipe | PaperRecipe] = {"mobile": MobileRecipe(), "paper": PaperRecipe()}
@@ -120,11 +119,9 @@ def train_ssrn_command(
     quiet: QuietOption = False,
 ) -> None:
     """Train SSRN (El Abdellaoui and Kachbal), which refines DLMN-G's results, in its two parts."""
-    try:
+    with importing("training", "train"):
         from wisp.data.cues import shots
         from wisp.training.recipes.ssrn import RECIPES, SSRNTask
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("training", "train") from error
 
     check_options(precision, size)
     if recipe_name not in RECIPES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -55,11 +56,16 @@ def trimap_command(
     from wisp.core.arrays import BACKGROUND, to_float
     from wisp.io.atomic import check_output
     from wisp.io.formats import format_of
-    from wisp.io.images import read_photo, write_image
+    from wisp.io.images import read_alpha, read_mask, read_photo, write_image
     from wisp.matting.trimap import WIDTH, trimap_from_alpha, trimap_from_mask
 
     if mask is not None and alpha is not None:
         raise UsageError("--mask and --alpha are both given; one of them is accepted")
+    for name, value in (("--device", device), ("--precision", precision)):
+        if value != "auto" and (mask is not None or alpha is not None):
+            raise UsageError(
+                f"{name}: changes nothing: with {'--mask' if alpha is None else '--alpha'} no network runs"
+            )
     with usage_errors():
         row = format_of(out)
         check_output(out, overwrite=overwrite, inputs=[name for name in (source, mask, alpha) if name])
@@ -69,9 +75,9 @@ def trimap_command(
     width = WIDTH if width is None else width
     image = read_photo(source, page=page, max_pixels=max_pixels).image
     if alpha is not None:
-        trimap = trimap_from_alpha(_guidance(alpha, image, source, max_pixels), width=width)
+        trimap = trimap_from_alpha(_guidance(read_alpha, alpha, image, source, max_pixels), width=width)
     elif mask is not None:
-        trimap = trimap_from_mask(_guidance(mask, image, source, max_pixels), width=width)
+        trimap = trimap_from_mask(_guidance(read_mask, mask, image, source, max_pixels), width=width)
     else:
         from wisp.engine.families.segmenter import segment
 
@@ -81,10 +87,9 @@ def trimap_command(
     write_image(out, to_float(trimap), bits=8, overwrite=overwrite)
 
 
-def _guidance(path: str, image: Image, photo: str, max_pixels: int) -> Float:
+def _guidance(read: Callable[..., Float], path: str, image: Image, photo: str, max_pixels: int) -> Float:
     from wisp.core.arrays import check_same_size
-    from wisp.io.images import read_grey
 
-    values = read_grey(path, max_pixels=max_pixels)
+    values = read(path, max_pixels=max_pixels)
     check_same_size(path, values, f"photo {photo}", image)
     return values

@@ -29,15 +29,6 @@ BackgroundOption: TypeAlias = Annotated[
     ),
 ]
 
-VideoMethodOption: TypeAlias = Annotated[
-    Literal["auto", "segmenter", "portrait", "dlmn", "dim", "closed-form", "knn", "random-walk"],
-    typer.Option(
-        "--method",
-        rich_help_panel="Running",
-        help="How alpha is estimated in a frame; auto and segmenter are fast.",
-    ),
-]
-
 _RESULT, _PART = "Result", "Part"
 
 
@@ -77,7 +68,7 @@ def video_command(
     end: Annotated[
         str | None, typer.Option("--end", metavar="T", rich_help_panel=_PART, help="End before this time.")
     ] = None,
-    method: VideoMethodOption = "auto",
+    method: o.ClipMethodOption = "auto",
     model: o.ModelOption = None,
     device: o.DeviceOption = "auto",
     precision: o.PrecisionOption = "auto",
@@ -92,7 +83,7 @@ def video_command(
 ) -> None:
     """Cut the subject out of a clip, or set it on another background; sound comes along."""
     from wisp.clips.convert import Job, check_job, convert
-    from wisp.methods import alpha_method
+    from wisp.clips.methods import alpha_method
 
     job = Job(
         source,

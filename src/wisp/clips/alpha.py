@@ -16,11 +16,11 @@ from wisp.core.arrays import Alpha, Image, Mask, Motion, check_image
 from wisp.core.guided import feathered, guided_enlargement
 from wisp.core.opencv import opencv, shrink
 from wisp.core.regions import bounding_box, small_enclosed
+from wisp.engine.devices import Device, Precision
 from wisp.engine.families.dlmn import dlmn
 from wisp.engine.families.portrait import generate, surroundings
 from wisp.engine.families.segmenter import FLOOR, segment, session_of
 from wisp.engine.models import find_model
-from wisp.engine.sessions import Device, Precision
 
 SIDES: Final = {"alpha": 720, "mask": 640}
 """Length of the longer side of the small picture, for the portrait network and for the segmenter alone."""

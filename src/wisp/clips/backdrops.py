@@ -12,7 +12,8 @@ import numpy as np
 
 from wisp.clips.colours import SoftColours
 from wisp.clips.io.colour import Pixels
-from wisp.clips.io.read import Frame, open_clip
+from wisp.clips.io.frame import Frame
+from wisp.clips.io.read import open_clip
 from wisp.compositing import backgrounds
 from wisp.core.arrays import Alpha, Background, Float, Image, to_float
 from wisp.core.errors import InputError

@@ -23,7 +23,8 @@ from wisp.clips.backdrops import GREEN, Backdrop
 from wisp.clips.colours import soft_colours
 from wisp.clips.frames import composed
 from wisp.clips.io.ffmpeg import pyav, reading
-from wisp.clips.io.read import ClipInfo, FileClip, Frame
+from wisp.clips.io.frame import ClipInfo, Frame
+from wisp.clips.io.read import FileClip
 from wisp.clips.steady import STEADY, AlphaMethod, State, Steadiness, steady_alpha
 from wisp.compositing.backgrounds import colour
 from wisp.core.errors import InputError

@@ -19,10 +19,10 @@ from wisp.clips.io.audio import Span
 from wisp.clips.io.codecs import Codec, choose_codec
 from wisp.clips.io.colour import Pixels
 from wisp.clips.io.folders import FolderWriter, check_folder
-from wisp.clips.io.read import Clip, Frame, open_clip
+from wisp.clips.io.frame import Clip, Frame
+from wisp.clips.io.read import open_clip
 from wisp.clips.io.write import ClipWriter, FileWriter, Layout, Sound
-from wisp.clips.motion import paired
-from wisp.clips.steady import STEADY, AlphaMethod, Held, State, Steadiness, held_alpha
+from wisp.clips.steady import STEADY, AlphaMethod, Held, State, Steadiness, held_alpha, pair_with_motion
 from wisp.core.arrays import Alpha, Image, Matte
 from wisp.core.errors import InputError
 from wisp.core.stages import convey
@@ -142,7 +142,7 @@ def convert(
 
             def produce() -> Iterator[tuple[Frame, AlphaMethod]]:
                 frames = clip.frames(max(job.start, begin + resumed_at), job.end)
-                return paired(frames, alpha_of, lambda frame: frame.image)
+                return pair_with_motion(frames, alpha_of, lambda frame: frame.image)
 
             def work(item: tuple[Frame, AlphaMethod]) -> tuple[Frame, Image, Held]:
                 nonlocal state

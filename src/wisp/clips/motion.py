@@ -15,7 +15,7 @@ from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from wisp.clips.alpha import Past
-from wisp.clips.steady import STEADY, AlphaMethod, Small, is_cut, reduced
+from wisp.clips.flow import SIDE, Small, is_cut, shrink_to_bytes
 from wisp.core.arrays import Alpha, Float, Image, Motion
 
 T = TypeVar("T")
@@ -35,7 +35,7 @@ class MotionMethod(Protocol):
 
 @dataclass(frozen=True)
 class WithMotion:
-    """A method that wants motion cues, which `paired` gives it; an image alone it takes for a still.
+    """A method that wants motion cues, which `pair_with_motion` gives it; an image alone is a still to it.
 
     Attributes:
         method: what mattes a frame with its cue.
@@ -46,35 +46,6 @@ class WithMotion:
     def __call__(self, image: Image, past: Past | None = None, /) -> Alpha:
         """Alpha float32 (H, W) of a still float32 (H, W, 3), whatever was before it."""
         return self.method(image, still_cue(image))
-
-
-def paired(
-    frames: Iterable[T], alpha_of: AlphaMethod, image_of: Callable[[T], Image]
-) -> Iterator[tuple[T, AlphaMethod]]:
-    """Each frame with what mattes it: a method that wants motion cues has the frame's cue bound to it.
-
-    Args:
-        frames: of a clip, in order.
-        alpha_of: the method.
-        image_of: a frame's image, float32 (H, W, 3), [0, 1].
-    """
-    if not isinstance(alpha_of, WithMotion):
-        for frame in frames:
-            yield frame, alpha_of
-        return
-    for frame, motion in with_cues(frames, image_of):
-        yield frame, _Bound(alpha_of.method, motion)
-
-
-@dataclass(frozen=True)
-class _Bound:
-    """A method with a frame's cue."""
-
-    method: MotionMethod
-    motion: Motion
-
-    def __call__(self, image: Image, past: Past | None = None, /) -> Alpha:
-        return self.method(image, self.motion)
 
 
 def grey(image: Image) -> Float:
@@ -103,7 +74,7 @@ def with_cues(frames: Iterable[T], image_of: Callable[[T], Image]) -> Iterator[t
             window.append(None)
         else:
             image = image_of(frame)
-            window.append(_Seen(frame, grey(image), reduced(image, STEADY.side)))
+            window.append(_Seen(frame, grey(image), shrink_to_bytes(image, SIDE)))
         if len(window) > 2 * REACH:
             own = window[REACH]
             if own is not None:

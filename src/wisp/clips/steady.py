@@ -25,19 +25,30 @@ alpha and a small picture of the last frame, so memory does not grow.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from wisp.clips.alpha import Past, finished, working_size
 from wisp.clips.colours import quick_foreground
-from wisp.core.arrays import Alpha, Float, Foreground, Image, Matte, check_alpha, check_image, check_same_size
+from wisp.clips.flow import CUT, SIDE, Small, find_flow, is_cut, shrink_to_bytes, sources, warp
+from wisp.clips.motion import MotionMethod, WithMotion, with_cues
+from wisp.core.arrays import (
+    Alpha,
+    Float,
+    Foreground,
+    Image,
+    Matte,
+    Motion,
+    check_alpha,
+    check_image,
+    check_same_size,
+)
 from wisp.core.opencv import opencv, shrink
 
-Small: TypeAlias = npt.NDArray[np.uint8]
+T = TypeVar("T")
 
 
 class AlphaMethod(Protocol):
@@ -75,12 +86,12 @@ class Steadiness:
     hold: float = 0.8
     change: float = 0.04
     slack: float = 0.3
-    side: int = 384
-    cut: float = 0.5
+    side: int = SIDE
+    cut: float = CUT
     rest: float = 0.25
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class State:
     """What one frame hands to the next.
 
@@ -139,12 +150,39 @@ def mattes(
 
     A method that wants motion cues (`wisp.clips.motion.WithMotion`) is given them.
     """
-    from wisp.clips.motion import paired  # it builds on this module
-
     state: State | None = None
-    for image, own in paired(frames, alpha_of, lambda frame: frame):
+    for image, own in pair_with_motion(frames, alpha_of, lambda frame: frame):
         matte, state = step(image, state, own, steadiness=steadiness, foreground_of=foreground_of)
         yield matte
+
+
+def pair_with_motion(
+    frames: Iterable[T], alpha_of: AlphaMethod, image_of: Callable[[T], Image]
+) -> Iterator[tuple[T, AlphaMethod]]:
+    """Each frame with what mattes it: a method that wants motion cues has the frame's cue bound to it.
+
+    Args:
+        frames: of a clip, in order.
+        alpha_of: the method.
+        image_of: a frame's image, float32 (H, W, 3), [0, 1].
+    """
+    if not isinstance(alpha_of, WithMotion):
+        for frame in frames:
+            yield frame, alpha_of
+        return
+    for frame, motion in with_cues(frames, image_of):
+        yield frame, _Bound(alpha_of.method, motion)
+
+
+@dataclass(frozen=True)
+class _Bound:
+    """A method with a frame's cue."""
+
+    method: MotionMethod
+    motion: Motion
+
+    def __call__(self, image: Image, past: Past | None = None, /) -> Alpha:
+        return self.method(image, self.motion)
 
 
 def steady_alpha(
@@ -175,22 +213,22 @@ def held_alpha(
     if state is not None and state.small.shape[:2] != size:
         state = None
     picture = None if state is None else _as_large(image, state.alpha)
-    small = reduced(image, steadiness.side, picture)
+    small = shrink_to_bytes(image, steadiness.side, picture)
     flow = None
     if state is not None and steadiness.hold:
-        flow = None if is_cut(state.small, small, steadiness.cut) else _flow(state.small, small)
+        flow = None if is_cut(state.small, small, steadiness.cut) else find_flow(state.small, small)
     if state is None or flow is None:
         alpha = _checked(alpha_of(image), image)
         return Held(alpha, None), State(alpha, small, 0)
     age = state.age + 1
     last = shrink(state.alpha, *size)
     if steadiness.rest and age % 2 and age > 1:
-        opacity = _moved(last, flow, cubic=False)
+        opacity = warp(last, flow, cubic=False)
         own, believed = _motion(state.small, small, flow, opacity, steadiness)
         if _disbelief(opacity, believed) < steadiness.rest:
-            alpha = _moved(state.alpha, own, cubic=True).clip(0, 1)
+            alpha = warp(state.alpha, own, cubic=True).clip(0, 1)
             return Held(alpha, picture), State(alpha, small, age)
-    expected = _moved(state.alpha, flow, cubic=False)
+    expected = warp(state.alpha, flow, cubic=False)
     alpha = _checked(alpha_of(image, Past(expected, age, picture)), image)
     if alpha.shape == state.alpha.shape:
         opacity = shrink(alpha, *size)
@@ -227,53 +265,6 @@ def _checked(alpha: Alpha, image: Image) -> Alpha:
     return alpha
 
 
-def is_cut(before: Small, after: Small, threshold: float = STEADY.cut) -> bool:
-    """Whether two small pictures, uint8 (h, w, 3) of one size, are of different scenes.
-
-    Two things must hold: their colours differ (half the L1 distance of histograms with 8 bins a channel, so
-    that motion alone is no cut), and so do most of their places.
-    """
-    cv2 = opencv()
-    one, other = (
-        cv2.calcHist([picture], [0, 1, 2], None, [8] * 3, [0, 256] * 3) for picture in (before, after)
-    )
-    distance = float(np.abs(one - other).sum() / (2 * one.sum()))
-    if distance <= threshold:
-        return False
-    moved = np.abs(before.astype(np.int16) - after).mean(2) > _CHANGED
-    return bool(moved.mean() > 0.5)
-
-
-_CHANGED: Final = 20  # of 255: what noise and small motion stay below
-
-
-def reduced(image: Image, side: int, picture: Image | None = None) -> Small:
-    """The image with its longer side reduced to `side`, never enlarged: uint8 (h, w, 3).
-
-    Args:
-        image: float32 (H, W, 3), [0, 1].
-        side: pixels.
-        picture: the image, somewhat reduced already; made use of where it is large enough.
-    """
-    size = working_size(image, side)
-    enough = picture is not None and all(a >= b for a, b in zip(picture.shape, size, strict=False))
-    small = shrink(picture if picture is not None and enough else image, *size)
-    rounded: Small = (small * 255 + 0.5).clip(0, 255).astype(np.uint8)
-    return rounded
-
-
-def _flow(before: Small, after: Small) -> Float:
-    """Where each pixel of the later small picture was: displacement x, y to the earlier one, (h, w, 2)."""
-    cv2 = opencv()
-    height, width = after.shape[:2]
-    if min(height, width) < 16:  # too small to search in: nothing moves
-        return np.zeros((height, width, 2), np.float32)
-    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    grey = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (after, before)]
-    flow: Float = search.calc(grey[0], grey[1], None)
-    return flow
-
-
 def _motion(
     before: Small, after: Small, flow: Float, opacity: Alpha, steadiness: Steadiness
 ) -> tuple[Float, Float]:
@@ -283,7 +274,7 @@ def _motion(
     """
     cv2 = opencv()
     flow = _subjects_own(flow, opacity)
-    moved = cv2.remap(before, *_places(flow), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    moved = cv2.remap(before, *sources(flow), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     red, green, blue = cv2.split(cv2.absdiff(after, moved))
     difference = np.maximum(np.maximum(red, green), blue).astype(np.float32) / 255
     # At the edge only the subject's share of the difference counts: the background may well move otherwise.
@@ -326,7 +317,7 @@ def _aligned(flow: Float, old: Alpha, new: Alpha, believed: Float) -> Float:
     be a shift, has no say. Flow, alphas and belief are as small as the pictures.
     """
     cv2 = opencv()
-    source = _moved(old, flow, cubic=False)
+    source = warp(old, flow, cubic=False)
     missing = new - source
     weight = believed * (np.abs(missing) < _SHIFTED)
     across, down = (cv2.Sobel(source, -1, x, 1 - x, scale=1 / 8) for x in (1, 0))
@@ -353,28 +344,9 @@ def _held(new: Alpha, old: Alpha, flow: Float, believed: Float, slack: float) ->
     """The new alpha with the old one, moved along and kept within reason, mixed in as far as believed."""
     cv2 = opencv()
     height, width = new.shape
-    moved = _moved(old, flow, cubic=True)
+    moved = warp(old, flow, cubic=True)
     window = np.ones((5, 5), np.uint8)
     moved = np.minimum(np.maximum(moved, cv2.erode(new, window) - slack), cv2.dilate(new, window) + slack)
     share = cv2.resize(believed, (width, height), interpolation=cv2.INTER_LINEAR)
     held: Alpha = new + share * (moved - new)
     return held.clip(0, 1)
-
-
-def _moved(old: Alpha, flow: Float, *, cubic: bool) -> Alpha:
-    """An alpha moved along a flow of any size; cubic does not blur what is moved again and again."""
-    cv2 = opencv()
-    height, width = old.shape
-    scale = np.array([width / flow.shape[1], height / flow.shape[0]], np.float32)
-    large = cv2.resize(flow * scale, (width, height), interpolation=cv2.INTER_LINEAR)
-    kernel = cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR
-    moved: Alpha = cv2.remap(old, *_places(large), kernel, borderMode=cv2.BORDER_REPLICATE)
-    return moved
-
-
-def _places(flow: Float) -> tuple[Float, Float]:
-    """Columns and rows that a flow points to."""
-    height, width = flow.shape[:2]
-    column: Float = np.arange(width, dtype=np.float32)
-    row: Float = np.arange(height, dtype=np.float32)
-    return flow[..., 0] + column, flow[..., 1] + row[:, None]

@@ -66,7 +66,7 @@ def solve_poisson(
     return solution
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Level:
     """The equations on one grid; all arrays but `inverse` are flat with a rim of zeros.
 

@@ -32,7 +32,7 @@ import numpy.typing as npt
 from scipy import fft
 
 from wisp.compositing.multigrid import Sides, solve_poisson
-from wisp.core.arrays import Alpha, Background, Float, Image, Mask, check_alpha, check_image, check_same_size
+from wisp.core.arrays import Alpha, Background, Float, Image, Mask, as_alpha, as_image, check_same_size
 from wisp.core.errors import InputError
 from wisp.core.regions import bounding_box
 
@@ -56,6 +56,7 @@ def poisson_blend(
 
     Args:
         source: float32 (H, W, 3), [0, 1]; the subject's foreground colours (for soft edges) or its photo.
+            Here and below, uint8, uint16 and other floats are converted (`wisp.core.arrays.as_image`).
         alpha: float32 (H, W), [0, 1]; a matte, or a mask of zeros and ones.
         target: float32 (H, W, 3), [0, 1]; the picture it is set into.
         gradients: ``"seamless"``, the source's gradients; ``"mixed"``, the larger of both, which lets the
@@ -68,12 +69,10 @@ def poisson_blend(
         float32 (H, W, 3), [0, 1]; the target where alpha is 0.
 
     Raises:
-        InputError: an array of another type or size, unknown gradients, a negative or infinite
-        `keep_colours`.
+        InputError: an array of another kind or size, values out of [0, 1] or NaN, unknown gradients, a
+            negative or infinite `keep_colours`.
     """
-    check_image(source, "source")
-    check_image(target, "target")
-    check_alpha(alpha)
+    source, target, alpha = as_image(source, "source"), as_image(target, "target"), as_alpha(alpha)
     check_same_size("alpha", alpha, "source", source)
     check_same_size("target", target, "source", source)
     if gradients not in get_args(Gradients):

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wisp.core.arrays import Float
-from wisp.core.errors import MissingExtraError
+from wisp.core.extras import importing
 
 _ROW: Final = 1024
 """Places that are read side by side: OpenCV takes no picture of more than 32,767 columns or rows."""
@@ -17,15 +17,13 @@ _ROW: Final = 1024
 
 @cache
 def opencv() -> Any:
-    """The `cv2` module.
+    """The `cv2` module, of whichever distribution brings it: opencv-python, its headless twin or another.
 
     Raises:
         MissingExtraError: it is not installed.
     """
-    try:
+    with importing("matting clips", "opencv"):
         import cv2
-    except ImportError as error:
-        raise MissingExtraError("video", "video") from error
     return cv2
 
 

@@ -18,7 +18,8 @@ Restore = Callable[[], object]
 class _OneThread:
     """Holds a library to one thread, inside a ``with`` that may be nested, in any thread.
 
-    A library has one setting for all threads of the program, so that the last block to end restores it.
+    A library has one setting for all threads of the program, those of others too, so that the last block to
+    end restores it.
     """
 
     def __init__(self, limit: Callable[[], Restore]) -> None:
@@ -29,15 +30,16 @@ class _OneThread:
 
     def __enter__(self) -> None:
         with self._lock:
+            if self._blocks == 0:
+                self._restore = self._limit()  # if that raises, nothing is limited and nothing counted
             self._blocks += 1
-            if self._blocks == 1:
-                self._restore = self._limit()
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
             self._blocks -= 1
             if self._blocks == 0:
-                self._restore()
+                restore, self._restore = self._restore, lambda: None
+                restore()
 
 
 @cache

@@ -13,7 +13,6 @@ of (seed, index) alone.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal, NamedTuple, TypeAlias
 
@@ -26,9 +25,8 @@ from wisp.data.augmentation import Geometry
 from wisp.data.cues import Cues, imperfect_mask
 from wisp.data.synthesis import Example, Samples
 from wisp.engine.families.segmenter import segment
-from wisp.matting.classical.closed_form import closed_form
+from wisp.matting.classical.closed_form import solve_closed_form
 from wisp.matting.classical.initial_alpha import prior
-from wisp.matting.classical.system import ConvergenceWarning
 from wisp.matting.trimap import trimap_from_mask
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
@@ -130,9 +128,7 @@ def first_alpha(image: Image, mask: Mask, rng: np.random.Generator, leads: Leads
     trimap = trimap_from_mask(mask, width=float(rng.uniform(*leads.cues.width)))
     if rng.random() < leads.half:
         return prior(image, trimap)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # as in `prior`
-        found = closed_form(image, trimap, tolerance=1e-3).alpha.astype(np.float32)
+    found = solve_closed_form(image, trimap, tolerance=1e-3).alpha.astype(np.float32)  # as in `prior`
     return found.clip(0, 1)
 
 

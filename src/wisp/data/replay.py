@@ -16,7 +16,7 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
-from wisp.training.loader import AnyExample, Source
+from wisp.data.samples import AnyExample, Source
 
 SETTLED: Final = 256
 """So many of the newest samples are not shown again yet: other workers may still be making them."""

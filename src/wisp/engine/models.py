@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from wisp.core.errors import InputError
+from wisp.engine.families import FAMILIES
+from wisp.engine.loaded import Identity, identity
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Model:
 
     Attributes:
         name: what ``--model`` and ``wisp models`` call it.
-        family: what it does, hence which inputs and outputs it has, a key of `FAMILIES`.
+        family: what it does, hence which inputs and outputs it has, a key of `wisp.engine.families.FAMILIES`.
         file: the ONNX file: a name inside ``wisp/weights``, or the path of the user's own file.
         url: where the file comes from; empty when it comes with wisp or is the user's own.
         size: of the file, in bytes; 0 for the user's own.
@@ -162,26 +164,6 @@ MODELS: Final[dict[str, Model]] = {
     )
 }
 
-DEFAULTS: Final[dict[str, str]] = {
-    "segmenter": "segmenter-mobile",
-    "portrait": "portrait-mobile",
-    "portrait-refinement": "portrait-mobile-refinement",
-    "dim": "dim-mobile",
-}
-"""The network that is used for each family unless another is asked for."""
-
-FAMILIES: Final[dict[str, str]] = {
-    "segmenter": "image (N, 3, H, W) → mask (N, 1, H, W)",
-    "portrait": "image (N, 3, H, W) and mask (N, 1, H, W) → alpha (N, 1, H, W)",
-    "portrait-refinement": "image (P, 3, 64, 64) and alpha (P, 1, 64, 64) → residual (P, 1, 64, 64)",
-    "dlmn": "image (N, 3, H, W), mask (N, 1, H, W), trimap (N, 1, H, W; 0, 128/255, 1) and motion "
-    "(N, 4, H, W) → alpha (N, 1, H, W)",
-    "ssrn": "image (N, 3, H, W), mask (N, 1, H, W) and motion (N, 4, H, W) → alpha (N, 1, H, W)",
-    "dim": "image (N, 3, H, W), trimap (N, 1, H, W; 0, 128/255, 1) and perhaps prior (N, 1, H, W; "
-    "`wisp.matting.classical.initial_alpha`) → alpha (N, 1, H, W)",
-}
-"""Named inputs and outputs, float32; images are sRGB-encoded RGB in [0, 1], masks and alphas in [0, 1]."""
-
 
 def find_model(name_or_file: str | Path | None, family: str = "segmenter") -> Model:
     """The row of a network.
@@ -195,11 +177,12 @@ def find_model(name_or_file: str | Path | None, family: str = "segmenter") -> Mo
         InputError: neither a known name nor a file, or a network of another family.
     """
     if name_or_file is None:
-        if family not in DEFAULTS:
+        default = FAMILIES[family].default
+        if not default:
             raise InputError(
                 "model", f"no {family} network comes with wisp", "the path of an ONNX file is accepted"
             )
-        return MODELS[DEFAULTS[family]]
+        return MODELS[default]
     known = MODELS.get(str(name_or_file))
     if known is None:
         path = Path(name_or_file)
@@ -209,8 +192,8 @@ def find_model(name_or_file: str | Path | None, family: str = "segmenter") -> Mo
                 name_or_file, "is no known network and no file", f"{names} or an ONNX file is accepted"
             )
         own = Model(path.stem, family, str(path), "", 0, "", licence="unknown", training_data="unknown")
-        default = MODELS.get(DEFAULTS.get(family, ""), own)
-        return replace(own, input_size=default.input_size, multiple=default.multiple)
+        like = MODELS.get(FAMILIES[family].default, own)
+        return replace(own, input_size=like.input_size, multiple=like.multiple)
     if known.family != family:
         names = ", ".join(model.name for model in MODELS.values() if model.family == family)
         raise InputError(name_or_file, f"is a {known.family}", f"a {family} is accepted: {names}")
@@ -250,21 +233,21 @@ def ssrn_of(model: Model) -> Model | None:
 
 
 def verified_file(model: Model) -> Path:
-    """Where the network's file lies, after comparing it with its row, once in a process.
+    """Where the network's file lies, after comparing it with its row: once, unless another file lies there.
 
     Raises:
         InputError: the file is missing, or is not the one that the row describes.
     """
-    return _verified(model.path, model.sha256)
+    return _verified(model.path, model.sha256, identity(model.path))
 
 
 def verified_edition(edition: Edition) -> Path:
     """Where another edition's file lies; as `verified_file`."""
-    return _verified(edition.path, edition.sha256)
+    return _verified(edition.path, edition.sha256, identity(edition.path))
 
 
 @cache
-def _verified(path: Path, sha256: str) -> Path:
+def _verified(path: Path, sha256: str, found_at: Identity | None) -> Path:
     if not path.is_file():
         raise InputError(path, "is missing", "install wisp again")
     if sha256:

@@ -1,7 +1,8 @@
 """Which edition of a network runs and in which precision: what ``--precision auto`` comes to, and why.
 
-The int8 edition, where there is one and it is faster on this very CPU than floats; that is measured once, and
-what came out is kept with the compiled networks. Floats are bf16 where the CPU computes in it, else fp32.
+What the processor can do decides, and no clock, so that the same kind of machine gives the same pixels every
+time: the int8 edition, where there is one and the processor sums products of 8-bit integers exactly
+(docs/decisions/013); else bf16 where it computes in that; else fp32.
 """
 
 from __future__ import annotations
@@ -15,21 +16,15 @@ import numpy as np
 
 from wisp.core.arrays import Float
 from wisp.core.errors import InputError
-from wisp.engine import compiled
+from wisp.core.machine import has_dot_products
+from wisp.engine.devices import Device, Precision
 from wisp.engine.models import Model, verified_edition, verified_file
 from wisp.engine.sessions import (
-    Device,
-    Precision,
     Session,
-    cores,
     cpu_capabilities,
-    cpu_name,
     open_session,
-    runtime_version,
 )
 
-FASTER: Final = 1.1
-"""int8 is taken where it is this many times as fast as floats; it costs a little quality."""
 _RUNS: Final = 4
 
 
@@ -76,31 +71,32 @@ def choose(model: Model, *, device: Device = "auto", precision: Precision = "aut
     other: Precision = "bf16" if "BF16" in capabilities else "fp32"
     if model.int8 is None:
         return Choice(floats, precision, f"this CPU computes in {other}, the network has no int8 edition")
-    quantised = verified_edition(model.int8)
-    factor = _measured(model, floats, quantised, other)
-    if factor is None:
-        told = f"this CPU computes in {other}, and there is no cache to keep int8's speed in"
+    if "INT8" not in capabilities or not has_dot_products():
+        told = f"this CPU computes in {other} and has no dot products of 8-bit integers"
         return Choice(floats, precision, told)
-    told = f"int8 takes {1 / factor:.2f} of {other}'s time on this CPU"
-    return Choice(quantised, "int8", told) if factor >= FASTER else Choice(floats, precision, told)
+    return Choice(verified_edition(model.int8), "int8", "this CPU has dot products of 8-bit integers")
 
 
-def _measured(model: Model, floats: Path, quantised: Path, other: Precision) -> float | None:
-    """How many times as fast as `other` int8 is here, measured before or now; None without a cache."""
-    name = compiled.name_of(
-        floats, "speed", other, compiled.name_of(quantised), runtime_version(), cpu_name(), cores()
-    )
-    if name is None:
+def time_int8(model: Model) -> tuple[Precision, float] | None:
+    """How long int8 takes here beside floats, by a clock; nothing depends on it.
+
+    Args:
+        model: its row.
+
+    Returns:
+        the precision of the floats, bf16 or fp32, and int8's share of its processor time; None where the
+        network has no int8 edition or OpenVINO is not installed.
+
+    Raises:
+        InputError: a file is missing or damaged.
+    """
+    capabilities = cpu_capabilities()
+    if model.int8 is None or not capabilities:
         return None
-    kept = compiled.read(name)
-    if kept is not None:
-        return float(kept.blob)
-    if compiled.folder() is None:
-        return None
-    factor = _speed_up(
-        model, open_session(floats, precision=other), open_session(quantised, precision="int8")
-    )
-    return factor if compiled.write(name, compiled.Kept(True, repr(factor).encode())) else None
+    other: Precision = "bf16" if "BF16" in capabilities else "fp32"
+    floats = open_session(verified_file(model), precision=other)
+    quantised = open_session(verified_edition(model.int8), precision="int8")
+    return other, 1 / _speed_up(model, floats, quantised)
 
 
 def _speed_up(model: Model, floats: Session, quantised: Session) -> float:

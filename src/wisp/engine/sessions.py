@@ -10,7 +10,7 @@ quarter of the time.
 from __future__ import annotations
 
 import importlib
-import os
+import queue
 import sys
 import threading
 from collections.abc import Mapping
@@ -22,15 +22,14 @@ from typing import Any, Final, Literal, Protocol, TypeAlias
 import numpy as np
 
 from wisp.core.arrays import Float
-from wisp.core.errors import InputError, MissingExtraError
+from wisp.core.errors import InputError
+from wisp.core.extras import importing
+from wisp.core.machine import cores
 from wisp.engine import compiled
+from wisp.engine.devices import DEVICES, PRECISIONS, Device, Precision
 
-Device: TypeAlias = Literal["auto", "cpu", "gpu"]
-Precision: TypeAlias = Literal["auto", "fp32", "bf16", "int8"]
 Runtime: TypeAlias = Literal["auto", "openvino", "onnxruntime"]
 
-DEVICES: Final = ("auto", "cpu", "gpu")
-PRECISIONS: Final = ("auto", "fp32", "bf16", "int8")
 RUNTIMES: Final = ("auto", "openvino", "onnxruntime")
 
 
@@ -76,10 +75,37 @@ class Session(Protocol):
         """What it gives, in the file's order."""
 
     def run(self, inputs: Mapping[str, Float]) -> dict[str, Float]:
-        """Map input names to float32 arrays, to output names to float32 arrays. Safe to call from threads."""
+        """Map input names to float32 arrays, to output names to float32 arrays. Safe to call from threads.
+
+        Raises:
+            InputError: the network fails, and how.
+            MemoryError: there is not enough memory to run it.
+        """
 
     def describe(self) -> Description:
         """What runtime, device, precision and number of threads this session uses."""
+
+
+def check_ports(
+    session: Session, inputs: Mapping[str, int], outputs: Mapping[str, int], wrong: InputError
+) -> None:
+    """Raise `wrong` unless a network has exactly these inputs and at least these outputs.
+
+    Args:
+        session: the loaded network.
+        inputs: name → number of channels of (N, C, H, W).
+        outputs: the same.
+        wrong: the error to raise.
+    """
+    takes = {port.name: port for port in session.inputs}
+    gives = {port.name: port for port in session.outputs}
+    if takes.keys() != inputs.keys() or not outputs.keys() <= gives.keys():
+        raise wrong
+    for ports, channels in ((takes, inputs), (gives, outputs)):
+        for name, count in channels.items():
+            shape = ports[name].shape
+            if shape is not None and (len(shape) != 4 or shape[1] not in (None, count)):
+                raise wrong
 
 
 def open_session(
@@ -158,25 +184,44 @@ def load_openvino() -> Any:
     Raises:
         ImportError: it is not installed.
     """
-    absent = object()
     with _one_at_a_time:
-        before: Any = sys.modules.get("openvino_telemetry", absent)
-        modules: dict[str, Any] = sys.modules
-        modules["openvino_telemetry"] = None  # its import fails, and OpenVINO goes on with a stub
-        try:
-            return importlib.import_module("openvino")
-        finally:
-            if before is absent:
-                del modules["openvino_telemetry"]
-            else:
-                modules["openvino_telemetry"] = before
+        loaded = sys.modules.get("openvino")
+        if loaded is None or not _warmed_up:
+            finder = _NoTelemetry()
+            sys.meta_path.insert(0, finder)
+            try:
+                loaded = importlib.import_module("openvino")
+            finally:
+                sys.meta_path.remove(finder)
+            _warm_up(loaded)
+        return loaded
 
 
-def cores() -> int:
-    """How many CPU cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+class _NoTelemetry:
+    """Lets an import of OpenVINO's telemetry fail in the thread that made this; OpenVINO has a stub for it.
+
+    Other threads of the program find the package where it is.
+    """
+
+    def __init__(self) -> None:
+        self._thread = threading.get_ident()
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        if name.partition(".")[0] == "openvino_telemetry" and threading.get_ident() == self._thread:
+            raise ModuleNotFoundError(f"{name} is left out", name=name)
+
+
+def _warm_up(openvino: Any) -> None:
+    """Convert an array to OpenVINO and back, which its binding sets itself up for at the first time.
+
+    Two threads that come to that at once each wait for what the other holds, for ever.
+    """
+    tensor = openvino.Tensor(np.zeros(1, np.float32))
+    np.array(tensor.data)
+    _warmed_up.append(True)
+
+
+_warmed_up: Final[list[bool]] = []
 
 
 def cpu_capabilities() -> frozenset[str]:
@@ -207,15 +252,11 @@ def _of_cpu(what: str) -> Any:
 
 
 _one_at_a_time: Final = threading.RLock()
-"""Held by whoever is inside OpenVINO's Python binding.
-
-Two threads that convert their first arrays there at once each wait for what the other holds, for ever.
-Nothing is lost by taking turns, since one picture uses all the cores.
-"""
+"""Held by whoever loads OpenVINO or a network; networks that are loaded run side by side."""
 
 
 class _OpenVinoSession:
-    """OpenVINO, tuned for the time of a single picture."""
+    """OpenVINO, tuned for the time of a single picture. Each thread that is inside `run` has a request."""
 
     def __init__(
         self, core: Any, file: Path, *, version: str, device: str, precision: Precision, threads: int
@@ -238,7 +279,8 @@ class _OpenVinoSession:
         )
         if precision == "int8" and not self._quantised:
             raise InputError(file, "is not quantised for int8", "auto, fp32 and bf16 are accepted")
-        self._request = self._network.create_infer_request()
+        self._file = file
+        self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.inputs = tuple(map(_openvino_port, self._network.inputs))
         self.outputs = tuple(map(_openvino_port, self._network.outputs))
         self._runtime = f"OpenVINO {version.partition('-')[0]}"
@@ -246,9 +288,17 @@ class _OpenVinoSession:
         self._is_cpu = device == "CPU"
 
     def run(self, inputs: Mapping[str, Float]) -> dict[str, Float]:
-        with _one_at_a_time:
-            results = self._request.infer(dict(inputs), share_inputs=True)
+        try:
+            request = self._idle.get_nowait()
+        except queue.Empty:
+            request = self._network.create_infer_request()
+        try:
+            results = request.infer(dict(inputs), share_inputs=True)
             return {port.name: np.array(results[port.name], np.float32) for port in self.outputs}
+        except (RuntimeError, ValueError, TypeError, KeyError, MemoryError) as error:
+            raise _failure(self._file, error) from error
+        finally:
+            self._idle.put(request)
 
     def describe(self) -> Description:
         hint = self._network.get_property("INFERENCE_PRECISION_HINT").to_string()
@@ -290,11 +340,19 @@ def _compile(
     try:
         built = core.compile_model(network, device, dict(settings))
     except RuntimeError as error:
+        if is_out_of_memory(error):
+            raise _out_of_memory(file) from error
         raise InputError(file, f"cannot be compiled for the {device} ({_first_line(error)})") from error
     if name is not None:
         with suppress(RuntimeError):  # not every network can be exported
-            compiled.write(name, compiled.Kept(quantised, built.export_model().getvalue()))
+            compiled.write(name, compiled.Kept(quantised, _exported(built)))
     return built, quantised
+
+
+def _exported(network: Any) -> bytes:
+    """A compiled network as the bytes that `import_model` takes."""
+    blob = network.export_model()
+    return bytes(blob if isinstance(blob, bytes) else blob.getvalue())  # bytes in OpenVINO 2025.0
 
 
 def _openvino_port(node: Any) -> Port:
@@ -317,7 +375,7 @@ def _read_onnx(file: Path) -> Any:
     try:
         network = front_end.convert(front_end.load(str(file)))
     except Exception as error:  # the front end's exceptions share no base of their own
-        raise wrong from error
+        raise (_out_of_memory(file) if is_out_of_memory(error) else wrong) from error
     if not network.inputs:  # what it makes of an empty file
         raise wrong
     return network
@@ -327,11 +385,9 @@ class _OnnxRuntimeSession:
     """ONNX Runtime, in the precision that the file is in."""
 
     def __init__(self, file: Path, device: Device, precision: Precision, threads: int) -> None:
-        try:
+        where = "on this GPU" if device == "gpu" else "without OpenVINO"
+        with importing(f"running networks {where}", "onnxruntime"):
             onnxruntime = importlib.import_module("onnxruntime")
-        except ImportError as error:
-            where = "on this GPU" if device == "gpu" else "without OpenVINO"
-            raise MissingExtraError(f"running networks {where}", "onnxruntime") from error
         if precision not in ("auto", "fp32"):
             raise InputError("precision", f"{precision} is not available here", "auto and fp32 are accepted")
         available = onnxruntime.get_available_providers()
@@ -345,9 +401,9 @@ class _OnnxRuntimeSession:
         try:
             self._session = onnxruntime.InferenceSession(str(file), options, providers)
         except Exception as error:  # ONNX Runtime's exceptions share no base of their own
-            raise InputError(
-                file, "is no network ONNX Runtime can read", "an ONNX file is accepted"
-            ) from error
+            wrong = InputError(file, "is no network ONNX Runtime can read", "an ONNX file is accepted")
+            raise (_out_of_memory(file) if is_out_of_memory(error) else wrong) from error
+        self._file = file
         self.inputs = tuple(map(_onnx_runtime_port, self._session.get_inputs()))
         self.outputs = tuple(map(_onnx_runtime_port, self._session.get_outputs()))
         self._runtime = f"ONNX Runtime {onnxruntime.__version__}"
@@ -358,7 +414,7 @@ class _OnnxRuntimeSession:
         try:
             results = self._session.run(names, dict(inputs))
         except Exception as error:  # as above
-            raise RuntimeError(_first_line(error)) from error
+            raise _failure(self._file, error) from error
         return {name: np.asarray(result, np.float32) for name, result in zip(names, results, strict=True)}
 
     def describe(self) -> Description:
@@ -380,6 +436,34 @@ _GPU_PROVIDERS: Final = (
     "CoreMLExecutionProvider",
     "DmlExecutionProvider",
 )
+
+
+_NO_MEMORY: Final = (
+    "bad_alloc",
+    "bad allocation",
+    "out of memory",
+    "cannot allocate memory",
+    "failed to allocate",
+)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of a runtime says that there was not enough memory."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or any(words in text for words in _NO_MEMORY)
+
+
+def _out_of_memory(file: Path) -> MemoryError:
+    return MemoryError(f"{file.name}: there is not enough memory for this network")
+
+
+def _failure(file: Path, error: BaseException) -> Exception:
+    """What to raise where a loaded network failed: what it is, in one line."""
+    if is_out_of_memory(error):
+        return _out_of_memory(file)
+    # OpenVINO begins with places in its source and ends with what happened there
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
+    return InputError(file, f"fails when it is run ({reason})")
 
 
 def _first_line(error: BaseException) -> str:

@@ -262,7 +262,9 @@ def write_submission(
                 raise InputError(folder, f"has no predictions for {name}", LAYOUT)
             for pair in find_pairs(made[name], place).pairs:
                 alpha = read_stored(pair.prediction)
-                check_same_size(str(pair.prediction), alpha, f"trimap {pair.truth}", read_trimap(pair.truth))
+                check_same_size(
+                    str(pair.prediction), alpha, f"trimap {pair.truth}", read_trimap(pair.truth, exact=True)
+                )
                 parent = root / folder.name if len(methods) > 1 else root
                 path = parent / name.capitalize() / f"{pair.name}.png"
                 contents[str(path)] = encode_image(alpha, FORMATS["png"], bits=8)

@@ -2,8 +2,8 @@
 
 SAD, MSE, Grad and Conn are those of Rhemann et al., "A Perceptually Motivated Online Benchmark for Image
 Matting" (CVPR 2009), computed as in the MATLAB scripts that came with Xu et al., "Deep Image Matting"
-(CVPR 2017), in their version of 2018: the figures that papers since then compare. Binary cross-entropy and
-accuracy are those of the segmentation literature.
+(CVPR 2017), in their version of 2018: the figures that papers since then compare. Binary cross-entropy,
+accuracy and intersection over union are those of the segmentation literature.
 
 Every metric is a function ``metric(prediction, truth, region=None) -> float`` of
 
@@ -109,6 +109,19 @@ def accuracy(prediction: FloatArray, truth: FloatArray, region: Region | None = 
     if np.isnan(p).any() or np.isnan(t).any():
         return nan
     return float(((p > 0.5) == (t > 0.5)).mean())
+
+
+def iou(prediction: FloatArray, truth: FloatArray, region: Region | None = None) -> float:
+    """Intersection over union of the two mattes cut at 0.5, in [0, 1]; 1 where both are empty.
+
+    Arguments and errors: see the module.
+    """
+    region = _check(prediction, truth, region)
+    p, t = prediction[region], truth[region]
+    if np.isnan(p).any() or np.isnan(t).any():
+        return nan
+    union = int(np.count_nonzero((p >= 0.5) | (t >= 0.5)))
+    return int(np.count_nonzero((p >= 0.5) & (t >= 0.5))) / union if union else 1.0
 
 
 def _difference(prediction: FloatArray, truth: FloatArray, region: Region | None) -> npt.NDArray[np.float64]:

@@ -196,7 +196,7 @@ def score_pair(pair: Pair, metrics: Mapping[str, Metric]) -> dict[str, float]:
     check_same_size(str(pair.prediction), prediction, f"truth {pair.truth}", truth)
     region = None
     if pair.trimap is not None:
-        trimap = read_trimap(pair.trimap)
+        trimap = read_trimap(pair.trimap, exact=True)
         check_same_size(str(pair.trimap), trimap, f"truth {pair.truth}", truth)
         region = trimap == UNKNOWN
         if not region.any():

@@ -17,7 +17,8 @@ from typing import Any, BinaryIO, Final
 
 import numpy as np
 
-from wisp.core.errors import InputError, MissingExtraError
+from wisp.core.errors import InputError
+from wisp.core.extras import importing
 from wisp.io import bitmaps, heif, jpeg, png, profiles, samples, spaces, tiff, tiff_pages
 from wisp.io.atomic import STDIO, reason
 from wisp.io.formats import READABLE, SNIFF_BYTES, describe_unreadable, is_sequence, sniff
@@ -30,7 +31,7 @@ EXIF_HEADER: Final = b"Exif\x00\x00"
 _MIN_STREAM_BYTES: Final = 2**26
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Decoded:
     """Stored values as in the file, and what the file says about them.
 
@@ -95,8 +96,8 @@ class _Input:
 
 
 @contextmanager
-def _open(source: Path | str, max_pixels: int) -> Iterator[_Input]:
-    """Open a path or standard input; a pipe is read into memory, as far as such a picture can go."""
+def _open(source: Path | str | io.BytesIO, max_pixels: int) -> Iterator[_Input]:
+    """Open a path, bytes or standard input; a pipe is read into memory, as far as such a picture can go."""
     name = str(source)
     most = max(_MIN_STREAM_BYTES, 8 * max_pixels)  # a 16-bit RGBA picture, uncompressed
     try:
@@ -106,6 +107,10 @@ def _open(source: Path | str, max_pixels: int) -> Iterator[_Input]:
                     name, "standard input is a terminal", "a picture from a file or pipe is accepted"
                 )
             with closing(_Input(name, _slurp(sys.stdin.buffer, name, most))) as opened:
+                yield opened
+            return
+        if isinstance(source, io.BytesIO):
+            with closing(_Input(name, source)) as opened:
                 yield opened
             return
         with Path(source).open("rb") as file:
@@ -128,11 +133,11 @@ def _slurp(stream: BinaryIO, name: str, most: int) -> BinaryIO:
     return io.BytesIO(data)
 
 
-def decode(source: Path | str, page: int | None, max_pixels: int) -> Decoded:
+def decode(source: Path | str | io.BytesIO, page: int | None, max_pixels: int) -> Decoded:
     """Decode a picture.
 
     Args:
-        source: a path, or ``-`` for standard input.
+        source: a path, ``-`` for standard input, or a file's bytes, whose text is their name.
         page: which page or frame, counted from 1; needed where there are several.
         max_pixels: the largest width × height that is decoded.
 
@@ -214,11 +219,8 @@ def _pixels(opened: _Input, kind: str, picture: Any) -> Stored:
 
 def _decode_deep_jpeg(opened: _Input, bits: int) -> Stored:
     """The pixels of a JPEG of other than 8 bits a channel, by imagecodecs."""
-    try:
+    with importing(f"{opened.name}: reading a JPEG of {bits} bits a channel", "codecs"):
         import imagecodecs
-    except ImportError as error:
-        feature = f"{opened.name}: reading a JPEG of {bits} bits a channel"
-        raise MissingExtraError(feature, "codecs") from error
     try:
         values = imagecodecs.jpeg_decode(opened.data())
     except (RuntimeError, ValueError) as error:
@@ -330,10 +332,8 @@ def _decode_heic(opened: _Input, page: int | None, max_pixels: int) -> Decoded:
     libheif turns the picture upright by the container's own properties; the EXIF orientation beside them is
     a copy for information and is not applied again.
     """
-    try:
+    with importing(f"{opened.name}: reading HEIC", "heic"):
         import pi_heif
-    except ImportError as error:
-        raise MissingExtraError(f"{opened.name}: reading HEIC", "heic") from error
     contents = heif.contents_of(opened.stream)
     try:
         container = pi_heif.open_heif(opened.data(), convert_hdr_to_8bit=False)

@@ -16,7 +16,21 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from wisp.core.arrays import Alpha, Bits, Float, Image, Matte, Trimap, check_trimap, from_float, to_float
+from wisp.core.arrays import (
+    Alpha,
+    Bits,
+    Float,
+    Image,
+    Mask,
+    Matte,
+    Trimap,
+    as_alpha,
+    as_mask,
+    as_trimap,
+    check_trimap,
+    from_float,
+    to_float,
+)
 from wisp.core.errors import InputError
 from wisp.io import profiles, spaces, tiff
 from wisp.io.atomic import check_output, write_files
@@ -53,7 +67,7 @@ SAVE_OPTIONS: Final[dict[str, dict[str, Any]]] = {
 its colour, and the effort that docs/decisions/002-colour-profiles.md measures."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Photo:
     """A picture that was read, and what of its file a result carries over.
 
@@ -78,7 +92,7 @@ class Photo:
     encoded: Stored | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Output:
     """One picture to write; see `write_images`.
 
@@ -138,7 +152,7 @@ def read_photo(source: Path | str, *, page: int | None = None, max_pixels: int =
 
 
 def read_grey(source: Path | str, *, page: int | None = None, max_pixels: int = MAX_PIXELS) -> Float:
-    """Read guidance, an alpha or a mask: values rather than colours.
+    """Read an alpha, a mask or a prediction: values rather than colours.
 
     Of a picture with an alpha channel it is that channel, unless the channel is opaque throughout and the
     colours are grey; of any other it is the grey value. The values are taken as stored: no profile is
@@ -153,22 +167,13 @@ def read_grey(source: Path | str, *, page: int | None = None, max_pixels: int = 
         float32 (H, W), [0, 1].
 
     Raises:
-        InputError: see `read_photo`; or the picture has colours and no alpha channel.
+        InputError: see `read_photo`; or the picture has colours and no alpha channel that says anything.
     """
-    decoded = decode(source, page, max_pixels)
-    stored = decoded.stored
-    grey = _grey(decoded)
-    if decoded.has_alpha:
-        alpha = stored[..., -1]
-        if grey is None or bool((alpha != np.iinfo(alpha.dtype).max).any()):
-            return to_float(alpha)
-    if grey is None:
-        raise InputError(source, "has colours", "a grey picture, or one with an alpha channel, is accepted")
-    return to_float(grey)
+    return to_float(_read_values(source, page, max_pixels))
 
 
-def read_trimap(source: Path | str, *, page: int | None = None, max_pixels: int = MAX_PIXELS) -> Trimap:
-    """Read a trimap: 8-bit grey, or RGB with equal channels, of the values 0, 128 (127–129) and 255.
+def read_alpha(source: Path | str, *, page: int | None = None, max_pixels: int = MAX_PIXELS) -> Alpha:
+    """Read a finished alpha, as `read_grey` does.
 
     Args:
         source: see `read_photo`.
@@ -176,21 +181,62 @@ def read_trimap(source: Path | str, *, page: int | None = None, max_pixels: int 
         max_pixels: see `read_photo`.
 
     Returns:
+        float32 (H, W), [0, 1].
+
+    Raises:
+        InputError: see `read_grey` and, for labels in an alpha's place, `wisp.core.arrays.as_alpha`.
+    """
+    return as_alpha(_read_values(source, page, max_pixels), str(source))
+
+
+def read_mask(source: Path | str, *, page: int | None = None, max_pixels: int = MAX_PIXELS) -> Mask:
+    """Read a mask, as `read_grey` does.
+
+    Args:
+        source: see `read_photo`.
+        page: see `read_photo`.
+        max_pixels: see `read_photo`.
+
+    Returns:
+        float32 (H, W), [0, 1].
+
+    Raises:
+        InputError: see `read_grey` and, for labels in a mask's place, `wisp.core.arrays.as_mask`.
+    """
+    return as_mask(_read_values(source, page, max_pixels), str(source))
+
+
+def read_trimap(
+    source: Path | str, *, page: int | None = None, max_pixels: int = MAX_PIXELS, exact: bool = False
+) -> Trimap:
+    """Read a trimap as programs write them: grey, or RGB with equal channels, of 8 or 16 bits.
+
+    Transparent pixels are background. Other greys than 0, 128 and 255 are told apart by
+    `wisp.core.arrays.as_trimap`.
+
+    Args:
+        source: see `read_photo`.
+        page: see `read_photo`.
+        max_pixels: see `read_photo`.
+        exact: accept 8 bits of 0, 128 (127–129) and 255 alone, for measuring.
+
+    Returns:
         uint8 (H, W), 0 / 128 / 255. As stored: no profile and no orientation is applied.
 
     Raises:
-        InputError: see `read_photo`; or 16 bits, colours, transparency, or another value (the first).
+        InputError: see `read_photo`; or colours, or labels; with `exact` another value (the first is told).
     """
     decoded = decode(source, page, max_pixels)
-    accepted = "an 8-bit grey picture of 0, 128 and 255 is accepted"
-    if decoded.stored.dtype != np.uint8:
-        raise InputError(source, "has 16 bits a channel", accepted)
-    if decoded.has_alpha and bool((decoded.stored[..., -1] != 255).any()):
-        raise InputError(source, "has transparent pixels", accepted)
     grey = _grey(decoded)
     if grey is None:
-        raise InputError(source, "has colours", accepted)
-    return check_trimap(np.ascontiguousarray(grey, np.uint8), str(source))
+        raise InputError(source, "has colours", "a grey picture of 0, 128 and 255 is accepted")
+    if exact:
+        return check_trimap(np.ascontiguousarray(grey), str(source))
+    if decoded.has_alpha:
+        grey = from_float(
+            to_float(grey) * to_float(decoded.stored[..., -1]), 8 if grey.dtype == np.uint8 else 16
+        )
+    return as_trimap(np.ascontiguousarray(grey), str(source))
 
 
 def write_image(
@@ -350,6 +396,21 @@ def _with_profile(colour: Stored, decoded: Decoded, name: str) -> tuple[Stored, 
         return colour, None
     colour, space = spaces.to_ordinary(colour, space, name)
     return colour, None if space.is_srgb else spaces.to_profile(space)
+
+
+def _read_values(source: Path | str, page: int | None, max_pixels: int) -> Stored:
+    """The one channel of guidance, (H, W); see `read_grey`."""
+    decoded = decode(source, page, max_pixels)
+    grey = _grey(decoded)
+    if decoded.has_alpha:
+        alpha = decoded.stored[..., -1]
+        if bool((alpha != np.iinfo(alpha.dtype).max).any()):
+            return alpha
+    if grey is None:
+        opaque = " and nothing transparent" if decoded.has_alpha else ""
+        accepted = "a grey picture, or one with an alpha channel, is accepted"
+        raise InputError(source, f"has colours{opaque}", accepted)
+    return grey
 
 
 def _grey(decoded: Decoded) -> Stored | None:

@@ -7,6 +7,8 @@ the command line, `own_process` says so, and libvips is confined and kept from h
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from threading import Event
 from typing import Any, Final
@@ -28,9 +30,8 @@ _owned: Final = Event()
 @cache
 def libvips() -> Any:
     """The `pyvips` module, imported at the first call; set up for the whole process where that is wisp's."""
-    if _owned.is_set():
-        os.environ.setdefault("VIPS_CONCURRENCY", str(min(MAX_THREADS, os.cpu_count() or 1)))
-    import pyvips
+    with _few_threads():
+        import pyvips
 
     if _owned.is_set():
         pyvips.operation_block_set("VipsForeignLoad", True)
@@ -50,3 +51,19 @@ def own_process() -> None:
     if not _owned.is_set():
         _owned.set()
         libvips.cache_clear()
+
+
+@contextmanager
+def _few_threads() -> Iterator[None]:
+    """Have libvips, which reads it once at its start, find `MAX_THREADS` unless the user says something.
+
+    Its function for the same is in pyvips and libvips only since 3.2 and 8.18.
+    """
+    if not _owned.is_set() or "VIPS_CONCURRENCY" in os.environ:
+        yield
+        return
+    os.environ["VIPS_CONCURRENCY"] = str(min(MAX_THREADS, os.cpu_count() or 1))
+    try:
+        yield
+    finally:
+        del os.environ["VIPS_CONCURRENCY"]

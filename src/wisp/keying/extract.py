@@ -10,7 +10,7 @@ from wisp.keying.screen import estimate_screen
 from wisp.keying.triangulation import triangulate
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Known:
     """What is known of the background.
 

@@ -43,7 +43,7 @@ _SPECK: Final = 12  # smaller spots, in pixels, are not believed
 _QUANTISATION: Final = (0.3 / 255) ** 2  # variance of rounding to 8 bits, at least assumed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Screen:
     """A known background.
 

@@ -13,12 +13,22 @@ stays known up to it.
 from __future__ import annotations
 
 from math import ceil, isqrt, sqrt
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from wisp.core.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Alpha, Mask, Trimap, check_alpha, check_trimap
+from wisp.core.arrays import (
+    BACKGROUND,
+    FOREGROUND,
+    UNKNOWN,
+    Alpha,
+    Mask,
+    Trimap,
+    as_alpha,
+    as_mask,
+    check_trimap,
+)
 from wisp.core.errors import InputError
 from wisp.core.regions import bounding_box
 
@@ -50,9 +60,9 @@ def trimap_from_mask(mask: Mask, *, width: float = WIDTH, low: float = 0.05, hig
         that is, when it is below 0.5 everywhere.
 
     Raises:
-        InputError: not float32 (H, W) in [0, 1], or a width or threshold out of range.
+        InputError: not (H, W) in [0, 1] (`wisp.core.arrays.as_mask`), or a width or threshold out of range.
     """
-    _check_range(mask, "mask")
+    mask = as_mask(mask)
     if not 0 < low <= 0.5 <= high < 1:
         raise InputError("thresholds", f"are {low} and {high}", "0 < low ≤ 0.5 ≤ high < 1 is accepted")
     radius = _radius(mask, width)
@@ -73,9 +83,9 @@ def trimap_from_alpha(alpha: Alpha, *, width: float = WIDTH) -> Trimap:
         uint8 (H, W): 0 background, 128 unknown, 255 foreground. All background when alpha is 0 everywhere.
 
     Raises:
-        InputError: not float32 (H, W) in [0, 1], or a width out of range.
+        InputError: not (H, W) in [0, 1] (`wisp.core.arrays.as_alpha`), or a width out of range.
     """
-    _check_range(alpha, "alpha")
+    alpha = as_alpha(alpha)
     radius = _radius(alpha, width)
     return _trimap(alpha > 1 - _HALF_STEP, alpha >= _HALF_STEP, erosion=radius, dilation=radius)
 
@@ -102,9 +112,9 @@ def random_trimap(
         uint8 (H, W): 0 background, 128 unknown, 255 foreground. Every mixed pixel of `alpha` is unknown.
 
     Raises:
-        InputError: not float32 (H, W) in [0, 1], or a range that is empty or negative.
+        InputError: not (H, W) in [0, 1] (`wisp.core.arrays.as_alpha`), or a range that is empty or negative.
     """
-    _check_range(alpha, "alpha")
+    alpha = as_alpha(alpha)
     for name, (least, greatest) in (("erosion", erosion), ("dilation", dilation)):
         if not 0 <= least <= greatest:
             raise InputError(name, f"is {least} to {greatest}", "0 ≤ least ≤ greatest is accepted")
@@ -183,10 +193,3 @@ def _dilate(region: _Region, radius: float) -> _Region:
             dilated[:, step:] |= tall[:, :-step]
             dilated[:, :-step] |= tall[:, step:]
     return dilated
-
-
-def _check_range(mask: npt.NDArray[Any], name: str) -> None:
-    check_alpha(mask, name)
-    least, greatest = float(mask.min()), float(mask.max())
-    if not (least >= 0 and greatest <= 1):
-        raise InputError(name, f"has values from {least:g} to {greatest:g}", "values in [0, 1] are accepted")

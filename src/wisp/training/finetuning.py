@@ -26,6 +26,7 @@ from torch.optim import Optimizer
 from wisp.core.arrays import Alpha, Image, from_float, to_float
 from wisp.core.errors import InputError
 from wisp.data.datasets import Entry
+from wisp.data.samples import AnyExample, Source
 from wisp.data.synthesis import Kind
 from wisp.engine.families.dim import dim
 from wisp.engine.families.dlmn import dlmn
@@ -39,7 +40,7 @@ from wisp.training import pictures
 from wisp.training.export import export_network
 from wisp.training.freezing import freeze_batch_norm, freeze_folded, freeze_parts
 from wisp.training.importing import read_trained
-from wisp.training.loader import AnyExample, Batch, Source
+from wisp.training.loader import Batch
 from wisp.training.loop import Task, Terms, Validation, fit
 from wisp.training.masks import coarsen
 from wisp.training.recipes import NETWORKS

@@ -5,20 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeAlias
+from typing import Final
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from wisp.data.cues import CueExample
 from wisp.data.initial_alphas import LedExample
+from wisp.data.samples import Source
 from wisp.data.trimap_samples import TrimapExample
-
-AnyExample: TypeAlias = tuple[npt.NDArray[np.uint8], ...]
-"""An `Example`, or one with guidance (`TrimapExample`, `CueExample`, `LedExample`), or its fields alone."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +36,6 @@ class Batch:
     """Of samples that have one (`CueExample`, `LedExample`): soft segmentation, (N, 1, S, S)."""
     motion: Tensor | None = None
     """Of samples that have one (`CueExample`): four neighbouring frames in grey, (N, 4, S, S)."""
-
-
-class Source(Protocol):
-    """Samples by index, without end."""
-
-    def __getitem__(self, index: int) -> AnyExample:
-        """Sample number `index`."""
-        ...
 
 
 def batches(

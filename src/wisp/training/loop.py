@@ -6,7 +6,8 @@ A recipe brings a `Task` (networks, losses, validation); `fit` does the rest:
 - a step's samples, its learning rate and its random numbers depend on the seed and the step's number
   alone, so a run that was stopped and resumed ends with the weights of one that was not;
 - `OUT/` receives ``checkpoint.pt`` (everything to resume), ``best.pt`` (averaged weights of the best
-  validation so far), ``history.json``, ``curves.png`` and ``sheet-STEP.png``.
+  validation so far), ``last.pt`` (those of the last checkpoint), ``history.json``, ``curves.png`` and
+  ``sheet-STEP.png``.
 """
 
 from __future__ import annotations
@@ -31,10 +32,11 @@ from torch.optim import Optimizer
 
 from wisp.core.errors import InputError
 from wisp.data.replay import Replayed
+from wisp.data.samples import Source
 from wisp.networks.checkpoints import read_checkpoint
 from wisp.training import pictures
 from wisp.training.freezing import freeze_folded
-from wisp.training.loader import Batch, Source, loader, to_batch
+from wisp.training.loader import Batch, loader, to_batch
 
 Terms: TypeAlias = dict[str, Tensor]
 """Named terms of a loss, already weighted: their sum is what is minimised."""
@@ -54,7 +56,11 @@ class Validation:
 
 
 class Task(Protocol):
-    """What a recipe trains."""
+    """What a recipe trains.
+
+    A task whose samples are not those of `wisp.training.loader.Batch` brings a method ``batch``, which makes
+    of stored tensors and a device what its `losses` takes.
+    """
 
     recipe: Any
     """The recipe, a frozen dataclass; kept in the checkpoint, and a resumed run must bring the same."""
@@ -177,11 +183,12 @@ def fit(
         count=schedule.steps - first,
         workers=workers,
     )
+    make_batch = getattr(task, "batch", to_batch)
     started = time.monotonic()
     totals: dict[str, float] = {}
     since = 0
     for tensors in feed:
-        batch = to_batch(_share(tensors, accelerator), accelerator.device)
+        batch = make_batch(_share(tensors, accelerator), accelerator.device)
         for name, value in run.take_step(batch).items():
             totals[name] = totals.get(name, 0.0) + value
         since += 1
@@ -204,10 +211,11 @@ def fit(
                 pictures.write_png(out / f"sheet-{run.step:07d}.png", result.sheet)
                 pictures.write_curves(out / "curves.png", history)
             if run.beats(result.scores[task.score]) and accelerator.is_main_process:
-                run.save_best(out / "best.pt")
+                run.save_averaged(out / "best.pt")
             stopped = schedule.patience is not None and run.waited >= schedule.patience
         if (run.step % schedule.checkpoint_every == 0 or last or stopped) and accelerator.is_main_process:
             run.save(checkpoint, history)
+            run.save_averaged(out / "last.pt")
             _replace(out / "history.json", json.dumps(history, indent=1).encode())
         if stopped:
             report(f"stopped at step {run.step}: {run.waited} validations in a row were no better")
@@ -301,8 +309,8 @@ class _Run:
         self.best, self.waited = score, 0
         return True
 
-    def save_best(self, path: Path) -> None:
-        """The averaged weights, alone."""
+    def save_averaged(self, path: Path) -> None:
+        """Write the averaged weights, alone, with the recipe and the step."""
         state = self.averaged.state_dict()
         _save({"recipe": _recipe(self.task), "step": self.step, "network": state}, path)
 

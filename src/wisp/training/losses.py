@@ -29,6 +29,50 @@ def binary_cross_entropy(logits: Tensor, truth: Tensor, weight: Tensor) -> Tenso
     return weighted_mean(functional.binary_cross_entropy_with_logits(logits, truth, reduction="none"), weight)
 
 
+def soft_iou(prediction: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
+    """1 − intersection over union of soft masks, each picture by itself; a mean over those with a subject.
+
+    Intersection is Σ w·p·t and union Σ w·(p + t − p·t); pictures whose trusted truth is empty are left out:
+    for them the ratio says nothing of how much was found.
+
+    Source: Rahman and Wang 2016, "Optimizing Intersection-Over-Union in Deep Neural Networks".
+
+    Args:
+        prediction: in [0, 1], (N, C, H, W).
+        truth: the true mask.
+        weight: trust, broadcast to it.
+    """
+    both = (prediction * truth * weight).sum((2, 3))
+    either = ((prediction + truth - prediction * truth) * weight).sum((2, 3))
+    there = ((truth * weight).sum((2, 3)) > 1).to(prediction.dtype)
+    return ((1 - both / either.clamp_min(1e-6)) * there).sum() / there.sum().clamp_min(1)
+
+
+def dissimilarity(prediction: Tensor, truth: Tensor, weight: Tensor, window: int = 11) -> Tensor:
+    """1 − structural similarity of two masks at half their size, a mean over trusted pixels.
+
+    Source: Wang et al. 2004, "Image Quality Assessment", with a flat window; constants for values in [0, 1].
+    Pictures of less than two windows a side are compared at their own size.
+
+    Args:
+        prediction: in [0, 1], (N, C, H, W).
+        truth: the true mask.
+        weight: trust, broadcast to it.
+        window: side in pixels of the halved pictures, odd.
+    """
+    x, y, trust = (functional.avg_pool2d(t, 2) if min(t.shape[2:]) >= 2 * window else t
+                   for t in (prediction, truth, weight.expand_as(truth)))  # fmt: skip
+
+    def mean(t: Tensor) -> Tensor:
+        rows = functional.avg_pool2d(t, (1, window), 1, (0, window // 2), count_include_pad=False)
+        return functional.avg_pool2d(rows, (window, 1), 1, (window // 2, 0), count_include_pad=False)
+
+    mx, my, mxx, myy, mxy = mean(torch.cat([x, y, x * x, y * y, x * y], 1)).chunk(5, 1)
+    top = (2 * mx * my + 1e-4) * (2 * (mxy - mx * my) + 9e-4)
+    bottom = (mx * mx + my * my + 1e-4) * (mxx - mx * mx + myy - my * my + 9e-4)
+    return weighted_mean(1 - top / bottom, trust)
+
+
 def laplacian_pyramid(prediction: Tensor, truth: Tensor, weight: Tensor, levels: int = 5) -> Tensor:
     """L1 between Laplacian pyramids, level l weighted 2^l.
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
 from wisp.data import vips
 
@@ -58,3 +60,13 @@ def write_curves(path: Path, history: Sequence[dict[str, float]]) -> None:
     temporary = path.with_name(f".{path.name}.tmp")
     figure.savefig(temporary, format="png", dpi=80)
     temporary.replace(path)
+
+
+def subject_sheet(rows: Sequence[tuple[Tensor, Tensor, Tensor]]) -> Bytes:
+    """Photo, true mask, mask found, photo on green, in rows; tensors (3, H, W) and (H, W) in [0, 1]."""
+    made = []
+    for image, truth, mask in rows:
+        photo = (image.permute(1, 2, 0).clamp(0, 1) * 255 + 0.5).to(torch.uint8).numpy()
+        true, found = ((x.clamp(0, 1) * 255 + 0.5).to(torch.uint8).numpy() for x in (truth, mask))
+        made.append([photo, true, found, on_green(photo, found)])
+    return sheet(made)

@@ -26,7 +26,8 @@ from typing import Any, Final
 import numpy as np
 
 from wisp.core.arrays import Float
-from wisp.core.errors import InputError, MissingExtraError
+from wisp.core.errors import InputError
+from wisp.core.extras import importing
 from wisp.engine.sessions import load_openvino
 from wisp.training.calibration import Case
 
@@ -63,12 +64,10 @@ def quantise(
         InputError: nothing to calibrate with, or a module of `keep` that the network does not have.
         MissingExtraError: ONNX Runtime is not installed.
     """
-    try:
+    with importing("quantising networks", "onnxruntime", "train"):
         import onnx
         from onnxruntime import quantization
         from onnxruntime.quantization.shape_inference import quant_pre_process
-    except ImportError as error:
-        raise MissingExtraError("quantising networks", "train") from error
     if not inputs:
         raise InputError("calibration", "has no samples", "at least one is accepted")
 

@@ -1,10 +1,9 @@
-import dataclasses
 import re
 
 import numpy as np
 import pytest
 
-from tiny_peers import Recorder, write_affine, write_network, write_rvm
+from tiny_peers import write_affine, write_network, write_rvm
 from wisp.core.errors import InputError
 from wisp.engine.peers import PEERS, find_peer, open_peer
 
@@ -108,19 +107,6 @@ def test_a_size_that_the_file_does_not_take_is_named(tmp_path):
     )
     with pytest.raises(InputError, match=expected):
         peer(photo(40, 50), plate=photo(40, 50))
-
-
-class Failing(Recorder):
-    def run(self, inputs):
-        raise RuntimeError("Exception from somewhere.cpp:223:\nShapes disagree\n\n")
-
-
-def test_a_network_that_fails_says_why_in_one_line(modnet):
-    peer = open_peer("modnet", modnet, **FP32)
-    network = dataclasses.replace(peer.network, session=Failing(peer.network.session))
-    expected = r"modnet\.onnx: fails when it is run as MODNet \(Shapes disagree\)$"
-    with pytest.raises(InputError, match=expected):
-        dataclasses.replace(peer, network=network)(photo())
 
 
 def test_guidance_is_asked_for_and_refused_by_name(tmp_path, modnet):

@@ -24,7 +24,7 @@ from wisp.lab.ablation.dim import (
 )
 from wisp.lab.ablation.portrait import short
 from wisp.lab.figures.guided import find_truths
-from wisp.matting.classical import guided_filter
+from wisp.matting.classical.guided_filter import guided_filter
 from wisp.matting.classical.initial_alpha import prior
 from wisp.matting.trimap import trimap_from_alpha, with_known
 from wisp.training.recipes.dim import FIRST, SECOND, TOGETHER

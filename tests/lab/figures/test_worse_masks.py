@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from wisp.lab.figures.worse_masks import KINDS, STEPS, overlap, worse
+from wisp.evaluation.metrics import iou
+from wisp.lab.figures.worse_masks import KINDS, STEPS, worse
 
 
 def disc(height=101, width=131, radius=30.0):
@@ -16,7 +17,7 @@ def test_more_is_worse_and_nothing_is_nothing(kind):
     mask = disc()
     before = mask.copy()
     assert worse(mask, kind, 0, seed=3) is mask
-    overlaps = [overlap(worse(mask, kind, step, seed=3), mask) for step in STEPS]
+    overlaps = [iou(worse(mask, kind, step, seed=3), mask) for step in STEPS]
     assert overlaps == sorted(overlaps, reverse=True)
     assert overlaps[0] > 0.9
     assert overlaps[-1] < (0.99 if kind == "blurred" else 0.9)
@@ -50,10 +51,3 @@ def test_the_photo_s_border_is_no_outside():
     full = np.ones((7, 9), np.float32)
     assert np.array_equal(worse(full, "smaller", 0.1, seed=0), full)
     assert np.array_equal(worse(full, "displaced", 0.16, seed=0), full)
-
-
-def test_overlap():
-    one, other = np.zeros((4, 4), np.float32), np.zeros((4, 4), np.float32)
-    assert overlap(one, other) == 1
-    one[:2], other[1:3] = 0.5, 1
-    assert overlap(one, other) == pytest.approx(1 / 3)

@@ -9,7 +9,8 @@ from scipy.ndimage import gaussian_filter
 
 from matting.classical.scenes import reference, scene
 from wisp.core.errors import InputError
-from wisp.matting.classical import ConvergenceWarning, closed_form
+from wisp.matting.classical.closed_form import closed_form
+from wisp.matting.classical.system import ConvergenceWarning
 
 
 def textbook(image, trimap, epsilon=1e-7, radius=1):

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from wisp.core.errors import InputError
-from wisp.matting.classical import guided_filter
-from wisp.matting.classical.guided_filter import guided_upsampling
+from wisp.matting.classical.guided_filter import guided_filter, guided_upsampling
 
 
 def textbook(guide, alpha, radius, epsilon):

@@ -1,10 +1,14 @@
 """The prior: what closed-form matting at half size gives, known pixels exact, regions that are missing."""
 
+import warnings
+from functools import partial
+
 import numpy as np
 import pytest
 
 from wisp.core.errors import InputError
-from wisp.matting.classical.closed_form import closed_form
+from wisp.matting.classical import initial_alpha
+from wisp.matting.classical.closed_form import closed_form, solve_closed_form
 from wisp.matting.classical.initial_alpha import prior
 
 
@@ -51,3 +55,20 @@ def test_sizes_that_differ_are_refused():
     image, _, trimap = scene(40, 60)
     with pytest.raises(InputError, match="trimap"):
         prior(image, trimap[1:])
+
+
+def test_it_leaves_the_warnings_of_the_process_alone(monkeypatch):
+    """Filters are one list for all threads: who exchanges it takes another's exchange back."""
+
+    def exchange(*args, **kwargs):
+        raise AssertionError("the process's warning filters were touched")
+
+    monkeypatch.setattr(warnings, "catch_warnings", exchange)
+    monkeypatch.setattr(warnings, "simplefilter", exchange)
+    rng = np.random.default_rng(0)
+    trimap = np.full((30, 40), 128, np.uint8)
+    trimap[:2], trimap[-2:] = 0, 255
+    image = rng.random((30, 40, 3), np.float32)
+    monkeypatch.setattr(initial_alpha, "solve_closed_form", partial(solve_closed_form, max_iterations=1))
+    alpha = initial_alpha.prior(image, trimap)
+    assert 0 < alpha[trimap == 128].mean() < 1

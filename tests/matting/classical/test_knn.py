@@ -5,7 +5,7 @@ import pytest
 
 from matting.classical.scenes import reference, scene
 from wisp.core.errors import InputError
-from wisp.matting.classical import knn
+from wisp.matting.classical.knn import knn
 
 
 def textbook(

@@ -7,7 +7,7 @@ import pytest
 
 from matting.classical.scenes import reference, scene
 from wisp.core.errors import InputError
-from wisp.matting.classical import random_walk
+from wisp.matting.classical.random_walk import random_walk
 
 
 def textbook(image, trimap, beta=900.0, radius=1, regularization=1e-8):

@@ -2,6 +2,7 @@
 
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,13 +10,25 @@ from threadpoolctl import threadpool_info
 
 from matting.classical.scenes import scene
 from wisp.core.errors import InputError
-from wisp.matting.classical import METHODS, ConvergenceWarning
-from wisp.matting.classical.system import conjugate_gradients
+from wisp.matting.classical.closed_form import closed_form
+from wisp.matting.classical.system import ConvergenceWarning, conjugate_gradients
+from wisp.methods import METHODS, classical_methods
 
-each_method = pytest.mark.parametrize(("name", "method"), METHODS.items(), ids=METHODS)
+each_method = pytest.mark.parametrize(
+    ("name", "method"), [(name, METHODS[name].load()) for name in classical_methods()]
+)
+
+each_solved = pytest.mark.parametrize(
+    ("name", "method"),
+    [
+        (name, partial(METHODS[name].load(), **({"smooth": True} if METHODS[name].smooths else {})))
+        for name in classical_methods()
+    ],
+)
+"""Every method with a linear system: sampling methods need not have one."""
 
 
-@each_method
+@each_solved
 def test_known_pixels_keep_their_alpha(name, method):
     image, trimap = scene((31, 27), "band")
     solution = method(image, trimap)
@@ -120,7 +133,7 @@ def test_inputs_are_left_alone(name, method):
     assert 0.1 < solution.alpha[trimap == 127].mean() < 0.9
 
 
-@each_method
+@each_solved
 def test_warns_once_when_it_does_not_converge(name, method):
     image, trimap = scene((31, 27), "scribbles")
     with warnings.catch_warnings(record=True) as caught:
@@ -160,7 +173,7 @@ def test_blas_has_its_threads_back_after_solves_side_by_side():
     before = [library["num_threads"] for library in threadpool_info()]
     image, trimap = scene((60, 70), "scribbles")
     with ThreadPoolExecutor(4) as pool:
-        alphas = [done.alpha for done in pool.map(METHODS["closed-form"], [image] * 8, [trimap] * 8)]
+        alphas = [done.alpha for done in pool.map(closed_form, [image] * 8, [trimap] * 8)]
     assert [library["num_threads"] for library in threadpool_info()] == before
     for alpha in alphas[1:]:
         np.testing.assert_array_equal(alpha, alphas[0])

@@ -7,8 +7,9 @@ from scipy import ndimage
 from wisp.core.errors import InputError
 from wisp.matting.foreground import estimate_foreground, estimate_foreground_background
 from wisp.matting.foreground.blur_fusion import estimate_blur_fusion
+from wisp.matting.foreground.closed_form import estimate_closed_form
 
-METHODS = ["multilevel", "blur-fusion", "blur-fusion-1x"]
+METHODS = ["multilevel", "closed-form", "bayesian", "blur-fusion", "blur-fusion-1x"]
 SIZE = 160
 
 
@@ -131,6 +132,65 @@ def test_blur_fusion_is_the_formula_of_the_paper():
     np.testing.assert_allclose(estimate, np.clip(expected, 0, 1), atol=1e-3)
 
 
+@pytest.mark.parametrize("method", ["closed-form", "bayesian"])
+@pytest.mark.parametrize("width", [3, 16])
+def test_flat_colours_come_back_by_every_model(method, width):
+    alpha = soft_disc(width)
+    first, second = np.array([0.9, 0.2, 0.1], np.float32), np.array([0.1, 0.6, 0.7], np.float32)
+    layers = estimate_foreground_background(compose(first, alpha, second), alpha, method=method)
+    soft = (alpha > 0.05) & (alpha < 0.95)
+    for layer, colour in zip(layers, (first, second), strict=True):
+        assert np.abs(layer - colour)[soft].max() < 0.02
+
+
+def test_closed_form_is_the_minimum_of_its_docstring():
+    """Densely, where the whole photo is soft and so nothing is left to the coarse model."""
+    rng = np.random.default_rng(3)
+    alpha = rng.uniform(0.05, 0.95, (7, 6)).astype(np.float32)
+    image = rng.random((7, 6, 3), np.float32)
+    n = alpha.size
+    a, number = alpha.ravel().astype(np.float64), np.arange(n).reshape(alpha.shape)
+    S = np.zeros((n, n))
+    for first, second in ((number[:, :-1], number[:, 1:]), (number[:-1], number[1:])):
+        for i, j in zip(first.ravel(), second.ravel(), strict=True):
+            difference = np.zeros(n)
+            difference[i], difference[j] = 1, -1
+            S += (abs(a[i] - a[j]) + 1e-3) * np.outer(difference, difference)
+    pull = 1e-6 * np.eye(n)
+    A = np.block(
+        [
+            [np.diag(a * a) + S + pull, np.diag(a * (1 - a))],
+            [np.diag(a * (1 - a)), np.diag((1 - a) ** 2) + S + pull],
+        ]
+    )
+    seen = image.reshape(-1, 3)
+    b = np.concatenate([(a[:, None] + 1e-6) * seen, (1 - a[:, None] + 1e-6) * seen])
+    expected = np.linalg.solve(A, b).clip(0, 1)
+    layers = estimate_foreground_background(image, alpha, method="closed-form")
+    np.testing.assert_allclose(np.concatenate([x.reshape(-1, 3) for x in layers]), expected, atol=1e-4)
+
+
+def test_closed_form_in_tiles_has_no_seams():
+    rng = np.random.default_rng(4)
+    alpha = noise(rng)
+    image = compose(waves(rng), alpha, gradient(rng))
+    whole, tiled = (estimate_closed_form(image, alpha, at_once=n) for n in (10**6, 12_000))
+    assert len(whole.rows) > 20_000
+    assert np.abs(whole.foreground() - tiled.foreground()).max() < 1 / 255
+    assert np.abs(whole.background() - tiled.background()).max() < 1 / 255
+
+
+def test_bayesian_tells_the_colours_of_a_striped_subject_apart():
+    """Clusters keep both of its colours, where a smooth model would have their mean."""
+    alpha = wide_ramp()
+    stripes = np.where((np.arange(SIZE) // 8 % 2)[:, None, None] == 0, [0.9, 0.1, 0.1], [0.1, 0.1, 0.9])
+    foreground = np.broadcast_to(stripes, (SIZE, SIZE, 3)).astype(np.float32)
+    image = compose(foreground, alpha, np.array([0.1, 0.8, 0.1], np.float32))
+    soft = (alpha > 0.1) & (alpha < 0.9)
+    error = np.abs(estimate_foreground(image, alpha, method="bayesian") - foreground)[soft].mean()
+    assert error < 0.02
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_known_pixels_are_kept_exactly(method):
     rng = np.random.default_rng(2)
@@ -205,7 +265,7 @@ def test_bad_input_is_refused():
     image, alpha = np.zeros((4, 5, 3), np.float32), np.zeros((4, 5), np.float32)
     with pytest.raises(InputError, match="5×4"):
         estimate_foreground(image, np.zeros((5, 5), np.float32))
-    with pytest.raises(InputError, match="float64"):
-        estimate_foreground(image.astype(np.float64), alpha)
-    with pytest.raises(InputError, match="multilevel, blur-fusion"):
+    with pytest.raises(InputError, match="int64"):
+        estimate_foreground(image.astype(np.int64), alpha)
+    with pytest.raises(InputError, match="multilevel, closed-form, bayesian, blur-fusion"):
         estimate_foreground(image, alpha, method="guess")

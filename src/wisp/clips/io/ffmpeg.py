@@ -8,7 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from wisp.core.errors import InputError, MissingExtraError
+from wisp.core.errors import InputError
+from wisp.core.extras import importing
 
 READABLE = "a video that FFmpeg reads (MP4, MOV, MKV, WebM, AVI …) is accepted"
 
@@ -20,10 +21,8 @@ def pyav() -> Any:
     Raises:
         MissingExtraError: it is not installed.
     """
-    try:
+    with importing("reading and writing clips", "ffmpeg"):
         import av
-    except ImportError as error:
-        raise MissingExtraError("video", "video") from error
     return av
 
 

@@ -21,7 +21,7 @@ from typing import Final
 import numpy as np
 
 from wisp.clips.io.colour import Pixels
-from wisp.clips.io.read import ClipInfo, Frame
+from wisp.clips.io.frame import ClipInfo, Frame
 from wisp.core.errors import InputError
 from wisp.io.atomic import check_output
 from wisp.io.formats import READABLE_SUFFIXES
@@ -35,7 +35,7 @@ _JOB: Final = "job.json"
 
 
 class FolderClip:
-    """A folder of pictures as a clip, in the order of their names; see `wisp.clips.io.read.Clip`.
+    """A folder of pictures as a clip, in the order of their names; see `wisp.clips.io.frame.Clip`.
 
     Raises:
         InputError: no pictures, or times that do not go with them.
@@ -62,7 +62,7 @@ class FolderClip:
         )
 
     def frames(self, start: Fraction = Fraction(0), end: Fraction | None = None) -> Iterator[Frame]:
-        """See `wisp.clips.io.read.Clip`."""
+        """See `wisp.clips.io.frame.Clip`."""
         index = 0
         for place, (file, time) in enumerate(zip(self._files, self._times, strict=True)):
             if time < start or (end is not None and time >= end):

@@ -7,92 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-import numpy as np
-
-from wisp.clips.io.colour import STANDARD, Colour, Pixels, Unpacker, colour_of, has_alpha, turn_of, upright
+from wisp.clips.io.colour import Unpacker, colour_of, has_alpha, turn_of, upright
 from wisp.clips.io.ffmpeg import READABLE, pyav, reading, what_ffmpeg_says
-from wisp.core.arrays import Alpha, Image, to_float
+from wisp.clips.io.folders import FolderClip
+from wisp.clips.io.frame import Clip, ClipInfo, Frame
 from wisp.core.errors import InputError
 
 SLACK: Final = Fraction(1, 2)
 """A file may end this much before the length its header gives, in seconds, and still be whole."""
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One picture of a clip.
-
-    Attributes:
-        index: counted from 0, from where reading began.
-        time: seconds since the clip's start, exact.
-        duration: seconds that it is shown, 0 where the file does not say.
-        pixels: uint8 or uint16 (H, W, 3), or (H, W, 4) with alpha; upright, straight colours.
-    """
-
-    index: int
-    time: Fraction
-    duration: Fraction
-    pixels: Pixels
-
-    @property
-    def image(self) -> Image:
-        """float32 (H, W, 3), sRGB-encoded, [0, 1]."""
-        return to_float(np.ascontiguousarray(self.pixels[..., :3]))
-
-    @property
-    def opacity(self) -> Alpha | None:
-        """The clip's own alpha channel, float32 (H, W), [0, 1]; None where it has none."""
-        if self.pixels.shape[2] == 3:
-            return None
-        return to_float(np.ascontiguousarray(self.pixels[..., 3]))
-
-
-@dataclass(frozen=True)
-class ClipInfo:
-    """What is known of a clip before it is read to its end.
-
-    Attributes:
-        path: as it was given.
-        height: of the upright picture, pixels.
-        width: of the upright picture, pixels.
-        tick: the unit of its times, seconds.
-        rate: mean frames a second.
-        duration: seconds, 0 where the file does not say.
-        origin: what is subtracted from the file's own times, seconds.
-        aspect: width of a pixel over its height, as shown upright.
-        colour: what the file is in.
-        bits: 8 or 16 a channel of what is read.
-        alpha: whether frames have an alpha channel.
-        audio: whether there is sound.
-    """
-
-    path: Path
-    height: int
-    width: int
-    tick: Fraction
-    rate: Fraction
-    duration: Fraction = Fraction(0)
-    origin: Fraction = Fraction(0)
-    aspect: Fraction = Fraction(1)
-    colour: Colour = STANDARD
-    bits: int = 8
-    alpha: bool = False
-    audio: bool = False
-
-
-class Clip(Protocol):
-    """An open clip: a video file, or a folder of pictures (`wisp.clips.io.folders`)."""
-
-    info: ClipInfo
-    notes: list[str]
-
-    def frames(self, start: Fraction = Fraction(0), end: Fraction | None = None) -> Iterator[Frame]:
-        """The frames whose time is at least `start` and below `end`, in order. To be called once."""
 
 
 @contextmanager
@@ -110,8 +36,6 @@ def open_clip(path: Path | str) -> Iterator[Clip]:
         MissingExtraError: PyAV is not installed.
     """
     if Path(path).is_dir():
-        from wisp.clips.io.folders import FolderClip
-
         yield FolderClip(Path(path))
         return
     with reading(path):

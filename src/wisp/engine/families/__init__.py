@@ -1,1 +1,99 @@
-"""One module for each family of networks: what goes in, how often it runs, what comes back."""
+"""Families of networks, one row each; a family's module says what goes in and what comes back.
+
+To add one, write its module here, with a function that finds alpha, and a row in `FAMILIES`. A family with a
+function is a method of `wisp.cutout` and of every verb (`wisp.methods.METHODS`). Options, checks, docstrings
+and the guide's table follow from the row.
+
+A function that needs a mask is ``f(image, mask, *, model, device, precision) -> alpha``, one that needs a
+trimap ``f(image, trimap, *, model, device, precision) -> alpha``: image float32 (H, W, 3), mask and alpha
+float32 (H, W), trimap uint8 (H, W).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Literal, TypeAlias
+
+Needs: TypeAlias = Literal["nothing", "mask", "trimap"]
+
+
+@dataclass(frozen=True)
+class Family:
+    """One family of networks.
+
+    Attributes:
+        name: what rows of `wisp.engine.models.MODELS` and ``--method`` call it.
+        ports: its named inputs and outputs, float32; images are sRGB-encoded RGB in [0, 1], masks and alphas
+            in [0, 1].
+        default: the name of the network that is used unless another is asked for; empty where none comes
+            with wisp.
+        needs: what its function starts from beside the image.
+        function: the dotted name of what finds alpha; empty for families that are no method.
+        about: what it is good for, in half a sentence; empty likewise.
+        source: the paper; empty likewise.
+        default_for: for which guidance ``auto`` stands for it.
+    """
+
+    name: str
+    ports: str
+    default: str = ""
+    needs: Needs = "nothing"
+    function: str = ""
+    about: str = ""
+    source: str = ""
+    default_for: tuple[Needs, ...] = ()
+
+
+FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
+    {
+        family.name: family
+        for family in (
+            Family(
+                "segmenter",
+                "image (N, 3, H, W) → mask (N, 1, H, W)",
+                default="segmenter-mobile",
+            ),
+            Family(
+                "portrait",
+                "image (N, 3, H, W) and mask (N, 1, H, W) → alpha (N, 1, H, W)",
+                default="portrait-mobile",
+                needs="mask",
+                function="wisp.engine.families.portrait.portrait",
+                about="a network that knows people alone",
+                source="Yaman et al.",
+            ),
+            Family(
+                "portrait-refinement",
+                "image (P, 3, 64, 64) and alpha (P, 1, 64, 64) → residual (P, 1, 64, 64)",
+                default="portrait-mobile-refinement",
+            ),
+            Family(
+                "dim",
+                "image (N, 3, H, W), trimap (N, 1, H, W; 0, 128/255, 1) and perhaps prior (N, 1, H, W; "
+                "`wisp.matting.classical.initial_alpha`) → alpha (N, 1, H, W)",
+                default="dim-mobile",
+                needs="trimap",
+                function="wisp.engine.families.dim.dim",
+                about="a network that errs least with a trimap, and most where the trimap itself is wrong",
+                source="Xu et al. 2017",
+                default_for=("trimap",),
+            ),
+            Family(
+                "dlmn",
+                "image (N, 3, H, W), mask (N, 1, H, W), trimap (N, 1, H, W; 0, 128/255, 1) and motion "
+                "(N, 4, H, W) → alpha (N, 1, H, W)",
+                needs="mask",
+                function="wisp.engine.families.dlmn.dlmn",
+                about="a network for people that sees the neighbouring frames, too",
+                source="El Abdellaoui and Kachbal",
+            ),
+            Family(
+                "ssrn",
+                "image (N, 3, H, W), mask (N, 1, H, W) and motion (N, 4, H, W) → alpha (N, 1, H, W)",
+            ),
+        )
+    }
+)
+"""The families by name."""

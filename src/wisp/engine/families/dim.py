@@ -28,9 +28,10 @@ from wisp.core.arrays import (
 from wisp.core.errors import InputError
 from wisp.core.regions import bounding_box
 from wisp.core.resample import pad_to_multiple
+from wisp.engine.devices import Device, Precision
 from wisp.engine.families.segmenter import session_of
 from wisp.engine.models import Model, find_model
-from wisp.engine.sessions import Device, Precision, Session
+from wisp.engine.sessions import Session, check_ports
 from wisp.matting.classical.initial_alpha import prior
 
 TILE: Final = 1280
@@ -198,10 +199,8 @@ def _run(session: Session, row: Model, seen: Seen) -> Alpha:
         "an ONNX file with the inputs image (N, 3, H, W), trimap and perhaps prior (N, 1, H, W) and the "
         "output alpha (N, 1, H, W) is accepted",
     )
-    try:
-        alpha = session.run(inputs)["alpha"]
-    except (RuntimeError, ValueError, KeyError, TypeError) as error:
-        raise wrong from error
+    check_ports(session, {name: 3 if name == "image" else 1 for name in inputs}, {"alpha": 1}, wrong)
+    alpha = session.run(inputs)["alpha"]
     if alpha.shape != (1, 1, *known.shape):
         raise wrong
     inside: Alpha = alpha[0, 0, :height, :width]

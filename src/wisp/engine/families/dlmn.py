@@ -29,10 +29,11 @@ from wisp.core.arrays import (
 )
 from wisp.core.errors import InputError
 from wisp.core.resample import pad_to_multiple, resize
+from wisp.engine.devices import Device, Precision
 from wisp.engine.families.portrait import enlarge, surroundings
 from wisp.engine.families.segmenter import segment, session_of
 from wisp.engine.models import Model, find_model, ssrn_of
-from wisp.engine.sessions import Device, Precision, Session
+from wisp.engine.sessions import Session, check_ports
 from wisp.matting.trimap import trimap_from_mask
 
 ACCEPTED = {
@@ -160,10 +161,8 @@ def small_size(image: Image, row: Model) -> tuple[int, int]:
 def _run(session: Session, row: Model, family: str, inputs: Mapping[str, Float]) -> Float:
     """Alpha (1, 1, h, w)."""
     wrong = InputError(row.file, f"is no {family} network", ACCEPTED[family])
-    try:
-        alpha = session.run(dict(inputs))["alpha"]
-    except (RuntimeError, ValueError, KeyError, TypeError) as error:
-        raise wrong from error
+    check_ports(session, {name: values.shape[1] for name, values in inputs.items()}, {"alpha": 1}, wrong)
+    alpha = session.run(dict(inputs))["alpha"]
     if alpha.shape != inputs["mask"].shape:
         raise wrong
     return alpha

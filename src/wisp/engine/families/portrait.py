@@ -19,9 +19,10 @@ from wisp.core.arrays import Alpha, Float, Image, Mask, check_alpha, check_image
 from wisp.core.errors import InputError
 from wisp.core.regions import Box, bounding_box
 from wisp.core.resample import pad_to_multiple, resize
+from wisp.engine.devices import Device, Precision
 from wisp.engine.families.segmenter import FLOOR, segment, session_of
 from wisp.engine.models import Model, find_model, refinement_of
-from wisp.engine.sessions import Device, Precision, Session
+from wisp.engine.sessions import Session, check_ports
 
 PATCH: Final = 64
 """Side of the refinement's patches, pixels, as it was trained."""
@@ -221,10 +222,8 @@ def generate(session: Session, row: Model, image: Image, mask: Mask) -> Alpha:
         "an ONNX file with the inputs image (N, 3, H, W) and mask (N, 1, H, W) and the output alpha "
         "(N, 1, H, W) is accepted",
     )
-    try:
-        alpha = session.run(inputs)["alpha"]
-    except (RuntimeError, ValueError, KeyError, TypeError) as error:
-        raise wrong from error
+    check_ports(session, {"image": 3, "mask": 1}, {"alpha": 1}, wrong)
+    alpha = session.run(inputs)["alpha"]
     if alpha.shape != (1, 1, *coarse.shape):
         raise wrong
     inside: Alpha = alpha[0, 0, : small[0], : small[1]]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -14,9 +12,11 @@ from wisp.core.arrays import Float, Image, Mask, check_image
 from wisp.core.errors import InputError
 from wisp.core.regions import small_enclosed
 from wisp.core.resample import pad_to_multiple, resize
+from wisp.engine.devices import Device, Precision
+from wisp.engine.loaded import Loaded
 from wisp.engine.models import Model, find_model
 from wisp.engine.precision import choose
-from wisp.engine.sessions import Device, Precision, Session, open_session
+from wisp.engine.sessions import Session, check_ports, open_session
 
 FLOOR: Final = 0.05
 """Below this, nothing speaks for a subject: the trimap's threshold for known background."""
@@ -103,18 +103,20 @@ def without_doubtful_gaps(mask: Mask) -> Mask:
 
 
 def session_of(model: Model, *, device: Device = "auto", precision: Precision = "auto") -> Session:
-    """The loaded network, in the edition that `choose` finds; loaded once in a process."""
-    with _loading:
-        return _cached_session(model, device, precision)
+    """The loaded network, in the edition that `choose` finds; kept until `release_networks`.
+
+    It is loaded anew where its path leads to other contents than before.
+    """
+
+    def load() -> Session:
+        choice = choose(model, device=device, precision=precision)
+        return open_session(choice.file, device=device, precision=choice.precision)
+
+    files = (model.path,) if model.int8 is None else (model.path, model.int8.path)
+    return _sessions.get(files, (model, device, precision), load)
 
 
-_loading: Final = threading.Lock()
-
-
-@cache
-def _cached_session(model: Model, device: Device, precision: Precision) -> Session:
-    choice = choose(model, device=device, precision=precision)
-    return open_session(choice.file, device=device, precision=choice.precision)
+_sessions: Final[Loaded[Session]] = Loaded()
 
 
 def _run(session: Session, model: Model, batch: Float) -> Mask:
@@ -124,10 +126,8 @@ def _run(session: Session, model: Model, batch: Float) -> Mask:
         "is no segmentation network",
         "an ONNX file with the input image (N, 3, H, W) and the output mask (N, 1, H, W) is accepted",
     )
-    try:
-        mask = session.run({"image": batch})["mask"]
-    except (RuntimeError, ValueError, KeyError, TypeError) as error:
-        raise wrong from error
+    check_ports(session, {"image": 3}, {"mask": 1}, wrong)
+    mask = session.run({"image": batch})["mask"]
     if mask.shape != (1, 1, *batch.shape[2:]):
         raise wrong
     first: Mask = mask[0, 0]

@@ -29,10 +29,11 @@ from wisp.core.arrays import (
     check_trimap,
 )
 from wisp.core.errors import InputError
+from wisp.engine.devices import Device, Precision
 from wisp.engine.peers.guided import bgmv2, fba, mgm
 from wisp.engine.peers.network import Network, Signature, not_of_family
 from wisp.engine.peers.single import birefnet, isnet, modnet, rmbg14, rvm, u2net
-from wisp.engine.sessions import Device, Precision, Runtime, open_session
+from wisp.engine.sessions import Runtime, open_session
 
 __all__ = ["PEERS", "Guidance", "LoadedPeer", "Network", "Peer", "Signature", "find_peer", "open_peer"]
 

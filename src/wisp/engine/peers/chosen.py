@@ -1,8 +1,7 @@
-"""Which peer ``--model`` means, and its network, loaded once in a process."""
+"""Which peer ``--model`` means, and its network, loaded once."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -11,9 +10,10 @@ from typing import Final
 
 from wisp.core.arrays import Alpha, Background, Image, Mask, Trimap
 from wisp.core.errors import InputError
+from wisp.engine.devices import Device, Precision
+from wisp.engine.loaded import Loaded
 from wisp.engine.models import MODELS
 from wisp.engine.peers import PEERS, LoadedPeer, Peer, open_peer
-from wisp.engine.sessions import Device, Precision
 from wisp.engine.store import Published, find, folders
 from wisp.engine.store.places import known
 
@@ -74,17 +74,16 @@ def peer_alpha(
 
 
 def loaded_peer(chosen: Chosen, *, device: Device = "auto", precision: Precision = "auto") -> LoadedPeer:
-    """The peer with its network, loaded at the first call; errors as of `wisp.engine.peers.open_peer`."""
-    with _loading:
-        return _loaded(chosen.peer.name, chosen.file, device, precision)
+    """The peer with its network, kept after the first call; errors as of `wisp.engine.peers.open_peer`."""
+    name = chosen.peer.name
+
+    def load() -> LoadedPeer:
+        return open_peer(name, chosen.file, device=device, precision=precision)
+
+    return _peers.get((chosen.file,), (name, device, precision), load)
 
 
-_loading: Final = threading.Lock()
-
-
-@cache
-def _loaded(name: str, file: Path, device: Device, precision: Precision) -> LoadedPeer:
-    return open_peer(name, file, device=device, precision=precision)
+_peers: Final[Loaded[LoadedPeer]] = Loaded()
 
 
 @cache

@@ -30,7 +30,7 @@ from wisp.lab.ablation import Ablation, Derived, Row, Table
 from wisp.lab.ablation.portrait import sha256, short
 from wisp.lab.figures.guided import Truth, find_truths, trimap_of
 from wisp.lab.figures.sheets import row, stack
-from wisp.matting.classical import guided_filter
+from wisp.matting.classical.guided_filter import guided_filter
 from wisp.matting.trimap import with_known
 from wisp.training.export import export
 from wisp.training.loop import Schedule, Validation

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from wisp.core.errors import InputError, MissingExtraError
+from wisp.core.errors import InputError
+from wisp.core.extras import importing
 from wisp.data.datasets import Entry
 from wisp.evaluation.tables import markdown
 from wisp.io.atomic import write_files
@@ -86,10 +87,8 @@ def search(
         InputError: `out` holds a search already.
         MissingExtraError: Optuna is not installed.
     """
-    try:
+    with importing("searching", "search", "train"):
         import optuna
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("searching", "train") from error
     if (out / "search.json").exists():
         raise InputError(out, "holds a search already", "another folder is accepted")
     optuna.logging.set_verbosity(optuna.logging.ERROR)

@@ -15,7 +15,7 @@ from typing import Any
 
 def about_machine() -> dict[str, Any]:
     """The processor's name, the cores that may be used, and Python."""
-    from wisp.engine.sessions import cores
+    from wisp.core.machine import cores
 
     return {"cpu": cpu_name(), "cores": cores(), "python": platform.python_version()}
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias, cast, get_args
+from typing import Any, Final, Literal, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,13 @@ from wisp.engine.sessions import Runtime
 Kind: TypeAlias = Literal["ours", "peer", "pymatting"]
 
 RUNTIMES: Final = {"onnxruntime": "ONNX Runtime", "openvino": "wisp's runtime"}
-PYMATTING: Final = {"closed-form": "cf", "knn": "knn", "random-walk": "rw", "learning-based": "lbdm"}
+PYMATTING: Final = {
+    "closed-form": "cf",
+    "knn": "knn",
+    "random-walk": "rw",
+    "learning-based": "lbdm",
+    "shared-sampling": "sm",
+}
 """Its methods by the names that wisp gives them → by those that it does."""
 PEERS_FOLDER: Final = "WISP_PEERS"
 """The environment variable that names a folder of peers' files, each called after its peer."""
@@ -142,16 +148,16 @@ def _named(kind: str | None, guidance: Guidance | None) -> dict[str, Any]:
 def _ours(key: str, model: str | None, kind: str | None) -> Callable[[Image, Guidance | None], Alpha]:
     """What `wisp.cutout` does with a photo before it looks for the foreground's colours."""
     from wisp.engine.families.segmenter import segment
-    from wisp.pipeline import Method, check_method, estimate
+    from wisp.methods import check_method
+    from wisp.pipeline import estimate
 
     if key == "segmenter":
         return lambda image, _: segment(image, model=model)
-    method = cast(Method, key)
-    check_method(method, model)
+    check_method(key, model)
 
     def alpha(image: Image, guidance: Guidance | None) -> Alpha:
         given: dict[str, Any] = {"trimap": None, "mask": None, **_named(kind, guidance)}
-        found = estimate(image, method, **given, model=model, device="auto", precision="auto")
+        found = estimate(image, key, **given, model=model, device="auto", precision="auto")
         return found.alpha
 
     return alpha
@@ -179,10 +185,10 @@ def _open_pymatting(key: str) -> Opened:
 
 def our_methods() -> list[str]:
     """The methods of wisp that work here, and the segmentation network by itself."""
-    from wisp.pipeline import Method, check_method
+    from wisp.methods import check_method, method_names
 
     found = []
-    for method in get_args(Method):
+    for method in method_names("photo"):
         try:
             check_method(method)
         except InputError:

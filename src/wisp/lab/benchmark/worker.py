@@ -126,7 +126,7 @@ def _read_guidance(kind: str | None, file: str) -> Guidance | None:
         return None
     if kind == "plate":
         return read_photo(file).image
-    return read_trimap(file) if kind == "trimap" else read_grey(file)
+    return read_trimap(file, exact=True) if kind == "trimap" else read_grey(file)
 
 
 def _write(path: Path, pixels: Any, bits: Any) -> None:

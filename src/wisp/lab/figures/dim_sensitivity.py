@@ -87,7 +87,7 @@ def report(scores: Scores, about: Mapping[str, Any]) -> dict[str, bytes]:
     }
     count = len(next(iter(scores.values()))[widths[0]])
     head = ", ".join(f"{key}: {value}" for key, value in about.items() if value is not None)
-    parts = [f"{head}.\n" if head else ""]
+    parts = ["# How the width of a trimap changes the result\n", f"{head}.\n" if head else ""]
     for metric, heading, factor in (("sad", "SAD", 1.0), ("mse", "MSE ×10³", 1e3)):
         rows = [
             [method, *(f"{found[width][metric] * factor:.3g}" for width in widths)]

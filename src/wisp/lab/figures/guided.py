@@ -13,17 +13,17 @@ import numpy as np
 
 from wisp.core.arrays import UNKNOWN, Alpha, Image, Trimap, check_same_size
 from wisp.core.errors import InputError
-from wisp.engine.models import DEFAULTS
-from wisp.engine.sessions import Device, Precision
+from wisp.engine.devices import Device, Precision
+from wisp.engine.families import FAMILIES
 from wisp.evaluation.protocols import BENCHMARK
 from wisp.io.images import read_grey, read_photo, read_trimap
 from wisp.lab.figures.photos import partner, pictures
 from wisp.lab.figures.running import Running
 from wisp.lab.figures.subjects import stored
-from wisp.pipeline import Method, check_method
+from wisp.methods import check_method, default_method
 
-NETWORK: Final[Method] = "dim"
-CLASSICAL: Final[tuple[Method, ...]] = ("closed-form", "knn", "random-walk")
+NETWORK: Final = default_method("trimap")
+CLASSICAL: Final = ("closed-form", "knn", "random-walk")
 PAIRS: Final = "pairs.csv"
 """What `wisp compose` writes: which foreground a composite shows."""
 
@@ -71,14 +71,14 @@ def find_truths(folder: Path | str) -> list[Truth]:
 def trimap_of(truth: Truth, folder: Path | str, image: Image) -> Trimap:
     """The trimap that lies in a folder under a photo's name; `InputError` where there is none."""
     path = partner(truth.name, folder)
-    trimap = read_trimap(path)
+    trimap = read_trimap(path, exact=True)
     check_same_size(str(path), trimap, f"photo {truth.photo}", image)
     return trimap
 
 
 def runnings(
     methods: Sequence[str] | None,
-    default: Sequence[Method],
+    default: Sequence[str],
     model: str | None,
     device: Device,
     precision: Precision,
@@ -97,12 +97,13 @@ def runnings(
     """
     chosen = list(methods or [])
     if not chosen:
-        chosen = [name for name in default if name != NETWORK or model is not None or NETWORK in DEFAULTS]
+        usable = model is not None or FAMILIES[NETWORK].default
+        chosen = [name for name in default if name != NETWORK or usable]
     found = []
     for name in chosen:
         own = model if name == NETWORK else None
         check_method(name, own)
-        found.append(Running(name, own, device, precision))  # type: ignore[arg-type]
+        found.append(Running(name, own, device, precision))
     return found
 
 

@@ -6,15 +6,13 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from wisp.core.errors import MissingExtraError
+from wisp.core.extras import importing
 
 
 def check_plots() -> None:
     """Raise `MissingExtraError` unless plots can be drawn."""
-    try:
+    with importing("plotting", "figures"):
         import matplotlib  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("plotting", "figures") from error
 
 
 def lines(

@@ -22,10 +22,11 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 
 from wisp.core.arrays import Alpha, Image, linear_to_srgb, srgb_to_linear
+from wisp.evaluation.metrics import iou
 from wisp.evaluation.protocols import PROTOCOLS
 from wisp.lab.figures.running import Running
 from wisp.lab.figures.subjects import Source, Subject, stored
-from wisp.lab.figures.worse_masks import KINDS, STEPS, overlap, worse
+from wisp.lab.figures.worse_masks import KINDS, STEPS, worse
 
 Experiment: TypeAlias = Literal["backgrounds", "exposure", "mask"]
 
@@ -45,7 +46,7 @@ class Trial:
         case: what was varied: the background's name, ``exposure``, a key of `KINDS`, or `FOUND`.
         step: how far: 0 for a background, stops, or a share of the subject's size.
         scores: of the default protocol, by name.
-        iou: overlap of the mask that was used with the true one, where masks are varied.
+        iou: of the mask that was used and the true one, where masks are varied.
     """
 
     subject: str
@@ -154,13 +155,13 @@ def vary_mask(
     """One subject's photo with the true mask, worse and worse ones, and the pipeline's own."""
     photo, true = _photo(subject, drawn), (subject.alpha >= 0.5).astype(np.float32)
     result = setting.running(photo)
-    iou = None if result.mask is None else overlap(result.mask, true)
-    trials = [Trial(subject.name, FOUND, 0, _scores(result.matte.alpha, subject), iou)]
+    found = None if result.mask is None else iou(result.mask, true)
+    trials = [Trial(subject.name, FOUND, 0, _scores(result.matte.alpha, subject), found)]
     done()
     for case, step in [("true", 0.0), *((kind, step) for kind in KINDS for step in STEPS)]:
         mask = worse(true, case, step, setting.seed)
         alpha = setting.running(photo, mask).matte.alpha
-        trials.append(Trial(subject.name, case, step, _scores(alpha, subject), overlap(mask, true)))
+        trials.append(Trial(subject.name, case, step, _scores(alpha, subject), iou(mask, true)))
         done()
     return trials
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wisp.core.arrays import Alpha, Image, Mask, Trimap
-from wisp.engine.sessions import Device, Precision
-from wisp.pipeline import Method, Result, estimate, run
+from wisp.engine.devices import Device, Precision
+from wisp.pipeline import Result, estimate, run
 
 
 @dataclass(frozen=True)
 class Running:
     """The options of `wisp.cutout` that a figure passes on; the defaults follow the default method."""
 
-    method: Method = "auto"
+    method: str = "auto"
     model: str | None = None
     device: Device = "auto"
     precision: Precision = "auto"

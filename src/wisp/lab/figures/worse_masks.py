@@ -79,12 +79,5 @@ def worse(mask: Mask, kind: str, step: float, seed: int) -> Mask:
     return np.asarray(changed, np.float32)
 
 
-def overlap(mask: Mask, truth: Mask) -> float:
-    """Intersection over union of two masks, each cut at one half; 1 where both are empty."""
-    one, other = mask >= 0.5, truth >= 0.5
-    union = int((one | other).sum())
-    return float((one & other).sum() / union) if union else 1.0
-
-
 def _hard(region: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Mask:
     return region.astype(np.float32)

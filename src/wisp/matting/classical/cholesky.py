@@ -40,7 +40,7 @@ MANY_RUNS: Final = 12
 """Index lists that fall into more contiguous runs than this are added by index instead of by slice."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ordering:
     """An elimination order of pixels, as parts in post-order: children come before their parent.
 
@@ -106,7 +106,7 @@ def nested_dissection(rows: Indices, columns: Indices, reach: int, leaf: int | N
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Front:
     begin: int
     end: int

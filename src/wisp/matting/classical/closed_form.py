@@ -84,6 +84,26 @@ def closed_form(
     Warns:
         ConvergenceWarning: when the tolerance was not reached.
     """
+    solution = solve_closed_form(
+        image, trimap, epsilon=epsilon, radius=radius, tolerance=tolerance, max_iterations=max_iterations
+    )
+    advice = "a larger epsilon, a smaller photo, or a trimap with more known pixels"
+    return warn_unless_converged(solution, tolerance, advice)
+
+
+def solve_closed_form(
+    image: Image,
+    trimap: Trimap,
+    *,
+    epsilon: float = 1e-7,
+    radius: int = 1,
+    tolerance: float = 1e-6,
+    max_iterations: int = 100,
+) -> Solution:
+    """Estimate alpha as `closed_form` does, without a warning where the tolerance was not reached.
+
+    Arguments and errors are those of `closed_form`; the solution tells whether it converged.
+    """
     if not epsilon > 0:
         raise InputError("epsilon", f"is {epsilon}", "a number above zero is accepted")
     if radius < 1:
@@ -99,9 +119,7 @@ def closed_form(
         return _system(image, trimap, epsilon, radius)
 
     solution = _coarse_to_fine(image, trimap, build, tolerance, max_iterations)
-    solution = replace(solution, alpha=solution.alpha[:height, :width])
-    advice = "a larger epsilon, a smaller photo, or a trimap with more known pixels"
-    return warn_unless_converged(solution, tolerance, advice)
+    return replace(solution, alpha=solution.alpha[:height, :width])
 
 
 def _coarse_to_fine(
@@ -151,15 +169,15 @@ def _system(image: Image, trimap: Trimap, epsilon: float, radius: int) -> System
     rows, columns = np.nonzero(trimap == UNKNOWN)
     ordering = nested_dissection(rows, columns, 2 * radius)
     rows, columns = rows[ordering.order], columns[ordering.order]
-    upper, rhs = _laplacian(image, trimap, rows, columns, epsilon, radius)
+    upper, rhs = matting_laplacian(image, trimap, rows, columns, epsilon, radius)
     diagonal, lower = upper.diagonal(), upper.T
-    factor = _factor(upper, ordering)
+    factor = factorise(upper, ordering)
     return System(
         lambda x: upper @ x + lower @ x - diagonal * x, rhs, factor.solve, rows * trimap.shape[1] + columns
     )
 
 
-def _factor(upper: csr_array, ordering: Ordering) -> Cholesky:
+def factorise(upper: csr_array, ordering: Ordering) -> Cholesky:
     """Factorise in float32; where that loses definiteness in float64, at last with a small shift."""
     for dtype, shift in ((np.float32, 0.0), (np.float64, 0.0), (np.float64, 1e-10), (np.float64, 1e-6)):
         try:
@@ -169,7 +187,7 @@ def _factor(upper: csr_array, ordering: Ordering) -> Cholesky:
     raise AssertionError("a matting Laplacian is positive semi-definite")
 
 
-def _laplacian(
+def matting_laplacian(
     image: Image, trimap: Trimap, rows: Indices, columns: Indices, epsilon: float, radius: int
 ) -> tuple[csr_array, Vector]:
     """The upper triangle of L_UU with the unknown pixels in the given order, and −L_UK α_K.

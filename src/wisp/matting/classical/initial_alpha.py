@@ -6,8 +6,6 @@ whole photo. At half size it costs a quarter of the time and keeps most of the s
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
 from wisp.core.arrays import (
@@ -21,8 +19,7 @@ from wisp.core.arrays import (
     check_same_size,
     check_trimap,
 )
-from wisp.matting.classical.closed_form import closed_form, half
-from wisp.matting.classical.system import ConvergenceWarning
+from wisp.matting.classical.closed_form import half, solve_closed_form
 
 
 def prior(image: Image, trimap: Trimap) -> Alpha:
@@ -39,7 +36,8 @@ def prior(image: Image, trimap: Trimap) -> Alpha:
     Raises:
         InputError: arrays of the wrong kind or of different sizes.
     """
-    check_same_size("trimap", check_trimap(trimap), "image", check_image(image))
+    trimap = check_trimap(trimap)
+    check_same_size("trimap", trimap, "image", check_image(image))
     unknown = trimap == UNKNOWN
     alpha: Alpha = (trimap == FOREGROUND).astype(np.float32)
     if not unknown.any():
@@ -48,9 +46,7 @@ def prior(image: Image, trimap: Trimap) -> Alpha:
     if not ((coarse == FOREGROUND).any() and (coarse == BACKGROUND).any()):
         alpha[unknown] = 0.5
         return alpha
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # it is a start, whose last digits do not matter
-        found = closed_form(small, coarse, tolerance=1e-3).alpha
+    found = solve_closed_form(small, coarse, tolerance=1e-3).alpha  # a start, whose last digits do not matter
     height, width = trimap.shape
     np.copyto(alpha, _doubled(_doubled(found).T).T[:height, :width], where=unknown)
     return alpha

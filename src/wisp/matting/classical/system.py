@@ -25,6 +25,7 @@ from wisp.core.arrays import (
     FOREGROUND,
     UNKNOWN,
     Alpha,
+    Foreground,
     Image,
     Trimap,
     check_image,
@@ -42,16 +43,18 @@ class ConvergenceWarning(UserWarning):
     """A solve stopped before it reached its tolerance; its alpha is usable, but not the exact minimum."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Solution:
     """An alpha and how it was found.
 
     Attributes:
         alpha: float32 (H, W), [0, 1]; exactly 0 and 1 where the trimap is known.
-        method: ``"closed-form"``, ``"knn"`` or ``"random-walk"``.
+        method: its name in `wisp.methods.METHODS`.
         iterations: conjugate-gradient steps; 0 when the trimap alone decides alpha.
         residual: |A α − b| / |b| of the linear system at the end.
         converged: whether the residual reached the tolerance.
+        foreground: the subject's colours where the trimap is unknown, elsewhere the image, float32 (H, W, 3);
+            None where the method does not look for them.
     """
 
     alpha: Alpha
@@ -59,9 +62,10 @@ class Solution:
     iterations: int
     residual: float
     converged: bool
+    foreground: Foreground | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class System:
     """The system A x = b of the unknown pixels.
 
@@ -124,21 +128,12 @@ def solve(
     Raises:
         InputError: an array of the wrong type or size, a tolerance or a number of steps below zero.
     """
-    check_image(image)
-    trimap = check_trimap(trimap)
-    check_same_size("trimap", trimap, "image", image)
-    if not tolerance >= 0:
-        raise InputError("tolerance", f"is {tolerance}", "zero and above is accepted")
-    if max_iterations < 1:
-        raise InputError("max_iterations", f"is {max_iterations}", "1 and above is accepted")
+    trimap = check_problem(image, trimap, tolerance, max_iterations)
+    alpha = decided_alpha(trimap)
+    if alpha is not None:
+        return Solution(alpha, method, 0, 0.0, True)
 
     alpha = (trimap == FOREGROUND).astype(np.float32)
-    unknown = trimap == UNKNOWN
-    if not unknown.any() or not alpha.any():
-        return Solution(alpha, method, 0, 0.0, True)
-    if not (trimap == BACKGROUND).any():
-        return Solution(np.ones_like(alpha), method, 0, 0.0, True)
-
     with one_blas_thread:
         system = build(image, trimap)
         x, iterations, residual = conjugate_gradients(
@@ -148,13 +143,41 @@ def solve(
     return Solution(alpha, method, iterations, residual, residual <= tolerance)
 
 
-def warn_unless_converged(solution: Solution, tolerance: float, advice: str) -> Solution:
+def check_problem(image: Image, trimap: Trimap, tolerance: float, max_iterations: int) -> Trimap:
+    """The trimap as exact 0, 128 and 255, after checks of everything that each method is given.
+
+    Raises:
+        InputError: an array of the wrong type or size, a tolerance or a number of steps below zero.
+    """
+    check_image(image)
+    trimap = check_trimap(trimap)
+    check_same_size("trimap", trimap, "image", image)
+    if not tolerance >= 0:
+        raise InputError("tolerance", f"is {tolerance}", "zero and above is accepted")
+    if max_iterations < 1:
+        raise InputError("max_iterations", f"is {max_iterations}", "1 and above is accepted")
+    return trimap
+
+
+def decided_alpha(trimap: Trimap) -> Alpha | None:
+    """The alpha that a trimap decides alone, float32 (H, W); None where there is something to estimate.
+
+    It does so where nothing is unknown, and where one of foreground and background is not named at all.
+    """
+    foreground: Alpha = (trimap == FOREGROUND).astype(np.float32)
+    if not (trimap == UNKNOWN).any() or not foreground.any():
+        return foreground
+    return None if (trimap == BACKGROUND).any() else np.ones_like(foreground)
+
+
+def warn_unless_converged(solution: Solution, tolerance: float, advice: str, stacklevel: int = 3) -> Solution:
     """Return the solution of a public method, after a `ConvergenceWarning` if it missed its tolerance.
 
     Args:
         solution: what the method is about to return.
         tolerance: the relative residual it was to reach.
         advice: what to try, besides more steps and a larger tolerance.
+        stacklevel: how many calls up the warning belongs to: 3 is the caller of the caller.
     """
     if not solution.converged:
         warnings.warn(
@@ -162,7 +185,7 @@ def warn_unless_converged(solution: Solution, tolerance: float, advice: str) -> 
             f"{solution.residual:.1e}, above the tolerance of {tolerance:.1e}; try more max_iterations, "
             f"a larger tolerance, {advice}",
             ConvergenceWarning,
-            stacklevel=3,
+            stacklevel=stacklevel,
         )
     return solution
 

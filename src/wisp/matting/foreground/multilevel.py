@@ -45,7 +45,7 @@ Lattice: TypeAlias = npt.NDArray[np.int32]
 Sparse: TypeAlias = "sparse.csr_array[np.float32, tuple[int, int]]"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Layers:
     """F and B of a photo, ready to be written out where they are wanted.
 
@@ -99,7 +99,7 @@ def estimate_multilevel(image: Image, alpha: Alpha) -> Layers:
     active = soft
     for _ in range(RIM):
         active = _grown(active)
-    smooth = fit_smooth_layers(image, alpha, _bounds(active))
+    smooth = fit_smooth_layers(image, alpha, bounds(active))
     rows, columns, band = _refine(image, alpha, active, smooth)
     return Layers(image, alpha, smooth, rows, columns, band)
 
@@ -133,7 +133,7 @@ def _refine(
     return y, x, base
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Links:
     """How some pixels, all red or all black, hang on their neighbours, all of the other colour.
 
@@ -239,6 +239,7 @@ def _halve(active: Bools) -> Bools:
     return even[0::2, 0::2] | even[1::2, 0::2] | even[0::2, 1::2] | even[1::2, 1::2]
 
 
-def _bounds(active: Bools) -> tuple[slice, slice]:
+def bounds(active: Bools) -> tuple[slice, slice]:
+    """Rows and columns of the smallest box that holds all active pixels, of which there is at least one."""
     rows, columns = np.flatnonzero(active.any(1)), np.flatnonzero(active.any(0))
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)

@@ -44,7 +44,7 @@ Places: TypeAlias = npt.NDArray[np.integer[Any]]
 Sparse: TypeAlias = "sparse.csr_array[Any, tuple[int, int]]"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SmoothLayers:
     """F and B at the nodes of a regular grid over a box of the image; constant beyond the box.
 

@@ -55,6 +55,33 @@ class _Mask(nn.Module):
         return torch.sigmoid(self.network(image))
 
 
+def _subject(_: Mapping[str, Any]) -> nn.Module:
+    from wisp.networks.subject import subject_network
+
+    return subject_network()
+
+
+class _MasksAndPresence(nn.Module):
+    """Image and guidance (N, 3, H, W) → masks (N, 2, H, W) and presence (N, 2), sigmoids inside."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor, guidance: Tensor) -> tuple[Tensor, Tensor]:
+        found = self.network(image, guidance)
+        return torch.sigmoid(found.logits), torch.sigmoid(found.presence)
+
+
+def _image_and_guidance() -> dict[str, Tensor]:
+    """A soft warm disc on a cool ground, a click on it, one beside it, and its mask before."""
+    pictures = _image_and_trimap()
+    guidance = torch.zeros_like(pictures["image"])
+    guidance[:, 0, 62:66, 78:82] = guidance[:, 1, 10:14, 10:14] = 1
+    guidance[:, 2:] = functional.avg_pool2d(pictures["trimap"], 9, 1, 4)
+    return {"image": pictures["image"], "guidance": guidance}
+
+
 def _portrait(recipe: Mapping[str, Any]) -> nn.Module:
     from wisp.networks.portrait import portrait_mobile, portrait_paper
 
@@ -228,6 +255,7 @@ NETWORKS: Final[Mapping[str, Family]] = {
     "segmenter": Family(
         _segmenter, _Mask, _image, ("mask",), mask_cases, SEGMENTER_SENSITIVE, usual={"width": 256}
     ),
+    "subject": Family(_subject, _MasksAndPresence, _image_and_guidance, ("masks", "presence")),
     "portrait": Family(_portrait, _Alpha, _image_and_mask, ("alpha",), alpha_cases, usual={"width": 16}),
     "portrait-refinement": Family(
         _portrait, _refinement, _patches, ("residual",), patch_cases, usual={"width": 16}

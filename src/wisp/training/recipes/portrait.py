@@ -72,6 +72,8 @@ class Coefficients:
         laplacian: L1 of Laplacian pyramids, of the generator's alpha.
         refined: L1 of the refined alpha where it was refined.
         refined_laplacian: L1 of its Laplacian pyramid.
+        gradient: L1 of the differences of neighbouring pixels of the generator's alpha.
+        composition: L1 of what it composes with the true layers, where they are known exactly.
     """
 
     adversarial: float = 0.0
@@ -84,6 +86,8 @@ class Coefficients:
     laplacian: float = 0.0
     refined: float = 0.0
     refined_laplacian: float = 0.0
+    gradient: float = 0.0
+    composition: float = 0.0
 
 
 PAPER = Coefficients(adversarial=1, perceptual=10, alpha=25, border=50, coefficient=25)
@@ -447,6 +451,13 @@ def portrait_terms(
         terms["bce"] = c.cross_entropy * losses.binary_cross_entropy(prediction.logits, truth, weight)
     if c.laplacian:
         terms["laplacian"] = c.laplacian * losses.laplacian_pyramid(coarse, truth, weight)
+    if c.gradient:
+        terms["gradient"] = c.gradient * losses.gradient_loss(coarse, truth, weight)
+    if c.composition:
+        known = weight * batch.exact
+        terms["composition"] = c.composition * losses.weighted_mean(
+            ((coarse - truth) * (batch.foreground - batch.background)).abs(), known
+        )
     if c.refined:
         terms["refined"] = c.refined * losses.l1(refined, truth, covered)
     if c.refined_laplacian:
@@ -485,11 +496,26 @@ def network(
 
 
 def _segmenter(name_or_file: str | Path) -> nn.Module:
-    name, built = read_network(name_or_file, "segmenter")
-    if name != "segmenter":
-        raise InputError(name_or_file, f"is a checkpoint of {name}", "a segmenter's is accepted")
+    """A frozen network from an image (N, 3, H, W) to the logits of its mask (N, 1, H, W)."""
+    name, built = read_network(name_or_file)
+    if name not in ("segmenter", "subject"):
+        accepted = "one of a segmenter or a subject network is accepted"
+        raise InputError(name_or_file, f"is a checkpoint of {name}", accepted)
     freeze(built)
-    return built
+    return _SubjectMask(built) if name == "subject" else built
+
+
+class _SubjectMask(nn.Module):
+    """The subject network without guidance: the logits of its second mask alone."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(N, 3, H, W), [0, 1] → (N, 1, H, W)."""
+        logits: Tensor = self.network(image).logits[:, 1:]
+        return logits
 
 
 def _features(recipe: MobileRecipe | PaperRecipe, weights: Path | None) -> VGG16 | None:

@@ -9,6 +9,7 @@ import typer
 
 from wisp.cli import options as o
 from wisp.cli.console import progress, usage_errors
+from wisp.cli.figure.files import named_folders
 
 
 def dim_study_command(
@@ -27,7 +28,6 @@ def dim_study_command(
     quiet: o.QuietOption = False,
 ) -> None:
     """A page that shows two methods' composites at a time and records which is preferred."""
-    from wisp.cli.figure import named_folders
     from wisp.core.errors import InputError
     from wisp.io.atomic import check_output, write_files
     from wisp.lab.figures.photos import partner, pictures

@@ -9,7 +9,7 @@ import typer
 
 from wisp.cli import options as o
 from wisp.cli.console import UsageError, progress, usage_errors
-from wisp.cli.figure_files import (
+from wisp.cli.figure.files import (
     HeightOption,
     PhotosArgument,
     SeedOption,
@@ -52,7 +52,7 @@ def dlmn_steps_command(
     """The five steps of any photo: itself, its segmentation, alpha, foreground, another background."""
     from wisp.lab.figures.dlmn_steps import COLUMNS, draw
     from wisp.lab.figures.running import Running
-    from wisp.pipeline import check_method
+    from wisp.methods import check_method
 
     with usage_errors():
         check_method(method, model)
@@ -78,7 +78,7 @@ def dlmn_sheet_command(
     """Selfies or camera photos beside their subjects on other backgrounds: one sheet of 1920×1080."""
     from wisp.lab.figures.dlmn_sheets import COLUMNS, draw
     from wisp.lab.figures.running import Running
-    from wisp.pipeline import check_method
+    from wisp.methods import check_method
 
     with usage_errors():
         check_method(method, model)
@@ -119,7 +119,7 @@ def dlmn_compare_command(
     from wisp.lab.figures.photos import pictures
     from wisp.lab.figures.running import Running
     from wisp.lab.figures.subjects import find
-    from wisp.pipeline import check_method
+    from wisp.methods import check_method
 
     unknown = sorted({*(case or ())} - {*CASES})
     if unknown:
@@ -171,7 +171,7 @@ def dlmn_accuracy_command(
     from wisp.lab.figures.plots import check_plots
     from wisp.lab.figures.running import Running
     from wisp.lab.figures.subjects import find
-    from wisp.pipeline import check_method
+    from wisp.methods import check_method
 
     folder = Path(out)
     check_plots()

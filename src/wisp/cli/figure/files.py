@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wisp.cli.console import UsageError
+
 if TYPE_CHECKING:
     from wisp.core.arrays import Image
     from wisp.lab.figures.photos import Place
@@ -57,3 +59,15 @@ def write_sheet(out: str, sheet: Image, columns: Sequence[str], *, overwrite: bo
     write_image(out, sheet, bits=8, overwrite=overwrite)
     if not quiet:
         typer.echo(f"columns: {', '.join(columns)}", err=True)
+
+
+def named_folders(texts: Sequence[str], option: str = "--beside", what: str = "FOLDER") -> dict[str, str]:
+    """What ``--beside`` gives: folders by the systems' names; or another option, another thing."""
+    out: dict[str, str] = {}
+    for text in texts:
+        name, equals, folder = text.partition("=")
+        if not (name and equals and folder) or name in out:
+            problem = "names one twice" if name in out else f"is no name with a {what.lower()}"
+            raise UsageError(f"{option}: {text} {problem}; NAME={what} is accepted")
+        out[name] = folder
+    return out

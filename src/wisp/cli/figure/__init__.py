@@ -4,34 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast, get_args
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
 from wisp.cli import options as o
 from wisp.cli.console import UsageError, progress, usage_errors
-from wisp.cli.figure_dim import dim_kinds_command, dim_sensitivity_command, dim_sheet_command
-from wisp.cli.figure_dlmn import (
+from wisp.cli.figure.dim import dim_kinds_command, dim_sensitivity_command, dim_sheet_command
+from wisp.cli.figure.dlmn import (
     dlmn_accuracy_command,
     dlmn_compare_command,
     dlmn_curves_command,
     dlmn_sheet_command,
     dlmn_steps_command,
 )
-from wisp.cli.figure_files import (
+from wisp.cli.figure.files import (
     HeightOption,
     PhotosArgument,
     SeedOption,
     SheetOption,
+    named_folders,
     photos_of_a_sheet,
     scenes_of,
     write_sheet,
 )
-from wisp.cli.figure_study import dim_study_command, dim_votes_command
+from wisp.cli.figure.study import dim_study_command, dim_votes_command
 
 if TYPE_CHECKING:
     from wisp.lab.figures.photos import Place
-    from wisp.pipeline import Method
 
 figure_app = typer.Typer(
     help="Pictures and tables of the documents' experiments, by name.", no_args_is_help=False
@@ -94,14 +94,14 @@ def portrait_green_command(
     from wisp.compositing.backgrounds import colour as colour_of
     from wisp.lab.figures.portrait_green import columns, draw
     from wisp.lab.figures.running import Running
-    from wisp.pipeline import check_method
+    from wisp.methods import check_method
 
     systems = named_folders(beside or [])
     with usage_errors():
         colour_of(colour)
         for name in method or []:
             check_method(name, model)
-        methods = [Running(cast("Method", name), model, device, precision) for name in method or ["auto"]]
+        methods = [Running(name, model, device, precision) for name in method or ["auto"]]
         places = photos_of_a_sheet(photos, out, overwrite=overwrite)
     with progress(len(places), quiet=quiet) as done:
         sheet = draw(places, methods, truth=truth, beside=systems, height=height, colour=colour, done=done)
@@ -173,7 +173,7 @@ def portrait_sensitivity_command(
     from wisp.lab.figures.running import Running
     from wisp.lab.figures.sensitivity_report import report
     from wisp.lab.figures.subjects import find
-    from wisp.pipeline import check_method
+    from wisp.methods import check_method
 
     unknown = sorted({*(to or ())} - {*get_args(Experiment)})
     if unknown:
@@ -294,15 +294,3 @@ def _pictures_of(texts: Sequence[str]) -> list[Place]:
     from wisp.lab.figures.photos import pictures
 
     return pictures(texts)
-
-
-def named_folders(texts: Sequence[str], option: str = "--beside", what: str = "FOLDER") -> dict[str, str]:
-    """What ``--beside`` gives: folders by the systems' names; or another option, another thing."""
-    out: dict[str, str] = {}
-    for text in texts:
-        name, equals, folder = text.partition("=")
-        if not (name and equals and folder) or name in out:
-            problem = "names one twice" if name in out else f"is no name with a {what.lower()}"
-            raise UsageError(f"{option}: {text} {problem}; NAME={what} is accepted")
-        out[name] = folder
-    return out

@@ -1,0 +1,247 @@
+"""`wisp train subject` and `wisp train matting`: what finds people and things, and what draws their edges."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from wisp.cli.train import (
+    BackgroundsOption,
+    BatchOption,
+    EncoderOption,
+    LicencesOption,
+    OutOption,
+    PrecisionOption,
+    QuietOption,
+    ResumeOption,
+    SeedOption,
+    SegmenterOption,
+    StartOption,
+    StepsOption,
+    WorkersOption,
+    check_options,
+    fit_task,
+    say_nothing,
+    tell,
+    weights_of,
+)
+from wisp.core.errors import InputError
+from wisp.core.extras import importing
+
+if TYPE_CHECKING:
+    from wisp.data.datasets import Entry
+    from wisp.training.recipes.portrait import Coefficients
+
+CorpusOption = Annotated[
+    Path,
+    typer.Option(
+        "--data",
+        help="A corpus: people/ and things/ (photo/, alpha/, weight/, manifest.csv), cutouts/ (files with "
+        "transparency), backgrounds/. things/ and cutouts/ may be missing.",
+    ),
+]
+PackOption = Annotated[
+    Path | None,
+    typer.Option(help="Folder for the decoded photos, which several runs may share [default: OUT/photos]."),
+]
+TeachersOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of another network's alphas of the people's photos, NAME.png, which count where labels "
+        "are not trusted."
+    ),
+]
+
+
+def train_subject_command(
+    data: CorpusOption,
+    out: OutOption,
+    encoder_weights: EncoderOption = None,
+    start: StartOption = None,
+    teachers: TeachersOption = None,
+    pack: PackOption = None,
+    backgrounds: BackgroundsOption = None,
+    licences: LicencesOption = "",
+    guided: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Share of samples with clicks [default: the recipe's].")
+    ] = None,
+    photos: Annotated[
+        float, typer.Option(min=0.01, max=1, help="Share of the people and things to learn from.")
+    ] = 1.0,
+    things: Annotated[
+        bool, typer.Option(help="Learn things, too; without, people alone are the subject.")
+    ] = True,
+    rate: Annotated[
+        float | None, typer.Option(min=1e-7, max=1, help="AdamW's learning rate [default: the recipe's].")
+    ] = None,
+    side: Annotated[
+        list[int] | None,
+        typer.Option(
+            min=64, help="Side of the samples throughout, a multiple of 32; may be given several times."
+        ),
+    ] = None,
+    steps: StepsOption = None,
+    batch: BatchOption = None,
+    seed: SeedOption = 0,
+    resume: ResumeOption = False,
+    precision: PrecisionOption = "auto",
+    workers: WorkersOption = 1,
+    quiet: QuietOption = False,
+) -> None:
+    """Train the subject network, which finds what a person would cut out and corrects itself by clicks."""
+    with importing("training", "train"):
+        from wisp.data.packed import pack as decode
+        from wisp.data.subject_samples import Sizes
+        from wisp.training.recipes.subject import SubjectRecipe, SubjectTask
+
+    check_options(precision, None)
+    for one in side or ():
+        check_options(precision, one)
+    recipe = SubjectRecipe(photos=photos)
+    if rate is not None:
+        share = rate / recipe.rate
+        recipe = replace(recipe, rate=rate, encoder_rate=recipe.encoder_rate * share)
+    schedule = recipe.schedule
+    schedule = replace(schedule, seed=seed, steps=steps or schedule.steps, batch=batch or schedule.batch)
+    schedule = replace(schedule, warm_up=min(schedule.warm_up, max(1, schedule.steps // 10)))
+    synthesis = recipe.synthesis
+    if guided is not None:
+        synthesis = replace(synthesis, mix=replace(synthesis.mix, guided=guided))
+    if not things:
+        synthesis = replace(
+            synthesis, mix=replace(synthesis.mix, thing=0.0, held=0.0, people=1.0, beside=0.0)
+        )
+    if side:
+        synthesis = replace(synthesis, sizes=Sizes(phases=((1.0, tuple(side)),)))
+    recipe = replace(recipe, schedule=schedule, synthesis=synthesis)
+    report = say_nothing if quiet else tell
+    allowed = [text.strip() for text in licences.split(",") if text.strip()]
+    folder = pack or out / "photos"
+    train, held_out = (
+        decode(
+            _groups(data, split, allowed, backgrounds, things=things),
+            folder / split,
+            teachers=teachers,
+            report=report,
+        )
+        for split in ("train", "val")
+    )
+    task = SubjectTask(recipe, train, held_out, weights_of(encoder_weights), start)
+    fit_task(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)  # type: ignore[arg-type]
+
+
+def train_matting_command(
+    data: CorpusOption,
+    out: OutOption,
+    segmenter: SegmenterOption = None,
+    start: StartOption = None,
+    teachers: TeachersOption = None,
+    pack: PackOption = None,
+    backgrounds: BackgroundsOption = None,
+    licences: LicencesOption = "",
+    coefficient: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=WEIGHT",
+            help="Weight of a term of the loss, such as composition=0.5; may be given several times.",
+        ),
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(min=1e-7, max=1, help="AdamW's learning rate [default: the recipe's].")
+    ] = None,
+    steps: StepsOption = None,
+    batch: BatchOption = None,
+    seed: SeedOption = 0,
+    resume: ResumeOption = False,
+    precision: PrecisionOption = "auto",
+    workers: WorkersOption = 1,
+    quiet: QuietOption = False,
+) -> None:
+    """Train the matting network of any subject, which draws the edges of what the subject network finds."""
+    with importing("training", "train"):
+        from wisp.data.packed import pack as decode
+        from wisp.training.importing import continued
+        from wisp.training.recipes.matting import MattingRecipe, MattingTask
+
+    check_options(precision, None)
+    recipe = MattingRecipe()
+    if rate is not None:
+        recipe = replace(recipe, rate=rate, encoder_rate=recipe.encoder_rate * rate / recipe.rate)
+    recipe = replace(recipe, coefficients=_weighted(recipe.coefficients, coefficient or []))
+    schedule = recipe.schedule
+    schedule = replace(schedule, seed=seed, steps=steps or schedule.steps, batch=batch or schedule.batch)
+    schedule = replace(schedule, warm_up=min(schedule.warm_up, max(1, schedule.steps // 10)))
+    recipe = continued(replace(recipe, schedule=schedule), start, "lean")
+    report = say_nothing if quiet else tell
+    allowed = [text.strip() for text in licences.split(",") if text.strip()]
+    folder = pack or out / "photos"
+    train, held_out = (
+        decode(
+            _groups(data, split, allowed, backgrounds, things=True),
+            folder / split,
+            side=FINE_SIDE,
+            teachers=teachers,
+            report=report,
+        )
+        for split in ("train", "val")
+    )
+    task = MattingTask(recipe, train, held_out, segmenter=segmenter, start=start)
+    fit_task(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
+
+
+FINE_SIDE: Final = 704
+"""Longer side of the decoded photos that the matting network learns from, pixels: the corpus's largest."""
+
+
+def _weighted(coefficients: Coefficients, given: list[str]) -> Coefficients:
+    for text in given:
+        name, _, value = text.partition("=")
+        known = [field.name for field in fields(coefficients)]
+        try:
+            weight = float(value)
+        except ValueError:
+            weight = -1.0
+        if name not in known or not weight >= 0:
+            accepted = f"NAME=WEIGHT with one of {', '.join(known)} and a weight of 0 or more is accepted"
+            raise InputError("--coefficient", f"is {text}", accepted)
+        coefficients = replace(coefficients, **{name: weight})
+    return coefficients
+
+
+def _groups(
+    data: Path, split: str, licences: list[str], backgrounds: Path | None, *, things: bool
+) -> list[tuple[str, list[Entry] | list[Path]]]:
+    """Photos of a corpus by group; one background in ten is held out, cut-outs are all for training."""
+    from wisp.data import datasets
+
+    groups: list[tuple[str, list[Entry] | list[Path]]] = []
+    for name in ("people", "things") if things else ("people",):
+        if name == "things" and not (data / name).is_dir():
+            continue
+        groups.append((name, datasets.corpus(data / name, split, licences)))
+    if split == "train" and things and (data / "cutouts").is_dir():
+        groups.append(("cutouts", _cut_outs(data / "cutouts", licences)))
+    scenes, held_out = datasets.hold_out(datasets.backgrounds(backgrounds or data / "backgrounds"))
+    groups.append(("scenes", scenes if split == "train" else held_out))
+    return groups
+
+
+def _cut_outs(folder: Path, licences: list[str]) -> list[Entry]:
+    """Cut-outs of allowed licences, by the folder's manifest where licences are asked for."""
+    import csv
+
+    from wisp.data import datasets
+
+    entries = datasets.rgba_folder(folder)
+    if not licences:
+        return entries
+    manifest = folder / "manifest.csv"
+    if not manifest.is_file():
+        raise InputError(folder, "has no manifest.csv", "a manifest with name and licence is accepted")
+    with manifest.open(newline="", encoding="utf-8") as file:
+        known = {row["name"]: row["licence"].lower() for row in csv.DictReader(file)}
+    wanted = [text.lower() for text in licences]
+    return [e for e in entries if any(text in known.get(Path(e.name).name, "") for text in wanted)]

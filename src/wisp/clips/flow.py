@@ -1,0 +1,89 @@
+"""How a clip moves: small pictures, cuts between scenes, optical flow, and alphas moved along it.
+
+Motion is estimated on small pictures by Dense Inverse Search (Kroeger et al. 2016, "Fast Optical Flow using
+Dense Inverse Search", ECCV).
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from wisp.clips.alpha import working_size
+from wisp.core.arrays import Alpha, Float, Image
+from wisp.core.opencv import opencv, shrink
+
+Small: TypeAlias = npt.NDArray[np.uint8]
+
+SIDE: Final = 384
+"""Length of the longer side of small pictures, pixels."""
+CUT: Final = 0.5
+"""Share of a picture's colours, [0, 1], that must differ for a cut."""
+
+
+def is_cut(before: Small, after: Small, threshold: float = CUT) -> bool:
+    """Whether two small pictures, uint8 (h, w, 3) of one size, are of different scenes.
+
+    Two things must hold: their colours differ (half the L1 distance of histograms with 8 bins a channel, so
+    that motion alone is no cut), and so do most of their places.
+    """
+    cv2 = opencv()
+    one, other = (
+        cv2.calcHist([picture], [0, 1, 2], None, [8] * 3, [0, 256] * 3) for picture in (before, after)
+    )
+    distance = float(np.abs(one - other).sum() / (2 * one.sum()))
+    if distance <= threshold:
+        return False
+    moved = np.abs(before.astype(np.int16) - after).mean(2) > _CHANGED
+    return bool(moved.mean() > 0.5)
+
+
+_CHANGED: Final = 20  # of 255: what noise and small motion stay below
+
+
+def shrink_to_bytes(image: Image, side: int, picture: Image | None = None) -> Small:
+    """The image with its longer side reduced to `side`, never enlarged: uint8 (h, w, 3).
+
+    Args:
+        image: float32 (H, W, 3), [0, 1].
+        side: pixels.
+        picture: the image, somewhat reduced already; made use of where it is large enough.
+    """
+    size = working_size(image, side)
+    enough = picture is not None and all(a >= b for a, b in zip(picture.shape, size, strict=False))
+    small = shrink(picture if picture is not None and enough else image, *size)
+    rounded: Small = (small * 255 + 0.5).clip(0, 255).astype(np.uint8)
+    return rounded
+
+
+def find_flow(before: Small, after: Small) -> Float:
+    """Where each pixel of the later small picture was: displacement x, y to the earlier one, (h, w, 2)."""
+    cv2 = opencv()
+    height, width = after.shape[:2]
+    if min(height, width) < 16:  # too small to search in: nothing moves
+        return np.zeros((height, width, 2), np.float32)
+    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    grey = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (after, before)]
+    flow: Float = search.calc(grey[0], grey[1], None)
+    return flow
+
+
+def warp(old: Alpha, flow: Float, *, cubic: bool) -> Alpha:
+    """An alpha moved along a flow of any size; cubic does not blur what is moved again and again."""
+    cv2 = opencv()
+    height, width = old.shape
+    scale = np.array([width / flow.shape[1], height / flow.shape[0]], np.float32)
+    large = cv2.resize(flow * scale, (width, height), interpolation=cv2.INTER_LINEAR)
+    kernel = cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR
+    moved: Alpha = cv2.remap(old, *sources(large), kernel, borderMode=cv2.BORDER_REPLICATE)
+    return moved
+
+
+def sources(flow: Float) -> tuple[Float, Float]:
+    """Columns and rows that a flow points to: float32 (h, w) each."""
+    height, width = flow.shape[:2]
+    column: Float = np.arange(width, dtype=np.float32)
+    row: Float = np.arange(height, dtype=np.float32)
+    return flow[..., 0] + column, flow[..., 1] + row[:, None]

@@ -1,0 +1,76 @@
+"""The methods that matte one frame of a clip, by the names of ``--method``."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from wisp.clips.alpha import SIDES, Past, quick_alpha, quick_dlmn, quick_mask, working_picture
+from wisp.clips.motion import WithMotion
+from wisp.clips.steady import AlphaMethod
+from wisp.core.arrays import Alpha, Image
+from wisp.core.opencv import opencv
+from wisp.engine.devices import Device, Precision
+from wisp.engine.families.portrait import portrait
+from wisp.engine.families.segmenter import segment, session_of
+from wisp.engine.models import find_model
+from wisp.methods import check_method, family_of
+from wisp.pipeline import estimate
+
+
+def alpha_method(
+    name: str = "auto",
+    *,
+    model: str | Path | None = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
+) -> AlphaMethod:
+    """What mattes a frame by itself. Its network is loaded now, so that what is wrong with it shows at once.
+
+    Args:
+        name: ``auto`` is `wisp.clips.alpha.quick_alpha`, the portrait network on a small picture;
+            ``segmenter`` is `wisp.clips.alpha.quick_mask`, coarser; ``portrait`` refines the border as for
+            photos, which takes twice the time; ``dlmn`` is `wisp.clips.alpha.quick_dlmn` and sees the
+            neighbouring frames, too (`pair_with_motion`); the rest are those of `wisp.pipeline.estimate`
+            and take seconds a frame.
+        model: a network other than the default: its name or an ONNX file.
+        device: where networks run: ``auto``, ``cpu`` or ``gpu``.
+        precision: what they compute in.
+
+    Raises:
+        InputError: no such method, network, device or precision.
+        MissingExtraError: OpenCV is not installed.
+    """
+    opencv()
+    if name not in ("auto", "segmenter"):
+        check_method(name, model)
+    family = "portrait" if name == "auto" else family_of(name)
+    session_of(find_model(model, family), device=device, precision=precision)
+    if name == "dlmn":
+        return WithMotion(partial(quick_dlmn, model=model, device=device, precision=precision))
+    quick = {"auto": quick_alpha, "segmenter": quick_mask, "portrait": _portrait_alpha}.get(name)
+    if quick is not None:
+        return partial(quick, model=model, device=device, precision=precision)
+
+    def alpha_of(image: Image, past: Past | None = None, /) -> Alpha:
+        found = estimate(image, name, None, None, model=model, device=device, precision=precision)
+        return found.alpha
+
+    return alpha_of
+
+
+def _portrait_alpha(
+    image: Image,
+    past: Past | None = None,
+    /,
+    *,
+    model: str | Path | None,
+    device: Device,
+    precision: Precision,
+) -> Alpha:
+    """The portrait network's alpha, from a mask that is found on a small picture."""
+    cv2 = opencv()
+    height, width = image.shape[:2]
+    mask = segment(working_picture(image, SIDES["alpha"]), device=device, precision=precision)
+    large = cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR)
+    return portrait(image, large, model=model, device=device, precision=precision)

@@ -1,0 +1,205 @@
+"""Pictures as callers of the library hold them: paths, bytes, open files, arrays, pictures of Pillow's.
+
+Paths, bytes and files are read as `wisp.io.images` reads files: upright and in sRGB. Arrays are taken by
+`wisp.core.arrays`, which says what counts from 0 to what. A picture of Pillow's counts with the pixels that
+it holds, not turned by its EXIF orientation (``PIL.ImageOps.exif_transpose`` does that) but converted from
+the colour profile that it carries.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from wisp.core.arrays import Alpha, Image, Mask, Trimap, as_alpha, as_image, as_mask, as_photo, as_trimap
+from wisp.core.errors import InputError
+from wisp.io import profiles
+from wisp.io.images import read_alpha, read_mask, read_photo, read_trimap
+
+T = TypeVar("T")
+
+
+class ArrayLike(Protocol):
+    """What NumPy can see as an array: its own, those of torch and others, pictures of Pillow's."""
+
+    def __array__(self) -> npt.NDArray[Any]:
+        """Its values."""
+
+
+class Readable(Protocol):
+    """A file opened in binary mode."""
+
+    def read(self) -> bytes:
+        """All that is left of it."""
+
+
+Given: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | Readable | ArrayLike"
+"""A path, the bytes of a file, an open file, an array, or a picture of Pillow's."""
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/|data:")
+_ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
+_KEPT_MODES = ("L", "LA", "RGB", "RGBA", "CMYK", "F")
+
+
+class _Named(io.BytesIO):
+    """The bytes of a file, which errors call by a name."""
+
+    def __init__(self, data: bytes, name: str) -> None:
+        super().__init__(data)
+        self._name = name
+
+    def __str__(self) -> str:
+        return self._name
+
+
+def given_photo(source: object, name: str = "image") -> tuple[Image, Alpha | None]:
+    """A photo, and the alpha channel that it has.
+
+    Args:
+        source: see `Given`.
+        name: what errors call it where it has no name of its own.
+
+    Returns:
+        image float32 (H, W, 3), sRGB-encoded, [0, 1], and alpha float32 (H, W), [0, 1]; None without one.
+
+    Raises:
+        InputError: none of these, or one that cannot be used; see `read_photo` and
+            `wisp.core.arrays.as_photo`.
+        MissingExtraError: a HEIC file without the ``heic`` extra.
+    """
+    file = _as_file(source, name)
+    if file is not None:
+        photo = read_photo(file)
+        return photo.image, photo.alpha
+    picture = _as_pillow(source)
+    if picture is None:
+        return as_photo(source, name)
+    values, profile = picture
+    alpha = None
+    if values.ndim == 3 and values.shape[2] in (2, 4) and source.mode in _ALPHA_MODES:  # type: ignore[attr-defined]
+        alpha, values = as_alpha(np.ascontiguousarray(values[..., -1]), name), values[..., :-1]
+    if values.dtype.kind == "f":
+        return as_image(values, name), alpha
+    stored = values[..., None] if values.ndim == 2 else values
+    profile = profiles.fitting(profile, stored.shape[2], name)
+    return profiles.to_srgb(np.ascontiguousarray(stored), profile), alpha
+
+
+def given_image(source: object, name: str = "image") -> Image:
+    """A photo without its alpha channel; arguments and errors are those of `given_photo`.
+
+    Returns:
+        float32 (H, W, 3), sRGB-encoded, [0, 1].
+    """
+    return given_photo(source, name)[0]
+
+
+def given_alpha(source: object, name: str = "alpha") -> Alpha:
+    """A finished alpha.
+
+    Args:
+        source: see `Given`; of a picture with a channel of transparency it is that channel.
+        name: what errors call it where it has no name of its own.
+
+    Returns:
+        float32 (H, W), [0, 1].
+
+    Raises:
+        InputError: none of these, or one that cannot be used; see `wisp.io.images.read_alpha` and
+            `wisp.core.arrays.as_alpha`.
+    """
+    return _given(source, name, read_alpha, as_alpha)
+
+
+def given_mask(source: object, name: str = "mask") -> Mask:
+    """A mask: float32 (H, W), [0, 1]; arguments and errors as of `given_alpha`, but for `read_mask`."""
+    return _given(source, name, read_mask, as_mask)
+
+
+def given_trimap(source: object, name: str = "trimap") -> Trimap:
+    """A trimap: uint8 (H, W) of 0, 128, 255; arguments and errors as of `given_alpha` (`read_trimap`)."""
+    return _given(source, name, read_trimap, as_trimap)
+
+
+def refuse_address(path: object) -> None:
+    """Raise `InputError` if a path is really an address (``https://…``) and no such file exists."""
+    text = str(path)
+    if _ADDRESS.match(text) and not Path(text).exists():
+        shown = text if len(text) < 80 else f"{text[:60]}…"
+        raise InputError(shown, "is an address", "a file is accepted; download it first")
+
+
+def _given(source: object, name: str, read: Callable[[Any], T], convert: Callable[[object, str], T]) -> T:
+    file = _as_file(source, name)
+    if file is not None:
+        return read(file)
+    picture = _as_pillow(source)
+    if picture is None:
+        return convert(source, name)
+    values = picture[0]
+    if values.ndim == 3:  # what read_grey does with a file's channels
+        alpha = values[..., -1] if values.shape[2] in (2, 4) else None
+        colours = values if alpha is None else values[..., :-1]
+        transparent = alpha is not None and bool((alpha != 255).any())
+        if transparent and convert is not as_trimap:
+            return convert(alpha, name)
+        if (colours != colours[..., :1]).any():
+            accepted = "a grey picture, or one with an alpha channel, is accepted"
+            raise InputError(name, "has colours", accepted)
+        values = colours[..., 0]
+        if transparent and alpha is not None:
+            values = np.rint(values * (alpha / np.float32(255))).astype(np.uint8)
+    return convert(np.ascontiguousarray(values), name)
+
+
+def _as_file(source: object, name: str) -> Any:
+    """What `read_photo` takes, for a path, bytes or a file; None for anything else."""
+    if isinstance(source, str | os.PathLike):
+        path = os.fspath(source)
+        if not isinstance(path, str):
+            path = os.fsdecode(path)
+        if not path:
+            raise InputError(name, "is an empty path", "the path of a picture is accepted")
+        refuse_address(path)
+        return Path(path) if path != "-" else path
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _Named(bytes(source), name)
+    if callable(getattr(source, "read", None)):
+        label = getattr(source, "name", None)
+        label = label if isinstance(label, str) else name
+        try:
+            data = source.read()  # type: ignore[attr-defined]
+        except (OSError, ValueError, UnicodeDecodeError) as error:
+            raise InputError(
+                label, f"cannot be read ({error})", "a file opened with 'rb' is accepted"
+            ) from error
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise InputError(label, "is opened as text", "a file opened with 'rb' is accepted")
+        return _Named(bytes(data), label)
+    return None
+
+
+def _as_pillow(source: object) -> tuple[npt.NDArray[Any], bytes | None] | None:
+    """The values of a picture of Pillow's, (H, W) or (H, W, C), and its profile; None for anything else."""
+    pillow = sys.modules.get("PIL.Image")  # who holds one has imported it
+    if pillow is None or not isinstance(source, pillow.Image):
+        return None
+    picture: Any = source
+    if picture.mode.startswith("I"):  # whole numbers of 16 bits, in 16 or 32
+        values = np.asarray(picture)
+        if values.size and not 0 <= int(values.min()) <= int(values.max()) <= 65535:
+            problem = f"has values from {values.min()} to {values.max()}"
+            raise InputError("image", problem, "0 to 65535 is accepted in Pillow's mode I")
+        return values.astype(np.uint16), picture.info.get("icc_profile")
+    if picture.mode not in _KEPT_MODES:
+        transparent = picture.mode in _ALPHA_MODES or "transparency" in picture.info
+        picture = picture.convert("L" if picture.mode == "1" else "RGBA" if transparent else "RGB")
+    return np.asarray(picture), source.info.get("icc_profile")

@@ -1,0 +1,239 @@
+"""The subject network: finds what a person would cut out of any photo, and corrects itself by clicks.
+
+One look at a small picture (192 to 640 pixels a side) answers with two soft masks and, for each, with how
+sure it is that there is anything to find:
+
+- *people*: persons alone;
+- *subject*: whatever somebody would cut out: people with what they hold, wear and ride, animals, products,
+  vehicles, plants.
+
+::
+
+    image (N, 3, H, W) ──▶ MobileNetV2 ─┬─ 1/2, 16 ───────────────────────────────────▶ + ─▶ 1/1 masks
+      guidance (N, 3, H, W) ─▶ + (1/4)  ├─ 1/4, 24 ──────────────────────────▶ + ─▶ conv ┘  (shuffled pixels)
+                                        ├─ 1/8, 32 ──────────────────▶ + ─▶ conv ─▶ masks at 1/4 and 1/8
+                                        ├─ 1/16, 96 ─────────▶ + ─▶ conv
+                                        └─ 1/32, 320 ─▶ + ──▶ conv
+                                               └▶ 1/64, 128, + mean of all ─▶ presence of people, of a subject
+
+What it is made of, and where each part comes from:
+
+- the encoder is MobileNetV2 (Sandler et al. 2018) with MODNet's or ImageNet's weights. Its batch norms are
+  folded into its convolutions, whose biases they become; those stay frozen, as frozen norms would;
+- a stage at stride 64 and a mean over the picture see all of it at once, as in PP-HumanSeg and the networks
+  for salient objects after PoolNet (Liu et al. 2019); presence is read from there, because whether a picture
+  holds a subject at all is no matter of single pixels;
+- the decoder adds what comes from below to narrow projections of the skips (Lin et al. 2017).
+  Decoders differ little in what they find (SALOD, Zhou et al. 2022), so this one is as narrow as it is fast;
+- masks at 1/8, 1/4 and 1/1 of the size are all compared with the truth while training (deep supervision, as
+  in U²-Net, Qin et al. 2020); only the last is shipped;
+- guidance is clicks inside (disks of radius `CLICK_RADIUS`), clicks outside, and the mask before, as in RITM
+  (Sofiiuk et al. 2021). A small branch, whose last layer begins at zero, is added to the encoder's maps at
+  stride 4: with no guidance given its answer is the automatic one, exactly, as it has no biases.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+from wisp.networks.encoders.mobilenetv2 import MobileNetV2
+
+Start: TypeAlias = Literal["modnet", "imagenet"]
+
+MAPS: Final = ("people", "subject")
+"""Order of the two masks and of the two presence values."""
+WIDTHS: Final = (96, 64, 48, 32, 24)
+"""Channels of the decoder at strides 32, 16, 8, 4 and 2."""
+GLOBAL: Final = 128
+"""Channels at stride 64."""
+FROZEN: Final = 4
+"""Blocks of the encoder, to stride 4, that are never trained: edges and colours are known from ImageNet."""
+CLICK_RADIUS: Final = 5 / 384
+"""Radius of a click's disk as a share of the longer side."""
+
+
+class Found(NamedTuple):
+    """Answer of the subject network: everything before its sigmoid.
+
+    Attributes:
+        logits: masks, (N, 2, H, W).
+        quarter: masks at a quarter of the size, (N, 2, ⌈H/4⌉, ⌈W/4⌉).
+        eighth: masks at an eighth, (N, 2, ⌈H/8⌉, ⌈W/8⌉).
+        presence: (N, 2).
+    """
+
+    logits: Tensor
+    quarter: Tensor
+    eighth: Tensor
+    presence: Tensor
+
+
+class FoldedMobileNetV2(nn.Module):
+    """MobileNetV2 whose batch norms are folded into its convolutions.
+
+    Args:
+        encoder: the one to take weights and normalisation from.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, encoder: MobileNetV2) -> None:
+        super().__init__()
+        self.register_buffer("mean", encoder.mean.clone())
+        self.register_buffer("std", encoder.std.clone())
+        self.features = nn.ModuleList(_fold(block) for block in encoder.features)
+
+    def early(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Maps at stride 2 (N, 16, …) and stride 4 (N, 24, …) of an image (N, 3, H, W) in [0, 1]."""
+        x = (image - self.mean) / self.std
+        for block in self.features[:2]:
+            x = block(x)
+        at2 = x
+        for block in self.features[2:FROZEN]:
+            x = block(x)
+        return at2, x
+
+    def late(self, at4: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Maps at strides 8 (32 channels), 16 (96) and 32 (320) of the one at stride 4."""
+        taps = {}
+        x = at4
+        for index in range(FROZEN, len(self.features)):
+            x = self.features[index](x)
+            taps[index] = x
+        return taps[6], taps[13], taps[17]
+
+
+class SubjectNetwork(nn.Module):
+    """Two soft masks and two presence values from an image, with or without guidance.
+
+    Args:
+        encoder: MobileNetV2 with output stride 32; its batch norms are folded here.
+        widths: channels of the decoder at strides 32, 16, 8, 4 and 2.
+    """
+
+    def __init__(self, encoder: MobileNetV2, widths: tuple[int, int, int, int, int] = WIDTHS) -> None:
+        super().__init__()
+        self.encoder = FoldedMobileNetV2(encoder)
+        for block in self.encoder.features[:FROZEN]:
+            block.requires_grad_(False)
+        self.guidance = nn.Sequential(
+            nn.Conv2d(3, 16, 3, 2, 1, bias=False),
+            nn.ReLU(),
+            nn.Conv2d(16, 24, 3, 2, 1, bias=False),
+            nn.ReLU(),
+            nn.Conv2d(24, 24, 1, bias=False),
+        )
+        nn.init.zeros_(self.guidance[-1].weight)  # type: ignore[arg-type]
+        w32, w16, w8, w4, w2 = widths
+        self.reduce = _conv(320, GLOBAL, 1)
+        self.whole = nn.Sequential(_conv(GLOBAL, GLOBAL, 3, 2), _conv(GLOBAL, GLOBAL, 3))
+        self.mean_of_all = nn.Linear(GLOBAL, GLOBAL)
+        self.presence = nn.Linear(GLOBAL, len(MAPS))
+        self.from64 = nn.Conv2d(GLOBAL, w32, 1)
+        self.skips = nn.ModuleList(
+            nn.Conv2d(inputs, width, 1)
+            for inputs, width in ((320, w32), (96, w16), (32, w8), (24, w4), (16, w2))
+        )
+        self.mixes = nn.ModuleList(
+            [_conv(w32, w16, 3), _conv(w16, w8, 3), _conv(w8, w4, 3), _conv(w4, w2, 3), _conv(w2, w2, 3)]
+        )
+        self.eighth = nn.Conv2d(w4, len(MAPS), 1)
+        self.quarter = nn.Conv2d(w2, len(MAPS), 1)
+        self.head = nn.Conv2d(w2, 4 * len(MAPS), 3, padding=1)
+
+    def forward(self, image: Tensor, guidance: Tensor | None = None) -> Found:
+        """Find the subject.
+
+        Args:
+            image: (N, 3, H, W), sRGB-encoded RGB, [0, 1]; any size from 32 pixels a side, H and W even.
+            guidance: (N, 3, H, W): disks of clicks inside, of clicks outside, and the mask before, [0, 1];
+                None where nothing is given.
+
+        Returns:
+            Masks and presence before the sigmoid.
+        """
+        with torch.no_grad():
+            at2, at4 = self.encoder.early(image)
+        if guidance is not None:
+            at4 = at4 + self.guidance(guidance)
+        at8, at16, at32 = self.encoder.late(at4)
+        whole = self.whole(self.reduce(at32))
+        pooled = functional.relu(self.mean_of_all(whole.mean((2, 3))))
+        presence = self.presence(pooled)
+        x = self.from64(whole + pooled[:, :, None, None])
+        steps = []
+        for skip, mix, features in zip(self.skips, self.mixes, (at32, at16, at8, at4, at2), strict=True):
+            x = functional.interpolate(x, size=features.shape[2:], mode="bilinear", align_corners=False)
+            x = mix(functional.relu(x + skip(features)))
+            steps.append(x)
+        logits = functional.pixel_shuffle(self.head(x), 2)
+        return Found(logits, self.quarter(steps[3]), self.eighth(steps[2]), presence)
+
+
+def subject_network(weights: Path | None = None) -> SubjectNetwork:
+    """The subject network at its start.
+
+    Args:
+        weights: of its encoder: MODNet's ONNX file or torchvision's MobileNetV2 checkpoint (``.pth``);
+            random when None.
+
+    Raises:
+        InputError: the file is missing or something else.
+    """
+    encoder = MobileNetV2(output_stride=32)
+    if weights is not None:
+        (encoder.load_modnet if weights.suffix == ".onnx" else encoder.load_torchvision)(weights)
+    return SubjectNetwork(encoder)
+
+
+def _fold(module: nn.Module) -> nn.Module:
+    """A copy of a block in which every convolution took its batch norm in."""
+    children = list(module.named_children())
+    if not children:
+        return module
+    if isinstance(module, nn.Sequential):
+        layers: list[nn.Module] = []
+        for _, child in children:
+            if isinstance(child, nn.BatchNorm2d):
+                layers[-1] = _fold_pair(layers[-1], child)
+            else:
+                layers.append(_fold(child))
+        return nn.Sequential(*layers)
+    for name, child in children:
+        setattr(module, name, _fold(child))
+    return module
+
+
+def _fold_pair(convolution: nn.Module, norm: nn.BatchNorm2d) -> nn.Conv2d:
+    assert isinstance(convolution, nn.Conv2d)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    weight, bias = fuse_conv_bn_weights(
+        convolution.weight, None, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+    )
+    folded = nn.Conv2d(
+        convolution.in_channels,
+        convolution.out_channels,
+        convolution.kernel_size,  # type: ignore[arg-type]
+        convolution.stride,  # type: ignore[arg-type]
+        convolution.padding,  # type: ignore[arg-type]
+        convolution.dilation,  # type: ignore[arg-type]
+        convolution.groups,
+    )
+    folded.weight, folded.bias = weight, bias
+    return folded
+
+
+def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(),
+    )

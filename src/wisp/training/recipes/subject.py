@@ -1,0 +1,281 @@
+"""The recipe of the subject network.
+
+    wisp train subject --data corpus --encoder-weights modnet.onnx -o runs/subject
+    wisp export runs/subject/last.pt -o subject-mobile.onnx
+
+Real photos and composites in written-down shares (`wisp.data.subject_samples`), small pictures for
+long and larger ones at the end, labels as far as they are trusted. A third of the samples is guided: clicks
+are simulated where the network errs, round by round, and its mask is fed back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim import AdamW, Optimizer
+
+from wisp.data.packed import Pack
+from wisp.data.subject_samples import (
+    KINDS,
+    Kind,
+    SubjectExample,
+    SubjectMix,
+    SubjectSamples,
+    SubjectSynthesis,
+)
+from wisp.networks.subject import SubjectNetwork, subject_network
+from wisp.training import losses, pictures
+from wisp.training.clicks import add_click
+from wisp.training.importing import load_start
+from wisp.training.loop import Schedule, Terms, Validation
+
+
+@dataclass(frozen=True)
+class SubjectRecipe:
+    """Everything that decides the weights, but for the data.
+
+    Attributes:
+        network: which network this is, for its export.
+        rate: AdamW's learning rate of the new layers.
+        encoder_rate: that of the encoder.
+        decay: AdamW's weight decay, none on norms and biases.
+        bce: weight of the cross-entropy.
+        l1: weight of the L1 term.
+        iou: weight of the soft intersection over union, of pictures with a subject only.
+        ssim: weight of the structural similarity of the finest mask, at half its size.
+        coarse: factor on the other terms of the two coarser masks.
+        presence: weight of the cross-entropy of the presence values.
+        rounds: most rounds of simulated clicks after the first.
+        drop: chance that a round's mask is not fed back (its clicks are).
+        photos: share of the people and things to learn from, [0, 1].
+        synthesis: how samples are made.
+        schedule: how long and how fast.
+    """
+
+    network: str = "subject"
+    rate: float = 1e-3
+    encoder_rate: float = 2e-4
+    decay: float = 0.02
+    bce: float = 1.0
+    l1: float = 1.0
+    iou: float = 1.0
+    ssim: float = 0.5
+    coarse: float = 0.5
+    presence: float = 0.2
+    rounds: int = 3
+    drop: float = 0.3
+    photos: float = 1.0
+    synthesis: SubjectSynthesis = field(default_factory=SubjectSynthesis)
+    schedule: Schedule = field(
+        default_factory=lambda: Schedule(
+            steps=9400,
+            batch=16,
+            warm_up=300,
+            final=0.01,
+            average=0.999,
+            validate_every=500,
+            checkpoint_every=250,
+        )
+    )
+
+
+@dataclass(frozen=True)
+class SubjectBatch:
+    """Samples side by side as float tensors in [0, 1]; fields as in `SubjectExample`, (N, C, H, W)."""
+
+    image: Tensor
+    label: Tensor
+    weight: Tensor
+    previous: Tensor
+    guided: Tensor
+    """bool (N,)."""
+    kind: Tensor
+    """int (N,)."""
+
+
+class SubjectTask:
+    """A task for `wisp.training.loop.fit`.
+
+    Args:
+        recipe: the recipe.
+        photos: packed training photos, groups ``people``, ``things``, ``cutouts`` and ``scenes``.
+        held_out: packed photos to validate on, with the same groups.
+        encoder_weights: as in `wisp.networks.subject.subject_network`.
+        start: weights of the whole network instead, as `wisp.training.importing.load_start` takes them.
+    """
+
+    score = "mae"
+
+    def __init__(
+        self,
+        recipe: SubjectRecipe,
+        photos: Pack,
+        held_out: Pack,
+        encoder_weights: Path | None = None,
+        start: str | Path | None = None,
+    ) -> None:
+        self.recipe = recipe
+        schedule = recipe.schedule
+        self.source = SubjectSamples(
+            photos,
+            recipe.synthesis,
+            batch=schedule.batch,
+            steps=schedule.steps,
+            seed=schedule.seed,
+            share=recipe.photos,
+        )
+        self._held_out = held_out
+        torch.manual_seed(schedule.seed)
+        network = subject_network(encoder_weights)
+        if start is not None:
+            load_start(network, recipe.network, start)
+        self.networks: Mapping[str, nn.Module] = {"subject": network}
+
+    def optimisers(self, networks: Mapping[str, nn.Module]) -> Mapping[str, Optimizer]:
+        """One AdamW; the encoder learns more slowly, norms and biases do not decay."""
+        recipe = self.recipe
+        groups: list[dict[str, object]] = []
+        named = [(n, p) for n, p in networks["subject"].named_parameters() if p.requires_grad]
+        for encoder, rate in ((True, recipe.encoder_rate), (False, recipe.rate)):
+            for decays in (True, False):
+                chosen = [p for n, p in named if ("encoder." in n) == encoder and (p.ndim > 1) == decays]
+                decay = recipe.decay if decays else 0.0
+                groups.append({"params": chosen, "lr": rate, "weight_decay": decay})
+        return {"subject": AdamW(groups, betas=(0.9, 0.99))}
+
+    def phases(self, step: int) -> Sequence[str]:
+        """The one network, every step."""
+        return ("subject",)
+
+    def batch(self, tensors: tuple[Tensor, ...], device: torch.device) -> SubjectBatch:
+        """Stored samples as working tensors."""
+        example = SubjectExample(*tensors)  # type: ignore[arg-type]
+        image, label, weight, previous = (
+            t.to(device).to(torch.float32, memory_format=torch.channels_last).mul_(1 / 255)  # type: ignore[attr-defined]
+            for t in example[:4]
+        )
+        guided, kind = (t.to(device).view(-1) for t in example[4:])  # type: ignore[attr-defined]
+        return SubjectBatch(image, label, weight, previous, guided.bool(), kind.long())
+
+    def losses(self, phase: str, networks: Mapping[str, nn.Module], batch: SubjectBatch) -> Terms:
+        """Cross-entropy, L1, intersection over union and structure of each mask, and presence."""
+        network = networks[phase]
+        guidance = self._guidance(network, batch) if batch.guided.any() else None
+        found = network(batch.image, guidance)
+        recipe = self.recipe
+        terms: Terms = {}
+        scales = ((found.logits, 1.0), (found.quarter, recipe.coarse), (found.eighth, recipe.coarse))
+        for scale, share in scales:
+            logits = scale.float()
+            label, weight = (_fit(x, logits) for x in (batch.label, batch.weight))
+            mask = logits.sigmoid()
+            here = {
+                "bce": recipe.bce * losses.binary_cross_entropy(logits, label, weight),
+                "l1": recipe.l1 * losses.l1(mask, label, weight),
+                "iou": recipe.iou * losses.soft_iou(mask, label, weight),
+            }
+            if scale is found.logits:
+                here["ssim"] = recipe.ssim * losses.dissimilarity(mask, label, weight)
+            for name, term in here.items():
+                terms[name] = terms.get(name, 0.0) + share * term
+        there = ((batch.label > 0.5) & (batch.weight > 0.3)).flatten(2).any(2).float()
+        known = (batch.weight.flatten(2).amax(2) > 0).float()
+        raw = functional.binary_cross_entropy_with_logits(found.presence.float(), there, reduction="none")
+        terms["presence"] = recipe.presence * losses.weighted_mean(raw, known)
+        return terms
+
+    @torch.no_grad()
+    def _guidance(self, network: nn.Module, batch: SubjectBatch) -> Tensor:
+        """Clicks and masks of the guided samples, after as many rounds as chance has it; 0 in the others."""
+        places = batch.guided.nonzero().flatten().tolist()
+        rng = np.random.default_rng(int(torch.randint(2**31, ())))
+        targets = batch.label[:, 1].float().cpu().numpy()
+        drawn = np.zeros((len(places), 3, *targets.shape[1:]), np.float32)
+        drawn[:, 2] = batch.previous[places, 0].float().cpu().numpy()
+        for i, place in enumerate(places):
+            add_click(drawn[i], targets[place], drawn[i, 2], rng)
+        rounds = int(rng.integers(self.recipe.rounds + 1))
+        if rounds:
+            was_training = network.training
+            network.eval()
+            size = [max(64, round(side * 0.7 / 32) * 32) for side in targets.shape[1:]]
+            image = functional.interpolate(batch.image[places], size=size, mode="bilinear", antialias=True)
+            for _ in range(rounds):
+                given = functional.interpolate(torch.from_numpy(drawn), size=size, mode="bilinear")
+                logits = network(image, given).logits[:, 1:].float()
+                masks = functional.interpolate(logits, size=targets.shape[1:], mode="bilinear").sigmoid()
+                for i, place in enumerate(places):
+                    mask = masks[i, 0].numpy()
+                    add_click(drawn[i], targets[place], mask, rng)
+                    drawn[i, 2] = 0 if rng.random() < self.recipe.drop else mask
+            network.train(was_training)
+        guidance = torch.zeros(len(batch.image), 3, *targets.shape[1:])
+        guidance[places] = torch.from_numpy(drawn)
+        return guidance.to(batch.image.device, memory_format=torch.channels_last)
+
+    @cached_property
+    def _examples(self) -> list[SubjectBatch]:
+        """Fixed samples of each kind, none of them guided."""
+        mix = SubjectMix(guided=0.0, turned=0.05)
+        samples = SubjectSamples(self._held_out, SubjectSynthesis(mix=mix), batch=8, steps=1)
+        shares: dict[Kind, int] = {
+            "person": 6,
+            "thing": 4,
+            "single": 3,
+            "several": 3,
+            "small": 2,
+            "poster": 1,
+            "empty": 3,
+        }
+        batches = []
+        for kind, count in shares.items():
+            if (kind == "thing" and not samples.things) or (kind != "empty" and not samples.trusted):
+                continue
+            for number in range(count):
+                rng = np.random.default_rng((99, KINDS.index(kind), number))
+                made = [samples.sample(rng, (320, 320), kind) for _ in range(8)]
+                stacked = tuple(torch.from_numpy(np.stack(f)) for f in zip(*made, strict=True))
+                batches.append(self.batch(stacked, torch.device("cpu")))
+        return batches
+
+    def validate(self, network: nn.Module, device: torch.device) -> Validation:
+        """MAE and soft IoU of both masks where the labels are trusted, and errors of presence, by kind."""
+        network.eval()
+        totals: dict[str, list[float]] = {}
+        rows = []
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
+            for batch in self._examples:
+                found = network(batch.image.to(device))
+                mask = found.logits.float().sigmoid().cpu()
+                kind = KINDS[int(batch.kind[0])]
+                error = (mask - batch.label).abs() * batch.weight
+                mae = float(error.sum() / batch.weight.sum().clamp_min(1))
+                totals.setdefault("mae", []).append(mae)
+                totals.setdefault(f"mae-{kind}", []).append(mae)
+                if kind != "empty":
+                    overlap = losses.soft_iou(mask[:, 1:], batch.label[:, 1:], batch.weight[:, 1:])
+                    totals.setdefault("iou-loss", []).append(float(overlap))
+                there = ((batch.label > 0.5) & (batch.weight > 0.3)).flatten(2).any(2)
+                wrong = ((found.presence.float().cpu() > 0) != there).float().mean()
+                totals.setdefault("presence-errors", []).append(float(wrong))
+                rows.append((batch.image[0], batch.label[0, 1], mask[0, 1]))
+        scores = {name: float(np.mean(values)) for name, values in totals.items()}
+        return Validation(scores, pictures.subject_sheet(rows))
+
+
+def _fit(x: Tensor, like: Tensor) -> Tensor:
+    if x.shape[2:] == like.shape[2:]:
+        return x
+    return functional.interpolate(x, size=like.shape[2:], mode="area")
+
+
+def network(recipe: SubjectRecipe) -> SubjectNetwork:
+    """The bare network of a recipe, for weights to be loaded into."""
+    return subject_network()

@@ -1,0 +1,64 @@
+"""What mattes a single frame of a clip, by name."""
+
+import numpy as np
+import pytest
+
+from tiny_networks import bright_disc, write_portrait, write_refinement, write_segmenter
+from wisp.clips.alpha import quick_alpha, quick_mask
+from wisp.clips.methods import alpha_method
+from wisp.core.errors import InputError
+from wisp.pipeline import run
+
+
+@pytest.fixture(scope="module")
+def segmenter(tmp_path_factory):
+    return write_segmenter(tmp_path_factory.mktemp("networks") / "tiny.onnx")
+
+
+@pytest.fixture(scope="module")
+def portrait(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("networks")
+    write_refinement(folder / "tiny-refinement.onnx")
+    return write_portrait(folder / "tiny.onnx")
+
+
+def test_what_keeps_up_with_a_clip(segmenter, portrait):
+    image, _ = bright_disc(60, 81)
+    found = alpha_method("segmenter", model=segmenter)(image)
+    np.testing.assert_array_equal(found, quick_mask(image, model=segmenter))
+    found = alpha_method(model=portrait)(image)
+    np.testing.assert_array_equal(found, quick_alpha(image, model=portrait))
+
+
+def test_the_methods_of_photos(segmenter):
+    image, alpha = bright_disc(60, 81)
+    found = alpha_method("closed-form", model=segmenter)(image)
+    np.testing.assert_array_equal(found, run(image, method="closed-form", model=segmenter).matte.alpha)
+    assert np.abs(found - alpha).mean() < 0.03
+
+
+def test_the_portrait_network_gets_its_mask_from_a_small_picture(portrait, segmenter, monkeypatch):
+    from wisp.clips import methods as alpha_methods
+
+    sizes = []
+
+    def seen(image, **_):
+        sizes.append(image.shape[:2])
+        return (image.mean(2) > 0.5).astype(np.float32)
+
+    monkeypatch.setattr(alpha_methods, "segment", seen)
+    image, alpha = bright_disc(400, 1000)
+    found = alpha_method("portrait", model=portrait)(image)
+    assert sizes == [(288, 720)]
+    assert found.shape == alpha.shape
+    assert np.abs(found - alpha).mean() < 0.05
+
+
+def test_what_cannot_be_used_is_told_at_once(tmp_path):
+    with pytest.raises(InputError, match="method: is 'magic'"):
+        alpha_method("magic")
+    (tmp_path / "broken.onnx").write_bytes(b"x")
+    with pytest.raises(InputError, match=r"broken\.onnx"):
+        alpha_method("auto", model=tmp_path / "broken.onnx")
+    with pytest.raises(InputError, match="no known network"):
+        alpha_method("auto", model="nobody")
