@@ -34,6 +34,7 @@ from wisp.core.arrays import (
 from wisp.core.errors import InputError
 from wisp.core.resample import resize
 from wisp.engine.devices import Device, Precision
+from wisp.engine.engine import ENGINE, Engine, shared_engine
 from wisp.engine.families.portrait import enlarge, portrait
 from wisp.engine.families.segmenter import segment
 from wisp.engine.peers.chosen import chosen_peer, peer_alpha
@@ -44,8 +45,8 @@ from wisp.io.given import (
     given_mask,
     given_photo,
     given_trimap,
-    refuse_address,
 )
+from wisp.io.paths import refuse_address
 from wisp.matting.classical.guided_filter import guided_filter
 from wisp.matting.classical.initial_alpha import prior
 from wisp.matting.classical.system import Solution
@@ -96,32 +97,33 @@ def run(
     trimap: Trimap | None = None,
     mask: Mask | None = None,
     alpha: Alpha | None = None,
+    width: float | None = None,
     refine: Refinement = "none",
     smooth: bool | None = None,
     model: str | Path | None = None,
-    device: Device = "auto",
-    precision: Precision = "auto",
+    engine: Engine = ENGINE,
     opacity: Alpha | None = None,
     plate: Background | None = None,
 ) -> Result:
     """Cut the subject out of a photo as `cutout` does, and tell what came of each step.
 
-    Args and errors are those of `cutout`, but that `image` and the guidance are arrays here, and for
-    `opacity`: the alpha channel that the photo's own file had, float32 (H, W). What is transparent there
-    stays so, unless a finished alpha is given.
+    Args and errors are those of `cutout`, but that `image` and the guidance are arrays here, that `engine`
+    runs the network, and for `opacity`: the alpha channel that the photo's own file had, float32 (H, W). What
+    is transparent there stays so, unless a finished alpha is given.
     """
     image = as_image(image)
     check_options(
         method,
         trimap=trimap is not None,
         mask=mask is not None,
+        width=width is not None,
         alpha=alpha is not None,
         plate=plate is not None,
         refine=refine,
         smooth=smooth,
         model=model,
-        device=device,
-        precision=precision,
+        device=engine.device,
+        precision=engine.precision,
     )
     if opacity is not None:
         opacity = as_alpha(opacity, "opacity")
@@ -138,20 +140,22 @@ def run(
     if mask is not None:
         mask = as_mask(mask)
         check_same_size("mask", mask, "image", image)
+    if mask is not None and width is not None:
+        trimap = trimap_from_mask(mask, width=width)
     found = estimate(
         image,
         method,
         trimap,
-        mask,
+        mask if trimap is None else None,
         model=model,
-        device=device,
-        precision=precision,
+        engine=engine,
         plate=plate,
         smooth=smooth,
     )
     alpha = found.alpha
-    if found.mask is not None and not alpha.any():
-        return Result(Matte(alpha, image), found.mask, found.trimap, notes=(NO_SUBJECT,))
+    mask = found.mask if mask is None else mask
+    if mask is not None and not alpha.any():
+        return Result(Matte(alpha, image), mask, found.trimap, notes=(NO_SUBJECT,))
     if refine == "guided-filter":
         alpha = guided_filter(image, alpha)
         if found.trimap is not None and not found.overruled:
@@ -159,7 +163,7 @@ def run(
     if opacity is not None:
         alpha = np.minimum(alpha, opacity)
     matte = Matte(alpha, estimate_foreground(image, alpha))
-    return Result(matte, found.mask, found.trimap, found.solution, _notes(found.solution))
+    return Result(matte, mask, found.trimap, found.solution, _notes(found.solution))
 
 
 class Estimate(NamedTuple):
@@ -179,8 +183,7 @@ def estimate(
     mask: Mask | None,
     *,
     model: str | Path | None,
-    device: Device,
-    precision: Precision,
+    engine: Engine,
     plate: Background | None = None,
     smooth: bool | None = None,
 ) -> Estimate:
@@ -190,40 +193,38 @@ def estimate(
     """
     peer = chosen_peer(model)
     if peer is not None:
-        alpha = peer_alpha(
-            peer, image, trimap=trimap, mask=mask, plate=plate, device=device, precision=precision
-        )
+        alpha = peer_alpha(peer, image, trimap=trimap, mask=mask, plate=plate, engine=engine)
         return Estimate(alpha, alpha if trimap is None else None, trimap)
     if plate is not None:
         raise InputError("plate", "is for a network that compares with it", "the model bgmv2 is accepted")
     if method == "auto":
         if trimap is None and mask is None:
-            return _unguided(image, model=model, device=device, precision=precision)
+            return _unguided(image, model=model, engine=engine)
         method = default_method("mask" if trimap is None else "trimap")
     row = METHODS[method]
     if row.needs == "mask":
         network = row.load()
         if trimap is not None:
             guess = mask_from_trimap(trimap)
-            alpha = network(image, guess, model=model, device=device, precision=precision)
+            alpha = network(image, guess, model=model, engine=engine)
             return Estimate(with_known(alpha, trimap), trimap=trimap)
         if mask is None:
-            mask = segment(image, device=device, precision=precision)
-        alpha = network(image, mask, model=model, device=device, precision=precision)
+            mask = segment(image, engine=engine)
+        alpha = network(image, mask, model=model, engine=engine)
         return Estimate(clean(alpha), mask)
     if trimap is None:
         if mask is None:
             segmenter = None if row.family else model
-            mask = segment(image, model=segmenter, device=device, precision=precision)
+            mask = segment(image, model=segmenter, engine=engine)
         trimap = trimap_from_mask(mask)
     if row.family:
-        alpha = row.load()(image, trimap, model=model, device=device, precision=precision)
+        alpha = row.load()(image, trimap, model=model, engine=engine)
         return Estimate(alpha, mask, trimap)
     solution = solve(method, image, trimap, smooth=smooth)
     return Estimate(solution.alpha, mask, trimap, solution)
 
 
-def _unguided(image: Image, *, model: str | Path | None, device: Device, precision: Precision) -> Estimate:
+def _unguided(image: Image, *, model: str | Path | None, engine: Engine) -> Estimate:
     """Alpha of people: closed-form matting at half size leads the portrait network, and both are averaged.
 
     Closed-form matting follows colours exactly but spreads where subject and background are alike; the
@@ -231,7 +232,7 @@ def _unguided(image: Image, *, model: str | Path | None, device: Device, precisi
     softer. Their average is better than either; the network's border refinement would take a third of the
     time for little (docs/decisions/024).
     """
-    mask = segment(image, model=model, device=device, precision=precision)
+    mask = segment(image, model=model, engine=engine)
     trimap = trimap_from_mask(mask)
     if not (trimap == UNKNOWN).any():  # nobody, or nothing else
         return Estimate((trimap == FOREGROUND).astype(np.float32), mask, trimap)
@@ -241,14 +242,14 @@ def _unguided(image: Image, *, model: str | Path | None, device: Device, precisi
         size = max(1, round(mask.shape[0] * shrunk)), max(1, round(mask.shape[1] * shrunk))
         seen, seen_trimap = resize(image, *size), trimap_from_mask(resize(mask, *size).clip(0, 1))
     first = prior(seen, seen_trimap)
-    network = portrait(seen, first, model=LED, device=device, precision=precision, refined=False)
+    network = portrait(seen, first, model=LED, engine=engine, refined=False)
     trusted = recognised(network, seen_trimap)
     if trusted.any():
         alpha = joined(first, network, seen_trimap, trusted)
     else:  # no person is there: closed-form matting has to do it alone, at full size
         alpha = solve("closed-form", seen, seen_trimap).alpha
     if shrunk < 1:
-        alpha = enlarge(alpha, image, device=device, precision=precision)
+        alpha = enlarge(alpha, image, engine=engine)
     return Estimate(clean(alpha), mask, trimap, overruled=True)
 
 
@@ -305,6 +306,7 @@ def cutout(
     trimap: Given | None = None,
     mask: Given | None = None,
     alpha: Given | None = None,
+    width: float | None = None,
     refine: Refinement = "none",
     smooth: bool | None = None,
     model: str | Path | None = None,
@@ -329,6 +331,9 @@ def cutout(
             background, from nine tenths on as foreground, all between as unknown.
         mask: soft or hard segmentation, (H, W); bool as well.
         alpha: finished alpha, (H, W): only the foreground is estimated.
+        width: how rough the mask is: alpha is looked for in a band of this width along its edge, half of it
+            on either side, as a fraction of the subject's size (the square root of its area), by the method
+            for trimaps. None is for masks that are right to 1 % of that size.
         refine: ``guided-filter`` smooths alpha along the photo's edges; known pixels of a trimap keep their
             value.
         smooth: whether the matting Laplacian smooths the alpha of a sampling method; as its paper does when
@@ -355,11 +360,11 @@ def cutout(
         trimap=None if trimap is None else given_trimap(trimap),
         mask=None if mask is None else given_mask(mask),
         alpha=None if alpha is None else given_alpha(alpha),
+        width=width,
         refine=refine,
         smooth=smooth,
         model=model,
-        device=device,
-        precision=precision,
+        engine=shared_engine(device, precision),
         opacity=opacity,
         plate=None if plate is None else given_image(plate, "plate"),
     ).matte
@@ -386,7 +391,7 @@ def estimate_alpha(image: Given, trimap: Given, *, method: str = "auto", smooth:
     photo, known = given_image(image), given_trimap(trimap)
     check_same_size("trimap", known, "image", photo)
     check_options(method, trimap=True, smooth=smooth)
-    found = estimate(photo, method, known, None, model=None, device="auto", precision="auto", smooth=smooth)
+    found = estimate(photo, method, known, None, model=None, engine=ENGINE, smooth=smooth)
     return found.alpha
 
 

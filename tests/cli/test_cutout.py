@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from tiny_networks import bright_disc
 from wisp.io.images import read_grey, read_photo, write_image
@@ -46,6 +47,35 @@ class TestOneFile:
         assert (ran.code, ran.errors) == (0, [])
         found = read_photo(tmp_path / "out.png").alpha
         assert np.abs(found - subject[1]).mean() < (1e-3 if kind == "alpha" else 0.02)
+
+    def test_the_same_pixels_whatever_the_jobs(self, wisp, network, tmp_path):
+        for number in range(4):
+            image, _ = bright_disc(60 + number, 81, softness=4)
+            write_image(tmp_path / "in" / f"{number}.png", image) if number else (tmp_path / "in").mkdir()
+        made = []
+        for jobs in ("1", "3"):
+            words = ["cutout", tmp_path / "in", "-o", tmp_path / jobs, "--jobs", jobs, "--model", network]
+            assert wisp(*words).code == 0
+            made.append({path.name: path.read_bytes() for path in (tmp_path / jobs).iterdir()})
+        assert made[0] == made[1]
+        assert len(made[0]) == 3
+
+    def test_a_rough_mask_with_a_width(self, wisp, files, subject, tmp_path):
+        wide = ndimage.binary_dilation(subject[1] > 0.5, iterations=4).astype(np.float32)
+        write_image(tmp_path / "rough.png", wide)
+        words = ["cutout", files / "photo.png", "--mask", tmp_path / "rough.png", "-o"]
+        kept = []
+        for name, more in (("narrow.png", []), ("wide.png", ["--width", "0.35"])):
+            ran = wisp(*words, tmp_path / name, *more)
+            assert (ran.code, ran.errors) == (0, [])
+            kept.append(read_photo(tmp_path / name).alpha.sum() / subject[1].sum())
+        assert kept[0] > 1.15
+        assert kept[1] == pytest.approx(1, abs=0.05)
+        alone = wisp("cutout", files / "photo.png", "-o", tmp_path / "o.png", "--width", "0.1")
+        assert (alone.code, alone.errors[0]) == (
+            2,
+            "wisp: --width: changes nothing without a mask; --mask is accepted with it",
+        )
 
     def test_a_painted_trimap_is_taken_and_told(self, wisp, files, subject, tmp_path):
         painted = np.where(subject[2] == 128, 110, np.clip(subject[2], 4, 250)).astype(np.float32) / 255

@@ -20,8 +20,9 @@ import numpy as np
 from wisp.core.errors import InputError
 from wisp.core.extras import importing
 from wisp.io import bitmaps, heif, jpeg, png, profiles, samples, spaces, tiff, tiff_pages
-from wisp.io.atomic import STDIO, reason
+from wisp.io.atomic import reason
 from wisp.io.formats import READABLE, SNIFF_BYTES, describe_unreadable, is_sequence, sniff
+from wisp.io.paths import STDIO, refuse_address
 from wisp.io.profiles import Stored
 from wisp.io.refusals import DamageError, damaged, not_decoded
 from wisp.io.spaces import Space
@@ -119,6 +120,7 @@ def _open(source: Path | str | io.BytesIO, max_pixels: int) -> Iterator[_Input]:
             with closing(_Input(name, stream, Path(source) if regular else None)) as opened:
                 yield opened
     except FileNotFoundError as error:
+        refuse_address(name)
         raise InputError(name, "does not exist") from error
     except IsADirectoryError as error:
         raise InputError(name, "is a folder", "the path of a picture is accepted") from error
@@ -394,7 +396,7 @@ def _check_pixels(name: str, width: int, height: int, max_pixels: int) -> None:
 
 
 def _grouped(number: int) -> str:
-    """A number with spaces between its thousands."""
+    """A number with a blank between thousands."""
     return f"{number:,}".replace(",", " ")
 
 

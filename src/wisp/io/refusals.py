@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from wisp.core.errors import InputError
+from wisp.core.errors import InputError, is_out_of_memory
 from wisp.io.formats import READABLE
 
 _UNSUPPORTED: Final = (
@@ -21,13 +21,15 @@ class DamageError(Exception):
     """Fewer bytes than the header of a picture promises, or a header that makes no sense."""
 
 
-def damaged(name: str, error: Exception) -> InputError:
+def damaged(name: str, error: Exception) -> Exception:
     """The error for a file that a decoder gave up on, with the last thing that the decoder said."""
+    if is_out_of_memory(error):
+        return MemoryError(f"{name}: there is not enough memory to read it")
     line = _last_line(error)
     return InputError(name, "is damaged or cut short" + (f" ({line})" if line else ""), f"whole {READABLE}")
 
 
-def not_decoded(name: str, error: Exception) -> InputError:
+def not_decoded(name: str, error: Exception) -> Exception:
     """The error for a file that a decoder refused: a coding that it lacks, or else damage."""
     line = _last_line(error)
     if any(words in line for words in _UNSUPPORTED):

@@ -19,7 +19,8 @@ from wisp.core.arrays import (
     check_same_size,
     check_trimap,
 )
-from wisp.matting.classical.closed_form import half, solve_closed_form
+from wisp.matting.classical.closed_form import solve_closed_form
+from wisp.matting.classical.large import half
 
 
 def prior(image: Image, trimap: Trimap) -> Alpha:

@@ -27,6 +27,7 @@ from scipy import sparse
 from scipy.linalg import solveh_banded
 
 from wisp.core.arrays import Alpha, Float, Image
+from wisp.core.resample import Sparse, interpolation_matrix
 from wisp.core.threads import one_blas_thread
 
 BENDING: Final = 3e-3  # β
@@ -41,7 +42,6 @@ CHUNK: Final = 1 << 14  # single pixels that are
 
 Double: TypeAlias = npt.NDArray[np.float64]
 Places: TypeAlias = npt.NDArray[np.integer[Any]]
-Sparse: TypeAlias = "sparse.csr_array[Any, tuple[int, int]]"
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,23 +159,6 @@ def _solve(system: sparse.coo_array, right_hand: Double, ny: int, nx: int) -> Do
             band, right_hand[order], lower=True, overwrite_ab=True, check_finite=False
         )
     return solution
-
-
-def interpolation_matrix(places: Double, n: int, dtype: type[np.floating[Any]] = np.float64) -> Sparse:
-    """Linear interpolation between n nodes as a matrix (len(places), n); constant beyond the ends.
-
-    Args:
-        places: float64 (m,), where to interpolate, in nodes.
-        n: how many nodes, at least 1.
-        dtype: of the matrix.
-    """
-    place = np.clip(places, 0, n - 1)
-    first = np.minimum(place.astype(np.intp), max(n - 2, 0))
-    second = np.minimum(first + 1, n - 1)
-    part = (place - first).astype(dtype)
-    rows = np.tile(np.arange(place.size), 2)
-    entries = (np.concatenate([1 - part, part]), (rows, np.concatenate([first, second])))
-    return sparse.csr_array(entries, shape=(place.size, n))
 
 
 def _between(places: Places, origin: int, spacing: float, n: int) -> tuple[Places, Places, Float]:
