@@ -436,6 +436,24 @@ class TestPaths:
         line = fails(2, "https://e.org/a.mp4", *words)
         assert line == "wisp: https://e.org/a.mp4: is an address; a file is accepted; download it first"
 
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ["cutout", "none.mp4", "-o", "o.png"],
+            ["replace", "none.mp4", "--background", "red", "-o", "o.png"],
+            ["trimap", "none.mp4", "-o", "o.png"],
+            ["extract", "none.png", "-o", "o.png"],
+            ["video", "none.mp4", "-o", "o.mp4", "--background", "red"],
+        ],
+    )
+    def test_an_input_that_is_not_there_has_failed(self, wisp, words, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        ran = wisp(*words)
+        assert (ran.code, len(ran.errors)) == (1, 1)
+        assert "none" in ran.errors[0]
+        assert "does not exist" in ran.errors[0]
+        assert list(tmp_path.iterdir()) == []
+
     @pytest.mark.parametrize("option", ["--alpha", "--mask", "--trimap", "--save-alpha", "-o", "INPUT"])
     def test_addresses(self, fails, files, tmp_path, option):
         address = "https://example.org/a.png"

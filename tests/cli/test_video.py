@@ -158,7 +158,7 @@ class TestMistakes:
     def test_found_before_any_work(self, fails, source, tmp_path):
         out = tmp_path / "out.mp4"
         fails(2, "h264 holds no alpha; prores4444", source, "-o", out)
-        fails(2, "does not exist", tmp_path / "none.mp4", "-o", out, "--background", "red")
+        fails(1, "does not exist", tmp_path / "none.mp4", "-o", out, "--background", "red")
         fails(2, "is no file and no colour", source, "-o", out, "--background", "reed")
         fails(2, "ends in .bmp", source, "-o", tmp_path / "out.bmp", "--background", "red")
         fails(2, "inputs are never overwritten", source, "-o", source, "--background", "red", "--overwrite")

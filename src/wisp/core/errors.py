@@ -46,6 +46,10 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
+class MissingInputError(InputError):
+    """An input that is not there: it failed, while the command line itself may be right."""
+
+
 class MissingExtraError(WispError, ImportError):
     """A feature whose packages are an optional extra was asked for without them.
 
