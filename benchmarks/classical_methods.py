@@ -293,7 +293,8 @@ def overlap_table(shared: Path, kept: dict[str, Any]) -> str:
         f, b = (side[rng.integers(len(side), size=min(2000, len(side)))] for side in (f, b))
         shares[name] = float((cKDTree(b).query(f)[0] < 20 / 255).mean())
     share = np.array(list(shares.values()))
-    most, least = share > np.median(share), share <= np.median(share)
+    most = np.asarray(share > np.median(share))
+    least = ~most
     rows = []
     for method, sets in kept["methods"].items():
         if "composites" not in sets:
