@@ -33,6 +33,7 @@ from wisp.core.arrays import (
 )
 from wisp.core.errors import InputError
 from wisp.core.resample import resize
+from wisp.core.settings import AUTO
 from wisp.engine.devices import Device, Precision
 from wisp.engine.families.portrait import enlarge, portrait
 from wisp.engine.families.segmenter import segment
@@ -54,17 +55,17 @@ from wisp.matting.foreground import estimate_foreground
 from wisp.matting.trimap import mask_from_trimap, trimap_from_mask, with_known
 from wisp.methods import METHODS, Refinement, check_options, default_method, documented, solve
 
-SOLVED_PIXELS: Final = 2_000_000
+SOLVED_PIXELS: Final = AUTO.solved_pixels
 """Larger photos are matted at this size, then enlarged while the portrait network refines the border."""
 LED: Final = "portrait-mobile-led"
 """The portrait network that closed-form matting leads, in ``auto`` without guidance."""
-PORTRAIT_SHARE: Final = (np.float32(0.5), np.float32(0.8))
+PORTRAIT_SHARE: Final = tuple(map(np.float32, AUTO.portrait_share))
 """The portrait network's share of what ``auto`` makes without guidance: where it agrees with closed-form
 matting, and where it does not; chosen in docs/decisions/024."""
-DOUBT: Final = (np.float32(0.1), np.float32(0.5))
+DOUBT: Final = tuple(map(np.float32, AUTO.doubt))
 """Differences between which it counts less and less as agreeing; likewise. Of what the mask's trimap calls
 known it overrules as much."""
-AGREED: Final = 0.97
+AGREED: Final = AUTO.agreed
 """The network's least mean alpha over a subject's known foreground; below, it takes it for no person. Of 202
 people's, none was below 0.99 (docs/decisions/026)."""
 NO_SUBJECT: Final = "no subject was found; the alpha is empty"

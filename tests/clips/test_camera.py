@@ -190,3 +190,17 @@ def network(tmp_path_factory):
     from tiny_networks import write_segmenter
 
     return write_segmenter(tmp_path_factory.mktemp("networks") / "tiny.onnx")
+
+
+def test_frames_are_held_steady(device):
+    """Every frame but the first is matted with what the frames before say of it."""
+    pasts = []
+
+    def method(image, past=None):
+        pasts.append(past)
+        return bright(image)
+
+    with Camera(device) as camera:
+        run_camera(camera, None, [Screen()], method)
+    assert pasts[0] is None
+    assert any(past is not None for past in pasts[1:])

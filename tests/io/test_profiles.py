@@ -235,3 +235,18 @@ def test_lab_tiff(tmp_path):
     assert photo.bits == 16
     expected = lab.colourspace("srgb").numpy().astype(np.float32) / 255
     np.testing.assert_allclose(photo.image, expected, atol=2 / 255)
+
+
+def test_the_intent_is_relative_with_black_point_compensation():
+    """Ink on coated paper, whose profile has another table for each intent."""
+    inks = np.random.default_rng(5).integers(0, 256, (8, 8, 4)).astype(np.uint8)
+
+    def by_libvips(intent, compensated):
+        options = {"intent": intent, "black_point_compensation": compensated}
+        seen = as_vips(inks).copy(interpretation="cmyk").icc_import(input_profile="cmyk", **options)
+        return to_float(seen.icc_export(output_profile="srgb", depth=8, **options).numpy())
+
+    found = to_srgb(inks, None)
+    off = np.abs(found - by_libvips("relative", True)).mean()
+    for other in (("perceptual", True), ("relative", False)):
+        assert off < np.abs(found - by_libvips(*other)).mean() / 2, other

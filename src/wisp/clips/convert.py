@@ -25,11 +25,12 @@ from wisp.clips.io.write import ClipWriter, FileWriter, Layout, Sound
 from wisp.clips.steady import STEADY, AlphaMethod, Held, State, Steadiness, held_alpha, pair_with_motion
 from wisp.core.arrays import Alpha, Image, Matte
 from wisp.core.errors import InputError
+from wisp.core.settings import CLIPS
 from wisp.core.stages import convey
 from wisp.core.threads import one_opencv_thread
 from wisp.io.atomic import atomic_paths, check_output, same_file
 
-WARM_UP: Final = 24
+WARM_UP: Final = CLIPS.warm_up
 """Frames that are matted again before the first new one of a resumed clip, so that alpha is steady there."""
 
 

@@ -39,6 +39,7 @@ from wisp.core.arrays import (
     check_trimap,
 )
 from wisp.core.errors import InputError
+from wisp.core.settings import AUTO
 from wisp.matting.classical.cholesky import Cholesky, Ordering, nested_dissection
 from wisp.matting.classical.guided_filter import guided_upsampling
 from wisp.matting.classical.system import Solution, System, Vector, solve, warn_unless_converged
@@ -47,9 +48,9 @@ METHOD: Final = "closed-form"
 CHUNK: Final = 8192
 """Windows handled at a time, so that intermediate values stay in the cache."""
 
-AT_ONCE: Final = 2_000_000
+AT_ONCE: Final = AUTO.at_once
 """Unknown pixels that are solved at once."""
-SETTLED: Final = 0.02
+SETTLED: Final = AUTO.settled
 """Alphas this near to 0 or 1 at half size are settled, as are those around them, before the full size."""
 
 Indices = npt.NDArray[np.intp]
@@ -59,9 +60,9 @@ def closed_form(
     image: Image,
     trimap: Trimap,
     *,
-    epsilon: float = 1e-7,
+    epsilon: float = AUTO.epsilon,
     radius: int = 1,
-    tolerance: float = 1e-6,
+    tolerance: float = AUTO.tolerance,
     max_iterations: int = 100,
 ) -> Solution:
     """Estimate alpha by closed-form matting (Levin, Lischinski and Weiss 2008).

@@ -19,6 +19,7 @@ from wisp.core.arrays import (
     check_same_size,
     check_trimap,
 )
+from wisp.core.settings import AUTO
 from wisp.matting.classical.closed_form import half, solve_closed_form
 
 
@@ -46,7 +47,7 @@ def prior(image: Image, trimap: Trimap) -> Alpha:
     if not ((coarse == FOREGROUND).any() and (coarse == BACKGROUND).any()):
         alpha[unknown] = 0.5
         return alpha
-    found = solve_closed_form(small, coarse, tolerance=1e-3).alpha  # a start, whose last digits do not matter
+    found = solve_closed_form(small, coarse, tolerance=AUTO.start_tolerance).alpha
     height, width = trimap.shape
     np.copyto(alpha, _doubled(_doubled(found).T).T[:height, :width], where=unknown)
     return alpha
