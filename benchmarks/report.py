@@ -24,7 +24,7 @@ import numpy as np
 
 from _browser import check, chromium
 from wisp.cli import main as wisp
-from wisp.compositing.backgrounds import blurred, fit
+from wisp.compositing.backgrounds import blur_background, fit
 from wisp.compositing.over import over
 from wisp.core.resample import resize
 from wisp.io.images import read_photo, write_image
@@ -101,7 +101,7 @@ def compose_example(folder: Path) -> None:
     matte = cutout(image)
     street = read_photo(ROOT / "examples" / "background.jpg").image
     sharp = fit(street, matte.alpha.shape)
-    soft = blurred(sharp, np.zeros_like(matte.alpha), 12)
+    soft = blur_background(sharp, np.zeros_like(matte.alpha), 12)
     for name, background in (("street", sharp), ("street-blurred", soft)):
         for kind, pixels in (
             ("image", over(matte.foreground, matte.alpha, background)),

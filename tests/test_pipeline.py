@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from tiny_networks import bright_disc, write_segmenter
 from wisp.core.arrays import Matte
@@ -11,7 +12,7 @@ from wisp.engine.families.portrait import portrait
 from wisp.io.images import read_photo, write_image
 from wisp.matting.classical.guided_filter import guided_filter
 from wisp.matting.classical.initial_alpha import prior
-from wisp.matting.trimap import trimap_from_alpha
+from wisp.matting.trimap import trimap_from_alpha, trimap_from_mask
 from wisp.methods import classical_methods, solve
 from wisp.pipeline import LED, NO_SUBJECT, composite, cutout, estimate_alpha, joined, recognised, run
 
@@ -258,7 +259,7 @@ class TestFunctions:
 class TestBadInput:
     def test_methods_of_later_versions_say_so(self, scene):
         image, _, trimap = scene
-        expected = "method: dlmn is not available in this version; auto, portrait, dim, closed-form, knn"
+        expected = "method: dlmn comes without a network; its ONNX file is accepted as the model, or another"
         with pytest.raises(InputError, match=expected):
             run(image, trimap=trimap, method="dlmn")
 
@@ -358,6 +359,49 @@ class TestBadInput:
         image, alpha, trimap = scene
         with pytest.raises(InputError, match=named):
             run(image, **{kind: trimap if kind == "trimap" else alpha}, **options)
+
+
+class TestRoughMasks:
+    @pytest.fixture
+    def rough(self, scene):
+        """The subject drawn six pixels too wide."""
+        image, alpha, _ = scene
+        return image, alpha, ndimage.binary_dilation(alpha > 0.5, iterations=6).astype(np.float32)
+
+    def test_a_width_looks_for_the_edge_as_far_away(self, rough):
+        image, alpha, mask = rough
+        narrow, wide = run(image, mask=mask).matte.alpha, run(image, mask=mask, width=0.4)
+        assert narrow.sum() > 1.15 * alpha.sum()
+        assert wide.matte.alpha.sum() == pytest.approx(alpha.sum(), rel=0.05)
+        assert wide.mask is mask
+        np.testing.assert_array_equal(wide.trimap, trimap_from_mask(mask, width=0.4))
+        np.testing.assert_array_equal(cutout(image, mask=mask, width=0.4).alpha, wide.matte.alpha)
+
+    def test_it_is_what_a_trimap_of_that_width_gives(self, rough):
+        image, _, mask = rough
+        trimap = trimap_from_mask(mask, width=0.3)
+        for method in ("auto", "knn"):
+            expected = run(image, trimap=trimap, method=method).matte.alpha
+            np.testing.assert_array_equal(
+                run(image, mask=mask, width=0.3, method=method).matte.alpha, expected
+            )
+
+    def test_an_empty_mask_is_noted(self, rough):
+        image, _, mask = rough
+        assert run(image, mask=np.zeros_like(mask), width=0.3).notes == (NO_SUBJECT,)
+
+    def test_a_width_without_a_mask_or_out_of_range(self, rough, scene):
+        image, _, mask = rough
+        for guidance in ({}, {"trimap": scene[2]}, {"alpha": mask}):
+            with pytest.raises(InputError, match="width: changes nothing without a mask; mask is accepted"):
+                run(image, width=0.1, **guidance)
+        with pytest.raises(InputError, match="width: is 2"):
+            run(image, mask=mask, width=2)
+        with pytest.raises(InputError, match="trimap and mask: are both given"):
+            run(image, mask=mask, trimap=scene[2], width=0.1)
+        run(image, mask=mask, width=0.1, model="dim-mobile")
+        with pytest.raises(InputError, match="model: changes nothing: with mask and method knn no network"):
+            run(image, mask=mask, width=0.1, method="knn", model="dim-mobile")
 
 
 class TestCallersArrays:

@@ -177,6 +177,12 @@ else:
     ClipMethodName = Literal[method_names("clip")]
 
 
+def ready_methods(use: Use) -> tuple[str, ...]:
+    """The names of those methods whose network, where they have one, comes with wisp."""
+    families = {name: METHODS[name].family for name in method_names(use)}
+    return tuple(name for name, family in families.items() if not family or FAMILIES[family].default)
+
+
 def default_method(given: Needs) -> str:
     """What ``auto`` stands for beside a trimap or a mask: the name of a method."""
     return next(method.name for method in METHODS.values() if given in method.default_for)
@@ -271,6 +277,7 @@ def check_options(
     mask: bool = False,
     alpha: bool = False,
     plate: bool = False,
+    width: bool = False,
     refine: str = "none",
     smooth: bool | None = None,
     model: str | Path | None = None,
@@ -286,6 +293,7 @@ def check_options(
         mask: whether one is given.
         alpha: whether one is given.
         plate: whether one is given.
+        width: whether one is given: a trimap is then made of the mask.
         refine: as `cutout` takes it.
         smooth: as `cutout` takes it.
         model: as `cutout` takes it.
@@ -299,6 +307,11 @@ def check_options(
     given = [f"{prefix}{name}" for name, present in guidance.items() if present]
     if len(given) > 1:
         raise InputError(" and ".join(given), "are both given", "at most one guidance is accepted")
+    if width and not mask:
+        raise InputError(
+            f"{prefix}width", "changes nothing without a mask", f"{prefix}mask is accepted with it"
+        )
+    trimap, mask = trimap or width, mask and not width
     words = {
         "refine": (refine, get_args(Refinement)),
         "device": (device, DEVICES),
@@ -336,12 +349,11 @@ def check_method(method: str, model: str | Path | None = None) -> None:
     if peer is not None and method != "auto":
         problem = f"is {method!r} while {peer.peer.family} finds alpha by itself"
         raise InputError("method", problem, "auto is accepted with it")
-    available = [
-        name
-        for name in method_names("photo")
-        if model is not None or not METHODS[name].family or FAMILIES[METHODS[name].family].default
-    ]
-    if method not in available:
-        known = method in method_names("photo")
-        problem = f"{method} is not available in this version" if known else f"is {method!r}"
-        raise InputError("method", problem, f"{', '.join(available)} are accepted")
+    if method not in method_names("photo"):
+        names = ready_methods("photo") if model is None else method_names("photo")
+        raise InputError("method", f"is {method!r}", f"{', '.join(names)} are accepted")
+    if model is None and method not in ready_methods("photo"):
+        accepted = (
+            f"its ONNX file is accepted as the model, or another method: {', '.join(ready_methods('photo'))}"
+        )
+        raise InputError("method", f"{method} comes without a network", accepted)

@@ -45,8 +45,8 @@ from wisp.io.given import (
     given_mask,
     given_photo,
     given_trimap,
-    refuse_address,
 )
+from wisp.io.paths import refuse_address
 from wisp.matting.classical.guided_filter import guided_filter
 from wisp.matting.classical.initial_alpha import prior
 from wisp.matting.classical.system import Solution
@@ -97,6 +97,7 @@ def run(
     trimap: Trimap | None = None,
     mask: Mask | None = None,
     alpha: Alpha | None = None,
+    width: float | None = None,
     refine: Refinement = "none",
     smooth: bool | None = None,
     model: str | Path | None = None,
@@ -116,6 +117,7 @@ def run(
         method,
         trimap=trimap is not None,
         mask=mask is not None,
+        width=width is not None,
         alpha=alpha is not None,
         plate=plate is not None,
         refine=refine,
@@ -139,11 +141,13 @@ def run(
     if mask is not None:
         mask = as_mask(mask)
         check_same_size("mask", mask, "image", image)
+    if mask is not None and width is not None:
+        trimap = trimap_from_mask(mask, width=width)
     found = estimate(
         image,
         method,
         trimap,
-        mask,
+        mask if trimap is None else None,
         model=model,
         device=device,
         precision=precision,
@@ -151,8 +155,9 @@ def run(
         smooth=smooth,
     )
     alpha = found.alpha
-    if found.mask is not None and not alpha.any():
-        return Result(Matte(alpha, image), found.mask, found.trimap, notes=(NO_SUBJECT,))
+    mask = found.mask if mask is None else mask
+    if mask is not None and not alpha.any():
+        return Result(Matte(alpha, image), mask, found.trimap, notes=(NO_SUBJECT,))
     if refine == "guided-filter":
         alpha = guided_filter(image, alpha)
         if found.trimap is not None and not found.overruled:
@@ -160,7 +165,7 @@ def run(
     if opacity is not None:
         alpha = np.minimum(alpha, opacity)
     matte = Matte(alpha, estimate_foreground(image, alpha))
-    return Result(matte, found.mask, found.trimap, found.solution, _notes(found.solution))
+    return Result(matte, mask, found.trimap, found.solution, _notes(found.solution))
 
 
 class Estimate(NamedTuple):
@@ -306,6 +311,7 @@ def cutout(
     trimap: Given | None = None,
     mask: Given | None = None,
     alpha: Given | None = None,
+    width: float | None = None,
     refine: Refinement = "none",
     smooth: bool | None = None,
     model: str | Path | None = None,
@@ -330,6 +336,9 @@ def cutout(
             background, from nine tenths on as foreground, all between as unknown.
         mask: soft or hard segmentation, (H, W); bool as well.
         alpha: finished alpha, (H, W): only the foreground is estimated.
+        width: how rough the mask is: alpha is looked for in a band of this width along its edge, half of it
+            on either side, as a fraction of the subject's size (the square root of its area), by the method
+            for trimaps. None is for masks that are right to 1 % of that size.
         refine: ``guided-filter`` smooths alpha along the photo's edges; known pixels of a trimap keep their
             value.
         smooth: whether the matting Laplacian smooths the alpha of a sampling method; as its paper does when
@@ -356,6 +365,7 @@ def cutout(
         trimap=None if trimap is None else given_trimap(trimap),
         mask=None if mask is None else given_mask(mask),
         alpha=None if alpha is None else given_alpha(alpha),
+        width=width,
         refine=refine,
         smooth=smooth,
         model=model,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from tiny_networks import bright_disc
 from wisp.io.images import read_grey, read_photo, write_image
@@ -46,6 +47,23 @@ class TestOneFile:
         assert (ran.code, ran.errors) == (0, [])
         found = read_photo(tmp_path / "out.png").alpha
         assert np.abs(found - subject[1]).mean() < (1e-3 if kind == "alpha" else 0.02)
+
+    def test_a_rough_mask_with_a_width(self, wisp, files, subject, tmp_path):
+        wide = ndimage.binary_dilation(subject[1] > 0.5, iterations=4).astype(np.float32)
+        write_image(tmp_path / "rough.png", wide)
+        words = ["cutout", files / "photo.png", "--mask", tmp_path / "rough.png", "-o"]
+        kept = []
+        for name, more in (("narrow.png", []), ("wide.png", ["--width", "0.35"])):
+            ran = wisp(*words, tmp_path / name, *more)
+            assert (ran.code, ran.errors) == (0, [])
+            kept.append(read_photo(tmp_path / name).alpha.sum() / subject[1].sum())
+        assert kept[0] > 1.15
+        assert kept[1] == pytest.approx(1, abs=0.05)
+        alone = wisp("cutout", files / "photo.png", "-o", tmp_path / "o.png", "--width", "0.1")
+        assert (alone.code, alone.errors[0]) == (
+            2,
+            "wisp: --width: changes nothing without a mask; --mask is accepted with it",
+        )
 
     def test_a_painted_trimap_is_taken_and_told(self, wisp, files, subject, tmp_path):
         painted = np.where(subject[2] == 128, 110, np.clip(subject[2], 4, 250)).astype(np.float32) / 255

@@ -160,7 +160,7 @@ def test_curves(wisp, tmp_path):
         (["dlmn-sheet", "photo.png", "-o", "photo.png", "--background", "red"], "photo.png: is an input"),
         (
             ["dlmn-sheet", "photo.png", "-o", "s.png", "--background", "red", "--method", "dlmn"],
-            "method: dlmn is not available in this version",
+            "method: dlmn comes without a network",
         ),
         (["dlmn-compare", "photo.png", "-o", "s.png", "--scenes", "."], "photo.png: is no folder"),
         (

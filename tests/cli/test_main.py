@@ -13,6 +13,7 @@ import wisp as package
 from wisp import cli
 from wisp.cli import options
 from wisp.core.errors import InputError
+from wisp.methods import method_names, ready_methods
 
 VERBS = ["cutout", "replace", "trimap", "evaluate", "train", "export", "benchmark", "models", "doctor"]
 SCRIPT = Path(sys.executable).parent / "wisp"
@@ -92,6 +93,33 @@ def test_expected_errors_are_one_line_and_an_exit_code(wisp, monkeypatch, error,
     raising(monkeypatch, error)
     ran = wisp("run")
     assert (ran.code, ran.errors) == (code, [line])
+
+
+@pytest.mark.parametrize("verb", ["cutout", "replace", "video", "camera"])
+def test_help_lists_the_methods_that_run_as_they_are(wisp, verb, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    text = " ".join(wisp(verb, "--help").stdout.replace("│", " ").split())
+    brought = set(method_names("clip")) - set(ready_methods("clip"))
+    assert brought == {"dlmn"}
+    assert text.count("dlmn") == 1
+    assert "|dlmn" not in text
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (MemoryError(), "wisp: there is not enough memory"),
+        (RuntimeError("core.cpp:1:\nstd::bad_alloc"), "wisp: there is not enough memory (core.cpp:1:)"),
+        (
+            MemoryError("a: there is not enough memory to read it"),
+            "wisp: a: there is not enough memory to read it",
+        ),
+    ],
+)
+def test_a_machine_out_of_memory_is_told_in_these_words(wisp, monkeypatch, error, line):
+    raising(monkeypatch, error)
+    ran = wisp("run")
+    assert (ran.code, ran.errors) == (1, [line])
 
 
 def test_a_bug_is_one_line_too(wisp, monkeypatch):

@@ -54,7 +54,7 @@ def test_fit_and_anchor(replaced, matte, tmp_path, fit, anchor):
 @pytest.mark.parametrize(("text", "sigma"), [("blur", None), ("blur:3", 3.0), ("blur:0.5", 0.5)])
 def test_its_own_background_blurred(replaced, matte, files, text, sigma):
     image = read_photo(files / "photo16.png").image
-    scene = backgrounds.blurred(image, matte.alpha, sigma, foreground=matte.foreground)
+    scene = backgrounds.blur_background(image, matte.alpha, sigma, foreground=matte.foreground)
     np.testing.assert_allclose(replaced(text), over(matte.foreground, matte.alpha, scene), atol=1e-4)
 
 

@@ -313,4 +313,4 @@ def test_dlmn_sees_the_neighbouring_frames(wisp, tmp_path, monkeypatch):
     np.testing.assert_allclose(seen, expected, atol=3)
     ran = wisp(*words, "--overwrite")
     assert ran.code == 2
-    assert "method: dlmn is not available in this version" in ran.errors[0]
+    assert "method: dlmn comes without a network" in ran.errors[0]

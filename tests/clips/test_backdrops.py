@@ -9,7 +9,7 @@ from tiny_clips import VARIABLE, write_clip
 from tiny_networks import bright_disc
 from wisp.clips.backdrops import check_backdrop, open_backdrop, quick_blurred
 from wisp.clips.colours import quick_foreground, soft_colours
-from wisp.compositing.backgrounds import blurred
+from wisp.compositing.backgrounds import blur_background
 from wisp.core.errors import InputError
 from wisp.io.images import write_image
 
@@ -32,6 +32,19 @@ def behind(text, scene, time=Fraction(0)):
 )
 def test_colours(scene, text, expected):
     np.testing.assert_allclose(behind(text, scene) * 255, expected, atol=1e-4)
+
+
+def test_a_colour_is_a_colour_whatever_files_are_called(scene, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_image("red", np.zeros((2, 2, 3), np.float32), format="png")
+    for text, expected in (("red", (1, 0, 0)), ("./red", (0, 0, 0))):
+        check_backdrop(text)
+        np.testing.assert_array_equal(np.broadcast_to(behind(text, scene), (*SIZE, 3))[0, 0], expected)
+
+
+def test_an_address_is_no_background():
+    with pytest.raises(InputError, match=r"a\.mp4: is an address; a file is accepted"):
+        check_backdrop("https://example.org/a.mp4")
 
 
 def test_transparent_is_no_background():
@@ -61,7 +74,7 @@ def test_a_clip_is_shown_at_its_own_times_and_begins_again(scene, tmp_path):
 def test_blur_hides_the_subject_as_that_of_photos_does(scene):
     image, alpha, soft = scene
     found = quick_blurred(image, alpha, soft, 3)
-    slow = blurred(image, alpha, 3, foreground=quick_foreground(image, alpha))
+    slow = blur_background(image, alpha, 3, foreground=quick_foreground(image, alpha))
     assert np.abs(found - slow).mean() < 0.02
     assert found.max() < 0.5  # nothing of the bright disc
     assert np.abs(found - behind("blur:3", scene)).max() == 0

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wisp.compositing.backgrounds import blurred, colour, fit
+from wisp.compositing.backgrounds import blur_background, colour, fit
 from wisp.compositing.css_colours import CSS_COLOURS
 from wisp.core.errors import InputError
 
@@ -130,7 +130,7 @@ def red_on_blue(shape=(90, 121), edge=6.0):
 @pytest.mark.parametrize("sigma", [None, 0, 0.7, 3, 12, 500])
 def test_blur_has_nothing_of_the_subject(sigma):
     image, alpha = red_on_blue()
-    behind = blurred(image, alpha, sigma)
+    behind = blur_background(image, alpha, sigma)
     assert behind[..., 0].max() < 1e-3
     assert behind[..., 2].min() > 1 - 1e-3
 
@@ -138,17 +138,17 @@ def test_blur_has_nothing_of_the_subject(sigma):
 def test_blur_smooths_more_for_larger_sigma():
     rng = np.random.default_rng(0)
     image, alpha = rng.random((80, 60, 3), np.float32), np.zeros((80, 60), np.float32)
-    spread = [float(blurred(image, alpha, sigma).std()) for sigma in (0, 1, 2, 4, 8)]
+    spread = [float(blur_background(image, alpha, sigma).std()) for sigma in (0, 1, 2, 4, 8)]
     assert spread == sorted(spread, reverse=True)
     assert spread[-1] < 0.1 * spread[0]
-    np.testing.assert_allclose(blurred(image, alpha, 0), image, atol=1e-6)
+    np.testing.assert_allclose(blur_background(image, alpha, 0), image, atol=1e-6)
 
 
 def test_blur_is_a_gaussian():
     x = np.mgrid[:101, :101][1]
     image = np.zeros((101, 101, 3), np.float32)
     image[50, 50] = 1
-    behind = blurred(image, np.zeros((101, 101), np.float32), 2.5)[..., 0]
+    behind = blur_background(image, np.zeros((101, 101), np.float32), 2.5)[..., 0]
     variance = float((behind * (x - 50) ** 2).sum() / behind.sum())
     assert variance == pytest.approx(2.5**2, rel=0.05)
 
@@ -156,7 +156,7 @@ def test_blur_is_a_gaussian():
 def test_coarse_blur_agrees_with_a_fine_one():
     image, alpha = red_on_blue((200, 200))
     image[..., 1] = np.linspace(0, 1, 200)
-    wide = blurred(image, np.zeros_like(alpha), 20)
+    wide = blur_background(image, np.zeros_like(alpha), 20)
     middle = wide[100, 70:130, 1]
     np.testing.assert_allclose(middle, np.linspace(0, 1, 200)[70:130], atol=0.01)
 
@@ -166,7 +166,7 @@ def test_known_foreground_gives_the_same_blur():
     foreground = np.zeros_like(image)
     foreground[..., 0] = 1
     np.testing.assert_allclose(
-        blurred(image, alpha, 5, foreground=foreground), blurred(image, alpha, 5), atol=2e-3
+        blur_background(image, alpha, 5, foreground=foreground), blur_background(image, alpha, 5), atol=2e-3
     )
 
 
@@ -174,7 +174,7 @@ def test_known_foreground_gives_the_same_blur():
 @pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("sigma", [None, 0, 8])
 def test_blur_of_a_constant_is_that_constant(shape, value, sigma):
-    behind = blurred(np.full((*shape, 3), 0.3, np.float32), np.full(shape, value, np.float32), sigma)
+    behind = blur_background(np.full((*shape, 3), 0.3, np.float32), np.full(shape, value, np.float32), sigma)
     np.testing.assert_allclose(behind, 0.3, atol=1e-4)
 
 
@@ -182,4 +182,4 @@ def test_blur_of_a_constant_is_that_constant(shape, value, sigma):
 def test_bad_sigma_is_refused(sigma):
     image, alpha = red_on_blue()
     with pytest.raises(InputError, match="sigma"):
-        blurred(image, alpha, sigma)
+        blur_background(image, alpha, sigma)

@@ -53,7 +53,7 @@ class TestOneFile:
             ("out.jpg", {}, "jpeg cannot hold alpha; png, tiff, webp and avif can"),
             ("out.gif", {}, "has the suffix '.gif'"),
             ("out.png", {"format": "webp"}, "has the suffix of png"),
-            ("", {"format": "png"}, "is a folder"),
+            ("", {"format": "png"}, "is an input"),
             ("a.png", {"overwrite": True}, "is an input"),
             ("b.png", {}, "exists already; --overwrite"),
             ("out.png", {"save_alpha": "b.png"}, "exists already"),
@@ -74,6 +74,24 @@ class TestOneFile:
             options = options | {"others": [tmp_path / name for name in options["others"]]}
         with pytest.raises(InputError, match=problem):
             plan([tmp_path / "a.png"], tmp_path / out, **options)
+
+    def test_a_folder_takes_the_photo_s_name(self, tmp_path):
+        make(tmp_path, "a.jpg", "masks/a.png", "m.png")
+        options = {"save_alpha": f"{tmp_path}/alphas/", "save_foreground": tmp_path / "f.png"}
+        found = plan([tmp_path / "a.jpg"], f"{tmp_path}/out/", mask=tmp_path / "masks", **options)
+        (job,) = found.jobs
+        assert found.folder
+        assert job.outputs == (tmp_path / "out/a.png", tmp_path / "alphas/a.png", tmp_path / "f.png")
+        assert job.mask == tmp_path / "masks" / "a.png"
+        (job,) = plan([tmp_path / "a.jpg"], f"{tmp_path}/out/", mask=tmp_path / "m.png").jobs
+        assert job.mask == tmp_path / "m.png"
+        make(tmp_path, "out/a.png")
+        with pytest.raises(InputError, match=r"a.png: exists already; --overwrite"):
+            plan([tmp_path / "a.jpg"], tmp_path / "out")
+        with pytest.raises(InputError, match="is a folder, and standard input has no name"):
+            plan(["-"], tmp_path / "out")
+        with pytest.raises(InputError, match="none does not exist"):
+            plan([tmp_path / "a.jpg"], f"{tmp_path}/new/", save_alpha=tmp_path / "none" / "a.png")
 
     def test_stream_named_twice(self):
         with pytest.raises(InputError, match="standard input is asked for twice"):
@@ -149,12 +167,6 @@ class TestFolders:
         found = plan([photos], tmp_path / "out")
         assert outputs(found, tmp_path / "out") == {"A.jpg.png", "a.png.png", "é.jpg.png", "e\u0301.png.png"}
 
-    def test_names_that_stay_the_same_are_errors(self, tmp_path):
-        one, two = make(tmp_path / "1", "a.jpg"), make(tmp_path / "2", "a.jpg", "b.jpg")
-        found = plan([one, two], tmp_path / "out")
-        assert outputs(found, tmp_path / "out") == {"b.png"}
-        assert {error.name for error in found.errors} == {str(one / "a.jpg"), str(two / "a.jpg")}
-
     def test_files_and_folders_together(self, tmp_path):
         make(tmp_path, "in/b.jpg", "x/a.txt")
         found = plan([tmp_path / "x/a.txt", tmp_path / "in", tmp_path / "none.jpg"], tmp_path / "out")
@@ -211,6 +223,40 @@ class TestFolders:
         with pytest.raises(InputError, match=r"b.png: exists already, and 1 more; --overwrite"):
             plan([photos], tmp_path / "out", save_alpha=tmp_path / "alphas")
         assert len(plan([photos], tmp_path / "out", save_alpha=tmp_path / "alphas", overwrite=True).jobs) == 3
+
+    def test_what_exists_is_skipped_when_asked(self, tmp_path):
+        photos = make(tmp_path / "in", "a.jpg", "b.jpg", "c.jpg")
+        make(tmp_path / "out", "a.png", "b.png")
+        found = plan([photos], tmp_path / "out", skip_existing=True)
+        assert outputs(found, tmp_path / "out") == {"c.png"}
+        assert (found.existing, found.errors) == (2, ())
+        make(tmp_path / "alphas", "b.png")
+        found = plan([photos], tmp_path / "out", save_alpha=tmp_path / "alphas", skip_existing=True)
+        assert outputs(found, tmp_path / "out") == {"c.png"}
+        assert found.existing == 1
+        (error,) = found.errors
+        expected = f"exists already, but {tmp_path / 'alphas' / 'a.png'} does not; --overwrite makes both"
+        assert str(error) == f"{tmp_path / 'out' / 'a.png'}: {expected}"
+
+    def test_folders_that_hold_the_same_name_are_told_apart(self, tmp_path):
+        make(tmp_path, "d1/x.jpg", "d1/sub/y.jpg", "d2/x.jpg", "d3/z.jpg")
+        out = tmp_path / "out"
+        found = plan([tmp_path / name for name in ("d1", "d2", "d3")], out)
+        assert outputs(found, out) == {"d1/x.png", "d1/sub/y.png", "d2/x.png", "z.png"}
+        found = plan([tmp_path / "d1" / "x.jpg", tmp_path / "d2" / "x.jpg"], out)
+        assert outputs(found, out) == {"d1/x.png", "d2/x.png"}
+        assert found.errors == ()
+
+    def test_guidance_follows_folders_that_are_told_apart(self, tmp_path):
+        make(tmp_path, "d1/x.jpg", "d2/x.jpg", "masks/d1/x.png", "masks/d2/x.png")
+        found = plan([tmp_path / "d1", tmp_path / "d2"], tmp_path / "out", mask=tmp_path / "masks")
+        assert [job.mask.parent.name for job in found.jobs] == ["d1", "d2"]
+
+    def test_folders_of_one_name_that_hold_the_same_are_errors_with_a_hint(self, tmp_path):
+        make(tmp_path, "a/d/x.jpg", "b/d/x.jpg")
+        found = plan([tmp_path / "a" / "d", tmp_path / "b" / "d"], tmp_path / "out")
+        assert found.jobs == ()
+        assert "one folder that holds both is accepted" in str(found.errors[0])
 
     def test_companions_have_the_same_names(self, tmp_path):
         photos = make(tmp_path / "in", "x/a.jpg")

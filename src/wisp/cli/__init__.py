@@ -17,7 +17,7 @@ from wisp.cli.ablate import ablate_app
 from wisp.cli.benchmark import benchmark_command
 from wisp.cli.camera import camera_command
 from wisp.cli.compose import compose_command
-from wisp.cli.console import UsageError, complain, complain_of_bug
+from wisp.cli.console import UsageError, complain, complain_of_bug, tell_memory, usage_errors
 from wisp.cli.cutout import cutout_command
 from wisp.cli.doctor import doctor_command
 from wisp.cli.evaluate import evaluate_command
@@ -38,7 +38,7 @@ from wisp.cli.train_dlmn import train_dlmn_command, train_ssrn_command
 from wisp.cli.train_subject import train_matting_command, train_subject_command
 from wisp.cli.trimap import trimap_command
 from wisp.cli.video import video_command
-from wisp.core.errors import InputError, WispError
+from wisp.core.errors import InputError, WispError, is_out_of_memory
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -113,6 +113,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     code = USAGE if not words else DONE  # without a verb there is help to read, and nothing is done
     try:
+        if words[:1] != ["models"]:  # which fetches; every other verb takes files alone
+            _refuse_addresses(words)
         with _interruptible():
             returned = app(args=words or ["--help"], prog_name="wisp", standalone_mode=False)
     except UsageError as error:
@@ -129,11 +131,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain("interrupted")
         return INTERRUPTED
     except Exception as error:  # the last resort: a bug, or a machine out of memory or disk
-        complain_of_bug(error)
+        complain(tell_memory(error)) if is_out_of_memory(error) else complain_of_bug(error)
         return FAILED
     if returned == INTERRUPTED:
         complain("interrupted")
     return code or (returned if isinstance(returned, int) else DONE)
+
+
+def _refuse_addresses(words: Sequence[str]) -> None:
+    """Raise `UsageError` for a word, or an option's value, that is an address in the place of a file."""
+    from wisp.io.paths import refuse_address
+
+    with usage_errors():
+        for word in words:
+            refuse_address(word.partition("=")[2] if word.startswith("--") else word)
 
 
 @contextmanager

@@ -31,6 +31,14 @@ def complain(text: object) -> None:
     typer.echo(f"wisp: {' '.join(str(text).split())}", err=True)
 
 
+def tell_memory(error: BaseException) -> str:
+    """An error of a machine without memory in those words, with what more it says."""
+    words, more = "there is not enough memory", str(error).strip().partition("\n")[0]
+    if words in more:
+        return more
+    return f"{words} ({more})" if more else words
+
+
 def complain_of_bug(error: Exception, name: object = "") -> None:
     """Print an error nobody expected, as one line; its traceback follows where WISP_DEBUG is set."""
     where = f"{name}: " if name else ""

@@ -26,7 +26,8 @@ def doctor_command(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a report that exists.")] = False,
 ) -> None:
     """Show versions, devices, and which runtime and precision each network really gets."""
-    from wisp.io.atomic import STDIO, check_output, write_files
+    from wisp.io.atomic import check_output, write_files
+    from wisp.io.paths import STDIO
 
     if json_file is not None:
         with usage_errors():

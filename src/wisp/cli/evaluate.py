@@ -63,7 +63,8 @@ def evaluate_command(
 ) -> None:
     """Score predictions against truths, paired by relative path and stem."""
     from wisp.evaluation.protocols import PROTOCOLS
-    from wisp.io.atomic import STDIO, check_output, write_files
+    from wisp.io.atomic import check_output, write_files
+    from wisp.io.paths import STDIO
 
     if submission is not None:
         _submit(predictions, truth, trimaps, protocol, submission, overwrite=overwrite)

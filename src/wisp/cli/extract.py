@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from wisp.cli import options as o
-from wisp.cli.console import UsageError, complain, complain_of_bug, progress, usage_errors
+from wisp.cli.console import UsageError, complain, complain_of_bug, progress, tell_memory, usage_errors
 from wisp.cli.jobs import Gate, end_process, job_count, run_jobs
-from wisp.core.errors import InputError, WispError
+from wisp.core.errors import InputError, WispError, is_out_of_memory
 
 if TYPE_CHECKING:
     from wisp.core.arrays import Bits, Image, Matte
@@ -82,6 +82,7 @@ def extract_command(
     page: o.PageOption = None,
     max_pixels: o.MaxPixelsOption = o.MAX_PIXELS,
     overwrite: o.OverwriteOption = False,
+    skip_existing: o.SkipExistingOption = False,
     quiet: o.QuietOption = False,
 ) -> None:
     """Pull exact mattes off photos whose background is plain or known: ground truth of one's own.
@@ -93,6 +94,10 @@ def extract_command(
     if videos and (save_alpha or save_foreground):
         raise UsageError(
             "--save-alpha, --save-foreground: the frames of a video hold both; photos are accepted"
+        )
+    if skip_existing and (videos or overwrite):
+        raise UsageError(
+            f"--skip-existing: goes with photos, and not with {'--overwrite' if overwrite else 'videos'}"
         )
     with usage_errors():
         known = _known(screen, plate, second_plate, reach, despill=despill, max_pixels=max_pixels)
@@ -113,6 +118,7 @@ def extract_command(
             save_foreground=save_foreground,
             others=[path for path in (plate, second, second_plate) if path is not None],
             overwrite=overwrite,
+            skip_existing=skip_existing,
         )
         seconds = _seconds(todo, Path(out), second)
 
@@ -135,7 +141,7 @@ def extract_command(
             complain(_naming(job, error))
         except Exception as error:  # a bug must not take the other photos along
             failed.append(job.input)
-            complain_of_bug(error, job.input)
+            complain(_naming(job, error)) if is_out_of_memory(error) else complain_of_bug(error, job.input)
 
     failed: list[object] = list(todo.errors)
     for error in todo.errors:
@@ -144,8 +150,11 @@ def extract_command(
         with progress(len(todo.jobs), quiet=quiet) as advance:
             run_jobs(todo.jobs, work, advance, job_count(jobs, len(todo.jobs)))
     except KeyboardInterrupt:
-        complain("interrupted")
+        complain("interrupted; --skip-existing goes on" if len(todo.jobs) > 1 else "interrupted")
         end_process(130)
+    if todo.existing and not quiet:
+        photos = "photo" if todo.existing == 1 else "photos"
+        complain(f"{todo.existing} {photos} skipped: what they would become exists")
     if failed:
         raise typer.Exit(1)
 
@@ -341,7 +350,7 @@ def _check_sizes(image: Image, others: dict[str, Image | None]) -> None:
 
 def _naming(job: Job, error: Exception) -> str:
     """The error's text, beginning with a file or an option."""
-    text = str(error) or "there is not enough memory"
+    text = tell_memory(error) if is_out_of_memory(error) else str(error)
     if isinstance(error, InputError) and error.name == "image":
         return f"{job.input}: {error.problem}; {error.accepted}"
     return text if text.startswith(tuple(map(str, (*job.inputs, *job.outputs)))) else f"{job.input}: {text}"

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 import typer
 
 from wisp.engine.devices import Device, Precision
-from wisp.methods import ClipMethodName, MethodName, Refinement
+from wisp.methods import ClipMethodName, MethodName, Refinement, Use, method_names, ready_methods
 
 FormatName: TypeAlias = Literal["png", "tiff", "webp", "avif", "jpeg"]
 
@@ -19,6 +19,17 @@ _GUIDANCE, _RESULT, _RUNNING = "Guidance", "Result", "Running"
 
 def _option(*names: str, metavar: str | None = None, panel: str, help: str) -> object:
     return typer.Option(*names, metavar=metavar, rich_help_panel=panel, help=help)
+
+
+def _choices(use: Use) -> str:
+    """The methods that can be asked for as they are."""
+    return "|".join(ready_methods(use))
+
+
+def _brought(use: Use) -> str:
+    """The methods whose network the user has to bring, as the end of a sentence."""
+    names = [name for name in method_names(use) if name not in ready_methods(use)]
+    return f"; with --model FILE also {', '.join(names)}" if names else ""
 
 
 InputsArgument: TypeAlias = Annotated[
@@ -42,12 +53,21 @@ SaveForegroundOption: TypeAlias = Annotated[
     _option("--save-foreground", metavar="F", panel=_RESULT, help="Write the foreground colours too."),
 ]
 MethodOption: TypeAlias = Annotated[
-    MethodName, _option("--method", panel=_RUNNING, help="How alpha is estimated.")
+    MethodName,
+    _option(
+        "--method",
+        metavar=_choices("photo"),
+        panel=_RUNNING,
+        help=f"How alpha is estimated{_brought('photo')}.",
+    ),
 ]
 ClipMethodOption: TypeAlias = Annotated[
     ClipMethodName,
     _option(
-        "--method", panel=_RUNNING, help="How alpha is estimated in a frame; auto and segmenter are fast."
+        "--method",
+        metavar=_choices("clip"),
+        panel=_RUNNING,
+        help=f"How alpha is estimated in a frame; auto and segmenter are fast{_brought('clip')}.",
     ),
 ]
 ModelOption: TypeAlias = Annotated[
@@ -81,6 +101,17 @@ AlphaOption: TypeAlias = Annotated[
         metavar="F",
         panel=_GUIDANCE,
         help="Finished alpha: only foreground and compositing are left.",
+    ),
+]
+WidthOption: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        "--width",
+        min=0,
+        max=1,
+        metavar="FRACTION",
+        rich_help_panel=_GUIDANCE,
+        help="How rough the mask is: the band along its edge over the square root of the subject's area.",
     ),
 ]
 PlateOption: TypeAlias = Annotated[
@@ -142,6 +173,14 @@ MaxPixelsOption: TypeAlias = Annotated[
 ]
 OverwriteOption: TypeAlias = Annotated[
     bool, _option("--overwrite", panel=_RESULT, help="Replace outputs that exist.")
+]
+SkipExistingOption: TypeAlias = Annotated[
+    bool,
+    _option(
+        "--skip-existing",
+        panel=_RESULT,
+        help="Leave out photos whose outputs exist: a batch that was stopped goes on.",
+    ),
 ]
 KeepMetadataOption: TypeAlias = Annotated[
     bool, _option("--keep-metadata", panel=_RESULT, help="Carry EXIF over (camera, GPS).")

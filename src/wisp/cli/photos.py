@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from wisp.cli.console import complain, complain_of_bug, progress, usage_errors
+from wisp.cli.console import complain, complain_of_bug, progress, tell_memory, usage_errors
 from wisp.cli.jobs import Gate, end_process, job_count, run_jobs
 from wisp.cli.options import FormatName
-from wisp.core.errors import InputError, WispError
+from wisp.core.errors import InputError, WispError, is_out_of_memory
 from wisp.engine.devices import Device, Precision
 from wisp.methods import Refinement
 
@@ -40,6 +40,7 @@ class Options:
     trimap: str | None
     mask: str | None
     alpha: str | None
+    width: float | None
     plate: str | None
     refine: Refinement
     smooth: bool | None
@@ -51,6 +52,7 @@ class Options:
     page: int | None
     max_pixels: int
     overwrite: bool
+    skip_existing: bool
     keep_metadata: bool
     quiet: bool
 
@@ -86,7 +88,7 @@ def process(
             complain(_naming(job, error))
         except Exception as error:  # a bug must not take the other photos along
             failed.append(job.input)
-            complain_of_bug(error, job.input)
+            complain(_naming(job, error)) if is_out_of_memory(error) else complain_of_bug(error, job.input)
         else:
             for note in () if options.quiet else notes:
                 complain(f"{job.input}: {note}")
@@ -95,8 +97,11 @@ def process(
         with progress(len(todo.jobs), quiet=options.quiet) as advance, _warnings_as_lines(options.quiet):
             run_jobs(todo.jobs, work, advance, job_count(options.jobs, len(todo.jobs)))
     except KeyboardInterrupt:
-        complain("interrupted")
+        complain("interrupted; --skip-existing goes on" if len(todo.jobs) > 1 else "interrupted")
         end_process(130)
+    if todo.existing and not options.quiet:
+        photos = "photo" if todo.existing == 1 else "photos"
+        complain(f"{todo.existing} {photos} skipped: what they would become exists")
     if todo.skipped and not options.quiet:
         complain(f"{todo.skipped} {'file' if todo.skipped == 1 else 'files'} skipped: no pictures")
     if failed:
@@ -116,6 +121,7 @@ def _plan(inputs: Sequence[str], options: Options, *, opaque: bool, others: Sequ
         mask=options.mask is not None,
         alpha=options.alpha is not None,
         plate=options.plate is not None,
+        width=options.width is not None,
         refine=options.refine,
         smooth=options.smooth,
         model=options.model,
@@ -123,6 +129,9 @@ def _plan(inputs: Sequence[str], options: Options, *, opaque: bool, others: Sequ
         precision=options.precision,
         prefix="--",
     )
+    if options.overwrite and options.skip_existing:
+        problem = "are both given, and say two things of outputs that exist"
+        raise InputError("--overwrite and --skip-existing", problem, "one of the two is accepted")
     family = _family(options)
     if options.model is not None and family is not None and chosen_peer(options.model) is None:
         find_model(options.model, family)
@@ -139,11 +148,16 @@ def _plan(inputs: Sequence[str], options: Options, *, opaque: bool, others: Sequ
         plate=options.plate,
         others=others,
         overwrite=options.overwrite,
+        skip_existing=options.skip_existing,
     )
-    if options.bits is not None:
-        row = FORMATS[options.format or "png"] if todo.folder else format_of(options.out, options.format)
-        check_holds(options.out, row, alpha=not opaque, bits=options.bits, width=1, height=1)
-    if not todo.jobs and not todo.errors:
+    if todo.jobs:
+        row = format_of(todo.jobs[0].output, options.format)
+        if options.bits is not None:
+            check_holds(options.out, row, alpha=not opaque, bits=options.bits, width=1, height=1)
+        if options.keep_metadata and not row.exif:
+            able = ", ".join(name for name, other in FORMATS.items() if other.exif)
+            raise InputError("--keep-metadata", f"{row.name} cannot hold EXIF", f"{able} can")
+    if not todo.jobs and not todo.errors and not todo.existing:
         raise InputError(", ".join(map(str, inputs)), "holds no pictures", READABLE)
     return todo
 
@@ -187,8 +201,8 @@ def _family(options: Options) -> str | None:
 
     return family_used(
         options.method,
-        trimap=options.trimap is not None,
-        mask=options.mask is not None,
+        trimap=options.trimap is not None or options.width is not None,
+        mask=options.mask is not None and options.width is None,
         alpha=options.alpha is not None,
     )
 
@@ -214,6 +228,7 @@ def _process_one(job: Job, options: Options, finish: Finish, gate: Gate, *, fold
     result = run(
         photo.image,
         method=options.method,
+        width=options.width,
         refine=options.refine,
         smooth=options.smooth,
         model=options.model,
@@ -247,6 +262,6 @@ def _process_one(job: Job, options: Options, finish: Finish, gate: Gate, *, fold
 
 def _naming(job: Job, error: Exception) -> str:
     """The error's text, beginning with a file of this photo."""
-    text = str(error) or "there is not enough memory"
+    text = tell_memory(error) if is_out_of_memory(error) else str(error)
     named = isinstance(error, InputError) and error.name in map(str, (*job.inputs, *job.outputs))
     return text if named else f"{job.input}: {text}"

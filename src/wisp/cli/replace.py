@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 import typer
 
 from wisp.cli import options as o
-from wisp.cli.console import UsageError
+from wisp.cli.console import UsageError, usage_errors
 
 if TYPE_CHECKING:
     from wisp.core.arrays import Float, Image
@@ -77,6 +77,7 @@ def replace_command(
     trimap: o.TrimapOption = None,
     mask: o.MaskOption = None,
     alpha: o.AlphaOption = None,
+    width: o.WidthOption = None,
     plate: o.PlateOption = None,
     refine: o.RefineOption = "none",
     smooth: o.SmoothOption = None,
@@ -88,12 +89,16 @@ def replace_command(
     page: o.PageOption = None,
     max_pixels: o.MaxPixelsOption = o.MAX_PIXELS,
     overwrite: o.OverwriteOption = False,
+    skip_existing: o.SkipExistingOption = False,
     keep_metadata: o.KeepMetadataOption = False,
     quiet: o.QuietOption = False,
 ) -> None:
     """Set the subject on another background: a picture, a colour, or its own background blurred."""
     from wisp.cli.photos import Options, process
 
+    if keep_colours and not blend.startswith("poisson"):
+        accepted = "--blend poisson and poisson-mixed are accepted with it"
+        raise UsageError(f"--keep-colours: changes nothing with --blend {blend}; {accepted}")
     scene = _scene(background, fit, anchor, max_pixels)
 
     def finish(photo: Photo, result: Result) -> Float:
@@ -110,6 +115,7 @@ def replace_command(
             trimap=trimap,
             mask=mask,
             alpha=alpha,
+            width=width,
             plate=plate,
             refine=refine,
             smooth=smooth,
@@ -121,6 +127,7 @@ def replace_command(
             page=page,
             max_pixels=max_pixels,
             overwrite=overwrite,
+            skip_existing=skip_existing,
             keep_metadata=keep_metadata,
             quiet=quiet,
         ),
@@ -137,22 +144,34 @@ def _scene(text: str, fit: Fit, anchor: Anchor, max_pixels: int) -> Scene:
     from wisp.compositing import backgrounds
     from wisp.core.errors import InputError
     from wisp.io.images import read_photo
+    from wisp.io.paths import refuse_address
 
     if text == "blur" or text.startswith("blur:"):
         sigma = _sigma(text)
-        return lambda photo, result: backgrounds.blurred(
+        _check_picture(text, fit, anchor)
+        return lambda photo, result: backgrounds.blur_background(
             photo.image, result.matte.alpha, sigma, foreground=result.matte.foreground
         )
     try:
         colour = np.array(backgrounds.colour(text), np.float32)
     except InputError:
+        with usage_errors():
+            refuse_address(text)
         if not Path(text).exists():
             accepted = "a picture, a colour (a CSS name or #rrggbb) or blur[:SIGMA] is accepted"
             raise UsageError(f"{text}: is no file and no colour; {accepted}") from None
     else:
+        _check_picture(text, fit, anchor)
         return lambda photo, result: np.full_like(photo.image, colour)
     picture = read_photo(text, max_pixels=max_pixels).image
     return lambda photo, result: backgrounds.fit(picture, photo.image.shape[:2], fit, anchor)
+
+
+def _check_picture(text: str, fit: Fit, anchor: Anchor) -> None:
+    """Raise `UsageError` where a background that is no picture would be fitted."""
+    for name, changed in (("--fit", fit != "cover"), ("--anchor", anchor != "centre")):
+        if changed:
+            raise UsageError(f"{name}: changes nothing: --background {text} is no picture; leave out {name}")
 
 
 def _sigma(text: str) -> float | None:

@@ -16,16 +16,18 @@ from wisp.clips.io.frame import Frame
 from wisp.clips.io.read import open_clip
 from wisp.compositing import backgrounds
 from wisp.core.arrays import Alpha, Background, Float, Image, to_float
+from wisp.core.blur import Tools, blur_normalised
 from wisp.core.errors import InputError
 from wisp.core.opencv import opencv, shrink
 from wisp.io.images import read_photo
+from wisp.io.paths import refuse_address
 
 TRANSPARENT: Final = "transparent"
 GREEN: Final = "#00b140"
 """The green of keying screens, which ``green`` means here (CSS's own is ``#008000``)."""
 
 _FINE: Final = 3.0  # the blur works on pixels no finer than σ / 3
-_TRUST: Final = np.float32(1e-3)  # below this weight a wider blur takes over
+_TRUST: Final = 1e-3  # below this weight a wider blur takes over
 
 
 class Backdrop(Protocol):
@@ -44,8 +46,9 @@ def open_backdrop(text: str, size: tuple[int, int]) -> Iterator[Backdrop | None]
 
     Args:
         text: ``transparent``, ``green``, a colour (`wisp.compositing.backgrounds.colour`), ``blur``,
-            ``blur:SIGMA`` with σ in pixels, or the path of a picture, a video or a folder of frames. Pictures
-            and videos cover the frame, the centre kept; a video that is too short begins again.
+            ``blur:SIGMA`` with σ in pixels, or the path of a picture, a video or a folder of frames; a file
+            that is called like a colour is meant by ``./red``. Pictures and videos cover the frame, the
+            centre kept; a video that is too short begins again.
         size: height and width of the frames.
 
     Yields:
@@ -60,9 +63,8 @@ def open_backdrop(text: str, size: tuple[int, int]) -> Iterator[Backdrop | None]
     elif text == "blur" or text.startswith("blur:"):
         sigma = _sigma(text)
         yield lambda time, image, alpha, soft: quick_blurred(image, alpha, soft, sigma)
-    elif not Path(text).exists():
-        colour = np.array(backgrounds.colour(GREEN if text == "green" else text), np.float32)
-        yield lambda time, image, alpha, soft: colour
+    elif (plain := _plain_colour(text)) is not None:
+        yield lambda time, image, alpha, soft: plain
     elif _is_picture(text):
         picture = backgrounds.fit(read_photo(text).image, size)
         yield lambda time, image, alpha, soft: picture
@@ -76,22 +78,29 @@ def open_backdrop(text: str, size: tuple[int, int]) -> Iterator[Backdrop | None]
 
 def check_backdrop(text: str) -> None:
     """Raise `InputError` unless `text` is something that `open_backdrop` takes; files are not read yet."""
-    if text in (TRANSPARENT, "green", "blur") or Path(text).exists():
+    if text in (TRANSPARENT, "blur") or _plain_colour(text) is not None:
         return
     if text.startswith("blur:"):
         _sigma(text)
         return
-    try:
-        backgrounds.colour(text)
-    except InputError:
+    refuse_address(text)
+    if not Path(text).exists():
         accepted = "a picture, a video, a colour, blur[:SIGMA], transparent or green is accepted"
-        raise InputError(text, "is no file and no colour", accepted) from None
+        raise InputError(text, "is no file and no colour", accepted)
+
+
+def _plain_colour(text: str) -> Float | None:
+    """The colour that a text names, float32 (3,), whatever files are called; None where it names none."""
+    try:
+        return np.array(backgrounds.colour(GREEN if text == "green" else text), np.float32)
+    except InputError:
+        return None
 
 
 def quick_blurred(image: Image, alpha: Alpha, soft: SoftColours, sigma: float | None = None) -> Background:
     """A frame's own background, blurred, with nothing of the subject in it.
 
-    As `wisp.compositing.backgrounds.blurred`, but on a picture that is reduced at once, for video.
+    Quicker than `wisp.compositing.backgrounds.blur_background`: on a picture that is reduced at once.
 
     Args:
         image: the frame, float32 (H, W, 3), [0, 1].
@@ -113,9 +122,25 @@ def quick_blurred(image: Image, alpha: Alpha, soft: SoftColours, sigma: float | 
     behind.reshape(-1, 3)[soft.places] -= opacity * soft.colours
     show = 1 - shrink(alpha, *size)[..., None]
     shown = np.clip(shrink(behind, *size), 0, show)
-    smooth = _filled(np.concatenate([shown * show, show * show], axis=2), sigma / factor, image.mean((0, 1)))
+    weighted = np.concatenate([shown * show, show * show], axis=2)
+    smooth = blur_normalised(weighted, sigma / factor, _tools(), trust=_TRUST, fallback=image.mean((0, 1)))
     large: Background = cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR)
     return large.clip(0, 1)
+
+
+def _tools() -> Tools:
+    """OpenCV's ways to blur and to resize."""
+    cv2 = opencv()
+
+    def halve(values: Float) -> Float:
+        height, width = values.shape[:2]
+        return shrink(values, max(1, height // 2), max(1, width // 2))
+
+    return Tools(
+        lambda values, sigma: cv2.GaussianBlur(values, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT),
+        halve,
+        lambda values, size: cv2.resize(values, size[::-1]),
+    )
 
 
 class _Film:
@@ -164,24 +189,6 @@ def _covering(pixels: Pixels, size: tuple[int, int]) -> Background:
     resized = cv2.resize(np.ascontiguousarray(pixels), (columns, rows), interpolation=kernel)
     top, left = (rows - height) // 2, (columns - width) // 2
     return to_float(np.ascontiguousarray(resized[top : top + height, left : left + width]))
-
-
-def _filled(pixels: Float, sigma: float, fallback: Float) -> Float:
-    """Weighted colours and weights (h, w, 4) blurred and divided; wider blurs where little weight is near."""
-    cv2 = opencv()
-    sums = pixels
-    if sigma > 0:
-        sums = cv2.GaussianBlur(pixels, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
-    weight = sums[..., 3:]
-    height, width = pixels.shape[:2]
-    if float(weight.min()) >= _TRUST or max(height, width) == 1:
-        known = weight > 1e-9
-        return np.asarray(np.where(known, sums[..., :3] / np.maximum(weight, 1e-9), fallback), np.float32)
-    half = shrink(pixels, max(1, height // 2), max(1, width // 2))
-    wider = cv2.resize(_filled(half, max(sigma, 1.0), fallback), (width, height))
-    share = np.maximum(_TRUST - weight, 0)
-    mixed: Float = (sums[..., :3] + share * wider) / (weight + share)
-    return mixed
 
 
 def _sigma(text: str) -> float | None:

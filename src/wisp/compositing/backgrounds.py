@@ -12,23 +12,22 @@ import re
 from typing import Final, Literal, TypeAlias, get_args
 
 import numpy as np
-from scipy import ndimage, sparse
 
 from wisp.compositing.css_colours import CSS_COLOURS
 from wisp.core.arrays import (
     Alpha,
     Background,
-    Float,
     Foreground,
     Image,
     check_alpha,
     check_image,
     check_same_size,
 )
+from wisp.core.blur import blur_normalised, scipy_tools
 from wisp.core.errors import InputError
+from wisp.core.resample import block_means, enlarge_blocks
 from wisp.core.settings import AUTO
 from wisp.matting.foreground import estimate_foreground
-from wisp.matting.foreground.smooth_layers import Sparse, interpolation_matrix
 
 Fit: TypeAlias = Literal["cover", "contain", "stretch"]
 Anchor: TypeAlias = Literal[
@@ -39,7 +38,8 @@ SIGMA: Final = AUTO.blur
 """Default blur, as a part of the image's shorter side."""
 
 _FINE: Final = 3.0  # the blur works on pixels no finer than σ / 3
-_TRUST: Final = np.float32(1e-3)  # below this weight a wider blur takes over
+_TRUST: Final = 1e-3  # below this weight a wider blur takes over
+_TOOLS: Final = scipy_tools(truncate=3.5, padded=True)
 
 _COLOURS_ACCEPTED = "a CSS name, '#rgb', '#rrggbb' or 'rgb(r, g, b)' with 0–255 or percentages is accepted"
 _RGB = re.compile(r"rgb\(\s*([^\s,]+)(?:\s*,\s*|\s+)([^\s,]+)(?:\s*,\s*|\s+)([^\s,]+)\s*\)")
@@ -147,7 +147,7 @@ def _resize(image: Image, height: int, width: int) -> Image:
     return np.clip(pixels.reshape(height, width, 3), 0, 1)
 
 
-def blurred(
+def blur_background(
     image: Image, alpha: Alpha, sigma: float | None = None, *, foreground: Foreground | None = None
 ) -> Background:
     """The photo's own background, blurred, with nothing of the subject in it.
@@ -182,58 +182,8 @@ def blurred(
     shown = np.clip(image - alpha[..., None] * foreground, 0, show)
     pixels = np.concatenate([shown * show, show * show], axis=2)
     factor = max(1, int(sigma / _FINE))
-    small = _shrink(pixels, factor)
+    small = block_means(pixels, factor, padded=True)
     fallback = image.mean((0, 1), dtype=np.float64).astype(np.float32)
-    smooth = _normalised_blur(small, sigma / factor, fallback)
-    result = _enlarge(smooth, factor, alpha.shape)
+    smooth = blur_normalised(small, sigma / factor, _TOOLS, trust=_TRUST, fallback=fallback)
+    result = enlarge_blocks(smooth, factor, alpha.shape)
     return np.clip(result, 0, 1, out=result)
-
-
-def _normalised_blur(pixels: Float, sigma: float, fallback: Float) -> Float:
-    """Weighted colours and weights (h, w, 4) blurred and divided; wider blurs where little weight is near."""
-    sums = pixels
-    if sigma > 0:
-        sums = np.asarray(ndimage.gaussian_filter(pixels, (sigma, sigma, 0), mode="constant", truncate=3.5))
-    weight = sums[..., 3:]
-    if float(weight.min()) >= _TRUST or max(pixels.shape[:2]) == 1:
-        known = weight > 1e-9
-        quotient = sums[..., :3] / np.maximum(weight, np.float32(1e-9))
-        return np.asarray(np.where(known, quotient, fallback), np.float32)
-    half = _shrink(pixels, 2)
-    wider = _enlarge(_normalised_blur(half, max(sigma, 1.0), fallback), 2, weight.shape[:2])
-    # All of the wider blur at no weight, none of it from the trusted weight on.
-    share = np.maximum(_TRUST - weight, 0)
-    mixed: Float = (sums[..., :3] + share * wider) / (weight + share)
-    return mixed
-
-
-def _shrink(pixels: Float, factor: int) -> Float:
-    """Means over factor × factor pixels; blocks that reach over the edge count what is missing as zero."""
-    if factor == 1:
-        return pixels
-    matrices = []
-    for n in pixels.shape[:2]:
-        starts = np.minimum(np.arange(0, n + factor, factor), n)
-        values = np.full(n, 1 / factor, np.float32)
-        matrices.append(sparse.csr_array((values, np.arange(n), starts), shape=(starts.size - 1, n)))
-    return _along_rows(matrices[1], _down_columns(matrices[0], pixels))
-
-
-def _enlarge(pixels: Float, factor: int, shape: tuple[int, ...]) -> Float:
-    """The reverse of `_shrink` for smooth pictures: bilinear between the blocks' centres."""
-    if factor == 1:
-        return pixels
-    places = [(np.arange(n) + 0.5) / factor - 0.5 for n in shape[:2]]
-    down = interpolation_matrix(places[0], pixels.shape[0], np.float32)
-    across = interpolation_matrix(places[1], pixels.shape[1], np.float32)
-    return _down_columns(down, _along_rows(across, pixels))
-
-
-def _down_columns(matrix: Sparse, pixels: Float) -> Float:
-    h, w, channels = pixels.shape
-    product: Float = np.asarray(matrix @ pixels.reshape(h, w * channels)).reshape(-1, w, channels)
-    return product
-
-
-def _along_rows(matrix: Sparse, pixels: Float) -> Float:
-    return np.ascontiguousarray(_down_columns(matrix, pixels.transpose(1, 0, 2)).transpose(1, 0, 2))

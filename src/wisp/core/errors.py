@@ -23,6 +23,28 @@ class InputError(WispError, ValueError):
         super().__init__(f"{self.name}: {problem}" + (f"; {accepted}" if accepted else ""))
 
 
+_NO_MEMORY = (
+    "bad_alloc",
+    "bad allocation",
+    "out of memory",
+    "not enough memory",
+    "cannot allocate memory",
+    "can't alloc",
+    "failed to allocate",
+    "unable to allocate",
+    "failed to map segment",
+    "error creating thread",
+)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error, of a library perhaps, says that the machine has no memory or threads left."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or (
+        not isinstance(error, WispError) and any(words in text for words in _NO_MEMORY)
+    )
+
+
 class MissingExtraError(WispError, ImportError):
     """A feature whose packages are an optional extra was asked for without them.
 

@@ -1,14 +1,23 @@
-"""Resizing of float images for the networks: antialiased when smaller, bilinear when larger."""
+"""Resizing of float arrays: whole pictures for the networks, and smooth quantities by blocks of pixels.
+
+`resize` is antialiased when smaller and bilinear when larger. `block_means` and `enlarge_blocks` go to a
+coarse grid and back.
+"""
 
 from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from wisp.core.arrays import Float
+
+Sparse: TypeAlias = "csr_array[Any, tuple[int, int]]"
+Double: TypeAlias = npt.NDArray[np.float64]
 
 
 def resize(values: Float, height: int, width: int) -> Float:
@@ -69,3 +78,69 @@ def pad_to_multiple(values: Float, multiple: int) -> Float:
     if not (below or right):
         return values
     return np.pad(values, ((0, below), (0, right)) + ((0, 0),) * (values.ndim - 2), mode="edge")
+
+
+def block_means(values: Float, factor: int, *, padded: bool = False) -> Float:
+    """Means over blocks of factor × factor pixels; those at the end may be smaller.
+
+    Args:
+        values: float32 (H, W, C).
+        factor: side of the blocks, at least 1.
+        padded: whether those at the end count what is missing as zero.
+
+    Returns:
+        float32 (⌈H / factor⌉, ⌈W / factor⌉, C).
+    """
+    if factor == 1:
+        return values
+    for axis in (0, 1):
+        n = values.shape[axis]
+        starts = np.arange(0, n, factor)
+        sums = np.add.reduceat(values, starts, axis=axis)
+        lengths = np.full(starts.size, factor) if padded else np.minimum(starts + factor, n) - starts
+        shape = (-1, 1, 1) if axis == 0 else (1, -1, 1)
+        values = np.asarray(sums / lengths.astype(np.float32).reshape(shape), np.float32)
+    return values
+
+
+def block_centres(n: int, factor: int) -> Double:
+    """Where n pixels lie among the centres of their blocks, in blocks; float64 (n,)."""
+    return (np.arange(n) + 0.5) / factor - 0.5
+
+
+def enlarge_blocks(values: Float, factor: int, shape: tuple[int, ...]) -> Float:
+    """Smooth values at full size again: linear between the centres of the blocks of `block_means`.
+
+    Args:
+        values: float32 (h, w, C).
+        factor: side of the blocks.
+        shape: height and width wanted.
+
+    Returns:
+        float32 (H, W, C).
+    """
+    if factor == 1:
+        return values
+    for axis in (0, 1):
+        matrix = interpolation_matrix(block_centres(shape[axis], factor), values.shape[axis], np.float32)
+        lines = np.moveaxis(values, axis, 0)
+        enlarged = matrix @ lines.reshape(len(lines), -1)
+        values = np.moveaxis(enlarged.reshape(-1, *lines.shape[1:]), 0, axis)
+    return np.ascontiguousarray(values)
+
+
+def interpolation_matrix(places: Double, n: int, dtype: type[np.floating[Any]] = np.float64) -> Sparse:
+    """Linear interpolation between n nodes as a matrix (len(places), n); constant beyond the ends.
+
+    Args:
+        places: float64 (m,), where to interpolate, in nodes.
+        n: how many nodes, at least 1.
+        dtype: of the matrix.
+    """
+    place = np.clip(places, 0, n - 1)
+    first = np.minimum(place.astype(np.intp), max(n - 2, 0))
+    second = np.minimum(first + 1, n - 1)
+    part = (place - first).astype(dtype)
+    rows = np.tile(np.arange(place.size), 2)
+    entries = (np.concatenate([1 - part, part]), (rows, np.concatenate([first, second])))
+    return csr_array(entries, shape=(place.size, n))

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from wisp.compositing.backgrounds import blurred
+from wisp.compositing.backgrounds import blur_background
 from wisp.compositing.over import over
 from wisp.core.arrays import Alpha, Foreground, Image, from_float, to_float
 from wisp.data import vips
@@ -185,7 +185,7 @@ def _own_colours(photo: Labelled, matrix: Matrix, alpha: Alpha) -> Foreground:
     """
     shown = over(to_float(photo.image), to_float(photo.alpha), np.zeros(3, np.float32))
     shown = to_float(vips.warp(from_float(shown), matrix, alpha.shape))
-    return blurred(shown, 1 - alpha, 0.0, foreground=np.zeros_like(shown))
+    return blur_background(shown, 1 - alpha, 0.0, foreground=np.zeros_like(shown))
 
 
 def composite(

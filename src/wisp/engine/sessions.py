@@ -22,7 +22,7 @@ from typing import Any, Final, Literal, Protocol, TypeAlias
 import numpy as np
 
 from wisp.core.arrays import Float
-from wisp.core.errors import InputError
+from wisp.core.errors import InputError, is_out_of_memory
 from wisp.core.extras import importing
 from wisp.core.machine import cores
 from wisp.engine import compiled
@@ -436,21 +436,6 @@ _GPU_PROVIDERS: Final = (
     "CoreMLExecutionProvider",
     "DmlExecutionProvider",
 )
-
-
-_NO_MEMORY: Final = (
-    "bad_alloc",
-    "bad allocation",
-    "out of memory",
-    "cannot allocate memory",
-    "failed to allocate",
-)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error of a runtime says that there was not enough memory."""
-    text = str(error).lower()
-    return isinstance(error, MemoryError) or any(words in text for words in _NO_MEMORY)
 
 
 def _out_of_memory(file: Path) -> MemoryError:

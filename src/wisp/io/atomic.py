@@ -11,8 +11,7 @@ from errno import EEXIST
 from pathlib import Path
 
 from wisp.core.errors import InputError
-
-STDIO = "-"
+from wisp.io.paths import STDIO, is_special, refuse_address
 
 
 @contextmanager
@@ -37,11 +36,11 @@ def atomic_paths(paths: Sequence[Path | str], *, overwrite: bool = False) -> Ite
     """
     for path in paths:
         check_output(path, overwrite=overwrite)
-    finals = [Path(os.path.realpath(path)) for path in paths]
+    finals = [Path(path) if is_special(path) else Path(os.path.realpath(path)) for path in paths]
     if len(set(finals)) < len(finals):
         twice = next(path for path, final in zip(paths, finals, strict=True) if finals.count(final) > 1)
         raise InputError(twice, "is named for two outputs", "a path of its own for each is accepted")
-    temporary = [final if _is_special(final) else _beside(final) for final in finals]
+    temporary = [final if is_special(final) else _beside(final) for final in finals]
     mine = [(t, f) for t, f in zip(temporary, finals, strict=True) if t != f]
     try:
         yield list(temporary)
@@ -102,12 +101,13 @@ def check_output(path: Path | str, *, overwrite: bool = False, inputs: Sequence[
     """
     if str(path) == STDIO:
         return
-    final = Path(os.path.realpath(path))
-    if _is_special(final):
+    if is_special(path):
         return
+    final = Path(os.path.realpath(path))
     if final.is_dir():
         raise InputError(path, "is a folder", "the path of a file is accepted")
     if not final.parent.is_dir():
+        refuse_address(path)
         raise InputError(path, f"the folder {Path(path).parent} does not exist")
     for other in inputs:
         if str(other) != STDIO and same_file(path, other):
@@ -131,11 +131,6 @@ def same_file(one: Path | str, other: Path | str) -> bool:
 def reason(error: OSError) -> str:
     """What an `OSError` says, without its number and path: ``No space left on device``."""
     return error.strerror or str(error) or type(error).__name__
-
-
-def _is_special(path: Path) -> bool:
-    """Whether `path` exists and is neither a file nor a folder (a device, a pipe, a socket)."""
-    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def _beside(final: Path) -> Path:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wisp.core.errors import InputError
-from wisp.io.atomic import STDIO, check_output
+from wisp.io.atomic import check_output
 from wisp.io.formats import READABLE_SUFFIXES, SNIFF_BYTES, check_holds, format_of, sniff
+from wisp.io.paths import STDIO, input_path, means_folder, output_path, refuse_address
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ class Plan:
         jobs: what can be done, in a stable order.
         errors: inputs that cannot (not there, no partner, no name of their own), one each.
         skipped: files in the folders that are no images.
+        existing: photos that are left out because all of their outputs exist.
         folder: whether OUT is a folder, that is, whether the jobs' folders are still to be made.
     """
 
@@ -82,6 +84,7 @@ class Plan:
     errors: tuple[InputError, ...]
     skipped: int
     folder: bool
+    existing: int = 0
 
 
 def plan(
@@ -98,10 +101,12 @@ def plan(
     plate: Path | str | None = None,
     others: Sequence[Path | str] = (),
     overwrite: bool = False,
+    skip_existing: bool = False,
 ) -> Plan:
     """Pair inputs with outputs, companions and guidance. Reads names and first bytes only, writes nothing.
 
-    With one input that is no folder, `out` and every other path is a file, and the parent folders must exist.
+    With one input that is no folder, `out` and every other path is a file, and the parent folders must exist;
+    a path that is a folder already, or ends in a slash, is one in which the file gets the photo's name.
     Otherwise all of them are folders:
 
     - Folders are read recursively, through links but into no folder twice, and not into the output,
@@ -109,7 +114,7 @@ def plan(
       that are no images are skipped and counted. An input named twice is done once.
     - The output is ``out/<relative folder>/<stem>.<suffix of format>``, and companions have the same name in
       their own folders. Where inputs would share a name (letter case aside), each keeps its own suffix
-      before the new one.
+      before the new one; where they come from several folders, each is put into a folder named after its own.
     - Guidance is paired by relative folder and stem, first by the whole file name (``a.jpg`` with
       ``a.jpg.png``), then by the stem (``a.jpg`` with ``a.png``).
 
@@ -126,6 +131,7 @@ def plan(
         plate: guidance, a file or folder.
         others: further files that will be read (a background) and so must not be written.
         overwrite: whether outputs may exist already. Inputs are never overwritten.
+        skip_existing: leave out photos whose outputs all exist; those of which some exist are errors.
 
     Raises:
         InputError: what stops the whole: no inputs, a file where a folder is needed or the reverse, a format
@@ -133,21 +139,80 @@ def plan(
     """
     if not inputs:
         raise InputError("INPUT", "is missing", "one or more photos or folders are accepted")
-    companions = {"alpha_out": _path(save_alpha), "foreground_out": _path(save_foreground)}
+    sources = [Path(input_path(item)) for item in inputs]
+    companions = {"alpha_out": save_alpha, "foreground_out": save_foreground}
     guidance = {
-        "trimap": _path(trimap),
-        "mask": _path(mask),
-        "alpha": _path(alpha),
-        "plate": _path(plate),
+        kind: None if path is None else Path(input_path(path))
+        for kind, path in (("trimap", trimap), ("mask", mask), ("alpha", alpha), ("plate", plate))
     }
-    sources = [Path(item) for item in inputs]
-    target = Path(out)
+    for other in others:
+        refuse_address(other)
     if len(sources) == 1 and not sources[0].is_dir():
-        found = _plan_file(sources[0], target, format, opaque, companions, guidance)
+        target = _named_after(sources[0], out, format or "png")
+        beside = {kind: _named_after(sources[0], path, "png") for kind, path in companions.items() if path}
+        if means_folder(out) and str(sources[0]) != STDIO:
+            guidance = {
+                kind: path if path is None or not path.is_dir() else _partner_in(path, sources[0], kind)
+                for kind, path in guidance.items()
+            }
+        made = {Path(path) for path in (out, *companions.values()) if path and means_folder(path)}
+        for folder in made:
+            _check_writable(folder)
+        found = _plan_file(sources[0], target, format, opaque, beside, guidance)
+        found = replace(found, folder=bool(made))
     else:
-        found = _plan_folder(sources, target, format, opaque, companions, guidance)
-    _check_outputs(found, others, overwrite=overwrite)
+        for path in (out, *companions.values()):
+            if path is not None:
+                _check_folder_name(path)
+        folders = {kind: _path(path) for kind, path in companions.items()}
+        found = _plan_folder(sources, Path(output_path(out)), format, opaque, folders, guidance)
+        made = {path for path in (Path(out), *folders.values()) if path is not None}
+    if skip_existing:
+        found = _without_existing(found)
+    _check_outputs(found, others, made, overwrite=overwrite)
     return found
+
+
+def _named_after(source: Path, out: Path | str, format: str) -> Path:
+    """The file that an output path of one photo means: in a folder it has the photo's name."""
+    if str(out) == STDIO or not means_folder(out):
+        return Path(output_path(out))
+    if str(source) == STDIO:
+        problem = "is a folder, and standard input has no name"
+        raise InputError(out, problem, "the path of a file is accepted with it")
+    suffix = format_of(STDIO, format).suffix
+    return Path(output_path(out)) / f"{source.stem}{suffix}"
+
+
+def _partner_in(folder: Path, source: Path, kind: str) -> Path:
+    return _partner(source, Path(source.name), _by_stem(folder), kind)
+
+
+def _check_folder_name(path: Path | str) -> None:
+    """Raise `InputError` where a folder that is to be made would be called like a picture: a slip."""
+    suffix = Path(path).suffix.lower()
+    if suffix in READABLE_SUFFIXES and not means_folder(path) and not Path(path).exists():
+        raise InputError(
+            path,
+            f"has a picture's suffix, {suffix!r}, but several inputs or a folder need a folder",
+            f"another name, or {path}/ for a folder of this name, is accepted",
+        )
+
+
+def _without_existing(found: Plan) -> Plan:
+    """The plan without the photos whose outputs exist; those of which some are missing are errors."""
+    jobs, errors, existing = [], list(found.errors), 0
+    for job in found.jobs:
+        there = [path for path in job.outputs if str(path) != STDIO and path.is_file()]
+        missing = [path for path in job.outputs if path not in there]
+        if not there:
+            jobs.append(job)
+        elif not missing:
+            existing += 1
+        else:
+            problem = f"exists already, but {missing[0]} does not"
+            errors.append(InputError(there[0], problem, "--overwrite makes both"))
+    return replace(found, jobs=tuple(jobs), errors=tuple(errors), existing=existing)
 
 
 def _plan_file(
@@ -155,8 +220,8 @@ def _plan_file(
     target: Path,
     format: str | None,
     opaque: bool,
-    companions: dict[str, Path | None],
-    guidance: dict[str, Path | None],
+    companions: Mapping[str, Path | None],
+    guidance: Mapping[str, Path | None],
 ) -> Plan:
     _check_format(target, format, opaque=opaque)
     for companion in companions.values():
@@ -201,12 +266,13 @@ def _plan_folder(
     own = [path for path in (target, *companions.values(), *guidance.values()) if path is not None]
     photos, errors, skipped = _gather(sources, own)
     names = _names([relative for _, relative in photos], suffix)
-    taken = Counter(names)
+    taken = Counter(map(_folded, names))
     jobs = []
     for (photo, relative), name in zip(photos, names, strict=True):
         try:
-            if taken[name] > 1:
-                raise InputError(photo, f"and another input would both be written to {target / name}")
+            if taken[_folded(name)] > 1:
+                problem = f"and another input would both be written to {target / name}"
+                raise InputError(photo, problem, "one folder that holds both is accepted")
             paired = {kind: _partner(photo, relative, index, kind) for kind, index in partners.items()}
         except InputError as error:
             errors.append(error)
@@ -220,21 +286,33 @@ def _gather(
     sources: Sequence[Path], own: Sequence[Path]
 ) -> tuple[list[tuple[Path, Path]], list[InputError], int]:
     """The photos of `sources`, each once, with their relative paths; errors; how many files were skipped."""
-    photos: dict[str, tuple[Path, Path]] = {}
+    photos: dict[str, tuple[Path, Path, Path]] = {}
     errors: list[InputError] = []
     skipped = 0
     for source in sources:
         if source.is_dir():
             for path in _walk(source, {_identity(folder) for folder in own}):
                 if _is_photo(path):
-                    photos.setdefault(os.path.realpath(path), (path, path.relative_to(source)))
+                    photos.setdefault(os.path.realpath(path), (path, path.relative_to(source), source))
                 else:
                     skipped += 1
         elif source.exists():
-            photos.setdefault(os.path.realpath(source), (source, Path(source.name)))
+            photos.setdefault(os.path.realpath(source), (source, Path(source.name), source.parent))
         else:
             errors.append(InputError(source, "does not exist"))
-    return list(photos.values()), errors, skipped
+    return _told_apart(list(photos.values())), errors, skipped
+
+
+def _told_apart(photos: list[tuple[Path, Path, Path]]) -> list[tuple[Path, Path]]:
+    """Photos with relative paths: below the names of their folders where folders hold the same name."""
+    same = Counter(_folded(relative) for _, relative, _ in photos)
+    shared = {_identity(top) for _, relative, top in photos if same[_folded(relative)] > 1}
+    if len(shared) < 2:
+        shared = set()
+    return [
+        (photo, Path(top.resolve().name, relative) if _identity(top) in shared else relative)
+        for photo, relative, top in photos
+    ]
 
 
 def _walk(top: Path, barred: set[tuple[int, int] | None]) -> Iterator[Path]:
@@ -328,8 +406,13 @@ def _check_format(path: Path, format: str | None, *, opaque: bool) -> str:
     return row.suffix
 
 
-def _check_outputs(found: Plan, others: Sequence[Path | str], *, overwrite: bool) -> None:
-    """Raise `InputError` for outputs that share a path, are an input, exist, or cannot be written."""
+def _check_outputs(
+    found: Plan, others: Sequence[Path | str], folders: Collection[Path], *, overwrite: bool
+) -> None:
+    """Raise `InputError` for outputs that share a path, are an input, exist, or cannot be written.
+
+    `folders` are those that are made when they are missing.
+    """
     read = [path for job in found.jobs for path in job.inputs] + [Path(path) for path in others]
     identities = {_identity(path) for path in read if str(path) != STDIO} - {None}
     written = [path for job in found.jobs for path in job.outputs]
@@ -343,7 +426,7 @@ def _check_outputs(found: Plan, others: Sequence[Path | str], *, overwrite: bool
             continue
         if _identity(path) in identities:
             raise InputError(path, "is an input; inputs are never overwritten")
-        if not found.folder:
+        if not any(path.is_relative_to(folder) for folder in folders):
             check_output(path, overwrite=True)
         elif path.is_dir():
             raise InputError(path, "is a folder where a file is to be written")
@@ -351,7 +434,8 @@ def _check_outputs(found: Plan, others: Sequence[Path | str], *, overwrite: bool
             existing.append(path)
     if existing:
         more = f", and {len(existing) - 1} more" if len(existing) > 1 else ""
-        raise InputError(existing[0], f"exists already{more}", "--overwrite replaces")
+        accepted = "--overwrite replaces, --skip-existing goes on with the others"
+        raise InputError(existing[0], f"exists already{more}", accepted)
 
 
 def _check_writable(folder: Path) -> None:
@@ -364,4 +448,4 @@ def _check_writable(folder: Path) -> None:
 
 
 def _path(path: Path | str | None) -> Path | None:
-    return None if path is None else Path(path)
+    return None if path is None else Path(output_path(path))

@@ -18,11 +18,12 @@ from typing import Any, BinaryIO, Final, cast
 import numpy as np
 import numpy.typing as npt
 
-from wisp.core.errors import InputError
+from wisp.core.errors import InputError, is_out_of_memory
 from wisp.core.extras import importing
 from wisp.io import profiles, tiff
-from wisp.io.atomic import STDIO, reason
+from wisp.io.atomic import reason
 from wisp.io.formats import READABLE, SNIFF_BYTES, describe_unreadable, is_animated_png, is_sequence, sniff
+from wisp.io.paths import STDIO, refuse_address
 from wisp.io.profiles import Stored
 from wisp.io.vips import libvips
 
@@ -85,6 +86,7 @@ def _open(source: Path | str | io.BytesIO, max_pixels: int) -> Iterator[_Input]:
             stream: BinaryIO = file if regular else _slurp(file, name, most)
             yield _Input(name, stream, in_memory=not regular)
     except FileNotFoundError as error:
+        refuse_address(name)
         raise InputError(name, "does not exist") from error
     except IsADirectoryError as error:
         raise InputError(name, "is a folder", "the path of a picture is accepted") from error
@@ -218,9 +220,14 @@ def _check_pixels(name: str, width: int, height: int, max_pixels: int) -> None:
     if width * height > max_pixels:
         raise InputError(
             name,
-            f"is {width}×{height}, {width * height:,} pixels".replace(",", " "),
-            f"at most {max_pixels:,} are accepted (--max-pixels)".replace(",", " "),
+            f"is {width}×{height}, {_grouped(width * height)} pixels",
+            f"at most {_grouped(max_pixels)} are accepted (--max-pixels)",
         )
+
+
+def _grouped(number: int) -> str:
+    """A number with a blank between thousands."""
+    return f"{number:,}".replace(",", " ")
 
 
 def _get(picture: Any, field: str, default: Any) -> Any:
@@ -253,8 +260,10 @@ def _widened(stored: Stored, depth: int) -> Stored:
     return cast(npt.NDArray[np.uint16], stored | (stored >> np.uint16(depth)))
 
 
-def _damaged(name: str, error: Exception) -> InputError:
+def _damaged(name: str, error: Exception) -> Exception:
     """The error for a file that a decoder gave up on, with the last thing that the decoder said."""
+    if is_out_of_memory(error):
+        return MemoryError(f"{name}: there is not enough memory to read it")
     lines = str(getattr(error, "detail", error)).strip().splitlines()
     return InputError(
         name, "is damaged or cut short" + (f" ({lines[-1].strip()})" if lines else ""), f"whole {READABLE}"

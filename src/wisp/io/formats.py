@@ -10,6 +10,7 @@ from typing import BinaryIO, Final
 
 from wisp.core.arrays import Bits
 from wisp.core.errors import InputError
+from wisp.io.paths import STDIO, is_special
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ def _brands(head: bytes) -> set[bytes]:
 
 
 def format_of(path: Path | str, format: str | None = None) -> Format:
-    """The output format of `path`: the one named, else the one its suffix chooses, PNG for ``-``.
+    """The output format of `path`: the one named, else the one its suffix chooses, PNG for ``-`` and devices.
 
     Args:
         path: where the picture will be written; ``-`` is standard output.
@@ -160,7 +161,7 @@ def format_of(path: Path | str, format: str | None = None) -> Format:
         chosen = FORMATS.get(format)
         if chosen is None:
             raise InputError(path, f"format {format!r} is unknown", f"{_listed(FORMATS)} are accepted")
-    if str(path) == "-":
+    if str(path) == STDIO or is_special(path):
         return chosen or FORMATS["png"]
     suffix = Path(path).suffix.lower()
     by_suffix = next((row for row in FORMATS.values() if suffix in row.suffixes), None)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +22,7 @@ from wisp.core.arrays import Alpha, Image, Mask, Trimap, as_alpha, as_image, as_
 from wisp.core.errors import InputError
 from wisp.io import profiles
 from wisp.io.images import read_alpha, read_mask, read_photo, read_trimap
+from wisp.io.paths import STDIO, refuse_address
 
 T = TypeVar("T")
 
@@ -44,7 +44,6 @@ class Readable(Protocol):
 Given: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | Readable | ArrayLike"
 """A path, the bytes of a file, an open file, an array, or a picture of Pillow's."""
 
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/|data:")
 _ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 _KEPT_MODES = ("L", "LA", "RGB", "RGBA", "CMYK", "F")
 
@@ -129,14 +128,6 @@ def given_trimap(source: object, name: str = "trimap") -> Trimap:
     return _given(source, name, read_trimap, as_trimap)
 
 
-def refuse_address(path: object) -> None:
-    """Raise `InputError` if a path is really an address (``https://…``) and no such file exists."""
-    text = str(path)
-    if _ADDRESS.match(text) and not Path(text).exists():
-        shown = text if len(text) < 80 else f"{text[:60]}…"
-        raise InputError(shown, "is an address", "a file is accepted; download it first")
-
-
 def _given(source: object, name: str, read: Callable[[Any], T], convert: Callable[[object, str], T]) -> T:
     file = _as_file(source, name)
     if file is not None:
@@ -169,7 +160,7 @@ def _as_file(source: object, name: str) -> Any:
         if not path:
             raise InputError(name, "is an empty path", "the path of a picture is accepted")
         refuse_address(path)
-        return Path(path) if path != "-" else path
+        return Path(path) if path != STDIO else path
     if isinstance(source, bytes | bytearray | memoryview):
         return _Named(bytes(source), name)
     if callable(getattr(source, "read", None)):

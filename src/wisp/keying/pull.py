@@ -35,8 +35,9 @@ from wisp.core.arrays import (
     check_image,
     check_same_size,
 )
+from wisp.core.blur import blur_normalised, scipy_tools
 from wisp.core.errors import InputError
-from wisp.keying.coarse import enlarge, shrink
+from wisp.core.resample import block_means, enlarge_blocks
 from wisp.keying.screen import Double, Region, estimate_noise, within_noise
 
 REACH: Final = 0.0375
@@ -47,7 +48,8 @@ _TURNS: Final = 2  # of estimating foreground colours and alpha
 _SIGMA: Final = 0.65  # of the neighbourhood, over the reach
 _FINE: Final = 4.0  # the neighbourhood is averaged on pixels no finer than sigma / this
 _DEEPEST: Final = 2.0  # depths beyond this many reaches are opaque without question
-_TRUST: Final = np.float32(1e-3)
+_TRUST: Final = 1e-3  # below this weight a wider neighbourhood takes over
+_TOOLS: Final = scipy_tools(truncate=3, padded=False)
 _TINTED: Final = (0.35, 0.55)  # screen in a colour from which depth shrinks, and at which it is none
 _SATURATED: Final = 0.08  # how much a green or blue screen's channel is above the others
 _CHUNK: Final = 65536
@@ -178,12 +180,12 @@ def _usual_colours(colours: Foreground, weight: Float, sigma: float) -> tuple[Fo
     """
     weight = weight / max(float(weight.max()), 1e-30)
     factor = max(1, int(sigma / _FINE))
-    small = np.dstack([shrink(moment * weight[..., None], factor) for moment in _moments(colours)])
-    small = _neighbourhood(small, sigma / factor)
+    small = np.dstack([block_means(moment * weight[..., None], factor) for moment in _moments(colours)])
+    small = blur_normalised(small, sigma / factor, _TOOLS, trust=_TRUST)
     covariance = np.empty((*small.shape[:2], 3, 3))
     for k, (i, j) in enumerate(_PAIRS):
         covariance[..., i, j] = covariance[..., j, i] = small[..., 3 + k] - small[..., i] * small[..., j]
-    return enlarge(small[..., :3], factor, weight.shape), _Usual(covariance, factor)
+    return enlarge_blocks(small[..., :3], factor, weight.shape), _Usual(covariance, factor)
 
 
 def _moments(colours: Foreground) -> Iterator[Float]:
@@ -193,18 +195,6 @@ def _moments(colours: Foreground) -> Iterator[Float]:
     for i, j in _PAIRS:
         yield channels[i] * channels[j]
     yield np.ones_like(channels[0])
-
-
-def _neighbourhood(values: Float, sigma: float) -> Float:
-    """Weighted values, their weight last, averaged; over more of the surroundings where that is little."""
-    sums = np.asarray(ndimage.gaussian_filter(values, (sigma, sigma, 0), mode="constant", truncate=3))
-    weight = sums[..., -1:]
-    if float(weight.min()) >= _TRUST or max(values.shape[:2]) == 1:
-        return np.asarray(sums / np.maximum(weight, np.float32(1e-12)), np.float32)
-    wider = enlarge(_neighbourhood(shrink(values, 2), sigma), 2, values.shape)
-    share = np.maximum(_TRUST - weight, 0)
-    mixed: Float = (sums + share * wider) / (weight + share)
-    return mixed
 
 
 def _most_probable(

@@ -18,7 +18,7 @@ from scipy import ndimage
 
 from wisp.core.arrays import Background, Float, Image, check_image, check_same_size
 from wisp.core.errors import InputError
-from wisp.keying.coarse import enlarge, shrink
+from wisp.core.resample import block_means, enlarge_blocks
 
 Double = npt.NDArray[np.float64]
 Region = npt.NDArray[np.bool_]
@@ -73,7 +73,7 @@ def estimate_screen(image: Image, colour: tuple[float, float, float] | None = No
     """
     check_image(image)
     factor = max(1, ceil(max(image.shape[:2]) / SIDE))
-    small = shrink(image, factor).astype(np.float64)
+    small = block_means(image, factor).astype(np.float64)
     rough = _roughness(small)
     start = _densest(small, rough) if colour is None else np.asarray(colour, np.float64)
     fitted, seen = _fit(small, start, rough)
@@ -82,7 +82,7 @@ def estimate_screen(image: Image, colour: tuple[float, float, float] | None = No
         problem = f"has no plain background of the colour rgb({found})"
         raise InputError("image", problem, "a photo of which a fiftieth or more shows it is accepted")
     left = _smooth_rest(small - fitted, seen)
-    background = enlarge((fitted + left).astype(np.float32), factor, image.shape)
+    background = enlarge_blocks((fitted + left).astype(np.float32), factor, image.shape)
     background = np.clip(background, 0, 1)
     return Screen(background, estimate_noise(image, background), float(seen.mean()))
 

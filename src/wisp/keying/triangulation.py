@@ -19,12 +19,15 @@ from typing import Final
 import numpy as np
 
 from wisp.core.arrays import Alpha, Background, Float, Image, Matte, check_image, check_same_size
+from wisp.core.blur import blur_normalised, scipy_tools
 from wisp.core.errors import InputError
 from wisp.keying.screen import estimate_noise, within_noise
 
 APART: Final = 0.02
 """How far apart the backgrounds must be on average (root mean square of a channel) to tell anything."""
 _HIDDEN: Final = np.float32(1e-3)
+_TRUST: Final = 1e-3  # below this weight a wider blur takes over
+_TOOLS: Final = scipy_tools(truncate=3.5, padded=True)
 
 
 def triangulate(images: Sequence[Image], backgrounds: Sequence[Background]) -> Matte:
@@ -83,9 +86,10 @@ def _mean(arrays: Sequence[Float]) -> Float:
 
 def _straight(premultiplied: Float, alpha: Alpha) -> Float:
     """F of αF: divided where alpha is enough, continued from around elsewhere."""
-    from wisp.compositing.backgrounds import blurred
-
-    # On black, a foreground is a background seen behind what is transparent.
-    continued = blurred(premultiplied, 1 - alpha, 0.0, foreground=np.zeros_like(premultiplied))
+    show = alpha[..., None]
+    shown = np.clip(premultiplied, 0, show)
+    weighted = np.concatenate([shown * show, show * show], axis=2)
+    fallback = premultiplied.mean((0, 1), dtype=np.float64).astype(np.float32)
+    continued = blur_normalised(weighted, 0.0, _TOOLS, trust=_TRUST, fallback=fallback).clip(0, 1)
     share = np.maximum(alpha, _HIDDEN)[..., None]
     return np.where(alpha[..., None] > 0.05, np.clip(premultiplied / share, 0, 1), continued)

@@ -86,7 +86,7 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
                 "(N, 4, H, W) → alpha (N, 1, H, W)",
                 needs="mask",
                 function="wisp.engine.families.dlmn.dlmn",
-                about="a network for people that sees the neighbouring frames, too",
+                about="a network for people that sees the neighbouring frames, too; yours, as the model",
                 source="El Abdellaoui and Kachbal",
             ),
             Family(

@@ -27,13 +27,12 @@ from scipy import sparse
 from scipy.linalg import solveh_banded
 
 from wisp.core.arrays import Alpha, Float, Image
+from wisp.core.resample import Sparse, interpolation_matrix
 from wisp.core.settings import AUTO
 from wisp.core.threads import one_blas_thread
 
 BENDING: Final = AUTO.layer_bending  # β
-TENSION: Final = (
-    AUTO.layer_tension
-)  # τ: slopes carry on for about √(β / τ) nodes where nothing is known of a layer
+TENSION: Final = AUTO.layer_tension  # τ: where nothing is known, slopes carry on for √(β / τ) nodes
 FLOOR: Final = 1e-12  # keeps the system definite where a layer weighs next to nothing anywhere
 SHORT_SIDE: Final = AUTO.layer_nodes[0]  # nodes along the shorter side
 LONG_SIDE: Final = AUTO.layer_nodes[1]
@@ -44,7 +43,6 @@ CHUNK: Final = 1 << 14  # single pixels that are
 
 Double: TypeAlias = npt.NDArray[np.float64]
 Places: TypeAlias = npt.NDArray[np.integer[Any]]
-Sparse: TypeAlias = "sparse.csr_array[Any, tuple[int, int]]"
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,23 +160,6 @@ def _solve(system: sparse.coo_array, right_hand: Double, ny: int, nx: int) -> Do
             band, right_hand[order], lower=True, overwrite_ab=True, check_finite=False
         )
     return solution
-
-
-def interpolation_matrix(places: Double, n: int, dtype: type[np.floating[Any]] = np.float64) -> Sparse:
-    """Linear interpolation between n nodes as a matrix (len(places), n); constant beyond the ends.
-
-    Args:
-        places: float64 (m,), where to interpolate, in nodes.
-        n: how many nodes, at least 1.
-        dtype: of the matrix.
-    """
-    place = np.clip(places, 0, n - 1)
-    first = np.minimum(place.astype(np.intp), max(n - 2, 0))
-    second = np.minimum(first + 1, n - 1)
-    part = (place - first).astype(dtype)
-    rows = np.tile(np.arange(place.size), 2)
-    entries = (np.concatenate([1 - part, part]), (rows, np.concatenate([first, second])))
-    return sparse.csr_array(entries, shape=(place.size, n))
 
 
 def _between(places: Places, origin: int, spacing: float, n: int) -> tuple[Places, Places, Float]:
