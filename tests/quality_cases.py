@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from wisp.compositing.backgrounds import blurred
+from wisp.compositing.backgrounds import blur_background
 from wisp.core.resample import resize
 from wisp.core.settings import AUTO, CLIPS
 from wisp.engine.models import MODELS, find_model
@@ -79,7 +79,7 @@ def of_background(name):
     image, truth = photo(name)
     there = read_photo(FOLDER / f"{name}-background.png").image
     sigma = 3.0
-    found = blurred(image, truth, sigma=sigma)
+    found = blur_background(image, truth, sigma=sigma)
     expected = ndimage.gaussian_filter(there, (sigma, sigma, 0), mode="nearest")
     return {"background": 1000 * float(np.abs(found - expected).mean())}
 

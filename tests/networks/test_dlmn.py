@@ -116,4 +116,4 @@ def test_grey_is_luma():
 
 
 class TestContract(NetworkContract):
-    family, recipe = "dlmn", {"width": 4, "shown": ["image", "mask", "trimap", "motion"]}
+    family, recipe = "dlmn", {"width": 4, "shown": ["mask", "trimap", "motion"]}
