@@ -30,7 +30,7 @@ from cutout import EXAMPLE, WISP, run
 from wisp.core.arrays import Float
 from wisp.engine.compiled import VARIABLE
 from wisp.engine.devices import Precision
-from wisp.engine.families.segmenter import session_of
+from wisp.engine.engine import shared_engine
 from wisp.engine.models import MODELS, Model
 from wisp.engine.precision import choose
 from wisp.engine.sessions import open_session
@@ -138,7 +138,7 @@ def start() -> dict[str, float]:
 def quality(folder: Path, precision: Precision) -> float:
     """Mean SAD of a folder of portraits."""
     for model in MODELS.values():
-        session_of(model, precision=precision)
+        shared_engine(precision=precision).session_of(model)
     photos = sorted((folder / "image").iterdir())
     errors = []
     for path in photos:

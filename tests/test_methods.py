@@ -81,12 +81,12 @@ FAMILY = '''
 
 import numpy as np
 
-from wisp.engine.families.segmenter import session_of
+from wisp.engine.engine import ENGINE
 from wisp.engine.models import find_model
 
 
-def toy(image, mask, *, model=None, device="auto", precision="auto"):
-    session = session_of(find_model(model, "toy"), device=device, precision=precision)
+def toy(image, mask, *, model=None, engine=ENGINE):
+    session = engine.session_of(find_model(model, "toy"))
     given = {"image": np.ascontiguousarray(image.transpose(2, 0, 1)[None]), "mask": mask[None, None]}
     return session.run(given)["alpha"][0, 0].clip(0, 1)
 '''

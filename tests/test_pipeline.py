@@ -189,7 +189,7 @@ def test_a_solve_that_did_not_converge_is_noted(scene, monkeypatch):
 
     image, alpha, trimap = scene
     stuck = Solution(alpha, "knn", 2000, 0.02, False)
-    monkeypatch.setattr(pipeline, "solve", lambda *_: stuck)
+    monkeypatch.setattr(pipeline, "solve", lambda *_, **__: stuck)
     notes = run(image, trimap=trimap, method="knn").notes
     assert notes == ("knn did not converge (residual 0.02); its best alpha is kept",)
 

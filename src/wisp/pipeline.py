@@ -35,6 +35,7 @@ from wisp.core.errors import InputError
 from wisp.core.resample import resize
 from wisp.core.settings import AUTO
 from wisp.engine.devices import Device, Precision
+from wisp.engine.engine import ENGINE, Engine, shared_engine
 from wisp.engine.families.portrait import enlarge, portrait
 from wisp.engine.families.segmenter import segment
 from wisp.engine.peers.chosen import chosen_peer, peer_alpha
@@ -101,16 +102,15 @@ def run(
     refine: Refinement = "none",
     smooth: bool | None = None,
     model: str | Path | None = None,
-    device: Device = "auto",
-    precision: Precision = "auto",
+    engine: Engine = ENGINE,
     opacity: Alpha | None = None,
     plate: Background | None = None,
 ) -> Result:
     """Cut the subject out of a photo as `cutout` does, and tell what came of each step.
 
-    Args and errors are those of `cutout`, but that `image` and the guidance are arrays here, and for
-    `opacity`: the alpha channel that the photo's own file had, float32 (H, W). What is transparent there
-    stays so, unless a finished alpha is given.
+    Args and errors are those of `cutout`, but that `image` and the guidance are arrays here, that `engine`
+    runs the network, and for `opacity`: the alpha channel that the photo's own file had, float32 (H, W). What
+    is transparent there stays so, unless a finished alpha is given.
     """
     image = as_image(image)
     check_options(
@@ -123,8 +123,8 @@ def run(
         refine=refine,
         smooth=smooth,
         model=model,
-        device=device,
-        precision=precision,
+        device=engine.device,
+        precision=engine.precision,
     )
     if opacity is not None:
         opacity = as_alpha(opacity, "opacity")
@@ -149,8 +149,7 @@ def run(
         trimap,
         mask if trimap is None else None,
         model=model,
-        device=device,
-        precision=precision,
+        engine=engine,
         plate=plate,
         smooth=smooth,
     )
@@ -185,8 +184,7 @@ def estimate(
     mask: Mask | None,
     *,
     model: str | Path | None,
-    device: Device,
-    precision: Precision,
+    engine: Engine,
     plate: Background | None = None,
     smooth: bool | None = None,
 ) -> Estimate:
@@ -196,40 +194,38 @@ def estimate(
     """
     peer = chosen_peer(model)
     if peer is not None:
-        alpha = peer_alpha(
-            peer, image, trimap=trimap, mask=mask, plate=plate, device=device, precision=precision
-        )
+        alpha = peer_alpha(peer, image, trimap=trimap, mask=mask, plate=plate, engine=engine)
         return Estimate(alpha, alpha if trimap is None else None, trimap)
     if plate is not None:
         raise InputError("plate", "is for a network that compares with it", "the model bgmv2 is accepted")
     if method == "auto":
         if trimap is None and mask is None:
-            return _unguided(image, model=model, device=device, precision=precision)
+            return _unguided(image, model=model, engine=engine)
         method = default_method("mask" if trimap is None else "trimap")
     row = METHODS[method]
     if row.needs == "mask":
         network = row.load()
         if trimap is not None:
             guess = mask_from_trimap(trimap)
-            alpha = network(image, guess, model=model, device=device, precision=precision)
+            alpha = network(image, guess, model=model, engine=engine)
             return Estimate(with_known(alpha, trimap), trimap=trimap)
         if mask is None:
-            mask = segment(image, device=device, precision=precision)
-        alpha = network(image, mask, model=model, device=device, precision=precision)
+            mask = segment(image, engine=engine)
+        alpha = network(image, mask, model=model, engine=engine)
         return Estimate(clean(alpha), mask)
     if trimap is None:
         if mask is None:
             segmenter = None if row.family else model
-            mask = segment(image, model=segmenter, device=device, precision=precision)
+            mask = segment(image, model=segmenter, engine=engine)
         trimap = trimap_from_mask(mask)
     if row.family:
-        alpha = row.load()(image, trimap, model=model, device=device, precision=precision)
+        alpha = row.load()(image, trimap, model=model, engine=engine)
         return Estimate(alpha, mask, trimap)
     solution = solve(method, image, trimap, smooth=smooth)
     return Estimate(solution.alpha, mask, trimap, solution)
 
 
-def _unguided(image: Image, *, model: str | Path | None, device: Device, precision: Precision) -> Estimate:
+def _unguided(image: Image, *, model: str | Path | None, engine: Engine) -> Estimate:
     """Alpha of people: closed-form matting at half size leads the portrait network, and both are averaged.
 
     Closed-form matting follows colours exactly but spreads where subject and background are alike; the
@@ -237,7 +233,7 @@ def _unguided(image: Image, *, model: str | Path | None, device: Device, precisi
     softer. Their average is better than either; the network's border refinement would take a third of the
     time for little (docs/decisions/024).
     """
-    mask = segment(image, model=model, device=device, precision=precision)
+    mask = segment(image, model=model, engine=engine)
     trimap = trimap_from_mask(mask)
     if not (trimap == UNKNOWN).any():  # nobody, or nothing else
         return Estimate((trimap == FOREGROUND).astype(np.float32), mask, trimap)
@@ -247,14 +243,14 @@ def _unguided(image: Image, *, model: str | Path | None, device: Device, precisi
         size = max(1, round(mask.shape[0] * shrunk)), max(1, round(mask.shape[1] * shrunk))
         seen, seen_trimap = resize(image, *size), trimap_from_mask(resize(mask, *size).clip(0, 1))
     first = prior(seen, seen_trimap)
-    network = portrait(seen, first, model=LED, device=device, precision=precision, refined=False)
+    network = portrait(seen, first, model=LED, engine=engine, refined=False)
     trusted = recognised(network, seen_trimap)
     if trusted.any():
         alpha = joined(first, network, seen_trimap, trusted)
     else:  # no person is there: closed-form matting has to do it alone, at full size
         alpha = solve("closed-form", seen, seen_trimap).alpha
     if shrunk < 1:
-        alpha = enlarge(alpha, image, device=device, precision=precision)
+        alpha = enlarge(alpha, image, engine=engine)
     return Estimate(clean(alpha), mask, trimap, overruled=True)
 
 
@@ -369,8 +365,7 @@ def cutout(
         refine=refine,
         smooth=smooth,
         model=model,
-        device=device,
-        precision=precision,
+        engine=shared_engine(device, precision),
         opacity=opacity,
         plate=None if plate is None else given_image(plate, "plate"),
     ).matte
@@ -397,7 +392,7 @@ def estimate_alpha(image: Given, trimap: Given, *, method: str = "auto", smooth:
     photo, known = given_image(image), given_trimap(trimap)
     check_same_size("trimap", known, "image", photo)
     check_options(method, trimap=True, smooth=smooth)
-    found = estimate(photo, method, known, None, model=None, device="auto", precision="auto", smooth=smooth)
+    found = estimate(photo, method, known, None, model=None, engine=ENGINE, smooth=smooth)
     return found.alpha
 
 

@@ -263,12 +263,12 @@ class TestDoctor:
         assert report["cache"]["state"] == "cannot be written to"
 
     def test_a_network_that_cannot_run_is_told(self, wisp, monkeypatch):
-        from wisp.engine.families import segmenter
+        from wisp.engine.engine import Engine
 
         def broken(*args, **kwargs):
             raise InputError("net.onnx", "is damaged")
 
-        monkeypatch.setattr(segmenter, "session_of", broken)
+        monkeypatch.setattr(Engine, "session_of", broken)
         ran = wisp("doctor")
         assert ran.code == 1
         assert "segmenter-mobile: net.onnx: is damaged" in ran.stdout

@@ -12,6 +12,9 @@ from wisp.clips.alpha import (
     quick_mask,
 )
 from wisp.core.errors import InputError
+from wisp.engine.engine import Engine
+
+FP32 = Engine(precision="fp32")
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +25,7 @@ def network(tmp_path_factory):
 @pytest.mark.parametrize(("height", "width"), [(90, 121), (701, 1000)])
 def test_alpha_lies_where_the_subject_is(network, height, width):
     image, alpha = bright_disc(height, width, softness=6)
-    found = quick_mask(image, model=network, precision="fp32")
+    found = quick_mask(image, model=network, engine=FP32)
     assert found.shape == (height, width)
     assert found.dtype == np.float32
     assert np.abs(found - alpha).mean() < 0.01
@@ -41,7 +44,7 @@ def test_the_portrait_network_sees_a_small_picture(monkeypatch, tmp_path):
 
     monkeypatch.setattr(quick, "segment", bright)
     image, alpha = bright_disc(500, 1000, softness=6)
-    small = quick_alpha(image, model=network, precision="fp32")
+    small = quick_alpha(image, model=network, engine=FP32)
     assert seen == [(360, 720)]
     assert small.shape == (360, 720)
     found = finished(image, small)
@@ -50,11 +53,11 @@ def test_the_portrait_network_sees_a_small_picture(monkeypatch, tmp_path):
     assert not quick_alpha(np.zeros((40, 50, 3), np.float32), model=network).any()
 
     seen.clear()
-    led = quick_alpha(image, Past(small, 1), model=network, precision="fp32")
+    led = quick_alpha(image, Past(small, 1), model=network, engine=FP32)
     assert not seen  # the last alpha says where the subject is
     assert np.abs(led - small).mean() < 0.01
-    quick_alpha(image, Past(small, REFRESH), model=network, precision="fp32")
-    quick_alpha(image, Past(small[:9], 1), model=network, precision="fp32")
+    quick_alpha(image, Past(small, REFRESH), model=network, engine=FP32)
+    quick_alpha(image, Past(small[:9], 1), model=network, engine=FP32)
     assert seen == [(360, 720)] * 2
 
 
@@ -66,10 +69,10 @@ def test_a_subject_that_comes_in_is_found(monkeypatch, tmp_path):
     image, alpha = bright_disc(120, 160, softness=4)
     monkeypatch.setattr(quick, "segment", lambda image, **_: (image.mean(2) > 0.5).astype(np.float32))
     elsewhere = np.zeros(alpha.shape, np.float32)
-    assert quick_alpha(image, Past(elsewhere, 1), model=network, precision="fp32")[alpha > 0.99].mean() > 0.9
+    assert quick_alpha(image, Past(elsewhere, 1), model=network, engine=FP32)[alpha > 0.99].mean() > 0.9
     elsewhere[:9, :9] = 1
-    assert not quick_alpha(image, Past(elsewhere, 1), model=network, precision="fp32")[alpha > 0.99].any()
-    found = quick_alpha(image, Past(elsewhere, REFRESH), model=network, precision="fp32")
+    assert not quick_alpha(image, Past(elsewhere, 1), model=network, engine=FP32)[alpha > 0.99].any()
+    found = quick_alpha(image, Past(elsewhere, REFRESH), model=network, engine=FP32)
     assert found[alpha > 0.99].mean() > 0.9
 
 

@@ -12,7 +12,8 @@ import pytest
 import wisp
 from tiny_networks import write_portrait, write_segmenter
 from wisp.core.errors import InputError
-from wisp.engine.families.segmenter import segment, session_of
+from wisp.engine.engine import ENGINE
+from wisp.engine.families.segmenter import segment
 from wisp.engine.loaded import LIMIT, Loaded
 from wisp.engine.models import find_model
 
@@ -22,7 +23,7 @@ DARK = np.full((32, 32, 3), 0.2, np.float32)
 class TestSegmenters:
     def test_a_network_is_loaded_once(self, tmp_path):
         file = write_segmenter(tmp_path / "tiny.onnx")
-        assert session_of(find_model(file)) is session_of(find_model(file))
+        assert ENGINE.session_of(find_model(file)) is ENGINE.session_of(find_model(file))
 
     def test_another_network_under_the_same_name_is_loaded_anew(self, tmp_path):
         file = write_segmenter(tmp_path / "tiny.onnx")
@@ -53,7 +54,7 @@ class TestSegmenters:
 
     def test_networks_are_let_go_of(self, tmp_path):
         file = write_segmenter(tmp_path / "tiny.onnx")
-        session = weakref.ref(session_of(find_model(file)))
+        session = weakref.ref(ENGINE.session_of(find_model(file)))
         gc.collect()
         assert session() is not None
         wisp.release_networks()

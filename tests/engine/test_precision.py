@@ -10,10 +10,10 @@ import pytest
 from tiny_networks import write_segmenter
 from wisp.core.errors import InputError
 from wisp.engine import models, precision
-from wisp.engine.families import segmenter
+from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.models import MODELS, Edition, Model, find_model
 from wisp.engine.precision import choose
-from wisp.engine.sessions import cpu_capabilities, cpu_name, load_openvino, runtime_version
+from wisp.engine.sessions import cpu_capabilities, cpu_name, load_openvino, open_session, runtime_version
 
 WITH_BF16, WITHOUT_BF16 = frozenset({"FP32", "INT8", "BF16"}), frozenset({"FP32", "INT8"})
 
@@ -135,8 +135,8 @@ def test_a_network_of_the_users_is_taken_as_it_is(tmp_path, cpu):
 
 def test_the_session_is_of_the_edition_that_was_chosen(model, cpu):
     cpu(WITHOUT_BF16)
-    assert segmenter.session_of(model).describe().precision == "int8"
-    assert segmenter.session_of(model, precision="fp32").describe().precision == "fp32"
+    assert ENGINE.session_of(model).describe().precision == "int8"
+    assert Engine(precision="fp32").session_of(model).describe().precision == "fp32"
 
 
 def test_the_measurement_runs_both_on_what_they_usually_see(model, monkeypatch):
@@ -170,7 +170,7 @@ def test_shipped_int8_editions_are_what_their_rows_say_and_near_their_floats(row
     path = models.verified_edition(row.int8)
     assert path.stat().st_size == row.int8.size
     rng = np.random.default_rng(0)
-    sessions = [segmenter.open_session(file, precision=p) for file, p in ((row.path, "fp32"), (path, "int8"))]
+    sessions = [open_session(file, precision=p) for file, p in ((row.path, "fp32"), (path, "int8"))]
     inputs = {
         port.name: rng.random([n or m for n, m in zip(port.shape, (1, 1, 64, 64), strict=True)], np.float32)
         for port in sessions[0].inputs

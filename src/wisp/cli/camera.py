@@ -38,10 +38,11 @@ def camera_command(
     from wisp.clips.backdrops import check_backdrop, open_backdrop
     from wisp.clips.camera import Camera, Preview, VirtualCamera, run_camera
     from wisp.clips.methods import alpha_method
+    from wisp.engine.engine import Engine
 
     with usage_errors():
         check_backdrop(background)
-        alpha_of = alpha_method(method, model=model, precision=precision)
+        alpha_of = alpha_method(method, model=model, engine=Engine(precision=precision))
     with ExitStack() as stack:
         camera = Camera(source)
         stack.callback(camera.close)

@@ -109,14 +109,15 @@ def _networks(device: Device, precision: Precision, *, measure: bool) -> list[di
     from dataclasses import asdict
 
     from wisp.core.errors import WispError
-    from wisp.engine.families.segmenter import session_of
+    from wisp.engine.engine import Engine
     from wisp.engine.models import MODELS
     from wisp.engine.precision import choose, time_int8
 
     networks: list[dict[str, Any]] = []
+    engine = Engine(device, precision)
     for model in MODELS.values():
         try:
-            description = session_of(model, device=device, precision=precision).describe()
+            description = engine.session_of(model).describe()
             reason = choose(model, device=device, precision=precision).reason
             network = {"name": model.name, **asdict(description), "reason": reason}
             measured = time_int8(model) if measure else None

@@ -182,17 +182,18 @@ def _warnings_as_lines(quiet: bool) -> Iterator[None]:
 
 def _load_network(options: Options) -> None:
     """Load the network, so that what is wrong with it is told once, and not for every photo."""
-    from wisp.engine.families.segmenter import session_of
+    from wisp.engine.engine import shared_engine
     from wisp.engine.models import find_model
     from wisp.engine.peers.chosen import chosen_peer, loaded_peer
 
+    engine = shared_engine(options.device, options.precision)
     peer = chosen_peer(options.model)
     if peer is not None:
-        loaded_peer(peer, device=options.device, precision=options.precision)
+        loaded_peer(peer, engine)
         return
     family = _family(options)
     if family is not None:
-        session_of(find_model(options.model, family), device=options.device, precision=options.precision)
+        engine.session_of(find_model(options.model, family))
 
 
 def _family(options: Options) -> str | None:
@@ -210,6 +211,7 @@ def _family(options: Options) -> str | None:
 def _process_one(job: Job, options: Options, finish: Finish, gate: Gate, *, folder: bool) -> tuple[str, ...]:
     """One photo to its files; what there is to tell the user."""
     from wisp.core.arrays import check_same_size
+    from wisp.engine.engine import shared_engine
     from wisp.io.atomic import write_files
     from wisp.io.formats import format_of
     from wisp.io.images import encode_image, read_alpha, read_mask, read_photo, read_trimap
@@ -232,8 +234,7 @@ def _process_one(job: Job, options: Options, finish: Finish, gate: Gate, *, fold
         refine=options.refine,
         smooth=options.smooth,
         model=options.model,
-        device=options.device,
-        precision=options.precision,
+        engine=shared_engine(options.device, options.precision),
         opacity=photo.alpha,
         **guidance,
     )

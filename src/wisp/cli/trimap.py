@@ -79,9 +79,10 @@ def trimap_command(
     elif mask is not None:
         trimap = trimap_from_mask(_guidance(read_mask, mask, image, source, max_pixels), width=width)
     else:
+        from wisp.engine.engine import Engine
         from wisp.engine.families.segmenter import segment
 
-        trimap = trimap_from_mask(segment(image, device=device, precision=precision), width=width)
+        trimap = trimap_from_mask(segment(image, engine=Engine(device, precision)), width=width)
     if not quiet and bool((trimap == BACKGROUND).all()):
         complain(f"{source}: no subject was found; the trimap is all background")
     write_image(out, to_float(trimap), bits=8, overwrite=overwrite)

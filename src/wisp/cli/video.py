@@ -84,6 +84,7 @@ def video_command(
     """Cut the subject out of a clip, or set it on another background; sound comes along."""
     from wisp.clips.convert import Job, check_job, convert
     from wisp.clips.methods import alpha_method
+    from wisp.engine.engine import Engine
 
     job = Job(
         source,
@@ -98,7 +99,7 @@ def video_command(
     )
     with usage_errors():
         check_job(job)
-        alpha_of = alpha_method(method, model=model, device=device, precision=precision)
+        alpha_of = alpha_method(method, model=model, engine=Engine(device, precision))
     try:
         with _progress(quiet=quiet) as show:
             notes = convert(job, alpha_of, progress=show)

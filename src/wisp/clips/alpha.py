@@ -16,11 +16,15 @@ from wisp.core.arrays import Alpha, Image, Mask, Motion, check_image
 from wisp.core.guided import feathered, guided_enlargement
 from wisp.core.opencv import opencv, shrink
 from wisp.core.regions import bounding_box, small_enclosed
+<<<<<<< HEAD
 from wisp.core.settings import CLIPS
 from wisp.engine.devices import Device, Precision
+=======
+from wisp.engine.engine import ENGINE, Engine
+>>>>>>> main
 from wisp.engine.families.dlmn import dlmn
 from wisp.engine.families.portrait import generate, surroundings
-from wisp.engine.families.segmenter import FLOOR, segment, session_of
+from wisp.engine.families.segmenter import FLOOR, segment
 from wisp.engine.models import find_model
 
 SIDES: Final = {"alpha": CLIPS.alpha_side, "mask": CLIPS.mask_side}
@@ -66,8 +70,7 @@ def quick_alpha(
     /,
     *,
     model: str | Path | None = None,
-    device: Device = "auto",
-    precision: Precision = "auto",
+    engine: Engine = ENGINE,
 ) -> Alpha:
     """Alpha of the people in a frame by the portrait network, on a small picture; `finished` enlarges it.
 
@@ -75,22 +78,21 @@ def quick_alpha(
         image: float32 (H, W, 3), sRGB-encoded, [0, 1], of any size.
         past: what the frames before say; None to look for the subject anew.
         model: a portrait network other than the default: its name or an ONNX file.
-        device: where to run it: ``auto``, ``cpu`` or ``gpu``.
-        precision: ``auto``, ``fp32``, ``bf16`` or ``int8``.
+        engine: what runs the network.
 
     Returns:
         float32 (h, w), [0, 1]: that of `working_picture`, whose longer side is ``SIDES["alpha"]`` at most.
 
     Raises:
-        InputError: no such network, device or precision, or a file that is no portrait network.
+        InputError: no such network, or a file that is no portrait network.
         MissingExtraError: OpenCV is not installed.
     """
     size = working_size(check_image(image), SIDES["alpha"])
     known = None if past is None else past.picture
     small = known if known is not None and known.shape[:2] == size else shrink(image, *size)
     row = find_model(model, "portrait")
-    session = session_of(row, device=device, precision=precision)
-    mask = led_mask(small, past, device=device, precision=precision)
+    session = engine.session_of(row)
+    mask = led_mask(small, past, engine=engine)
     alpha = np.zeros(mask.shape, np.float32)
     found = surroundings(mask)
     if found is not None:
@@ -103,9 +105,7 @@ def quick_alpha(
     return alpha
 
 
-def led_mask(
-    small: Image, past: Past | None, *, device: Device = "auto", precision: Precision = "auto"
-) -> Mask:
+def led_mask(small: Image, past: Past | None, *, engine: Engine = ENGINE) -> Mask:
     """Where the subject is, roughly: the last alpha moved along, or the segmenter's mask; no small holes.
 
     Every `REFRESH` frames it is the mean of both, so that a subject that comes in is found, and one that was
@@ -115,8 +115,7 @@ def led_mask(
     Args:
         small: the picture, float32 (h, w, 3), [0, 1].
         past: what the frames before say; not used where it is of another size.
-        device: as in `quick_alpha`.
-        precision: as in `quick_alpha`.
+        engine: what runs the network.
 
     Returns:
         float32 (h, w), [0, 1].
@@ -125,7 +124,7 @@ def led_mask(
     led = past if known else None
     if led is not None and led.age % REFRESH:
         return _without_holes(led.alpha.clip(0, 1))
-    mask = segment(small, device=device, precision=precision)
+    mask = segment(small, engine=engine)
     if led is not None:
         last = led.alpha.clip(0, 1)
         sure = (last > SURE) & (mask > LOST)
@@ -179,8 +178,7 @@ def quick_dlmn(
     /,
     *,
     model: str | Path | None = None,
-    device: Device = "auto",
-    precision: Precision = "auto",
+    engine: Engine = ENGINE,
 ) -> Alpha:
     """The same by DLMN-G, which is shown the neighbouring frames as well.
 
@@ -188,8 +186,7 @@ def quick_dlmn(
         image: float32 (H, W, 3), sRGB-encoded, [0, 1], of any size.
         motion: four neighbouring frames in grey, float32 (H, W, 4), [0, 1].
         model: a network of the family ``dlmn`` other than the default: its name or an ONNX file.
-        device: as in `quick_alpha`.
-        precision: as in `quick_alpha`.
+        engine: what runs the network.
 
     Returns:
         float32 (h, w), [0, 1], of the small picture, as `quick_alpha`.
@@ -202,8 +199,8 @@ def quick_dlmn(
     small = working_picture(check_image(image), SIDES["alpha"])
     size = (small.shape[1], small.shape[0])
     frames = np.asarray(cv2.resize(motion, size, interpolation=cv2.INTER_AREA), np.float32)
-    mask = segment(small, device=device, precision=precision)
-    return dlmn(small, mask, motion=frames, model=model, device=device, precision=precision, refined=False)
+    mask = segment(small, engine=engine)
+    return dlmn(small, mask, motion=frames, model=model, engine=engine, refined=False)
 
 
 def quick_mask(
@@ -212,8 +209,7 @@ def quick_mask(
     /,
     *,
     model: str | Path | None = None,
-    device: Device = "auto",
-    precision: Precision = "auto",
+    engine: Engine = ENGINE,
 ) -> Alpha:
     """Alpha by the segmenter alone, which is coarser, drawn to the frame's edges.
 
@@ -224,8 +220,7 @@ def quick_mask(
         image: float32 (H, W, 3), sRGB-encoded, [0, 1], of any size.
         past: not looked at.
         model: a segmentation network other than the default: its name or an ONNX file.
-        device: as in `quick_alpha`.
-        precision: as in `quick_alpha`.
+        engine: what runs the network.
 
     Returns:
         float32 (H, W), [0, 1].
@@ -235,7 +230,7 @@ def quick_mask(
         MissingExtraError: OpenCV is not installed.
     """
     small = working_picture(check_image(image), SIDES["mask"])
-    mask = segment(small, model=model, device=device, precision=precision)
+    mask = segment(small, model=model, engine=engine)
     return guided_enlargement(small, mask, image, radius=RADII["mask"])
 
 

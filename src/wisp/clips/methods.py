@@ -10,9 +10,9 @@ from wisp.clips.motion import WithMotion
 from wisp.clips.steady import AlphaMethod
 from wisp.core.arrays import Alpha, Image
 from wisp.core.opencv import opencv
-from wisp.engine.devices import Device, Precision
+from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.families.portrait import portrait
-from wisp.engine.families.segmenter import segment, session_of
+from wisp.engine.families.segmenter import segment
 from wisp.engine.models import find_model
 from wisp.methods import check_method, family_of
 from wisp.pipeline import estimate
@@ -22,8 +22,7 @@ def alpha_method(
     name: str = "auto",
     *,
     model: str | Path | None = None,
-    device: Device = "auto",
-    precision: Precision = "auto",
+    engine: Engine = ENGINE,
 ) -> AlphaMethod:
     """What mattes a frame by itself. Its network is loaded now, so that what is wrong with it shows at once.
 
@@ -34,26 +33,25 @@ def alpha_method(
             neighbouring frames, too (`pair_with_motion`); the rest are those of `wisp.pipeline.estimate`
             and take seconds a frame.
         model: a network other than the default: its name or an ONNX file.
-        device: where networks run: ``auto``, ``cpu`` or ``gpu``.
-        precision: what they compute in.
+        engine: what runs the network.
 
     Raises:
-        InputError: no such method, network, device or precision.
+        InputError: no such method or network, or a device or precision that is not here.
         MissingExtraError: OpenCV is not installed.
     """
     opencv()
     if name not in ("auto", "segmenter"):
         check_method(name, model)
     family = "portrait" if name == "auto" else family_of(name)
-    session_of(find_model(model, family), device=device, precision=precision)
+    engine.session_of(find_model(model, family))
     if name == "dlmn":
-        return WithMotion(partial(quick_dlmn, model=model, device=device, precision=precision))
+        return WithMotion(partial(quick_dlmn, model=model, engine=engine))
     quick = {"auto": quick_alpha, "segmenter": quick_mask, "portrait": _portrait_alpha}.get(name)
     if quick is not None:
-        return partial(quick, model=model, device=device, precision=precision)
+        return partial(quick, model=model, engine=engine)
 
     def alpha_of(image: Image, past: Past | None = None, /) -> Alpha:
-        found = estimate(image, name, None, None, model=model, device=device, precision=precision)
+        found = estimate(image, name, None, None, model=model, engine=engine)
         return found.alpha
 
     return alpha_of
@@ -65,12 +63,11 @@ def _portrait_alpha(
     /,
     *,
     model: str | Path | None,
-    device: Device,
-    precision: Precision,
+    engine: Engine,
 ) -> Alpha:
     """The portrait network's alpha, from a mask that is found on a small picture."""
     cv2 = opencv()
     height, width = image.shape[:2]
-    mask = segment(working_picture(image, SIDES["alpha"]), device=device, precision=precision)
+    mask = segment(working_picture(image, SIDES["alpha"]), engine=engine)
     large = cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR)
-    return portrait(image, large, model=model, device=device, precision=precision)
+    return portrait(image, large, model=model, engine=engine)

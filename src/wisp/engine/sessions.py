@@ -115,6 +115,7 @@ def open_session(
     precision: Precision = "auto",
     threads: int | None = None,
     runtime: Runtime = "auto",
+    cache: bool = True,
 ) -> Session:
     """Load an ONNX file.
 
@@ -129,6 +130,7 @@ def open_session(
             choice on a GPU; ``int8`` needs a quantised network.
         threads: of the CPU; None for as many as there are cores.
         runtime: ``openvino`` or ``onnxruntime`` to have that one, ``auto`` for the choice described above.
+        cache: whether what OpenVINO compiles for the CPU is kept on disk, and taken from there.
 
     Raises:
         InputError: the file is no network that the runtime can load, or this machine has no such device or
@@ -161,6 +163,7 @@ def open_session(
                 device="GPU" if device == "gpu" else "CPU",
                 precision=precision,
                 threads=threads,
+                cache=cache,
             )
     if runtime == "openvino":
         raise InputError("device", "gpu: OpenVINO finds none here", "auto and cpu are accepted")
@@ -259,14 +262,22 @@ class _OpenVinoSession:
     """OpenVINO, tuned for the time of a single picture. Each thread that is inside `run` has a request."""
 
     def __init__(
-        self, core: Any, file: Path, *, version: str, device: str, precision: Precision, threads: int
+        self,
+        core: Any,
+        file: Path,
+        *,
+        version: str,
+        device: str,
+        precision: Precision,
+        threads: int,
+        cache: bool,
     ) -> None:
         settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
         settings |= _precision_setting(core, device, precision)
         name = None
         if device == "CPU":
             settings["INFERENCE_NUM_THREADS"] = threads
-        if device == "CPU" and compiled.folder() is not None:
+        if device == "CPU" and cache and compiled.folder() is not None:
             name = compiled.name_of(
                 file,
                 version,

@@ -6,9 +6,12 @@ import pytest
 from tiny_networks import write_dim, write_segmenter
 from wisp import pipeline
 from wisp.core.errors import InputError
+from wisp.engine.engine import Engine
 from wisp.engine.families import dim as module
 from wisp.engine.families.dim import MARGIN, RAMP, dim, spans
 from wisp.engine.models import find_model
+
+FP32 = Engine(precision="fp32")
 
 TILE = 2 * (MARGIN + RAMP) + 96
 
@@ -39,7 +42,7 @@ def expected(image, trimap):
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (33, 31), (64, 96), (101, 67)])
 def test_alpha_is_the_network_s_where_unknown_and_the_trimap_s_elsewhere(size, network):
     image, trimap = scene(*size)
-    alpha = dim(image, trimap, model=network, precision="fp32")
+    alpha = dim(image, trimap, model=network, engine=FP32)
     assert alpha.dtype == np.float32
     assert alpha.shape == size
     assert np.array_equal(alpha[trimap == 0], np.zeros((trimap == 0).sum(), np.float32))
@@ -54,8 +57,8 @@ def test_alpha_is_the_network_s_where_unknown_and_the_trimap_s_elsewhere(size, n
 def test_tiles_leave_no_seam(reach, tmp_path):
     network = write_dim(tmp_path / "reach.onnx", reach=reach)
     image, trimap = scene(700, 1300)
-    whole = dim(image, trimap, model=network, precision="fp32", tile=2048)
-    tiled = dim(image, trimap, model=network, precision="fp32", tile=TILE)
+    whole = dim(image, trimap, model=network, engine=FP32, tile=2048)
+    tiled = dim(image, trimap, model=network, engine=FP32, tile=TILE)
     difference = np.abs(tiled - whole)[trimap == 128]
     assert difference.max() < 1e-5
     assert np.array_equal(tiled[trimap != 128], whole[trimap != 128])
@@ -142,8 +145,8 @@ def test_the_user_s_file_has_the_family_asked_for(network):
 
 def test_the_pipeline_has_the_method_with_a_network_of_the_user_s(network):
     image, trimap = scene(60, 70)
-    result = pipeline.run(image, method="dim", trimap=trimap, model=network, precision="fp32")
-    alpha = dim(image, trimap, model=network, precision="fp32")
+    result = pipeline.run(image, method="dim", trimap=trimap, model=network, engine=FP32)
+    alpha = dim(image, trimap, model=network, engine=FP32)
     assert np.array_equal(result.matte.alpha, alpha)
     assert np.array_equal(result.trimap, trimap)
     assert result.solution is None

@@ -6,9 +6,12 @@ import pytest
 from tiny_networks import bright_disc, write_dlmn, write_portrait, write_ssrn
 from wisp.clips.motion import still_cue
 from wisp.core.errors import InputError
+from wisp.engine.engine import Engine
 from wisp.engine.families.dlmn import cues, dlmn, small_size
 from wisp.engine.models import find_model, ssrn_of
 from wisp.matting.trimap import trimap_from_mask
+
+FP32 = Engine(precision="fp32")
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +31,11 @@ def test_alpha_is_made_of_mask_trimap_and_motion(network, height, width):
     image = np.full((height, width, 3), 0.5, np.float32)
     mask = np.ones((height, width), np.float32)
     motion = np.full((height, width, 4), 0.2, np.float32)
-    found = dlmn(image, mask, motion=motion, model=network, precision="fp32", refined=False)
+    found = dlmn(image, mask, motion=motion, model=network, engine=FP32, refined=False)
     assert found.shape == (height, width)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, (1 + 1 + 0.2) / 3, atol=1e-3)
-    still = dlmn(image, mask, model=network, precision="fp32", refined=False)
+    still = dlmn(image, mask, model=network, engine=FP32, refined=False)
     np.testing.assert_allclose(still, (1 + 1 + 0.5) / 3, atol=1e-3)
 
 
@@ -41,7 +44,7 @@ def test_a_trimap_takes_the_place_of_that_from_the_mask(network):
     mask = np.ones_like(alpha)
     motion = np.zeros((64, 96, 4), np.float32)
     unknown = np.full((64, 96), 128, np.uint8)
-    found = dlmn(image, mask, trimap=unknown, motion=motion, model=network, precision="fp32", refined=False)
+    found = dlmn(image, mask, trimap=unknown, motion=motion, model=network, engine=FP32, refined=False)
     np.testing.assert_allclose(found, (1 + 128 / 255) / 3, atol=1e-3)
 
 
@@ -67,13 +70,13 @@ def test_the_ssrn_beside_a_network_refines_it(network, pair):
     assert ssrn_of(find_model(network, "dlmn")) is None
     assert ssrn_of(find_model(pair, "dlmn")).family == "ssrn"
     image, alpha = bright_disc(64, 96)
-    alone, refined = (dlmn(image, alpha, model=m, precision="fp32", refined=False) for m in (network, pair))
+    alone, refined = (dlmn(image, alpha, model=m, engine=FP32, refined=False) for m in (network, pair))
     np.testing.assert_allclose(refined, alone / 2, atol=1e-3)
 
 
 def test_the_border_is_refined_at_the_photos_size(network):
     image, alpha = bright_disc(90, 120)
-    found = dlmn(image, alpha, model=network, precision="fp32")
+    found = dlmn(image, alpha, model=network, engine=FP32)
     assert found.shape == alpha.shape
     assert 0 <= found.min() <= found.max() <= 1
 

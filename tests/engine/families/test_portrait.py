@@ -3,6 +3,7 @@ import pytest
 
 from tiny_networks import bright_disc, write_portrait, write_refinement
 from wisp.core.errors import InputError
+from wisp.engine.engine import Engine
 from wisp.engine.families import portrait as module
 from wisp.engine.families.portrait import (
     PATCH,
@@ -14,6 +15,8 @@ from wisp.engine.families.portrait import (
     uncertain_cells,
 )
 from wisp.engine.sessions import open_session
+
+FP32 = Engine(precision="fp32")
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +36,7 @@ def refinement(tmp_path_factory):
 def test_alpha_follows_the_subject_at_the_photos_resolution(network, height, width):
     image, alpha = bright_disc(height, width)
     rough = (alpha > 0.001).astype(np.float32)
-    found = portrait(image, rough, model=network, precision="fp32")
+    found = portrait(image, rough, model=network, engine=FP32)
     assert found.shape == (height, width)
     assert found.dtype == np.float32
     assert 0 <= found.min() <= found.max() <= 1
@@ -49,7 +52,7 @@ def test_a_small_subject_is_seen_large(network, monkeypatch):
     seen = []
     generate = module.generate
     monkeypatch.setattr(module, "generate", lambda *args: seen.append(args[2].shape) or generate(*args))
-    found = portrait(image, mask, model=network, precision="fp32")
+    found = portrait(image, mask, model=network, engine=FP32)
     assert max(seen[0][:2]) < 120
     np.testing.assert_allclose(found, mask, atol=0.01)
 

@@ -3,7 +3,10 @@ import pytest
 
 from tiny_networks import bright_disc, write_segmenter
 from wisp.core.errors import InputError
+from wisp.engine.engine import Engine
 from wisp.engine.families.segmenter import segment, without_doubtful_regions
+
+FP32 = Engine(precision="fp32")
 
 
 @pytest.fixture(scope="module")
@@ -14,7 +17,7 @@ def network(tmp_path_factory):
 @pytest.mark.parametrize(("height", "width"), [(300, 400), (401, 233), (90, 120), (1200, 800)])
 def test_the_mask_lies_where_the_subject_is(network, height, width):
     image, alpha = bright_disc(height, width)
-    mask = segment(image, model=network, precision="fp32")
+    mask = segment(image, model=network, engine=FP32)
     assert mask.shape == (height, width)
     assert mask.dtype == np.float32
     assert np.abs(mask - alpha).mean() < 0.01
@@ -36,7 +39,7 @@ def test_values_are_the_networks_own(network):
     """Nothing is stretched: beside a subject, what the network is unsure about keeps its low values."""
     image = np.full((416, 312, 3), 0.47, np.float32)
     image[:208] = 0.7
-    mask = segment(image, model=network, precision="fp32")
+    mask = segment(image, model=network, engine=FP32)
     np.testing.assert_allclose(mask[220:], 1 / (1 + np.exp(40 * 0.03)), atol=1e-3)
     np.testing.assert_allclose(mask[:200], 1 / (1 + np.exp(-40 * 0.2)), atol=1e-3)
 
@@ -62,12 +65,11 @@ def test_regions_without_a_sure_pixel_are_left_out():
 
 def test_onnx_runtime_gives_the_same_mask(network, monkeypatch):
     from wisp.engine import sessions
-    from wisp.engine.families import segmenter
 
     image, _ = bright_disc(120, 160)
-    by_openvino = segment(image, model=network, precision="fp32")
+    by_openvino = segment(image, model=network, engine=FP32)
     other = sessions._OnnxRuntimeSession(network, "cpu", "fp32", 1)
-    monkeypatch.setattr(segmenter, "session_of", lambda *args, **kwargs: other)
+    monkeypatch.setattr(Engine, "session_of", lambda *_: other)
     np.testing.assert_allclose(segment(image, model=network), by_openvino, atol=1e-4)
 
 
@@ -75,12 +77,11 @@ def test_onnx_runtime_gives_the_same_mask(network, monkeypatch):
 @pytest.mark.parametrize("runtime", ["openvino", "onnxruntime"])
 def test_networks_of_another_kind_are_refused(tmp_path, monkeypatch, fault, runtime):
     from wisp.engine import sessions
-    from wisp.engine.families import segmenter
 
     other = write_segmenter(tmp_path / "other.onnx", **fault)
     if runtime == "onnxruntime":
         session = sessions._OnnxRuntimeSession(other, "cpu", "fp32", 1)
-        monkeypatch.setattr(segmenter, "session_of", lambda *args, **kwargs: session)
+        monkeypatch.setattr(Engine, "session_of", lambda *_: session)
     image, _ = bright_disc(40, 40)
     with pytest.raises(InputError, match=r"other\.onnx: is no segmentation network; an ONNX"):
         segment(image, model=other)

@@ -8,6 +8,7 @@ import pytest
 from wisp.cli import main
 from wisp.core.errors import InputError
 from wisp.data.procedural import KINDS
+from wisp.engine.engine import ENGINE
 from wisp.engine.families import FAMILIES
 from wisp.evaluation.protocols import evaluate
 from wisp.io.images import read_grey, read_photo, write_image
@@ -166,9 +167,9 @@ def test_refusals(tmp_path, monkeypatch, capsys, words, complaint):
 
 
 def test_the_network_is_left_out_where_there_is_none(dim_network):
-    default = runnings(None, ("dim", "knn"), None, "auto", "auto")
+    default = runnings(None, ("dim", "knn"), None, ENGINE)
     assert [running.method for running in default] == (["dim", "knn"] if FAMILIES["dim"].default else ["knn"])
-    mine = runnings(None, ("dim", "knn"), str(dim_network), "auto", "auto")
+    mine = runnings(None, ("dim", "knn"), str(dim_network), ENGINE)
     assert [(running.method, running.model) for running in mine] == [("dim", str(dim_network)), ("knn", None)]
 
 

@@ -10,6 +10,7 @@ from contracts import RecipeContract
 from wisp.core.errors import InputError
 from wisp.data import datasets, vips
 from wisp.data.single_image import Fitting, PlainSamples, square
+from wisp.engine.engine import Engine
 from wisp.engine.families.segmenter import segment
 from wisp.training.export import export_checkpoint
 from wisp.training.importing import read_network
@@ -39,7 +40,7 @@ def test_it_learns_and_its_file_cuts_out_a_photo(data, tmp_path):
     assert done.difference < 1e-3
     image = vips.read_rgb(data[2][0].photo).astype(np.float32) / 255
     truth = vips.read_grey(data[2][0].alpha) > 127
-    assert segment(image, model=tmp_path / "unet.onnx", precision="fp32").shape == truth.shape
+    assert segment(image, model=tmp_path / "unet.onnx", engine=Engine(precision="fp32")).shape == truth.shape
     _, network = read_network(tmp_path / "unet.onnx")
     with torch.inference_mode():
         mask = network.eval().mask(torch.from_numpy(image.transpose(2, 0, 1)[None].copy()))[0, 0].numpy()

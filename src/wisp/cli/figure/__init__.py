@@ -92,6 +92,7 @@ def portrait_green_command(
 ) -> None:
     """A sheet of photos and their subjects on green, beside the truth and other systems."""
     from wisp.compositing.backgrounds import colour as colour_of
+    from wisp.engine.engine import Engine
     from wisp.lab.figures.portrait_green import columns, draw
     from wisp.lab.figures.running import Running
     from wisp.methods import check_method
@@ -101,7 +102,7 @@ def portrait_green_command(
         colour_of(colour)
         for name in method or []:
             check_method(name, model)
-        methods = [Running(name, model, device, precision) for name in method or ["auto"]]
+        methods = [Running(name, model, Engine(device, precision)) for name in method or ["auto"]]
         places = photos_of_a_sheet(photos, out, overwrite=overwrite)
     with progress(len(places), quiet=quiet) as done:
         sheet = draw(places, methods, truth=truth, beside=systems, height=height, colour=colour, done=done)
@@ -126,13 +127,14 @@ def portrait_replace_command(
     quiet: o.QuietOption = False,
 ) -> None:
     """A sheet of photos, their alphas, and their subjects on another background."""
+    from wisp.engine.engine import Engine
     from wisp.lab.figures.portrait_replace import COLUMNS, draw
     from wisp.lab.figures.running import Running
 
     with usage_errors():
         places = photos_of_a_sheet(photos, out, overwrite=overwrite, others=background)
         scenes = [scene for text in background for scene in scenes_of(text)]
-    running = Running(method, model, device, precision)
+    running = Running(method, model, Engine(device, precision))
     with progress(len(places), quiet=quiet) as done:
         sheet = draw(places, scenes, running, height=height, seed=seed, done=done)
     write_sheet(out, sheet, COLUMNS, overwrite=overwrite, quiet=quiet)
@@ -166,6 +168,7 @@ def portrait_sensitivity_command(
     quiet: o.QuietOption = False,
 ) -> None:
     """What a subject's score depends on: its background, exposure, the quality of the mask."""
+    from wisp.engine.engine import Engine
     from wisp.io.atomic import check_output, write_files
     from wisp.lab.figures.photos import pictures
     from wisp.lab.figures.plots import check_plots
@@ -193,7 +196,7 @@ def portrait_sensitivity_command(
             check_output(folder)
     if subjects is not None and subjects < len(sources):
         sources = [sources[index * len(sources) // subjects] for index in range(subjects)]
-    setting = Setting(Running(method, model, device, precision), scenes, count, seed, longest)
+    setting = Setting(Running(method, model, Engine(device, precision)), scenes, count, seed, longest)
     with progress(len(sources) * mattes(experiments, count), quiet=quiet) as done:
         trials = vary(sources, experiments, setting, done=done)
     about = {"method": method, "model": model, "subjects": len(sources), "seed": seed, "longest": longest}
@@ -233,6 +236,7 @@ def blend_colours_command(
     """Copy and paste beside Poisson blending, its colour cast, and the cast avoided."""
     import json
 
+    from wisp.engine.engine import Engine
     from wisp.io.atomic import check_output, write_files
     from wisp.lab.figures.blend_colours import COLUMNS, draw
     from wisp.lab.figures.running import Running
@@ -242,7 +246,7 @@ def blend_colours_command(
         scenes = [str(place.path) for place in _pictures_of(background)]
         if json_out is not None and json_out != "-":
             check_output(json_out, overwrite=overwrite)
-    running = Running(method, model, device, precision)
+    running = Running(method, model, Engine(device, precision))
     with progress(len(places), quiet=quiet) as done:
         sheet, casts = draw(places, scenes, running, height=height, keep_colours=keep_colours, done=done)
     write_sheet(out, sheet, COLUMNS, overwrite=overwrite, quiet=quiet)

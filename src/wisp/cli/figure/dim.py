@@ -47,6 +47,7 @@ def dim_sheet_command(
     quiet: o.QuietOption = False,
 ) -> None:
     """A sheet: photo, trimap, the methods' alphas, truth, and the last method's on green."""
+    from wisp.engine.engine import Engine
     from wisp.io.atomic import check_output
     from wisp.io.formats import format_of
     from wisp.io.images import write_image
@@ -55,7 +56,7 @@ def dim_sheet_command(
 
     with usage_errors():
         format_of(out)
-        methods = runnings(method, ("closed-form", "dim"), model, device, precision)
+        methods = runnings(method, ("closed-form", "dim"), model, Engine(device, precision))
         truths = find_truths(data)
         place = _trimaps(data, trimaps)
         files = [path for truth in truths for path in (truth.photo, truth.alpha)]
@@ -83,6 +84,7 @@ def dim_sensitivity_command(
     quiet: o.QuietOption = False,
 ) -> None:
     """SAD with trimaps that lie ever farther from the subject, one photo of each thing."""
+    from wisp.engine.engine import Engine
     from wisp.lab.figures import dim_sensitivity as figure
     from wisp.lab.figures.guided import CLASSICAL, NETWORK, find_truths, runnings
     from wisp.lab.figures.plots import check_plots
@@ -90,7 +92,7 @@ def dim_sensitivity_command(
     check_plots()
     widths = sorted(set(width or figure.WIDTHS))
     with usage_errors():
-        methods = runnings(method, (NETWORK, *CLASSICAL), model, device, precision)
+        methods = runnings(method, (NETWORK, *CLASSICAL), model, Engine(device, precision))
         truths = figure.one_of_each(find_truths(data), seed)
         _check_folder(out, [f"sensitivity.{suffix}" for suffix in ("json", "md", "png")], overwrite=overwrite)
     with progress(len(truths) * len(widths) * len(methods), quiet=quiet) as done:
@@ -123,6 +125,7 @@ def dim_kinds_command(
     quiet: o.QuietOption = False,
 ) -> None:
     """Scores by what foregrounds are made of: hair, holes, semi-transparency; and a sheet of examples."""
+    from wisp.engine.engine import Engine
     from wisp.io.formats import FORMATS
     from wisp.io.images import encode_image
     from wisp.lab.figures import dim_kinds as figure
@@ -130,7 +133,7 @@ def dim_kinds_command(
     from wisp.lab.figures.photos import pictures
 
     with usage_errors():
-        methods = runnings(method, (NETWORK, *CLASSICAL), model, device, precision)
+        methods = runnings(method, (NETWORK, *CLASSICAL), model, Engine(device, precision))
         if data is not None:
             if kinds is None or backgrounds is not None:
                 raise UsageError("--data: goes with --kinds and without --backgrounds")

@@ -50,6 +50,7 @@ def dlmn_steps_command(
     quiet: o.QuietOption = False,
 ) -> None:
     """The five steps of any photo: itself, its segmentation, alpha, foreground, another background."""
+    from wisp.engine.engine import Engine
     from wisp.lab.figures.dlmn_steps import COLUMNS, draw
     from wisp.lab.figures.running import Running
     from wisp.methods import check_method
@@ -58,7 +59,7 @@ def dlmn_steps_command(
         check_method(method, model)
         places = photos_of_a_sheet(photos, out, overwrite=overwrite, others=background)
         scenes = [scene for text in background for scene in scenes_of(text)]
-    running = Running(method, model, device, precision)
+    running = Running(method, model, Engine(device, precision))
     with progress(len(places), quiet=quiet) as done:
         sheet = draw(places, scenes, running, height=height, done=done)
     write_sheet(out, sheet, COLUMNS, overwrite=overwrite, quiet=quiet)
@@ -76,6 +77,7 @@ def dlmn_sheet_command(
     quiet: o.QuietOption = False,
 ) -> None:
     """Selfies or camera photos beside their subjects on other backgrounds: one sheet of 1920×1080."""
+    from wisp.engine.engine import Engine
     from wisp.lab.figures.dlmn_sheets import COLUMNS, draw
     from wisp.lab.figures.running import Running
     from wisp.methods import check_method
@@ -84,7 +86,7 @@ def dlmn_sheet_command(
         check_method(method, model)
         places = photos_of_a_sheet(photos, out, overwrite=overwrite, others=background)
         scenes = [scene for text in background for scene in scenes_of(text)]
-    running = Running(method, model, device, precision)
+    running = Running(method, model, Engine(device, precision))
     with progress(len(places), quiet=quiet) as done:
         sheet = draw(places, scenes, running, done=done)
     write_sheet(out, sheet, COLUMNS, overwrite=overwrite, quiet=quiet)
@@ -112,6 +114,7 @@ def dlmn_compare_command(
     quiet: o.QuietOption = False,
 ) -> None:
     """Alpha, green screen and new background by KNN, random walk and ours, on plain and like backgrounds."""
+    from wisp.engine.engine import Engine
     from wisp.io.atomic import check_output
     from wisp.io.formats import format_of
     from wisp.lab.figures.dlmn_cases import CASES
@@ -132,7 +135,7 @@ def dlmn_compare_command(
         sources = _spread(find(data), count)
         pool = [place.path for place in pictures([scenes])]
         check_output(out, overwrite=overwrite, inputs=[source.photo for source in sources])
-    ours = Running(method, model, device, precision)
+    ours = Running(method, model, Engine(device, precision))
     with progress(len(sources) * len(cases), quiet=quiet) as done:
         sheet = draw(
             sources,
@@ -163,6 +166,7 @@ def dlmn_accuracy_command(
     quiet: o.QuietOption = False,
 ) -> None:
     """How much of a matte KNN, random walk and ours get right, on plain and like backgrounds."""
+    from wisp.engine.engine import Engine
     from wisp.io.atomic import check_output, write_files
     from wisp.lab.figures.dlmn_accuracy import measure, report
     from wisp.lab.figures.dlmn_cases import CASES
@@ -184,7 +188,7 @@ def dlmn_accuracy_command(
                 check_output(folder / f"accuracy.{suffix}", overwrite=overwrite)
         else:
             check_output(folder)
-    ours = Running(method, model, device, precision)
+    ours = Running(method, model, Engine(device, precision))
     with progress(len(sources) * len(CASES) * len(compared(ours)), quiet=quiet) as done:
         trials = measure(sources, pool, ours, longest=longest, seed=seed, done=done)
     named = None if model is None else Path(model).name

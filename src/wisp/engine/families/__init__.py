@@ -4,8 +4,8 @@ To add one, write its module here, with a function that finds alpha, and a row i
 function is a method of `wisp.cutout` and of every verb (`wisp.methods.METHODS`). Options, checks, docstrings
 and the guide's table follow from the row.
 
-A function that needs a mask is ``f(image, mask, *, model, device, precision) -> alpha``, one that needs a
-trimap ``f(image, trimap, *, model, device, precision) -> alpha``: image float32 (H, W, 3), mask and alpha
+A function that needs a mask is ``f(image, mask, *, model, engine) -> alpha``, one that needs a
+trimap ``f(image, trimap, *, model, engine) -> alpha``: image float32 (H, W, 3), mask and alpha
 float32 (H, W), trimap uint8 (H, W).
 """
 

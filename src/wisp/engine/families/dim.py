@@ -28,8 +28,7 @@ from wisp.core.arrays import (
 from wisp.core.errors import InputError
 from wisp.core.regions import bounding_box
 from wisp.core.resample import pad_to_multiple
-from wisp.engine.devices import Device, Precision
-from wisp.engine.families.segmenter import session_of
+from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.models import Model, find_model
 from wisp.engine.sessions import Session, check_ports
 from wisp.matting.classical.initial_alpha import prior
@@ -82,8 +81,7 @@ def dim(
     trimap: Trimap,
     *,
     model: str | Path | None = None,
-    device: Device = "auto",
-    precision: Precision = "auto",
+    engine: Engine = ENGINE,
     tile: int = TILE,
 ) -> Alpha:
     """Alpha of the subject that a trimap outlines; known foreground or background may be missing.
@@ -93,8 +91,7 @@ def dim(
         trimap: uint8 (H, W), 0 background, 128 unknown, 255 foreground.
         model: the name of a network of the family ``dim`` (`wisp.engine.models.MODELS`) or its ONNX file;
             None for the default.
-        device: where to run it: ``auto``, ``cpu`` or ``gpu``.
-        precision: ``auto``, ``fp32``, ``bf16`` or ``int8``.
+        engine: what runs the network.
         tile: longest side of what the network sees at once, pixels: a multiple of its input's, and more than
             twice `MARGIN` and `RAMP` together.
 
@@ -102,7 +99,7 @@ def dim(
         float32 (H, W), [0, 1]: exactly 0 and 1 where the trimap is known.
 
     Raises:
-        InputError: arrays of the wrong kind or size, no such network, device or precision, a file that is no
+        InputError: arrays of the wrong kind or size, no such network, a file that is no
             such network, or a tile of another size.
     """
     check_image(image)
@@ -117,7 +114,7 @@ def dim(
     box = bounding_box(unknown)
     if box is None:
         return alpha
-    session = session_of(row, device=device, precision=precision)
+    session = engine.session_of(row)
     start = prior(image, trimap) if any(port.name == PRIOR for port in session.inputs) else None
     sides = [
         spans(part.start, part.stop, length, tile, row.multiple)

@@ -29,9 +29,9 @@ from wisp.core.arrays import (
 )
 from wisp.core.errors import InputError
 from wisp.core.resample import pad_to_multiple, resize
-from wisp.engine.devices import Device, Precision
+from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.families.portrait import enlarge, surroundings
-from wisp.engine.families.segmenter import segment, session_of
+from wisp.engine.families.segmenter import segment
 from wisp.engine.models import Model, find_model, ssrn_of
 from wisp.engine.sessions import Session, check_ports
 from wisp.matting.trimap import trimap_from_mask
@@ -51,8 +51,7 @@ def dlmn(
     trimap: Trimap | None = None,
     motion: Motion | None = None,
     model: str | Path | None = None,
-    device: Device = "auto",
-    precision: Precision = "auto",
+    engine: Engine = ENGINE,
     refined: bool = True,
 ) -> Alpha:
     """Alpha of the people in a photo or a frame.
@@ -65,8 +64,7 @@ def dlmn(
             own grey when None, as of a still.
         model: the name of a network of the family ``dlmn`` (`wisp.engine.models.MODELS`) or its ONNX file;
             None for the default. An SSRN beside it is used (`wisp.engine.models.ssrn_of`).
-        device: where to run it: ``auto``, ``cpu`` or ``gpu``.
-        precision: ``auto``, ``fp32``, ``bf16`` or ``int8``.
+        engine: what runs the network.
         refined: whether the border is refined on the way to the photo's size, as that of the portrait
             network; otherwise alpha is only resized.
 
@@ -75,14 +73,14 @@ def dlmn(
         everywhere.
 
     Raises:
-        InputError: arrays of the wrong kind or size, no such network, device or precision, or a file that is
+        InputError: arrays of the wrong kind or size, no such network, or a file that is
             no such network.
     """
     check_image(image)
     row = find_model(model, "dlmn")
     refiner = ssrn_of(row)
     if mask is None:
-        mask = segment(image, device=device, precision=precision)
+        mask = segment(image, engine=engine)
     check_same_size("mask", check_alpha(mask, "mask"), "image", image)
     if trimap is not None:
         trimap = check_trimap(trimap)
@@ -101,15 +99,15 @@ def dlmn(
         None if motion is None else motion[box.slices],
         row,
     )
-    session = session_of(row, device=device, precision=precision)
+    session = engine.session_of(row)
     alpha = _run(session, row, "dlmn", given)
     if refiner is not None:
         again = {"image": given["image"], "mask": alpha, "motion": given["motion"]}
-        alpha = _run(session_of(refiner, device=device, precision=precision), refiner, "ssrn", again)
+        alpha = _run(engine.session_of(refiner), refiner, "ssrn", again)
     height, width = small_size(seen, row)
     found: Alpha = np.ascontiguousarray(alpha[0, 0, :height, :width])
     if refined:
-        whole[box.slices] = enlarge(found, seen, device=device, precision=precision)
+        whole[box.slices] = enlarge(found, seen, engine=engine)
     else:
         whole[box.slices] = resize(found, *seen.shape[:2]).clip(0, 1)
     return whole

@@ -19,9 +19,14 @@ from wisp.core.arrays import Alpha, Float, Image, Mask, check_alpha, check_image
 from wisp.core.errors import InputError
 from wisp.core.regions import Box, bounding_box
 from wisp.core.resample import pad_to_multiple, resize
+<<<<<<< HEAD
 from wisp.core.settings import AUTO
 from wisp.engine.devices import Device, Precision
 from wisp.engine.families.segmenter import FLOOR, segment, session_of
+=======
+from wisp.engine.engine import ENGINE, Engine
+from wisp.engine.families.segmenter import FLOOR, segment
+>>>>>>> main
 from wisp.engine.models import Model, find_model, refinement_of
 from wisp.engine.sessions import Session, check_ports
 
@@ -44,8 +49,7 @@ def portrait(
     mask: Mask | None = None,
     *,
     model: str | Path | None = None,
-    device: Device = "auto",
-    precision: Precision = "auto",
+    engine: Engine = ENGINE,
     refined: bool = True,
 ) -> Alpha:
     """Alpha of the people in a photo.
@@ -55,22 +59,21 @@ def portrait(
         mask: soft segmentation, float32 (H, W), [0, 1]; found by the default segmenter when None.
         model: the name of a portrait network (`wisp.engine.models.MODELS`) or the ONNX file of one's
             generator; None for the default.
-        device: where to run it: ``auto``, ``cpu`` or ``gpu``.
-        precision: ``auto``, ``fp32``, ``bf16`` or ``int8``.
+        engine: what runs the network.
         refined: whether the border is refined; otherwise the generator's alpha is only resized.
 
     Returns:
         float32 (H, W), [0, 1]; 0 everywhere when the mask is below `FLOOR` everywhere.
 
     Raises:
-        InputError: arrays of the wrong kind or size, no such network, device or precision, or a file that is
+        InputError: arrays of the wrong kind or size, no such network, or a file that is
             no portrait network.
     """
     check_image(image)
     row = find_model(model, "portrait")
-    generator = session_of(row, device=device, precision=precision)
+    generator = engine.session_of(row)
     if mask is None:
-        mask = segment(image, device=device, precision=precision)
+        mask = segment(image, engine=engine)
     check_same_size("mask", check_alpha(mask, "mask"), "image", image)
     box = surroundings(mask)
     if box is None:
@@ -79,7 +82,7 @@ def portrait(
     alpha = generate(generator, row, seen, mask[box.slices])
     whole = np.zeros(mask.shape, np.float32)
     if refined:
-        whole[box.slices] = enlarge(alpha, seen, model=model, device=device, precision=precision)
+        whole[box.slices] = enlarge(alpha, seen, model=model, engine=engine)
     else:
         whole[box.slices] = resize(alpha, *seen.shape[:2]).clip(0, 1)
     return whole
@@ -90,8 +93,7 @@ def enlarge(
     image: Image,
     *,
     model: str | Path | None = None,
-    device: Device = "auto",
-    precision: Precision = "auto",
+    engine: Engine = ENGINE,
 ) -> Alpha:
     """A small alpha at the photo's size, its border refined at every step of the way.
 
@@ -99,17 +101,16 @@ def enlarge(
         alpha: float32 (h, w), [0, 1], of the whole photo.
         image: float32 (H, W, 3), sRGB-encoded, [0, 1].
         model: as in `portrait`; its refinement is used.
-        device: as in `portrait`.
-        precision: as in `portrait`.
+        engine: what runs the network.
 
     Returns:
         float32 (H, W), [0, 1].
 
     Raises:
-        InputError: no such network, device or precision.
+        InputError: no such network.
     """
     row = refinement_of(find_model(model, "portrait"))
-    refinement = session_of(row, device=device, precision=precision)
+    refinement = engine.session_of(row)
     for size in refined_sizes(alpha.shape, image.shape):
         alpha = refine(resize(image, *size), resize(alpha, *size).clip(0, 1), refinement)
     return alpha

@@ -12,12 +12,15 @@ from wisp.core.arrays import Float, Image, Mask, check_image
 from wisp.core.errors import InputError
 from wisp.core.regions import small_enclosed
 from wisp.core.resample import pad_to_multiple, resize
+<<<<<<< HEAD
 from wisp.core.settings import AUTO
 from wisp.engine.devices import Device, Precision
 from wisp.engine.loaded import Loaded
+=======
+from wisp.engine.engine import ENGINE, Engine
+>>>>>>> main
 from wisp.engine.models import Model, find_model
-from wisp.engine.precision import choose
-from wisp.engine.sessions import Session, check_ports, open_session
+from wisp.engine.sessions import Session, check_ports
 
 FLOOR: Final = AUTO.mask_floor
 """Below this, nothing speaks for a subject: the trimap's threshold for known background."""
@@ -33,8 +36,7 @@ def segment(
     image: Image,
     *,
     model: str | Path | None = None,
-    device: Device = "auto",
-    precision: Precision = "auto",
+    engine: Engine = ENGINE,
 ) -> Mask:
     """A soft mask of the subject.
 
@@ -46,18 +48,17 @@ def segment(
     Args:
         image: float32 (H, W, 3), sRGB-encoded, [0, 1], of any size.
         model: the name of a network (`wisp.engine.models.MODELS`) or an ONNX file; None for the default.
-        device: where to run it: ``auto``, ``cpu`` or ``gpu``.
-        precision: ``auto``, ``fp32``, ``bf16`` or ``int8``.
+        engine: what runs the network.
 
     Returns:
         float32 (H, W), [0, 1].
 
     Raises:
-        InputError: no such network, device or precision, or a file that is no segmentation network.
+        InputError: no such network, or a file that is no segmentation network.
     """
     check_image(image)
     row = find_model(model)
-    session = session_of(row, device=device, precision=precision)
+    session = engine.session_of(row)
     height, width = image.shape[:2]
     scale = row.input_size / max(height, width)
     seen_height, seen_width = max(1, round(height * scale)), max(1, round(width * scale))
@@ -101,23 +102,6 @@ def without_doubtful_gaps(mask: Mask) -> Mask:
     """
     gaps = small_enclosed(mask < GAP, LEAST_GAP * np.count_nonzero(mask > 0.5))
     return np.where(gaps, np.float32(GAP), mask)
-
-
-def session_of(model: Model, *, device: Device = "auto", precision: Precision = "auto") -> Session:
-    """The loaded network, in the edition that `choose` finds; kept until `release_networks`.
-
-    It is loaded anew where its path leads to other contents than before.
-    """
-
-    def load() -> Session:
-        choice = choose(model, device=device, precision=precision)
-        return open_session(choice.file, device=device, precision=choice.precision)
-
-    files = (model.path,) if model.int8 is None else (model.path, model.int8.path)
-    return _sessions.get(files, (model, device, precision), load)
-
-
-_sessions: Final[Loaded[Session]] = Loaded()
 
 
 def _run(session: Session, model: Model, batch: Float) -> Mask:

@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final
 
 from wisp.core.arrays import Alpha, Background, Image, Mask, Trimap
 from wisp.core.errors import InputError
-from wisp.engine.devices import Device, Precision
-from wisp.engine.loaded import Loaded
+from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.models import MODELS
 from wisp.engine.peers import PEERS, LoadedPeer, Peer, open_peer
 from wisp.engine.store import Published, find, folders
@@ -60,30 +58,26 @@ def peer_alpha(
     trimap: Trimap | None = None,
     mask: Mask | None = None,
     plate: Background | None = None,
-    device: Device = "auto",
-    precision: Precision = "auto",
+    engine: Engine = ENGINE,
 ) -> Alpha:
     """Alpha of a photo by a peer, as `wisp.engine.peers.LoadedPeer` gives it.
 
     Raises:
         InputError: see `wisp.engine.peers.open_peer` and `LoadedPeer`.
     """
-    return loaded_peer(chosen, device=device, precision=precision)(
-        image, trimap=trimap, mask=mask, plate=plate
-    )
+    return loaded_peer(chosen, engine)(image, trimap=trimap, mask=mask, plate=plate)
 
 
-def loaded_peer(chosen: Chosen, *, device: Device = "auto", precision: Precision = "auto") -> LoadedPeer:
+def loaded_peer(chosen: Chosen, engine: Engine = ENGINE) -> LoadedPeer:
     """The peer with its network, kept after the first call; errors as of `wisp.engine.peers.open_peer`."""
     name = chosen.peer.name
 
     def load() -> LoadedPeer:
-        return open_peer(name, chosen.file, device=device, precision=precision)
+        return open_peer(
+            name, chosen.file, device=engine.device, precision=engine.precision, threads=engine.threads
+        )
 
-    return _peers.get((chosen.file,), (name, device, precision), load)
-
-
-_peers: Final[Loaded[LoadedPeer]] = Loaded()
+    return engine.keep((chosen.file,), ("peer", name), load)
 
 
 @cache

@@ -24,6 +24,7 @@ from torch import nn
 from wisp.core.arrays import UNKNOWN, Alpha, Image, Trimap, from_float, to_float
 from wisp.core.errors import InputError
 from wisp.data.datasets import Entry
+from wisp.engine.engine import Engine
 from wisp.engine.families.dim import dim
 from wisp.evaluation.protocols import PROTOCOLS, Report
 from wisp.lab.ablation import Ablation, Derived, Row, Table
@@ -225,10 +226,10 @@ class DimAblationTask(DimTask):
         with TemporaryDirectory() as folder:
             file = Path(folder, "network.onnx")
             export(family.wrap(bare), family.example(), family.outputs, file, halved=False)
-            found = {}
+            found, engine = {}, Engine(precision="fp32", cache=False)
             for name in names:
                 photo = self._photos[name]
-                alpha = dim(photo.image, photo.trimap, model=file, precision="fp32")
+                alpha = dim(photo.image, photo.trimap, model=file, engine=engine)
                 if self._filtered:
                     alpha = with_known(guided_filter(photo.image, alpha), photo.trimap)
                 found[name] = alpha

@@ -147,6 +147,7 @@ def _named(kind: str | None, guidance: Guidance | None) -> dict[str, Any]:
 
 def _ours(key: str, model: str | None, kind: str | None) -> Callable[[Image, Guidance | None], Alpha]:
     """What `wisp.cutout` does with a photo before it looks for the foreground's colours."""
+    from wisp.engine.engine import ENGINE
     from wisp.engine.families.segmenter import segment
     from wisp.methods import check_method
     from wisp.pipeline import estimate
@@ -157,7 +158,7 @@ def _ours(key: str, model: str | None, kind: str | None) -> Callable[[Image, Gui
 
     def alpha(image: Image, guidance: Guidance | None) -> Alpha:
         given: dict[str, Any] = {"trimap": None, "mask": None, **_named(kind, guidance)}
-        found = estimate(image, key, **given, model=model, device="auto", precision="auto")
+        found = estimate(image, key, **given, model=model, engine=ENGINE)
         return found.alpha
 
     return alpha

@@ -24,7 +24,7 @@ OTHERS: Final = ("knn", "random-walk")
 
 def compared(ours: Running) -> list[Running]:
     """Those and ours."""
-    return [*(Running(name, None, ours.device, ours.precision) for name in OTHERS), ours]
+    return [*(Running(name, None, ours.engine) for name in OTHERS), ours]
 
 
 def columns(ours: Running) -> list[str]:

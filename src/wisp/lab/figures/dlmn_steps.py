@@ -51,7 +51,7 @@ def draw(
         found = running(image)
         mask = found.mask
         if mask is None:
-            mask = segment(image, device=running.device, precision=running.precision)
+            mask = segment(image, engine=running.engine)
         matte = found.matte
         shown = np.asarray(matte.foreground * matte.alpha[..., None], np.float32)
         changed = composite(matte, backgrounds[index % len(backgrounds)])

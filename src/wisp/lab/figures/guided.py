@@ -13,7 +13,7 @@ import numpy as np
 
 from wisp.core.arrays import UNKNOWN, Alpha, Image, Trimap, check_same_size
 from wisp.core.errors import InputError
-from wisp.engine.devices import Device, Precision
+from wisp.engine.engine import Engine
 from wisp.engine.families import FAMILIES
 from wisp.evaluation.protocols import BENCHMARK
 from wisp.io.images import read_grey, read_photo, read_trimap
@@ -80,8 +80,7 @@ def runnings(
     methods: Sequence[str] | None,
     default: Sequence[str],
     model: str | None,
-    device: Device,
-    precision: Precision,
+    engine: Engine,
 ) -> list[Running]:
     """The methods asked for, `model` being the network's of Deep Image Matting.
 
@@ -89,8 +88,7 @@ def runnings(
         methods: by name; None or none at all for the default.
         default: those; the network is left out where none is shipped and no `model` is given.
         model: name or file.
-        device: of networks.
-        precision: of networks.
+        engine: what runs networks.
 
     Raises:
         InputError: a method that there is not.
@@ -103,7 +101,7 @@ def runnings(
     for name in chosen:
         own = model if name == NETWORK else None
         check_method(name, own)
-        found.append(Running(name, own, device, precision))
+        found.append(Running(name, own, engine))
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wisp.core.arrays import Alpha, Image, Mask, Trimap
-from wisp.engine.devices import Device, Precision
+from wisp.engine.engine import ENGINE, Engine
 from wisp.pipeline import Result, estimate, run
 
 
@@ -15,8 +15,7 @@ class Running:
 
     method: str = "auto"
     model: str | None = None
-    device: Device = "auto"
-    precision: Precision = "auto"
+    engine: Engine = ENGINE
 
     def __call__(self, image: Image, mask: Mask | None = None) -> Result:
         """The matte of a photo, float32 (H, W, 3), from a mask (H, W) where one is given."""
@@ -25,8 +24,7 @@ class Running:
             method=self.method,
             mask=mask,
             model=self.model,
-            device=self.device,
-            precision=self.precision,
+            engine=self.engine,
         )
 
     def alpha(self, image: Image, trimap: Trimap) -> Alpha:
@@ -37,6 +35,5 @@ class Running:
             trimap,
             None,
             model=self.model,
-            device=self.device,
-            precision=self.precision,
+            engine=self.engine,
         ).alpha

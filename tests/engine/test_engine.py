@@ -1,0 +1,61 @@
+"""One value for where networks run, and what it keeps."""
+
+import gc
+import weakref
+
+import pytest
+
+from tiny_networks import write_segmenter
+from wisp.core.errors import InputError
+from wisp.engine.engine import ENGINE, Engine, shared_engine
+from wisp.engine.models import find_model
+
+
+@pytest.fixture
+def row(tmp_path):
+    return find_model(write_segmenter(tmp_path / "tiny.onnx"))
+
+
+def test_it_runs_networks_as_it_says(row):
+    description = Engine("cpu", "fp32", threads=1).session_of(row).describe()
+    assert description.device.startswith("CPU")
+    assert (description.precision, description.threads) == ("fp32", 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ({"device": "banana"}, "device: is 'banana'; auto, cpu, gpu are accepted"),
+        ({"precision": "fp7"}, "precision: is 'fp7'; auto, fp32, bf16, int8 are accepted"),
+        ({"threads": 0}, "threads: is 0; 1 and above is accepted"),
+    ],
+)
+def test_other_words_are_refused_at_once(words, problem):
+    with pytest.raises(InputError, match=problem):
+        Engine(**words)
+
+
+def test_each_keeps_its_own_networks_until_it_lets_go_of_them(row):
+    one, other = Engine(), Engine()
+    assert one == other
+    assert one.session_of(row) is one.session_of(row)
+    assert one.session_of(row) is not other.session_of(row)
+    kept, dropped = weakref.ref(other.session_of(row)), weakref.ref(one.session_of(row))
+    one.release()
+    gc.collect()
+    assert dropped() is None
+    assert kept() is not None
+
+
+def test_calls_with_the_same_words_share_one():
+    assert shared_engine() is ENGINE
+    assert shared_engine("cpu", "fp32") is shared_engine("cpu", "fp32")
+    assert shared_engine("cpu", "fp32") is not shared_engine("cpu")
+
+
+def test_compiled_networks_are_kept_on_disk_unless_it_says_otherwise(row, tmp_path, monkeypatch):
+    monkeypatch.setenv("WISP_CACHE", str(tmp_path / "cache"))
+    Engine(cache=False).session_of(row)
+    assert not list((tmp_path / "cache").glob("*.compiled"))
+    Engine().session_of(row)
+    assert list((tmp_path / "cache").glob("*.compiled"))
