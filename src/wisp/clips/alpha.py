@@ -16,12 +16,8 @@ from wisp.core.arrays import Alpha, Image, Mask, Motion, check_image
 from wisp.core.guided import feathered, guided_enlargement
 from wisp.core.opencv import opencv, shrink
 from wisp.core.regions import bounding_box, small_enclosed
-<<<<<<< HEAD
 from wisp.core.settings import CLIPS
-from wisp.engine.devices import Device, Precision
-=======
 from wisp.engine.engine import ENGINE, Engine
->>>>>>> main
 from wisp.engine.families.dlmn import dlmn
 from wisp.engine.families.portrait import generate, surroundings
 from wisp.engine.families.segmenter import FLOOR, segment

@@ -19,14 +19,9 @@ from wisp.core.arrays import Alpha, Float, Image, Mask, check_alpha, check_image
 from wisp.core.errors import InputError
 from wisp.core.regions import Box, bounding_box
 from wisp.core.resample import pad_to_multiple, resize
-<<<<<<< HEAD
 from wisp.core.settings import AUTO
-from wisp.engine.devices import Device, Precision
-from wisp.engine.families.segmenter import FLOOR, segment, session_of
-=======
 from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.families.segmenter import FLOOR, segment
->>>>>>> main
 from wisp.engine.models import Model, find_model, refinement_of
 from wisp.engine.sessions import Session, check_ports
 

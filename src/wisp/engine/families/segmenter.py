@@ -12,13 +12,8 @@ from wisp.core.arrays import Float, Image, Mask, check_image
 from wisp.core.errors import InputError
 from wisp.core.regions import small_enclosed
 from wisp.core.resample import pad_to_multiple, resize
-<<<<<<< HEAD
 from wisp.core.settings import AUTO
-from wisp.engine.devices import Device, Precision
-from wisp.engine.loaded import Loaded
-=======
 from wisp.engine.engine import ENGINE, Engine
->>>>>>> main
 from wisp.engine.models import Model, find_model
 from wisp.engine.sessions import Session, check_ports
 
