@@ -83,7 +83,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "auto: border refinement of large photos left out",
         "pipeline.py",
-        "alpha = enlarge(alpha, image, device=device, precision=precision)",
+        "alpha = enlarge(alpha, image, engine=engine)",
         "alpha = resize(alpha, *image.shape[:2]).clip(0, 1)",
         _figures("large"),
         True,

@@ -81,7 +81,7 @@ def make_fixtures(folder: Path) -> None:
     """Make every picture of tests/quality."""
     folder.mkdir(exist_ok=True)
     person = read_photo(EXAMPLES / "portrait.jpg").image
-    matte = run(person, precision="fp32").matte
+    matte = run(person, engine=cases.FP32).matte
     street = read_photo(EXAMPLES / "background.jpg").image
     sea = read_photo(EXAMPLES / "underwater.jpg").image
     size = (416, 416)

@@ -15,6 +15,7 @@ from scipy import ndimage
 from wisp.compositing.backgrounds import blur_background
 from wisp.core.resample import resize
 from wisp.core.settings import AUTO, CLIPS
+from wisp.engine.engine import Engine
 from wisp.engine.models import MODELS, find_model
 from wisp.evaluation.metrics import grad, sad
 from wisp.io.images import read_grey, read_photo
@@ -26,6 +27,7 @@ FOLDER = Path(__file__).parent / "quality"
 FIGURES = FOLDER / "figures.json"
 BAND = 0.02
 """What a score may differ from the kept one, relative; 1e-3 of SAD and Grad are always allowed."""
+FP32 = Engine(precision="fp32")
 SCORES = {"sad": sad, "grad": grad}
 LARGE = (1456, 1456)
 """To more than the two megapixels up to which photos are matted as they are."""
@@ -60,7 +62,7 @@ def of_photo(name, *, large=False, network=True, **options):
     if large:
         image, truth = resize(image, *LARGE).clip(0, 1), resize(truth, *LARGE).clip(0, 1)
     options = {key: make(truth) if callable(make) else make for key, make in options.items()}
-    options |= {"precision": "fp32"} if network else {}
+    options |= {"engine": FP32} if network else {}
     found = run(image, **options)
     return scores([found.matte.alpha], [truth])
 
@@ -94,7 +96,7 @@ def of_clip(name, side=None):
     before = clip_alpha.SIDES["alpha"]
     clip_alpha.SIDES["alpha"] = side or before
     try:
-        method = alpha_method(precision="fp32")
+        method = alpha_method(engine=FP32)
         found = [matte.alpha for matte in mattes(frames, method, foreground_of=lambda image, alpha: image)]
     finally:
         clip_alpha.SIDES["alpha"] = before
