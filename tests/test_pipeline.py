@@ -332,7 +332,7 @@ class TestBadInput:
         if kind == "alpha":
             options = {**options, "method": "auto"}
         with pytest.raises(InputError, match=named):
-            run(image, **guidance, **options)
+            cutout(image, **guidance, **options)
 
     @pytest.mark.parametrize(
         ("kind", "options", "named"),
@@ -358,7 +358,7 @@ class TestBadInput:
     def test_options_that_would_be_ignored(self, scene, kind, options, named):
         image, alpha, trimap = scene
         with pytest.raises(InputError, match=named):
-            run(image, **{kind: trimap if kind == "trimap" else alpha}, **options)
+            cutout(image, **{kind: trimap if kind == "trimap" else alpha}, **options)
 
 
 class TestRoughMasks:

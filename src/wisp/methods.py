@@ -89,6 +89,24 @@ _CLASSICAL: Final = (
     _classical("knn", "looks for like colours far away, for holes and lattices", "Chen, Li, Tang 2013"),
     _classical("random-walk", "the fastest and the softest", "Grady et al. 2005"),
     _classical(
+        "learning-based", "closed-form's kin, as fast and mostly as good", "Zheng and Kambhamettu 2009"
+    ),
+    _classical(
+        "large-kernel",
+        "wide trimaps: its windows grow with the unknown band, so that they see both sides",
+        "He, Sun, Tang 2010",
+    ),
+    _classical(
+        "information-flow",
+        "trimaps drawn generously, which it narrows by itself; mixes near and far colours",
+        "Aksoy et al. 2017",
+    ),
+    _classical(
+        "poisson",
+        "smooth subjects before smooth backgrounds; a region again by hand (`local_poisson` in Python)",
+        "Sun et al. 2004",
+    ),
+    _classical(
         "bayesian",
         "few colours, smooth backgrounds, and noise that is known; the classic to compare with",
         "Chuang et al. 2001",

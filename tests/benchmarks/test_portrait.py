@@ -129,7 +129,7 @@ def test_what_is_missing_is_left_out_with_a_reason(here, script, folder, network
     assert kept["left_out"].keys() == {"wisp, dlmn", "RVM, ONNX Runtime", "U²-Net", "IS-Net"}
     assert kept["left_out"]["U²-Net"] == "no file was given"
     assert kept["left_out"]["RVM, ONNX Runtime"].startswith("modnet.onnx: is no RVM network")
-    assert "dlmn is not available" in kept["left_out"]["wisp, dlmn"]
+    assert "dlmn comes without a network" in kept["left_out"]["wisp, dlmn"]
     assert "cutout" not in kept
     printed = capsys.readouterr().out
     assert script.table(kept) in printed

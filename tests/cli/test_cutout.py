@@ -48,6 +48,18 @@ class TestOneFile:
         found = read_photo(tmp_path / "out.png").alpha
         assert np.abs(found - subject[1]).mean() < (1e-3 if kind == "alpha" else 0.02)
 
+    def test_the_same_pixels_whatever_the_jobs(self, wisp, network, tmp_path):
+        for number in range(4):
+            image, _ = bright_disc(60 + number, 81, softness=4)
+            write_image(tmp_path / "in" / f"{number}.png", image) if number else (tmp_path / "in").mkdir()
+        made = []
+        for jobs in ("1", "3"):
+            words = ["cutout", tmp_path / "in", "-o", tmp_path / jobs, "--jobs", jobs, "--model", network]
+            assert wisp(*words).code == 0
+            made.append({path.name: path.read_bytes() for path in (tmp_path / jobs).iterdir()})
+        assert made[0] == made[1]
+        assert len(made[0]) == 3
+
     def test_a_rough_mask_with_a_width(self, wisp, files, subject, tmp_path):
         wide = ndimage.binary_dilation(subject[1] > 0.5, iterations=4).astype(np.float32)
         write_image(tmp_path / "rough.png", wide)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tiny_networks import bright_disc, write_portrait, write_refinement, write_segmenter
+from wisp import pipeline
 from wisp.clips.alpha import quick_alpha, quick_mask
 from wisp.clips.methods import alpha_method
 from wisp.core.errors import InputError
@@ -62,3 +63,15 @@ def test_what_cannot_be_used_is_told_at_once(tmp_path):
         alpha_method("auto", model=tmp_path / "broken.onnx")
     with pytest.raises(InputError, match="no known network"):
         alpha_method("auto", model="nobody")
+
+
+def test_slow_methods_find_no_colours(segmenter, monkeypatch):
+    """A clip finds the colours of its steadied alpha; those of each frame's own would be thrown away."""
+
+    def never(*args, **kwargs):
+        raise AssertionError("foreground colours were estimated")
+
+    monkeypatch.setattr(pipeline, "estimate_foreground", never)
+    image, alpha = bright_disc(60, 80)
+    found = alpha_method("knn", model=segmenter)(image)
+    assert found.shape == alpha.shape

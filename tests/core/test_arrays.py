@@ -1,5 +1,10 @@
 """Ranges, conversions and checks of the arrays that everything else works on."""
 
+import importlib
+import pkgutil
+import re
+from dataclasses import fields, is_dataclass
+
 import numpy as np
 import pytest
 
@@ -287,3 +292,21 @@ class TestConversions:
         assert as_trimap(np.zeros((1, 2), np.uint8)).tolist() == [[0, 0]]
         with pytest.raises(InputError, match="trimap: is bool"):
             as_trimap(np.zeros((1, 2), bool))
+
+
+def test_what_holds_arrays_compares_by_identity():
+    """Comparing arrays gives arrays, which are no answer, and they have no hash."""
+    words = "Alpha|Image|Float|Mask|Trimap|Foreground|Background|Stored|NDArray|Matte|Pixels"
+    arrays = re.compile(rf"\b({words})\b(?!.*Callable)")
+    found = []
+    for room in ("core", "io", "matting", "keying", "compositing", "clips"):
+        package = importlib.import_module(f"wisp.{room}")
+        names = [module.name for module in pkgutil.walk_packages(package.__path__, f"wisp.{room}.")]
+        for name in [*names, "wisp.pipeline"]:
+            for value in vars(importlib.import_module(name)).values():
+                if not (isinstance(value, type) and is_dataclass(value) and value.__module__ == name):
+                    continue
+                if any(arrays.search(str(field.type)) for field in fields(value)):
+                    found.append(value.__name__)
+                    assert value.__eq__ is object.__eq__, value
+    assert {"Matte", "Solution", "State", "Result", "Photo", "Frame", "Layers"} <= set(found)

@@ -200,7 +200,7 @@ class _Side:
         return colour, weight
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Models:
     """Clusters of several cells or pixels; the deviation of missing ones is not finite.
 

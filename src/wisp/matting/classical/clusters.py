@@ -15,7 +15,7 @@ import numpy.typing as npt
 Values = npt.NDArray[Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Clusters:
     """Clusters of several sets of samples; those that a set has too few of weigh nothing.
 

@@ -104,7 +104,7 @@ def comprehensive_sampling(
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Set:
     """The samples of a region.
 

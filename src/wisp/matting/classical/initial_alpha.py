@@ -20,7 +20,8 @@ from wisp.core.arrays import (
     check_trimap,
 )
 from wisp.core.settings import AUTO
-from wisp.matting.classical.closed_form import half, solve_closed_form
+from wisp.matting.classical.closed_form import solve_closed_form
+from wisp.matting.classical.large import half
 
 
 def prior(image: Image, trimap: Trimap) -> Alpha:

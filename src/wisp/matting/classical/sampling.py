@@ -33,8 +33,10 @@ from wisp.core.arrays import FOREGROUND, UNKNOWN, Alpha, Float, Image, Trimap
 from wisp.core.errors import InputError
 from wisp.core.threads import one_blas_thread
 from wisp.matting.classical.cholesky import nested_dissection
-from wisp.matting.classical.closed_form import factorise, half, matting_laplacian
+from wisp.matting.classical.closed_form import matting_laplacian
 from wisp.matting.classical.guided_filter import guided_upsampling
+from wisp.matting.classical.large import half
+from wisp.matting.classical.local_linear import factorise
 from wisp.matting.classical.system import (
     Solution,
     check_problem,
@@ -63,7 +65,7 @@ Indices = npt.NDArray[np.intp]
 Region = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Samples:
     """What a sampling method found.
 
