@@ -526,7 +526,7 @@ def main() -> int:
         return int(bool(lost))
     if asked.together:
         return int(run(chosen, ["tests"]) == 0)
-    survivors = []
+    survivors: list[str] = []
     for fault in chosen:
         began = time.monotonic()
         code = run([fault], split(fault.tests))
