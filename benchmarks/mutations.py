@@ -203,8 +203,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "camera: nothing held steady",
         "clips/camera.py",
-        "alpha, state = steady_alpha(image, state, alpha_of",
-        "alpha, _ = steady_alpha(image, state, alpha_of",
+        "held, self.state = held_alpha(part, self.state, self.alpha_of",
+        "held, _ = held_alpha(part, self.state, self.alpha_of",
         "tests/clips/test_camera.py -k held",
         True,
     ),

@@ -494,6 +494,17 @@ class TestCallersArrays:
         np.testing.assert_array_equal(composite(matte, "red"), composite(matte, (1, 0, 0)))
         np.testing.assert_array_equal(composite(matte, "./red"), composite(matte, "black"))
 
+    def test_words_and_what_a_colour_ignores(self, scene):
+        image, alpha, _ = scene
+        matte = cutout(image, alpha=alpha)
+        for background in ("red", image):
+            with pytest.raises(InputError, match="fit: is 'banana'; cover, contain, stretch are accepted"):
+                composite(matte, background, fit="banana")
+            with pytest.raises(InputError, match="anchor: is 'middle'; centre"):
+                composite(matte, background, anchor="middle")
+        with pytest.raises(InputError, match="anchor: changes nothing: the background is a colour"):
+            composite(matte, "red", anchor="top")
+
     def test_no_matte(self):
         with pytest.raises(InputError, match=r"matte: is a ndarray; a wisp.Matte is accepted"):
             composite(np.zeros((2, 2, 4), np.float32), "red")

@@ -114,14 +114,14 @@ _CLASSICAL: Final = (
     ),
     _classical(
         "shared-sampling",
-        "hair and fur before any background, with a trimap drawn closely; the first to try that samples",
+        "hair and fur before any background, with a trimap drawn closely: takes a few colours near a pixel",
         "Gastal and Oliveira 2010",
         module="shared",
         smooths=True,
     ),
     _classical(
         "global-sampling",
-        "takes every colour along the trimap's border, for those that lie far from where they are needed",
+        "takes every colour along the trimap's border; the first to try of those that sample",
         "He et al. 2011",
         smooths=True,
     ),

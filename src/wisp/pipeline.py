@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -424,6 +424,11 @@ def composite(
         raise InputError(
             "matte", f"is a {type(matte).__name__}", "a wisp.Matte is accepted, as cutout gives it"
         )
+    for name, word, kind, usual in (("fit", fit, Fit, "cover"), ("anchor", anchor, Anchor, "centre")):
+        if word not in get_args(kind):
+            raise InputError(name, f"is {word!r}", f"{', '.join(get_args(kind))} are accepted")
+        if word != usual and _plain_colour(background) is not None:
+            raise InputError(name, "changes nothing: the background is a colour", f"leave out {name}")
     plain = _plain_colour(background)
     if plain is not None:
         return over(matte.foreground, matte.alpha, plain)

@@ -418,6 +418,17 @@ class TestGuidance:
         wide = np.array([[0, 32768, 65535]], np.uint16)[..., None]
         assert read_trimap(put(tmp_path, "a.png", png(wide))).tolist() == [[0, 128, 255]]
 
+    @pytest.mark.parametrize(("apart", "taken"), [(10, True), (11, False)])
+    def test_channels_that_lossy_files_put_apart_are_grey(self, tmp_path, apart, taken):
+        grey = np.array([[0, 128, 245]], np.uint8)
+        pixels = np.dstack([grey, grey + np.uint8(apart // 2), grey + np.uint8(apart)])
+        path = put(tmp_path, "a.png", png(pixels))
+        if taken:
+            np.testing.assert_array_equal(read_grey(path), to_float(pixels[..., 1]))
+        else:
+            with pytest.raises(InputError, match=r"a\.png: has colours"):
+                read_grey(path)
+
     def test_what_is_transparent_in_a_trimap_is_background(self, tmp_path):
         pixels = np.array([[[255, 255, 255, 0], [128, 128, 128, 255], [255, 255, 255, 255]]], np.uint8)
         assert read_trimap(put(tmp_path, "a.png", png(pixels))).tolist() == [[0, 128, 255]]

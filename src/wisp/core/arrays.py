@@ -320,6 +320,8 @@ def _as_array(values: object, name: str) -> npt.NDArray[Any]:
     if not (isinstance(values, np.ndarray) or hasattr(values, "__array__") or hasattr(values, "__dlpack__")):
         raise InputError(name, f"is {_kind(values)}", "an array is accepted (numpy.asarray makes one)")
     array = np.asarray(values)
+    if array.dtype.kind == "u" and not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
     if array.dtype not in (np.uint8, np.uint16, bool) and array.dtype.kind != "f":
         raise InputError(
             name,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 import numpy as np
 
@@ -30,7 +30,7 @@ from wisp.core.arrays import (
     from_float,
     to_float,
 )
-from wisp.core.errors import InputError
+from wisp.core.errors import InputError, is_out_of_memory
 from wisp.io import profiles, tiff
 from wisp.io.atomic import check_output, write_files
 from wisp.io.decoding import EXIF_HEADER, Decoded, decode
@@ -50,6 +50,9 @@ cut-out that needs no copy of its own."""
 MAX_PIXELS: Final = 200_000_000
 _GREY: Final = 0.5 / 255
 """How far the channels of a grey result may be apart: a grey profile's conversion rounds each by itself."""
+
+_LOSSY: Final = 10 / 255
+"""How far JPEG and WebP put the channels of a grey apart that was saved as colours."""
 
 SAVE_OPTIONS: Final[dict[str, dict[str, Any]]] = {
     "png": {"compression": 3, "filter": "up"},
@@ -341,6 +344,8 @@ def encode_image(
             getattr(picture, saver)(keep=":".join(dict.fromkeys(keep)) or "none", **SAVE_OPTIONS[row.name])
         )
     except pyvips.Error as error:
+        if is_out_of_memory(error):
+            raise MemoryError(f"{name}: there is not enough memory to write it") from error
         raise InputError(name, f"cannot be written as {row.name} ({error.detail.strip()})") from error
 
 
@@ -376,8 +381,24 @@ def _grey(decoded: Decoded) -> Stored | None:
     """The one channel of grey or of three equal ones, (H, W); None for colours."""
     colour = decoded.stored[..., : decoded.stored.shape[2] - decoded.has_alpha]
     first = colour[..., 0]
-    grey = colour.shape[2] == 1 or (colour.shape[2] == 3 and bool((colour == first[..., None]).all()))
-    return first if grey else None
+    if colour.shape[2] == 1:
+        return first
+    return grey_of(colour) if colour.shape[2] == 3 else None
+
+
+def grey_of(colours: Stored) -> Stored | None:
+    """The grey that three channels mean, (H, W); None where they are further apart than lossy files put them.
+
+    Args:
+        colours: uint8 or uint16 (H, W, 3).
+    """
+    first = colours[..., 0]
+    if bool((colours == first[..., None]).all()):
+        return first
+    least, most = colours.min(axis=2), colours.max(axis=2)
+    if bool((most - least > _LOSSY * np.iinfo(colours.dtype).max).any()):
+        return None
+    return cast(Stored, np.sort(colours, axis=2)[..., 1])
 
 
 def _layers(pixels: Pixels, name: Path | str) -> tuple[Float, Alpha | None]:
