@@ -499,7 +499,7 @@ def test_frames_are_held_steady(device):
         return bright(image)
 
     with Camera(device) as camera:
-        run_camera(camera, None, [Screen()], method)
+        run_camera(camera, Backgrounds(["red"], SIZE), [Screen()], method)
     assert pasts[0] is None
     assert any(past is not None for past in pasts[1:])
 
