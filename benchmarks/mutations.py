@@ -75,8 +75,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "auto: the network is led by the mask",
         "pipeline.py",
-        "network = portrait(seen, first, model=LED",
-        "network = portrait(seen, resize(mask, *seen.shape[:2]).clip(0, 1), model=LED",
+        "network = portrait(seen, first, model=FROM",
+        "network = portrait(seen, resize(mask, *seen.shape[:2]).clip(0, 1), model=FROM",
         _figures("auto"),
         True,
     ),
@@ -160,7 +160,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "clips: hair not drawn by colour",
         "clips/alpha.py",
-        "seen_alpha = feathered(shrink(part, *seen_alpha.shape), seen_alpha)",
+        "seen_alpha = refine_hair(shrink(part, *seen_alpha.shape), seen_alpha)",
         "seen_alpha = seen_alpha + 0 * shrink(part, *seen_alpha.shape)[..., 0]",
         _figures("clip"),
         True,
@@ -203,8 +203,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "camera: nothing held steady",
         "clips/camera.py",
-        "held, self.state = held_alpha(part, self.state, self.alpha_of",
-        "held, _ = held_alpha(part, self.state, self.alpha_of",
+        "held, self.state = filter_alpha(part, self.state, self.alpha_of",
+        "held, _ = filter_alpha(part, self.state, self.alpha_of",
         "tests/clips/test_camera.py -k held",
         True,
     ),
@@ -222,7 +222,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "auto: closed-form matting left out",
         "pipeline.py",
-        "alpha = joined(first, network, seen_trimap, trusted)",
+        "alpha = mix_alphas(first, network, seen_trimap, trusted)",
         "alpha = network",
         _figures("two"),
     ),
@@ -285,8 +285,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "dim without its initial alpha",
         "engine/families/dim.py",
-        "start = prior(image, trimap) if any(port.name == PRIOR",
-        "start = 0.5 + 0 * prior(image, trimap) if any(port.name == PRIOR",
+        "        estimate_initial_alpha(image, trimap)\n",
+        "        0.5 + 0 * estimate_initial_alpha(image, trimap)\n",
         _figures("dim"),
     ),
     Fault(
@@ -313,8 +313,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "auto: the portrait network that nothing leads",
         "pipeline.py",
-        'LED: Final = "portrait-mobile-led"',
-        'LED: Final = "portrait-mobile"',
+        'FROM_INITIAL_ALPHA: Final = "portrait-mobile-led"',
+        'FROM_INITIAL_ALPHA: Final = "portrait-mobile"',
         _figures("two"),
     ),
     Fault(
@@ -365,8 +365,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "guided filter overwrites what the trimap knows",
         "pipeline.py",
-        "alpha = with_known(alpha, found.trimap)",
-        "alpha = alpha + 0 * with_known(alpha, found.trimap)",
+        "alpha = impose_known(alpha, found.trimap)",
+        "alpha = alpha + 0 * impose_known(alpha, found.trimap)",
         "tests/test_pipeline.py tests/test_quality.py -k 'refine or filter or known'",
     ),
     Fault(
@@ -378,7 +378,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "auto: the network overrules nothing that is known",
-        "pipeline.py",
+        "matting/mixing.py",
         "agreeing + (differing - agreeing) * doubt, doubt)",
         "agreeing + (differing - agreeing) * doubt, 0 * doubt)",
         "tests/test_pipeline.py tests/test_quality.py -k 'joined or overrule or auto'",

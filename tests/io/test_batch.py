@@ -145,7 +145,8 @@ class TestFolders:
         (photos / "raw.nef").write_bytes(b"II*\x00")
         found = plan([photos], tmp_path / "out")
         assert {job.input.name for job in found.jobs} == {"broken.jpg", "photo"}
-        assert found.skipped == 2
+        assert found.skipped == 1
+        assert found.unread == {".nef": 1}
 
     def test_order_is_stable(self, tmp_path):
         photos = make(tmp_path / "in", "b.jpg", "a.jpg", "z/a.jpg", "c/a.jpg")

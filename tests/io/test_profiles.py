@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from wisp.core.arrays import from_float, linear_to_srgb, srgb_to_linear, to_float
+from wisp.core.arrays import linear_to_srgb, srgb_to_linear, to_float
 from wisp.io.images import read_photo, write_image
 from wisp.io.profiles import as_vips, channels_of, fitting, from_srgb, is_srgb, srgb_profile, to_srgb
 from wisp.io.vips import libvips
@@ -226,15 +226,6 @@ class TestFiles:
         again = read_photo(tmp_path / "b.png")
         assert again.icc_profile is None
         np.testing.assert_array_equal(again.image, photo.image)
-
-
-def test_lab_tiff(tmp_path):
-    lab = as_vips(from_float(rng.random((4, 4, 3), dtype=np.float32))).colourspace("lab")
-    (tmp_path / "a.tif").write_bytes(lab.colourspace("labs").tiffsave_buffer())
-    photo = read_photo(tmp_path / "a.tif")
-    assert photo.bits == 16
-    expected = lab.colourspace("srgb").numpy().astype(np.float32) / 255
-    np.testing.assert_allclose(photo.image, expected, atol=2 / 255)
 
 
 def test_the_intent_is_relative_with_black_point_compensation():

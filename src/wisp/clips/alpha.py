@@ -13,13 +13,13 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from wisp.core.arrays import Alpha, Image, Mask, Motion, check_image
-from wisp.core.guided import feathered, guided_enlargement
+from wisp.core.guided import guided_enlargement, refine_hair
 from wisp.core.opencv import opencv, shrink
 from wisp.core.regions import bounding_box, small_enclosed
 from wisp.core.settings import CLIPS
 from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.families.dlmn import dlmn
-from wisp.engine.families.portrait import generate, surroundings
+from wisp.engine.families.portrait import crop_around, generate
 from wisp.engine.families.segmenter import FLOOR, segment
 from wisp.engine.models import find_model
 
@@ -46,8 +46,8 @@ Its view then changes seldom, and with it what it is unsure of.
 """
 
 
-class Past(NamedTuple):
-    """What the frames before say of one.
+class WarpedPrevious(NamedTuple):
+    """The last alpha moved along to a frame, its age, and the frame reduced.
 
     Attributes:
         alpha: of the frame before, moved along to this one: float32, as large as the method's own.
@@ -60,15 +60,15 @@ class Past(NamedTuple):
     picture: Image | None = None
 
 
-def quick_alpha(
+def matte_by_portrait(
     image: Image,
-    past: Past | None = None,
+    past: WarpedPrevious | None = None,
     /,
     *,
     model: str | Path | None = None,
     engine: Engine = ENGINE,
 ) -> Alpha:
-    """Alpha of the people in a frame by the portrait network, on a small picture; `finished` enlarges it.
+    """Alpha of the people in a frame by the portrait network, at the size of a small picture.
 
     Args:
         image: float32 (H, W, 3), sRGB-encoded, [0, 1], of any size.
@@ -88,21 +88,21 @@ def quick_alpha(
     small = known if known is not None and known.shape[:2] == size else shrink(image, *size)
     row = find_model(model, "portrait")
     session = engine.session_of(row)
-    mask = led_mask(small, past, engine=engine)
+    mask = find_initial_alpha(small, past, engine=engine)
     alpha = np.zeros(mask.shape, np.float32)
-    found = surroundings(mask)
+    found = crop_around(mask)
     if found is not None:
         box = found.on_grid(GRID, mask.shape)
         part = small[box.slices]
         seen_alpha = np.ascontiguousarray(generate(session, row, part, mask[box.slices]))
-        seen_alpha = feathered(shrink(part, *seen_alpha.shape), seen_alpha)
+        seen_alpha = refine_hair(shrink(part, *seen_alpha.shape), seen_alpha)
         size = (part.shape[1], part.shape[0])
         alpha[box.slices] = opencv().resize(seen_alpha, size, interpolation=opencv().INTER_LINEAR)
     return alpha
 
 
-def led_mask(small: Image, past: Past | None, *, engine: Engine = ENGINE) -> Mask:
-    """Where the subject is, roughly: the last alpha moved along, or the segmenter's mask; no small holes.
+def find_initial_alpha(small: Image, past: WarpedPrevious | None, *, engine: Engine = ENGINE) -> Mask:
+    """A rough mask of the subject: the last alpha moved along, or the segmenter's; no small holes.
 
     Every `REFRESH` frames it is the mean of both, so that a subject that comes in is found, and one that was
     never there is lost; but what was surely subject stays so where the segmenter merely doubts it. Where
@@ -146,7 +146,7 @@ def _without_holes(alpha: Alpha) -> Mask:
     return closed
 
 
-def finished(image: Image, alpha: Alpha, picture: Image | None = None) -> Alpha:
+def upsample_to_frame(image: Image, alpha: Alpha, picture: Image | None = None) -> Alpha:
     """An alpha at the size of its picture, with the picture's edges: a smaller one by `guided_enlargement`.
 
     What is enlarged is exactly 0 or 1 where it is nearer to that than 1/255.
@@ -168,7 +168,7 @@ def finished(image: Image, alpha: Alpha, picture: Image | None = None) -> Alpha:
     return drawn
 
 
-def quick_dlmn(
+def matte_by_dlmn(
     image: Image,
     motion: Motion,
     /,
@@ -176,7 +176,7 @@ def quick_dlmn(
     model: str | Path | None = None,
     engine: Engine = ENGINE,
 ) -> Alpha:
-    """The same by DLMN-G, which is shown the neighbouring frames as well.
+    """Alpha of the people in a frame by DLMN-G, which is shown the neighbouring frames, at a small size.
 
     Args:
         image: float32 (H, W, 3), sRGB-encoded, [0, 1], of any size.
@@ -185,7 +185,7 @@ def quick_dlmn(
         engine: what runs the network.
 
     Returns:
-        float32 (h, w), [0, 1], of the small picture, as `quick_alpha`.
+        float32 (h, w), [0, 1], of the small picture, as `matte_by_portrait`.
 
     Raises:
         InputError: see `wisp.engine.families.dlmn.dlmn`.
@@ -199,9 +199,9 @@ def quick_dlmn(
     return dlmn(small, mask, motion=frames, model=model, engine=engine, refined=False)
 
 
-def quick_mask(
+def matte_by_segmenter(
     image: Image,
-    past: Past | None = None,
+    past: WarpedPrevious | None = None,
     /,
     *,
     model: str | Path | None = None,

@@ -31,8 +31,8 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from wisp.clips.alpha import Past, finished, working_size
-from wisp.clips.colours import quick_foreground
+from wisp.clips.alpha import WarpedPrevious, upsample_to_frame, working_size
+from wisp.clips.colours import estimate_colours
 from wisp.clips.flow import CUT, SIDE, Small, find_flow, is_cut, shrink_to_bytes, sources, warp
 from wisp.clips.motion import MotionMethod, WithMotion, with_cues
 from wisp.core.arrays import (
@@ -53,9 +53,9 @@ T = TypeVar("T")
 
 
 class AlphaMethod(Protocol):
-    """What mattes a single frame."""
+    """A function that mattes a single frame."""
 
-    def __call__(self, image: Image, past: Past | None = None, /) -> Alpha:
+    def __call__(self, image: Image, past: WarpedPrevious | None = None, /) -> Alpha:
         """Image float32 (H, W, 3), sRGB-encoded, [0, 1] → alpha float32 (H, W) or smaller, [0, 1].
 
         `past` is None at the beginning and after a cut; a method need not look at it.
@@ -63,7 +63,7 @@ class AlphaMethod(Protocol):
 
 
 class ForegroundMethod(Protocol):
-    """What finds the subject's own colours in a single frame."""
+    """A function that finds the subject's own colours in a single frame."""
 
     def __call__(self, image: Image, alpha: Alpha, /) -> Foreground:
         """Image and alpha → foreground float32 (H, W, 3), [0, 1]."""
@@ -94,7 +94,7 @@ class Steadiness:
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """What one frame hands to the next.
+    """The last alpha, held steady, the last frame reduced, and its age: what one frame hands to the next.
 
     Attributes:
         alpha: of the last frame, held steady, at the method's own size: float32 (h, w).
@@ -117,7 +117,7 @@ def step(
     alpha_of: AlphaMethod,
     *,
     steadiness: Steadiness = STEADY,
-    foreground_of: ForegroundMethod = quick_foreground,
+    foreground_of: ForegroundMethod = estimate_colours,
 ) -> tuple[Matte, State]:
     """Matte one frame.
 
@@ -140,12 +140,12 @@ def step(
     return Matte(alpha, foreground_of(image, alpha)), state
 
 
-def mattes(
+def matte_frames(
     frames: Iterable[Image],
     alpha_of: AlphaMethod,
     *,
     steadiness: Steadiness = STEADY,
-    foreground_of: ForegroundMethod = quick_foreground,
+    foreground_of: ForegroundMethod = estimate_colours,
 ) -> Iterator[Matte]:
     """The mattes of a clip's frames, in order. Arguments and errors are those of `step`.
 
@@ -182,7 +182,7 @@ class _Bound:
     method: MotionMethod
     motion: Motion
 
-    def __call__(self, image: Image, past: Past | None = None, /) -> Alpha:
+    def __call__(self, image: Image, past: WarpedPrevious | None = None, /) -> Alpha:
         return self.method(image, self.motion)
 
 
@@ -190,12 +190,12 @@ def steady_alpha(
     image: Image, state: State | None, alpha_of: AlphaMethod, *, steadiness: Steadiness = STEADY
 ) -> tuple[Alpha, State]:
     """Alpha of a frame, float32 (H, W), and the state for the next one; arguments and errors of `step`."""
-    held, state = held_alpha(image, state, alpha_of, steadiness=steadiness)
-    return finished(image, *held), state
+    held, state = filter_alpha(image, state, alpha_of, steadiness=steadiness)
+    return upsample_to_frame(image, *held), state
 
 
-class Held(NamedTuple):
-    """An alpha that is held steady, before `wisp.clips.alpha.finished` draws it to the frame's edges.
+class LowResolutionAlpha(NamedTuple):
+    """An alpha that is held steady, before `upsample_to_frame` draws it to the frame's edges.
 
     Attributes:
         alpha: at the method's own size, float32 (h, w), [0, 1].
@@ -206,10 +206,10 @@ class Held(NamedTuple):
     picture: Image | None
 
 
-def held_alpha(
+def filter_alpha(
     image: Image, state: State | None, alpha_of: AlphaMethod, *, steadiness: Steadiness = STEADY
-) -> tuple[Held, State]:
-    """What `steady_alpha` enlarges: the frame after this one need not wait for that."""
+) -> tuple[LowResolutionAlpha, State]:
+    """The steady alpha of a frame before it is enlarged, and the state for the next one."""
     size = working_size(check_image(image), steadiness.side)
     if state is not None and state.small.shape[:2] != size:
         state = None
@@ -220,7 +220,7 @@ def held_alpha(
         flow = None if is_cut(state.small, small, steadiness.cut) else find_flow(state.small, small)
     if state is None or flow is None:
         alpha = _checked(alpha_of(image), image)
-        return Held(alpha, None), State(alpha, small, 0)
+        return LowResolutionAlpha(alpha, None), State(alpha, small, 0)
     age = state.age + 1
     last = shrink(state.alpha, *size)
     if steadiness.rest and age % 2 and age > 1:
@@ -228,16 +228,16 @@ def held_alpha(
         own, believed = _motion(state.small, small, flow, opacity, steadiness)
         if _disbelief(opacity, believed) < steadiness.rest:
             alpha = warp(state.alpha, own, cubic=True).clip(0, 1)
-            return Held(alpha, picture), State(alpha, small, age)
+            return LowResolutionAlpha(alpha, picture), State(alpha, small, age)
     expected = warp(state.alpha, flow, cubic=False)
-    alpha = _checked(alpha_of(image, Past(expected, age, picture)), image)
+    alpha = _checked(alpha_of(image, WarpedPrevious(expected, age, picture)), image)
     if alpha.shape == state.alpha.shape:
         opacity = shrink(alpha, *size)
         flow, believed = _motion(state.small, small, flow, opacity, steadiness)
         flow = _aligned(flow, last, opacity, believed)
         believed *= min(steadiness.hold, age / (age + 1))
         alpha = _held(alpha, state.alpha, flow, believed, steadiness.slack)
-    return Held(alpha, _fitting(picture, alpha)), State(alpha, small, age)
+    return LowResolutionAlpha(alpha, _fitting(picture, alpha)), State(alpha, small, age)
 
 
 def _as_large(image: Image, alpha: Alpha) -> Image | None:

@@ -46,7 +46,7 @@ _RGB = re.compile(r"rgb\(\s*([^\s,]+)(?:\s*,\s*|\s+)([^\s,]+)(?:\s*,\s*|\s+)([^\
 _CHANNEL = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(%?)")
 
 
-def colour(text: str) -> tuple[float, float, float]:
+def parse_colour(text: str) -> tuple[float, float, float]:
     """An opaque colour from its text.
 
     Args:
@@ -80,7 +80,7 @@ def _channel(part: str, text: str) -> float:
     return value
 
 
-def fit(
+def fit_to_size(
     image: Image,
     size: tuple[int, int],
     fit: Fit = "cover",

@@ -135,7 +135,7 @@ def mask_from_trimap(trimap: Trimap) -> Mask:
     return check_trimap(trimap).astype(np.float32) / np.float32(FOREGROUND)
 
 
-def with_known(alpha: Alpha, trimap: Trimap) -> Alpha:
+def impose_known(alpha: Alpha, trimap: Trimap) -> Alpha:
     """Alpha where a trimap is unknown, elsewhere what it knows: exactly 0 or 1; float32 (H, W)."""
     known = (trimap == FOREGROUND).astype(np.float32)
     return np.where(trimap == UNKNOWN, alpha, known)

@@ -70,7 +70,7 @@ def portrait(
     if mask is None:
         mask = segment(image, engine=engine)
     check_same_size("mask", check_alpha(mask, "mask"), "image", image)
-    box = surroundings(mask)
+    box = crop_around(mask)
     if box is None:
         return np.zeros(mask.shape, np.float32)
     seen = image[box.slices]
@@ -111,8 +111,8 @@ def enlarge(
     return alpha
 
 
-def surroundings(mask: Mask) -> Box | None:
-    """What the generator looks at: the subject's bounding box with a margin of `MARGIN` of its longer side.
+def crop_around(mask: Mask) -> Box | None:
+    """The subject's bounding box with a margin of `MARGIN` of its longer side, which the generator looks at.
 
     Args:
         mask: float32 (H, W), [0, 1].

@@ -24,7 +24,7 @@ from wisp.matting.classical.closed_form import solve_closed_form
 from wisp.matting.classical.large import half
 
 
-def prior(image: Image, trimap: Trimap) -> Alpha:
+def estimate_initial_alpha(image: Image, trimap: Trimap) -> Alpha:
     """Alpha of closed-form matting at half size, enlarged bilinearly.
 
     Args:
