@@ -285,8 +285,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "dim without its initial alpha",
         "engine/families/dim.py",
-        "        estimate_initial_alpha(image, trimap)\n",
-        "        0.5 + 0 * estimate_initial_alpha(image, trimap)\n",
+        "        estimate_initial_alpha(image, trimap) if any(",
+        "        0.5 + 0 * estimate_initial_alpha(image, trimap) if any(",
         _figures("dim"),
     ),
     Fault(

@@ -122,5 +122,5 @@ def test_what_was_surely_subject_stays_where_the_segmenter_merely_doubts(monkeyp
 def test_what_eight_bits_cannot_show_is_nothing_and_all():
     image = np.full((64, 64, 3), 0.5, np.float32)
     for value, expected in ((0.003, 0), (0.997, 1), (0.006, 0.006)):
-        drawn = finished(image, np.full((32, 32), value, np.float32))
+        drawn = upsample_to_frame(image, np.full((32, 32), value, np.float32))
         np.testing.assert_allclose(drawn, expected, atol=1e-6)
