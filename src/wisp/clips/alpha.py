@@ -46,7 +46,7 @@ Its view then changes seldom, and with it what it is unsure of.
 
 
 class WarpedPrevious(NamedTuple):
-    """What the frames before say of one.
+    """The last alpha moved along to a frame, its age, and the frame reduced.
 
     Attributes:
         alpha: of the frame before, moved along to this one: float32, as large as the method's own.
@@ -101,7 +101,7 @@ def matte_by_portrait(
 
 
 def find_initial_alpha(small: Image, past: WarpedPrevious | None, *, engine: Engine = ENGINE) -> Mask:
-    """Where the subject is, roughly: the last alpha moved along, or the segmenter's mask; no small holes.
+    """A rough mask of the subject: the last alpha moved along, or the segmenter's; no small holes.
 
     Every `REFRESH` frames it is the mean of both, so that a subject that comes in is found, and one that was
     never there is lost; but what was surely subject stays so where the segmenter merely doubts it. Where
@@ -175,7 +175,7 @@ def matte_by_dlmn(
     model: str | Path | None = None,
     engine: Engine = ENGINE,
 ) -> Alpha:
-    """The same by DLMN-G, which is shown the neighbouring frames as well.
+    """Alpha of the people in a frame by DLMN-G, which is shown the neighbouring frames, at a small size.
 
     Args:
         image: float32 (H, W, 3), sRGB-encoded, [0, 1], of any size.

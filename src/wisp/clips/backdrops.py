@@ -31,7 +31,7 @@ _TRUST: Final = 1e-3  # below this weight a wider blur takes over
 
 
 class Backdrop(Protocol):
-    """What goes behind a frame."""
+    """A background for a frame, by its time, image and alpha."""
 
     def __call__(self, time: Fraction, image: Image, alpha: Alpha, soft: SoftColours) -> Background:
         """The background of the frame at `time` seconds: float32 (H, W, 3), [0, 1], or (3,) for a colour.
@@ -42,7 +42,7 @@ class Backdrop(Protocol):
 
 @contextmanager
 def open_backdrop(text: str, size: tuple[int, int]) -> Iterator[Backdrop | None]:
-    """What ``--background`` names.
+    """The background that a text names, opened: a colour, a picture, a clip, a blur; None for transparency.
 
     Args:
         text: ``transparent``, ``green``, a colour (`wisp.compositing.backgrounds.parse_colour`), ``blur``,

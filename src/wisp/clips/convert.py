@@ -66,7 +66,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be made of a clip. A path ``-`` is standard input or output.
+    """One clip, its outputs and how they are made. A path ``-`` is standard input or output.
 
     Attributes:
         source: the clip: what `wisp.clips.io.read.open_clip` takes.

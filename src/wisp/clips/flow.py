@@ -59,7 +59,7 @@ def shrink_to_bytes(image: Image, side: int, picture: Image | None = None) -> Sm
 
 
 def find_flow(before: Small, after: Small) -> Float:
-    """Where each pixel of the later small picture was: displacement x, y to the earlier one, (h, w, 2)."""
+    """The optical flow from a small picture back to the earlier one: displacements x, y, (h, w, 2)."""
     cv2 = opencv()
     height, width = after.shape[:2]
     if min(height, width) < 16:  # too small to search in: nothing moves

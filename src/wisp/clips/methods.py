@@ -31,7 +31,7 @@ def alpha_method(
     model: str | Path | None = None,
     engine: Engine = ENGINE,
 ) -> AlphaMethod:
-    """What mattes a frame by itself. Its network is loaded now, so that what is wrong with it shows at once.
+    """The function that mattes a frame; its network is loaded now, so that its faults show at once.
 
     Args:
         name: ``auto`` is `matte_by_portrait`, the portrait network on a small picture; ``segmenter`` is

@@ -27,7 +27,7 @@ LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 class MotionMethod(Protocol):
-    """What mattes a frame with its motion cue."""
+    """A function that mattes a frame with its motion cue."""
 
     def __call__(self, image: Image, motion: Motion, /) -> Alpha:
         """Image float32 (H, W, 3) and motion cue float32 (H, W, 4), [0, 1] → alpha float32 (H, W)."""

@@ -52,7 +52,7 @@ T = TypeVar("T")
 
 
 class AlphaMethod(Protocol):
-    """What mattes a single frame."""
+    """A function that mattes a single frame."""
 
     def __call__(self, image: Image, past: WarpedPrevious | None = None, /) -> Alpha:
         """Image float32 (H, W, 3), sRGB-encoded, [0, 1] → alpha float32 (H, W) or smaller, [0, 1].
@@ -62,7 +62,7 @@ class AlphaMethod(Protocol):
 
 
 class ForegroundMethod(Protocol):
-    """What finds the subject's own colours in a single frame."""
+    """A function that finds the subject's own colours in a single frame."""
 
     def __call__(self, image: Image, alpha: Alpha, /) -> Foreground:
         """Image and alpha → foreground float32 (H, W, 3), [0, 1]."""
@@ -93,7 +93,7 @@ class Steadiness:
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """What one frame hands to the next.
+    """The last alpha, held steady, the last frame reduced, and its age: what one frame hands to the next.
 
     Attributes:
         alpha: of the last frame, held steady, at the method's own size: float32 (h, w).
@@ -208,7 +208,7 @@ class LowResolutionAlpha(NamedTuple):
 def filter_alpha(
     image: Image, state: State | None, alpha_of: AlphaMethod, *, steadiness: Steadiness = STEADY
 ) -> tuple[LowResolutionAlpha, State]:
-    """What `steady_alpha` enlarges: the frame after this one need not wait for that."""
+    """The steady alpha of a frame before it is enlarged, and the state for the next one."""
     size = working_size(check_image(image), steadiness.side)
     if state is not None and state.small.shape[:2] != size:
         state = None

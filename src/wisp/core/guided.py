@@ -22,7 +22,7 @@ _SOFT = np.float32(0.5 / 255)
 
 
 class HairRefinement(NamedTuple):
-    """What `refine_hair` draws, and how.
+    """The sizes and limits by which `refine_hair` draws wide soft parts.
 
     Attributes:
         window: side of the windows over which 4 α (1 − α) is averaged to tell hair from narrow edges, pixels.

@@ -233,7 +233,7 @@ def ssrn_of(model: Model) -> Model | None:
 
 
 def verified_file(model: Model) -> Path:
-    """Where the network's file lies, after comparing it with its row: once, unless another file lies there.
+    """The path of a network's file, after comparing it with its row: once, unless another file lies there.
 
     Raises:
         InputError: the file is missing, or is not the one that the row describes.
@@ -242,7 +242,7 @@ def verified_file(model: Model) -> Path:
 
 
 def verified_variant(edition: Variant) -> Path:
-    """Where another edition's file lies; as `verified_file`."""
+    """The path of a variant's file, after comparing it with its row: once, unless another file lies there."""
     return _verified(edition.path, edition.sha256, identity(edition.path))
 
 

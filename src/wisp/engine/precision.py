@@ -30,7 +30,7 @@ _RUNS: Final = 4
 
 @dataclass(frozen=True)
 class Choice:
-    """What to open.
+    """The file and the precision in which to open a network, and why.
 
     Attributes:
         file: the ONNX file, compared with its row.

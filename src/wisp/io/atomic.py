@@ -131,7 +131,7 @@ def same_file(one: Path | str, other: Path | str) -> bool:
 
 
 def reason(error: OSError) -> str:
-    """What an `OSError` says, without its number and path: ``No space left on device``."""
+    """The text of an `OSError` without its number and path: ``No space left on device``."""
     return error.strerror or str(error) or type(error).__name__
 
 

@@ -78,7 +78,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Plan:
-    """What `plan` found.
+    """The photos to work on, with their outputs and guidance, and what was skipped or cannot be done.
 
     Attributes:
         jobs: what can be done, in a stable order.

@@ -15,7 +15,7 @@ from wisp.io.paths import STDIO, is_special
 
 @dataclass(frozen=True)
 class Format:
-    """What one output format can hold.
+    """An output format: suffixes, and what it can hold.
 
     Attributes:
         name: as ``--format`` takes it.

@@ -22,7 +22,7 @@ people's, none was below 0.99 (docs/decisions/026)."""
 
 
 def find_persons(network: Alpha, trimap: Trimap) -> npt.NDArray[np.bool_]:
-    """Where the portrait network has a say: in and around the subjects that it takes for people.
+    """The pixels in and around the subjects that the portrait network takes for people, where it has a say.
 
     It knows people alone. A connected subject of whose known foreground it denies more than `PERSON` allows,
     such as a plush that a segmenter of the user's own has found, is none of its business.

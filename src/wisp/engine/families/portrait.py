@@ -111,7 +111,7 @@ def enlarge(
 
 
 def crop_around(mask: Mask) -> Box | None:
-    """What the generator looks at: the subject's bounding box with a margin of `MARGIN` of its longer side.
+    """The subject's bounding box with a margin of `MARGIN` of its longer side, which the generator looks at.
 
     Args:
         mask: float32 (H, W), [0, 1].
