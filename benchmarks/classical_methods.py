@@ -291,10 +291,10 @@ def overlap_table(shared: Path, kept: dict[str, Any]) -> str:
         near = binary_dilation(trimap == 128, iterations=20)
         f, b = (image[(trimap == kind) & near] for kind in (255, 0))
         f, b = (side[rng.integers(len(side), size=min(2000, len(side)))] for side in (f, b))
-        shares[name] = float((cKDTree(b).query(f)[0] < 20 / 255).mean())
+        shares[name] = float((np.asarray(cKDTree(b).query(f)[0]) < 20 / 255).mean())
     share = np.array(list(shares.values()))
-    most = np.asarray(share > np.median(share))
-    least = ~most
+    order = np.argsort(share)
+    least, most = order[: len(order) // 2], order[len(order) // 2 :]
     rows = []
     for method, sets in kept["methods"].items():
         if "composites" not in sets:
