@@ -31,6 +31,7 @@ from wisp.core.arrays import (
 )
 from wisp.core.errors import InputError
 from wisp.core.resample import resize
+from wisp.core.settings import AUTO
 from wisp.engine.devices import Device, Precision
 from wisp.engine.engine import ENGINE, Engine, shared_engine
 from wisp.engine.families.portrait import enlarge, portrait
@@ -54,7 +55,7 @@ from wisp.matting.mixing import find_persons, mix_alphas
 from wisp.matting.trimap import impose_known, mask_from_trimap, trimap_from_mask
 from wisp.methods import METHODS, Refinement, check_options, default_method, documented, solve
 
-SOLVED_PIXELS: Final = 2_000_000
+SOLVED_PIXELS: Final = AUTO.solved_pixels
 """Larger photos are matted at this size, then enlarged while the portrait network refines the border."""
 FROM_INITIAL_ALPHA: Final = "portrait-mobile-led"
 """The portrait network that closed-form matting leads, in ``auto`` without guidance."""

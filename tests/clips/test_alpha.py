@@ -117,3 +117,10 @@ def test_what_was_surely_subject_stays_where_the_segmenter_merely_doubts(monkeyp
     monkeypatch.setattr(quick, "segment", lambda image, **_: mask)
     led = quick.find_initial_alpha(np.zeros((6, 8, 3), np.float32), WarpedPrevious(last, REFRESH))
     np.testing.assert_allclose(led[0], [1, 1, 1, 0.55, 1, 0.45, 1, 1], atol=1e-6)
+
+
+def test_what_eight_bits_cannot_show_is_nothing_and_all():
+    image = np.full((64, 64, 3), 0.5, np.float32)
+    for value, expected in ((0.003, 0), (0.997, 1), (0.006, 0.006)):
+        drawn = upsample_to_frame(image, np.full((32, 32), value, np.float32))
+        np.testing.assert_allclose(drawn, expected, atol=1e-6)

@@ -16,29 +16,30 @@ from wisp.core.arrays import Alpha, Image, Mask, Motion, check_image
 from wisp.core.guided import guided_enlargement, refine_hair
 from wisp.core.opencv import opencv, shrink
 from wisp.core.regions import bounding_box, small_enclosed
+from wisp.core.settings import CLIPS
 from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.families.dlmn import dlmn
 from wisp.engine.families.portrait import crop_around, generate
 from wisp.engine.families.segmenter import FLOOR, segment
 from wisp.engine.models import find_model
 
-SIDES: Final = {"alpha": 720, "mask": 640}
+SIDES: Final = {"alpha": CLIPS.alpha_side, "mask": CLIPS.mask_side}
 """Length of the longer side of the small picture, for the portrait network and for the segmenter alone."""
-RADII: Final = {"alpha": 2, "mask": 6}
+RADII: Final = {"alpha": CLIPS.alpha_radius, "mask": CLIPS.mask_radius}
 """Windows of the guided filter are (2 r + 1)² pixels of the small picture."""
-REFRESH: Final = 4
+REFRESH: Final = CLIPS.refresh
 """So often, in frames, the segmenter is asked whether the subject is still all there is."""
-LOST: Final = 0.2
+LOST: Final = CLIPS.lost
 """Below this the segmenter is believed that what was `SURE` is no longer there."""
-SURE: Final = 0.9
+SURE: Final = CLIPS.sure
 """Alpha of the frame before over this was surely subject."""
-HOLE: Final = 0.02
+HOLE: Final = CLIPS.hole
 """An enclosed hole of less than this share of the subject is doubtful, see `_without_holes`."""
-SOLID: Final = 0.8
+SOLID: Final = CLIPS.solid
 """Alpha below this, enclosed by what is not, is such a hole."""
-DOUBTFUL: Final = np.float32(0.85)
+DOUBTFUL: Final = np.float32(CLIPS.doubtful)
 """What stands for alpha in it, to be led by."""
-GRID: Final = 32
+GRID: Final = CLIPS.grid
 """What the network sees begins and ends at multiples of this, in pixels of the small picture.
 
 Its view then changes seldom, and with it what it is unsure of.
@@ -162,7 +163,7 @@ def upsample_to_frame(image: Image, alpha: Alpha, picture: Image | None = None) 
     cv2 = opencv()
     # A network is never quite sure; what no file of eight bits could show is work for nothing.
     for _ in range(2):  # below 1/255 it is 0; so is what is hidden, 1 − α, the second time
-        cv2.threshold(drawn, 1 / 255, 0, cv2.THRESH_TOZERO, dst=drawn)
+        cv2.threshold(drawn, CLIPS.faint, 0, cv2.THRESH_TOZERO, dst=drawn)
         np.subtract(1, drawn, out=drawn)
     return drawn
 

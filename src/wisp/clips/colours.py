@@ -24,10 +24,11 @@ from wisp.core.arrays import (
 )
 from wisp.core.opencv import opencv, read_enlarged, shrink
 from wisp.core.regions import Box, bounding_box
+from wisp.core.settings import CLIPS
 
-REDUCTION: Final = 4
+REDUCTION: Final = CLIPS.colour_reduction
 """The averages are taken on a picture this much smaller."""
-WINDOWS: Final = (21, 3)
+WINDOWS: Final = CLIPS.colour_windows
 """Sides of the two windows over which they are taken, in pixels of that picture."""
 
 _EPSILON = np.float32(1e-4)

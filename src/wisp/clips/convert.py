@@ -37,11 +37,12 @@ from wisp.clips.steady import (
 )
 from wisp.core.arrays import Alpha, Image, Matte
 from wisp.core.errors import InputError, MissingInputError
+from wisp.core.settings import CLIPS
 from wisp.core.stages import run_stages
 from wisp.core.threads import one_opencv_thread
 from wisp.io.atomic import atomic_paths, check_output, reason, same_file
 
-WARM_UP: Final = 24
+WARM_UP: Final = CLIPS.warm_up
 """Frames that are matted again before the first new one of a resumed clip, so that alpha is steady there."""
 
 _SQUARE: Final = frozenset({"", ".gif", ".webp", ".apng"})

@@ -14,12 +14,13 @@ import numpy.typing as npt
 from wisp.clips.alpha import working_size
 from wisp.core.arrays import Alpha, Float, Image
 from wisp.core.opencv import opencv, shrink
+from wisp.core.settings import CLIPS
 
 Small: TypeAlias = npt.NDArray[np.uint8]
 
-SIDE: Final = 384
+SIDE: Final = CLIPS.small_side
 """Length of the longer side of small pictures, pixels."""
-CUT: Final = 0.5
+CUT: Final = CLIPS.cut
 """Share of a picture's colours, [0, 1], that must differ for a cut."""
 
 

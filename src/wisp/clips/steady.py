@@ -47,6 +47,7 @@ from wisp.core.arrays import (
     check_same_size,
 )
 from wisp.core.opencv import opencv, shrink
+from wisp.core.settings import CLIPS
 
 T = TypeVar("T")
 
@@ -83,12 +84,12 @@ class Steadiness:
             second frame; 0 for never.
     """
 
-    hold: float = 0.8
-    change: float = 0.04
-    slack: float = 0.3
+    hold: float = CLIPS.hold
+    change: float = CLIPS.change
+    slack: float = CLIPS.slack
     side: int = SIDE
     cut: float = CUT
-    rest: float = 0.25
+    rest: float = CLIPS.rest
 
 
 @dataclass(frozen=True, eq=False)
@@ -302,11 +303,11 @@ def _subjects_own(flow: Float, opacity: Alpha) -> Float:
     return own
 
 
-_INSIDE: Final = 7
+_INSIDE: Final = CLIPS.inside
 """What lies nearer to the subject's edge than half of this is not trusted to move with it, small pixels."""
-_CARRIED: Final = 25
+_CARRIED: Final = CLIPS.carried
 """Window over which the subject's motion is carried, small pixels."""
-_NEAR: Final = np.float32(20)
+_NEAR: Final = np.float32(CLIPS.near)
 """A twentieth of a window's area makes the subject's motion count there in full."""
 
 
@@ -332,11 +333,11 @@ def _aligned(flow: Float, old: Alpha, new: Alpha, believed: Float) -> Float:
     return aligned
 
 
-_WINDOW: Final = 41
+_WINDOW: Final = CLIPS.window
 """Side of the windows over which alphas are laid on each other, small pixels."""
-_FIRM: Final = np.float32(1e-4)
+_FIRM: Final = np.float32(CLIPS.firm)
 """Mean square slope of alpha in a window below which it hardly says how it should be shifted."""
-_SHIFTED: Final = 0.3
+_SHIFTED: Final = CLIPS.shifted
 """A difference of alphas over this is more than a shift of less than a pixel makes."""
 
 

@@ -14,8 +14,9 @@ import numpy as np
 from wisp.core.arrays import Alpha, Float, Image, Mask
 from wisp.core.opencv import opencv, read_enlarged, shrink
 from wisp.core.regions import bounding_box
+from wisp.core.settings import CLIPS
 
-EPSILON: Final = 1e-4
+EPSILON: Final = CLIPS.guide_epsilon
 """Variance of colours below which one of its windows counts as flat."""
 
 _SOFT = np.float32(0.5 / 255)
@@ -33,12 +34,12 @@ class HairRefinement(NamedTuple):
         max_gain: alpha, and 1 − α, grow to at most this many times what they were.
     """
 
-    window: int = 13
-    least: float = 0.3
-    full: float = 0.5
-    radius: int = 24
-    reduction: int = 4
-    max_gain: float = 2.0
+    window: int = CLIPS.hair_window
+    least: float = CLIPS.hair_least
+    full: float = CLIPS.hair_full
+    radius: int = CLIPS.hair_radius
+    reduction: int = CLIPS.hair_reduction
+    max_gain: float = CLIPS.hair_sway
 
 
 HAIR: Final = HairRefinement()

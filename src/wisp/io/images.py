@@ -51,7 +51,7 @@ cut-out that needs no copy of its own."""
 MAX_PIXELS: Final = 200_000_000
 _UNTOUCHED: Final = 0.25 / 65535
 """How far a result's colour may be from the photo's and still be it: compositing rounds in float32."""
-_ROWS: Final = 256
+_ROWS: Final = 32
 """Rows that are compared at a time."""
 _GREY: Final = 0.5 / 255
 """How far the channels of a grey result may be apart: a grey profile's conversion rounds each by itself."""
@@ -492,12 +492,14 @@ def _restore(stored: Stored, colour: Float, encoded: Stored, image: Image) -> No
     """
     for first in range(0, len(colour), _ROWS):
         rows = slice(first, first + _ROWS)
-        same = (np.abs(colour[rows] - image[rows]) <= _UNTOUCHED).all(axis=2)
-        values = encoded[rows][same]
+        apart = np.abs(colour[rows] - image[rows])
+        same = np.maximum(np.maximum(apart[..., 0], apart[..., 1]), apart[..., 2]) <= _UNTOUCHED
+        values = encoded[rows]
         if values.dtype != stored.dtype:
             wide = values.astype(np.uint32)
-            values = wide * 257 if stored.dtype == np.uint16 else (wide + 128) // 257
-        stored[rows][same] = values
+            scaled = wide * 257 if stored.dtype == np.uint16 else (wide + 128) // 257
+            values = cast(Stored, scaled.astype(stored.dtype))
+        np.copyto(stored[rows], values, where=same[..., None])
 
 
 def _with_alpha(colour: Stored, alpha: Stored) -> Stored:

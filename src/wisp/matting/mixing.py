@@ -9,14 +9,15 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from wisp.core.arrays import FOREGROUND, UNKNOWN, Alpha, Trimap
+from wisp.core.settings import AUTO
 
-PORTRAIT_SHARE: Final = (np.float32(0.5), np.float32(0.8))
+PORTRAIT_SHARE: Final = tuple(map(np.float32, AUTO.portrait_share))
 """The portrait network's share of what ``auto`` makes without guidance: where it agrees with closed-form
 matting, and where it does not; chosen in docs/decisions/024."""
-DISAGREEMENT: Final = (np.float32(0.1), np.float32(0.5))
+DISAGREEMENT: Final = tuple(map(np.float32, AUTO.doubt))
 """Differences between which it counts less and less as agreeing; likewise. Of what the mask's trimap calls
 known it overrules as much."""
-PERSON: Final = 0.97
+PERSON: Final = AUTO.agreed
 """The network's least mean alpha over a subject's known foreground; below, it takes it for no person. Of 202
 people's, none was below 0.99 (docs/decisions/026)."""
 
