@@ -116,11 +116,15 @@ def foreground_figures() -> str:
     rows = [
         [
             name,
-            *(f"{row[tier][key]:.2f}" for tier in tiers for key in ("colour", "worst_hundredth")),
+            *(
+                f"{row[tier][key]:.2f}" if tier in row else "–"
+                for tier in tiers
+                for key in ("colour", "worst_hundredth")
+            ),
             f"{row[tiers[0]]['cpu_s'] / len(row[tiers[0]]['cases']):.2f}",
         ]
         for name, row in result.items()
-        if all(tier in row for tier in tiers)
+        if tiers[0] in row
     ]
     if not rows:
         return "`benchmarks/foreground.py` has not been run on these composites.\n"

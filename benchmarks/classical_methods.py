@@ -3,6 +3,7 @@
 Run from the root of the repository; PYTHON is a Python that has pymatting, by default this one::
 
     python benchmarks/classical_methods.py [SHARED] [--pymatting PYTHON] [--methods NAME …] [--sets NAME …]
+    python benchmarks/classical_methods.py [SHARED] --overlap
 
 SHARED holds ``eval/alphamatting-dev/`` (``image/``, ``alpha/``, ``trimap1/``, ``trimap2/``), and
 ``corpus/cutouts/`` and ``corpus/backgrounds/``, of which 40 composites are made: of `COMPOSITES` cut-outs,
@@ -11,7 +12,9 @@ learns anything, so that all cut-outs are held out.
 
 SAD, MSE, Grad and Conn are over the unknown pixels, of alpha rounded to 8 bits. Seconds are the user and
 system seconds of the process while alpha is made from arrays in memory; pymatting, at double precision, has
-compiled on a small picture before. What was measured before is kept, so that methods can be added one by one.
+compiled on a small picture before. ``--overlap`` tells how the errors on composites go with the share of
+foreground colours that the background has, too. What was measured before is kept, so that methods can be
+added one by one.
 """
 
 from __future__ import annotations
@@ -62,7 +65,11 @@ def main() -> None:
         "--methods", nargs="*", help="wisp's, or pymatting:NAME; all that there are if left out"
     )
     parser.add_argument("--sets", nargs="*", choices=SETS, default=SETS)
+    parser.add_argument("--overlap", action="store_true", help="only compare the errors with the colours")
     arguments = parser.parse_args()
+    if arguments.overlap:
+        print(overlap_table(arguments.shared, json.loads(RESULTS.read_text())))
+        return
     known = [
         *classical_methods(),
         *(f"{name}, {word}" for name, word in _switched(sampling_methods()).items()),
@@ -189,7 +196,7 @@ def read_set(shared: Path, name: str) -> Iterator[Photo]:
 
 def composites(shared: Path) -> Iterator[tuple[Any, ...]]:
     """Cut-outs over backgrounds: name, image, trimap, true alpha, true F (H, W, 3) and B."""
-    from wisp.compositing.backgrounds import fit
+    from wisp.compositing.backgrounds import fit_to_size
     from wisp.core.resample import resize
     from wisp.io.images import read_photo
     from wisp.matting.trimap import random_trimap
@@ -213,7 +220,7 @@ def composites(shared: Path) -> Iterator[tuple[Any, ...]]:
         alpha = np.pad(alpha, edge)
         foreground = np.pad(colours, [(edge, edge), (edge, edge), (0, 0)], "edge")
         ground = read_photo(grounds[rng.integers(len(grounds))]).image
-        background = fit(ground, alpha.shape, "cover", "centre")
+        background = fit_to_size(ground, alpha.shape, "cover", "centre")
         opacity = alpha[..., None]
         image = np.ascontiguousarray(opacity * foreground + (1 - opacity) * background, np.float32)
         image = np.rint(image * 255).astype(np.float32) / np.float32(255)
@@ -264,6 +271,40 @@ TITLES: Final = {
     "trimap2": "alphamatting.com, the same photos, loose trimaps (trimap2)",
     "composites": f"{COMPOSITES} composites of cut-outs with exact alpha",
 }
+
+
+def overlap_table(shared: Path, kept: dict[str, Any]) -> str:
+    """How a method's error a pixel goes with the overlap of colours, in Markdown: a row a method.
+
+    Overlap is the share of foreground colours within 20 pixels of the unknown part from which a background
+    colour there is less than 20/255 away, of 2,000 of each.
+    """
+    from scipy.ndimage import binary_dilation
+    from scipy.spatial import cKDTree
+    from scipy.stats import spearmanr
+
+    from wisp.evaluation.tables import markdown
+
+    rng = np.random.default_rng(0)
+    shares = {}
+    for name, image, trimap, *_ in composites(shared):
+        near = binary_dilation(trimap == 128, iterations=20)
+        f, b = (image[(trimap == kind) & near] for kind in (255, 0))
+        f, b = (side[rng.integers(len(side), size=min(2000, len(side)))] for side in (f, b))
+        shares[name] = float((np.asarray(cKDTree(b).query(f)[0]) < 20 / 255).mean())
+    share = np.array(list(shares.values()))
+    order = np.argsort(share)
+    least, most = order[: len(order) // 2], order[len(order) // 2 :]
+    rows = []
+    for method, sets in kept["methods"].items():
+        if "composites" not in sets:
+            continue
+        found = [sets["composites"][name] for name in shares]
+        error = np.array([1000 * row["SAD"] / row["unknown"] for row in found])
+        related = spearmanr(share, error)
+        ratio = error[most].mean() / error[least].mean()
+        rows.append([method, f"{related.statistic:.2f}", f"{related.pvalue:.3f}", f"{ratio:.2f}"])
+    return markdown(["method", "Spearman", "p", "half with more / with less"], rows)
 
 
 def mean_ranks(rows: dict[str, dict[str, dict[str, float]]]) -> dict[str, float]:

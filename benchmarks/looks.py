@@ -46,7 +46,7 @@ AROUND: Final = 1.5
 
 def main() -> None:
     """Print the table, and keep it where asked."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("sets", nargs="+", type=Path)
     parser.add_argument("--model", type=Path)
     parser.add_argument("--half", default="a", choices=("a", "b"))
@@ -88,7 +88,7 @@ def ways(session: Session, segmenter: Session) -> dict[str, Way]:
     """Ways to look by name; the plain one first."""
     plain = _looking(session, PLAIN)
     coarse, fine = _looking(session, 320), _looking(session, 576)
-    found = {
+    found: dict[str, Way] = {
         f"{PLAIN} px": plain,
         "256 px": _looking(session, 256),
         "320 px": coarse,
@@ -99,14 +99,14 @@ def ways(session: Session, segmenter: Session) -> dict[str, Way]:
         )(image),
         "again where the box is ≤ 0.5": lambda image: _again(plain, image, 0.5),
         "again where the box is ≤ 0.8": lambda image: _again(plain, image, 0.8),
-        "320 and 576 px, mean": lambda image: (coarse(image) + fine(image)) / 2,
+        "320 and 576 px, mean": lambda image: (coarse(image) + fine(image)) * np.float32(0.5),
         "320 px's low, 576 px's high frequencies": lambda image: _joined(coarse(image), fine(image)),
         f"{PLAIN} px, guided by the photo": lambda image: guided_filter(image, plain(image)),
     }
     if session is not segmenter:
         people = _looking(segmenter, 640)
         found["again, and the mean with the segmenter at 640 px"] = lambda image: (
-            (_again(plain, image, 0.5) + people(image)) / 2
+            (_again(plain, image, 0.5) + people(image)) * np.float32(0.5)
         )
     return found
 

@@ -18,6 +18,7 @@ from tiny_clips import moving_disc, write_clip
 from tiny_networks import write_segmenter
 from tiny_peers import write_affine
 from wisp.cli import app, main
+from wisp.clips.io.sequences import is_pattern
 from wisp.core.resample import resize
 from wisp.engine.peers import chosen
 from wisp.engine.store import PUBLISHED, places
@@ -102,7 +103,8 @@ def test_commands_run(page, text, desk):
         words += ["--overwrite"] if overwrite and "-o" in words else []
         assert main(words[1:]) == 0, command
         if "-o" in words:
-            assert (desk / words[words.index("-o") + 1]).exists(), command
+            out = desk / words[words.index("-o") + 1]
+            assert (out.parent if is_pattern(out.name) else out).exists(), command
 
 
 @pytest.mark.parametrize(("page", "text"), of_pages(""))

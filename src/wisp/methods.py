@@ -89,6 +89,24 @@ _CLASSICAL: Final = (
     _classical("knn", "looks for like colours far away, for holes and lattices", "Chen, Li, Tang 2013"),
     _classical("random-walk", "the fastest and the softest", "Grady et al. 2005"),
     _classical(
+        "learning-based", "closed-form's kin, as fast and mostly as good", "Zheng and Kambhamettu 2009"
+    ),
+    _classical(
+        "large-kernel",
+        "wide trimaps: its windows grow with the unknown band, so that they see both sides",
+        "He, Sun, Tang 2010",
+    ),
+    _classical(
+        "information-flow",
+        "trimaps drawn generously, which it narrows by itself; mixes near and far colours",
+        "Aksoy et al. 2017",
+    ),
+    _classical(
+        "poisson",
+        "smooth subjects before smooth backgrounds; a region again by hand (`local_poisson` in Python)",
+        "Sun et al. 2004",
+    ),
+    _classical(
         "bayesian",
         "few colours, smooth backgrounds, and noise that is known; the classic to compare with",
         "Chuang et al. 2001",
@@ -96,14 +114,14 @@ _CLASSICAL: Final = (
     ),
     _classical(
         "shared-sampling",
-        "hair and fur before any background, with a trimap drawn closely; the first to try that samples",
+        "hair and fur before any background, with a trimap drawn closely: takes a few colours near a pixel",
         "Gastal and Oliveira 2010",
         module="shared",
         smooths=True,
     ),
     _classical(
         "global-sampling",
-        "takes every colour along the trimap's border, for those that lie far from where they are needed",
+        "takes every colour along the trimap's border; the first to try of those that sample",
         "He et al. 2011",
         smooths=True,
     ),
@@ -184,7 +202,7 @@ def ready_methods(use: Use) -> tuple[str, ...]:
 
 
 def default_method(given: Needs) -> str:
-    """What ``auto`` stands for beside a trimap or a mask: the name of a method."""
+    """The name of the method that ``auto`` stands for beside a trimap or a mask."""
     return next(method.name for method in METHODS.values() if given in method.default_for)
 
 

@@ -436,6 +436,24 @@ class TestPaths:
         line = fails(2, "https://e.org/a.mp4", *words)
         assert line == "wisp: https://e.org/a.mp4: is an address; a file is accepted; download it first"
 
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ["cutout", "none.mp4", "-o", "o.png"],
+            ["replace", "none.mp4", "--background", "red", "-o", "o.png"],
+            ["trimap", "none.mp4", "-o", "o.png"],
+            ["extract", "none.png", "-o", "o.png"],
+            ["video", "none.mp4", "-o", "o.mp4", "--background", "red"],
+        ],
+    )
+    def test_an_input_that_is_not_there_has_failed(self, wisp, words, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        ran = wisp(*words)
+        assert (ran.code, len(ran.errors)) == (1, 1)
+        assert "none" in ran.errors[0]
+        assert "does not exist" in ran.errors[0]
+        assert list(tmp_path.iterdir()) == []
+
     @pytest.mark.parametrize("option", ["--alpha", "--mask", "--trimap", "--save-alpha", "-o", "INPUT"])
     def test_addresses(self, fails, files, tmp_path, option):
         address = "https://example.org/a.png"
@@ -470,6 +488,26 @@ class TestPaths:
         address = "http://example.org/wall.jpg"
         words = ["replace", files / "photo.png", "--background", address, "-o", tmp_path / "o.png"]
         assert "is an address" in fails(2, address, *words)
+
+    @pytest.mark.parametrize("folder", ["new/", "there"])
+    def test_a_trimap_into_a_folder(self, wisp, files, tmp_path, folder):
+        (tmp_path / "there").mkdir()
+        words = ["trimap", files / "photo.png", "--mask", files / "alpha.png", "-o", f"{tmp_path}/{folder}"]
+        assert wisp(*words).code == 0
+        assert (tmp_path / folder / "photo.png").is_file()
+        assert wisp(*words).code == 2
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="there is no /dev")
+    def test_devices_of_the_other_verbs(self, files, tmp_path):
+        made = tmp_path / "t.png"
+        words = [SCRIPT, "trimap", files / "photo.png", "--mask", files / "alpha.png", "-o"]
+        with made.open("wb") as file:
+            subprocess.run([*words, "/dev/stdout"], stdout=file, check=True)
+        assert made.read_bytes() == subprocess.run([*words, "-"], capture_output=True, check=True).stdout
+        scores = [SCRIPT, "evaluate", files / "alpha.png", files / "alpha.png", "--json"]
+        with (tmp_path / "s.json").open("wb") as file:
+            subprocess.run([*scores, "/dev/stdout"], stdout=file, check=True)
+        assert b'"count": 1' in (tmp_path / "s.json").read_bytes()
 
     @pytest.mark.skipif(sys.platform == "win32", reason="there is no /dev")
     def test_devices(self, files, tmp_path):

@@ -109,6 +109,19 @@ def test_a_comparison(wisp, files, data, tmp_path, ours, every_mask_is_bright):
     assert read_photo(tmp_path / "s.png").image.shape[0] == 80 + GAP
 
 
+def test_a_comparison_with_other_methods(wisp, files, data, tmp_path, ours, every_mask_is_bright):
+    words = ["figure", "dlmn-compare", data, "-o", tmp_path / "s.png", "--scenes", files / "wall.png"]
+    words += ["--height", 40, "--count", 1, "--case", "plain", *ours]
+    ran = wisp(*words, "--beside", "poisson", "--beside", "learning-based")
+    names = [
+        f"{m}: {p}" for m in ("poisson", "learning-based", "closed-form") for p in ("alpha", "green", "new")
+    ]
+    assert ran.errors == [f"columns: photo, {', '.join(names)}"]
+    refused = wisp(*words, "--overwrite", "--beside", "magic")
+    assert refused.code == 2
+    assert "is 'magic'" in refused.errors[0]
+
+
 def test_accuracy_counts_pixels_within_a_tenth():
     truth = np.zeros((40, 50), np.float32)
     truth[:, 25:] = 1

@@ -4,10 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -15,7 +18,7 @@ from scipy import ndimage
 from tiny_clips import VARIABLE, corners, moving_disc, packets, write_clip
 from tiny_networks import write_dlmn
 from wisp.cli.console import UsageError
-from wisp.cli.video import seconds
+from wisp.cli.video import frame_rate, seconds
 from wisp.clips.io.read import open_clip
 from wisp.core.arrays import to_float
 
@@ -155,9 +158,9 @@ class TestMistakes:
     def test_found_before_any_work(self, fails, source, tmp_path):
         out = tmp_path / "out.mp4"
         fails(2, "h264 holds no alpha; prores4444", source, "-o", out)
-        fails(2, "does not exist", tmp_path / "none.mp4", "-o", out, "--background", "red")
+        fails(1, "does not exist", tmp_path / "none.mp4", "-o", out, "--background", "red")
         fails(2, "is no file and no colour", source, "-o", out, "--background", "reed")
-        fails(2, "ends in .gif", source, "-o", tmp_path / "out.gif", "--background", "red")
+        fails(2, "ends in .bmp", source, "-o", tmp_path / "out.bmp", "--background", "red")
         fails(2, "inputs are never overwritten", source, "-o", source, "--background", "red", "--overwrite")
         (tmp_path / "old.mp4").write_bytes(b"x")
         fails(2, "exists already", source, "-o", tmp_path / "old.mp4", "--background", "red")
@@ -314,3 +317,282 @@ def test_dlmn_sees_the_neighbouring_frames(wisp, tmp_path, monkeypatch):
     ran = wisp(*words, "--overwrite")
     assert ran.code == 2
     assert "method: dlmn comes without a network" in ran.errors[0]
+
+
+DATA = Path(__file__).parent.parent / "clips" / "data"
+
+
+@contextmanager
+def standard(number, path, mode):
+    """Standard input (0) or output (1) of this process as a file, also for FFmpeg."""
+    kept = os.dup(number)
+    with Path(path).open(mode) as file:
+        os.dup2(file.fileno(), number)
+        try:
+            yield
+        finally:
+            os.dup2(kept, number)
+            os.close(kept)
+
+
+@contextmanager
+def piped(path):
+    """Standard input from a pipe that is fed with a file."""
+    kept, (out, into) = os.dup(0), os.pipe()
+    os.dup2(out, 0)
+    os.close(out)
+
+    def feed():
+        with suppress(BrokenPipeError), os.fdopen(into, "wb") as pipe:
+            pipe.write(Path(path).read_bytes())
+
+    feeder = threading.Thread(target=feed)
+    feeder.start()
+    try:
+        yield
+    finally:
+        os.dup2(kept, 0)
+        os.close(kept)
+        feeder.join()
+
+
+def streams(path, kind):
+    with av.open(str(path)) as container:
+        return [stream.codec_context.name for stream in container.streams if stream.type == kind]
+
+
+class TestPipes:
+    @pytest.mark.parametrize("name", ["in.mkv", "in.nut", "in.ts"])
+    def test_a_clip_from_standard_input_with_its_sound(self, video, tmp_path, name):
+        pictures = [moving_disc(index, *SIZE)[0] for index in range(40)]
+        codec = {"codec": "mpeg4"} if name.endswith("nut") else {}
+        source = write_clip(tmp_path / name, pictures, audio="aac", **codec)
+        assert video(source, "-o", tmp_path / "file.mkv", "--background", "green").code == 0
+        with piped(source):
+            ran = video("-", "-o", tmp_path / "pipe.mkv", "--background", "green")
+        assert ran.code == 0, ran
+        assert packets(tmp_path / "pipe.mkv") == packets(tmp_path / "file.mkv") != []
+        one, other = read(tmp_path / "pipe.mkv"), read(tmp_path / "file.mkv")
+        assert [frame.time for frame in one] == [frame.time for frame in other]
+
+    def test_a_part_from_a_named_pipe(self, video, source, tmp_path):
+        os.mkfifo(tmp_path / "pipe")
+        mkv = tmp_path / "in.mkv"
+        assert video(source, "-o", mkv, "--background", "green").code == 0
+        feeder = subprocess.Popen(["cp", mkv, tmp_path / "pipe"])
+        words = ["--background", "green", "--start", "0.1", "--end", "0.25"]
+        ran = video(tmp_path / "pipe", "-o", tmp_path / "out.mkv", *words)
+        feeder.kill()
+        feeder.wait()
+        assert ran.code == 0, ran
+        assert video(mkv, "-o", tmp_path / "file.mkv", *words).code == 0
+        found, expected = ([f.time for f in read(tmp_path / name)] for name in ("out.mkv", "file.mkv"))
+        assert len(found) == 4
+        assert found == expected
+
+    @pytest.mark.parametrize(
+        ("words", "codec", "format"),
+        [
+            (["--background", "green"], "h264", "matroska,webm"),
+            ([], "ffv1", "matroska,webm"),
+            (["--format", "nut"], "rawvideo", "nut"),
+            (["--format", "webm"], "vp9", "matroska,webm"),
+        ],
+    )
+    def test_a_clip_on_standard_output(self, video, source, tmp_path, words, codec, format):
+        with standard(1, tmp_path / "out", "wb"):
+            ran = video(source, "-o", "-", *words)
+        assert ran.code == 0, ran
+        with av.open(str(tmp_path / "out")) as container:
+            assert container.format.name == format
+            assert container.streams.video[0].codec_context.name == codec
+            assert len(container.streams.audio) == 1
+            assert len(list(container.decode(video=0))) == len(VARIABLE)
+
+    def test_a_reader_that_goes_away(self, network, source, tmp_path):
+        words = ["video", source, "-o", "-", "--format", "nut", "--method", "segmenter", "--model", network]
+        command = [sys.executable, "-m", "wisp", *map(str, words)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            process.stdout.close()
+            told = process.stderr.read().decode()
+            assert process.wait(60) == 1
+        assert len(told.splitlines()) <= 1
+        assert "Traceback" not in told
+
+    def test_what_cannot_be_read_in_one_go(self, video, tmp_path):
+        """An MP4 whose index comes last, longer than what FFmpeg keeps at hand."""
+        rng = np.random.default_rng(0)
+        noise = [rng.integers(0, 256, (144, 192, 3), dtype=np.uint8) for _ in range(20)]
+        source = write_clip(tmp_path / "in.mp4", noise)
+        with piped(source):
+            ran = video("-", "-o", tmp_path / "out.mkv")
+        assert (ran.code, len(ran.errors)) == (1, 1)
+        assert ran.errors[0].endswith("in one go (Matroska, NUT, MPEG-TS) is accepted from a pipe")
+        assert not (tmp_path / "out.mkv").exists()
+
+    def test_no_room_on_standard_output(self, video, source):
+        with standard(1, "/dev/full", "wb"):
+            ran = video(source, "-o", "-", "--format", "nut")
+        assert (ran.code, ran.errors) == (1, ["wisp: -: standard output: No space left on device"])
+
+    def test_mistakes(self, video, source, tmp_path):
+        ran = video(source, "-o", tmp_path / "a.mkv", "--format", "nut")
+        assert (ran.code, "--format: nut is for standard output" in ran.errors[0]) == (2, True)
+        ran = video(source, "-o", "-", "--save-alpha", "-")
+        assert (ran.code, "named for two outputs" in ran.errors[0]) == (2, True)
+        ran = video("-", "-o", tmp_path / "a", "--resume")
+        assert (ran.code, len(ran.errors)) == (2, 1)
+
+
+class TestSequences:
+    @pytest.fixture
+    def shots(self, tmp_path):
+        from wisp.io.images import write_image
+
+        folder = tmp_path / "shots"
+        folder.mkdir()
+        for index, number in enumerate((1001, 1002, 1004)):
+            write_image(folder / f"shot.{number}.png", to_float(moving_disc(index, *SIZE)[0]), bits=8)
+        return folder
+
+    def pngs(self, folder):
+        return [name for name in names(folder) if name.endswith("png")]
+
+    def test_names_and_gaps_stay(self, video, shots, tmp_path):
+        ran = video(shots, "-o", tmp_path / "out", "--save-alpha", tmp_path / "alpha", "--fps", "12")
+        assert ran.code == 0, ran
+        assert self.pngs(tmp_path / "out") == ["shot.1001.png", "shot.1002.png", "shot.1004.png"]
+        assert self.pngs(tmp_path / "alpha") == self.pngs(tmp_path / "out")
+        assert [float(f.time) for f in read(tmp_path / "out")] == pytest.approx([0, 1 / 12, 3 / 12], abs=1e-6)
+        assert "frame 1003 is missing" in ran.errors[0]
+
+    def test_a_pattern_in_and_out(self, video, shots, tmp_path):
+        out = tmp_path / "comp" / "final_####.png"
+        assert video(shots / "shot.1002-1004.png", "-o", out, "--background", "red").code == 0
+        assert self.pngs(tmp_path / "comp") == ["final_1002.png", "final_1004.png"]
+        assert (
+            video(shots, "-o", tmp_path / "b" / "%03d.png", "--background", "red", "--start", "0.05").code
+            == 0
+        )
+        assert self.pngs(tmp_path / "b") == ["1004.png"]
+
+    def test_pattern_of_a_file_counts_from_one(self, video, source, tmp_path):
+        assert video(source, "-o", tmp_path / "b" / "f%03d.png", "--end", "0.1").code == 0
+        assert self.pngs(tmp_path / "b")[0] == "f001.png"
+
+    def test_a_slash_means_a_folder(self, video, source, tmp_path):
+        assert video(source, "-o", f"{tmp_path / 'take.v2'}/").code == 0
+        assert len(self.pngs(tmp_path / "take.v2")) == len(VARIABLE)
+
+    def test_mistakes(self, video, shots, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        for words, problem in (
+            ([shots, "-o", shots, "--overwrite"], "is an input"),
+            ([shots / "shot.%04d.png", "-o", shots, "--overwrite"], "holds the input"),
+            ([shots / "shut.%04d.png", "-o", "x"], "names no picture"),
+            ([shots, "-o", "a.%04d.png"], "names no folder of its own"),
+            ([shots, "-o", "x", "--fps", "fast"], "--fps: is 'fast'"),
+            ([shots, "-o", "x", "--fps", "0"], "--fps: is '0'"),
+        ):
+            ran = video(*words)
+            assert (ran.code, len(ran.errors)) == (2, 1), ran
+            assert problem in ran.errors[0]
+        assert len(self.pngs(shots)) == 3
+
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("24", "24"),
+            ("23.976", "24000/1001"),
+            ("29.97", "30000/1001"),
+            ("59.94", "60000/1001"),
+            ("12.5", "25/2"),
+            ("24000/1001", "24000/1001"),
+            ("0.5", "1/2"),
+        ],
+    )
+    def test_rates(self, text, expected):
+        assert frame_rate("--fps", text) == Fraction(expected)
+
+    def test_nothing_is_resumed_by_another_method(self, network, wisp, source, tmp_path):
+        """What was begun with one method, network or rate does not go on with another."""
+        words = ["video", source, "-o", tmp_path / "out", "--method", "segmenter", "--model", network]
+        code, _ = interrupted(words, (tmp_path / "out.partial" / "000001.png").exists)
+        if code == 0:
+            pytest.skip("it was too fast to be interrupted")
+        before = names(tmp_path / "out.partial")
+        for other in (
+            ["--method", "auto"],
+            ["--method", "segmenter", "--precision", "fp32", "--model", network],
+        ):
+            ran = wisp("video", source, "-o", tmp_path / "out", "--resume", *other)
+            assert ran.code == 1
+            assert "with other options (m" in ran.errors[0] or "(precision)" in ran.errors[0]
+        assert names(tmp_path / "out.partial") == before
+
+
+class TestOutputs:
+    def test_a_matte_and_a_foreground_beside_it(self, video, source, tmp_path):
+        words = ["--save-alpha", tmp_path / "a.mkv", "--save-foreground", tmp_path / "f.mkv"]
+        ran = video(source, "-o", tmp_path / "cut", "--background", "red", *words)
+        assert ran.code == 0, ran
+        assert streams(tmp_path / "a.mkv", "video") == streams(tmp_path / "f.mkv", "video") == ["ffv1"]
+        assert streams(tmp_path / "a.mkv", "audio") == []
+        shown, alphas, colours = (read(tmp_path / name) for name in ("cut", "a.mkv", "f.mkv"))
+        alpha = alphas[5].image[..., :1]
+        mixed = alpha * colours[5].image + (1 - alpha) * np.float32([1, 0, 0])
+        assert np.abs(mixed - shown[5].image).max() <= 1.6 / 255
+        soft = (alpha[..., 0] > 0.2) & (alpha[..., 0] < 0.8)
+        assert np.abs(colours[5].image[soft] * 255 - (240, 205, 180)).mean() < 25
+
+    @pytest.mark.parametrize(
+        ("name", "codec", "told"),
+        [("a.mov", "png", False), ("a.avi", "ffv1", False), ("a.mp4", "h264", True)],
+    )
+    def test_mattes_lose_nothing_or_it_is_told(self, video, source, tmp_path, name, codec, told):
+        words = ["-o", tmp_path / "o.mp4", "--background", "red", "--end", "0.1"]
+        ran = video(source, *words, "--save-alpha", tmp_path / name)
+        assert streams(tmp_path / name, "video") == [codec]
+        assert any("loses a little of the matte" in line for line in ran.errors) == told
+
+    @pytest.mark.parametrize("name", ["o.gif", "o.webp", "o.apng"])
+    def test_animations_for_the_web(self, video, source, tmp_path, name):
+        ran = video(source, "-o", tmp_path / name)
+        assert ran.code == 0, ran
+        assert any(f"its sound is left out: {Path(name).suffix} holds none" in line for line in ran.errors)
+        frames = read(tmp_path / name)
+        assert frames[0].opacity.min() == 0
+        assert frames[0].opacity.max() == 1
+        assert abs(frames[-1].time - VARIABLE[-1]) < Fraction(1, 100)
+
+    def test_tags_chapters_and_time_code(self, video, tmp_path):
+        def container(path):
+            with av.open(str(path)) as opened:
+                return dict(opened.metadata), opened.chapters(), [dict(s.metadata) for s in opened.streams]
+
+        words = ["--background", "red"]
+        ran = video(DATA / "tagged.mp4", "-o", tmp_path / "o.mp4", *words)
+        assert "place and camera (location) are left out; --keep-metadata" in ran.errors[0]
+        tags = container(tmp_path / "o.mp4")[0]
+        assert (tags["title"], tags["artist"]) == ("A walk", "Nobody")
+        assert tags["creation_time"].startswith("2021-03-04T05:06:07")
+        assert "location" not in tags
+        assert video(DATA / "tagged.mp4", "-o", tmp_path / "p.mp4", "--keep-metadata", *words).errors == []
+        assert "location" in container(tmp_path / "p.mp4")[0]
+        assert video(DATA / "chapters.mkv", "-o", tmp_path / "o.mkv", "--start", "0.25", *words).code == 0
+        chapters = container(tmp_path / "o.mkv")[1]
+        assert [float(c["end"] * c["time_base"]) for c in chapters] == [0.25, 0.75]
+        assert [c["metadata"]["title"] for c in chapters] == ["One", "Two"]
+        for name in ("o.mov", "t.mkv"):
+            assert video(DATA / "timecode.mov", "-o", tmp_path / name, "--start", "0.5").code == 0
+            codes = [s.get("timecode", s.get("TIMECODE")) for s in container(tmp_path / name)[2]]
+            assert "10:20:30:16" in codes
+        ran = video(DATA / "chapters.mkv", "-o", tmp_path / "frames", *words)
+        assert ran.errors == [
+            f"wisp: {DATA / 'chapters.mkv'}: its 2 chapters are left out: a folder of pictures holds none"
+        ]
+
+    def test_limits(self, video, source, tmp_path):
+        ran = video(source, "-o", tmp_path / "o.mkv", "--max-pixels", "1000")
+        assert (ran.code, len(ran.errors)) == (1, 1)
+        assert "is 96×64, more than 1 000 pixels; --max-pixels" in ran.errors[0]

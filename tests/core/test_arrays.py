@@ -206,6 +206,13 @@ class TestConversions:
         assert as_image(values).tolist() == [[[0, 0, 0], [1, 1, 1]]]
         assert as_trimap(values).tolist() == [[0, 255]]
 
+    @pytest.mark.parametrize("kind", [">u2", "<u2", ">f4", "<f8"])
+    def test_either_byte_order(self, kind):
+        values = np.array([[0, 1]]) * (65535 if "u" in kind else 1)
+        found = as_alpha(values.astype(kind))
+        assert found.tolist() == [[0, 1]]
+        assert found.dtype.isnative
+
     def test_rounding_of_half_precision_is_clipped(self):
         values = np.array([[-0.0005, 1.0005]])
         assert as_alpha(values).tolist() == [[0, 1]]

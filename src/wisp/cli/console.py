@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import typer
 
-from wisp.core.errors import WispError
+from wisp.core.errors import MissingInputError, WispError
 
 
 class UsageError(WispError):
@@ -19,9 +19,14 @@ class UsageError(WispError):
 
 @contextmanager
 def usage_errors() -> Iterator[None]:
-    """Make every `WispError` inside a `UsageError`: for what is checked before any work starts."""
+    """Make every `WispError` inside a `UsageError`: for what is checked before any work starts.
+
+    A photo or clip that is not there stays what it is: an input that failed.
+    """
     try:
         yield
+    except MissingInputError:
+        raise
     except WispError as error:
         raise UsageError(str(error)) from error
 

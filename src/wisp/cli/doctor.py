@@ -27,10 +27,11 @@ def doctor_command(
 ) -> None:
     """Show versions, devices, and which runtime and precision each network really gets."""
     from wisp.io.atomic import check_output, write_files
-    from wisp.io.paths import STDIO
+    from wisp.io.paths import STDIO, output_path
 
     if json_file is not None:
         with usage_errors():
+            json_file = output_path(json_file)
             check_output(json_file, overwrite=overwrite)
     report = _report(device, precision, measure=measure)
     if json_file is None:

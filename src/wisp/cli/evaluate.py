@@ -64,7 +64,7 @@ def evaluate_command(
     """Score predictions against truths, paired by relative path and stem."""
     from wisp.evaluation.protocols import PROTOCOLS
     from wisp.io.atomic import check_output, write_files
-    from wisp.io.paths import STDIO
+    from wisp.io.paths import STDIO, output_path
 
     if submission is not None:
         _submit(predictions, truth, trimaps, protocol, submission, overwrite=overwrite)
@@ -79,6 +79,7 @@ def evaluate_command(
     todo = plans.get(protocol, _plan_images)(predictions, truth, trimaps, protocol)
     if json_file is not None:
         with usage_errors():
+            json_file = output_path(json_file)
             check_output(json_file, overwrite=overwrite, inputs=todo.files)
     with progress(todo.count, quiet=False) as advance:
         report = todo.score(advance)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -57,6 +58,7 @@ def trimap_command(
     from wisp.io.atomic import check_output
     from wisp.io.formats import format_of
     from wisp.io.images import read_alpha, read_mask, read_photo, write_image
+    from wisp.io.paths import STDIO, input_path, means_folder, output_path
     from wisp.matting.trimap import WIDTH, trimap_from_alpha, trimap_from_mask
 
     if mask is not None and alpha is not None:
@@ -67,8 +69,14 @@ def trimap_command(
                 f"{name}: changes nothing: with {'--mask' if alpha is None else '--alpha'} no network runs"
             )
     with usage_errors():
+        source = input_path(source)
+        making = means_folder(out) and not Path(out).exists()
+        if means_folder(out) and source != STDIO:
+            out = str(Path(out) / f"{Path(source).stem}.png")
+        out = output_path(out)
         row = format_of(out)
-        check_output(out, overwrite=overwrite, inputs=[name for name in (source, mask, alpha) if name])
+        if not making:
+            check_output(out, overwrite=overwrite, inputs=[name for name in (source, mask, alpha) if name])
     if row.name not in _LOSSLESS:
         raise UsageError(f"{out}: {row.name} may change values; {' and '.join(_LOSSLESS)} are accepted")
 
@@ -85,6 +93,8 @@ def trimap_command(
         trimap = trimap_from_mask(segment(image, engine=Engine(device, precision)), width=width)
     if not quiet and bool((trimap == BACKGROUND).all()):
         complain(f"{source}: no subject was found; the trimap is all background")
+    if making:
+        Path(out).parent.mkdir(parents=True, exist_ok=True)
     write_image(out, to_float(trimap), bits=8, overwrite=overwrite)
 
 

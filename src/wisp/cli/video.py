@@ -18,7 +18,22 @@ from wisp.cli.console import UsageError, complain, usage_errors
 if TYPE_CHECKING:
     from wisp.clips.convert import Progress as Done
 
-CodecOption: TypeAlias = Literal["auto", "h264", "prores4444", "vp9-alpha", "ffv1", "png"]
+CodecOption: TypeAlias = Literal[
+    "auto",
+    "h264",
+    "hevc",
+    "av1",
+    "prores4444",
+    "vp9-alpha",
+    "ffv1",
+    "qtrle",
+    "png-mov",
+    "raw",
+    "gif",
+    "webp",
+    "apng",
+    "png",
+]
 
 BackgroundOption: TypeAlias = Annotated[
     str,
@@ -29,20 +44,26 @@ BackgroundOption: TypeAlias = Annotated[
     ),
 ]
 
-_RESULT, _PART = "Result", "Part"
+_RESULT, _PART, _RUNNING = "Result", "Part", "Running"
 
 
 def video_command(
     source: Annotated[
-        Path, typer.Argument(metavar="INPUT", help="A video file, or a folder of frames as pictures.")
+        str,
+        typer.Argument(
+            metavar="INPUT",
+            help="A video file; a folder of frames as pictures, NAME.%04d.png or NAME.1001-1050.png; - is "
+            "standard input (Matroska).",
+        ),
     ],
     out: Annotated[
-        Path,
+        str,
         typer.Option(
             "--out",
             "-o",
             metavar="OUT",
-            help=".mp4, .mov, .webm or .mkv, or a name without a suffix for a folder of PNG files.",
+            help=".mp4, .mov, .webm, .mkv, .avi, .nut, .gif, .webp or .apng; a name without a suffix, or "
+            "with a slash at its end, is a folder of PNG files; - is standard output.",
         ),
     ],
     background: BackgroundOption = "transparent",
@@ -50,13 +71,38 @@ def video_command(
         CodecOption,
         typer.Option("--codec", rich_help_panel=_RESULT, help="The suffix and alpha choose it."),
     ] = "auto",
+    format: Annotated[
+        Literal["mkv", "nut", "webm"] | None,
+        typer.Option("--format", rich_help_panel=_RESULT, help="What goes to standard output; mkv."),
+    ] = None,
     save_alpha: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--save-alpha",
             metavar="OUT2",
             rich_help_panel=_RESULT,
-            help="Write the alpha too, as a grey clip.",
+            help="Write the alpha too, as a grey clip; lossless in .mkv, .mov, .avi and folders.",
+        ),
+    ] = None,
+    save_foreground: Annotated[
+        str | None,
+        typer.Option(
+            "--save-foreground",
+            metavar="OUT3",
+            rich_help_panel=_RESULT,
+            help="Write the subject's own colours too, as a clip without alpha.",
+        ),
+    ] = None,
+    keep_metadata: Annotated[
+        bool,
+        typer.Option(
+            "--keep-metadata", rich_help_panel=_RESULT, help="Carry tags of camera and place over, too."
+        ),
+    ] = False,
+    fps: Annotated[
+        str | None,
+        typer.Option(
+            "--fps", metavar="N", rich_help_panel=_PART, help="Pictures a second: 24, 23.976, 30000/1001."
         ),
     ] = None,
     start: Annotated[
@@ -72,6 +118,16 @@ def video_command(
     model: o.ModelOption = None,
     device: o.DeviceOption = "auto",
     precision: o.PrecisionOption = "auto",
+    max_pixels: Annotated[
+        int,
+        typer.Option(
+            "--max-pixels",
+            min=1,
+            metavar="N",
+            rich_help_panel=_RUNNING,
+            help="Refuse frames with more pixels than this.",
+        ),
+    ] = o.MAX_PIXELS,
     resume: Annotated[
         bool,
         typer.Option(
@@ -86,16 +142,24 @@ def video_command(
     from wisp.clips.methods import alpha_method
     from wisp.engine.engine import Engine
 
+    if format is not None and "-" not in (out, save_alpha, save_foreground):
+        raise UsageError(f"--format: {format} is for standard output (-o -); of files the suffix says it")
     job = Job(
         source,
         out,
         background,
         codec,
         save_alpha,
+        save_foreground,
         Fraction(0) if start is None else seconds("--start", start),
         None if end is None else seconds("--end", end),
+        None if fps is None else frame_rate("--fps", fps),
+        max_pixels,
+        f".{format}" if format else "",
+        keep_metadata,
         overwrite,
         resume,
+        _recipe(method, model, device, precision),
     )
     with usage_errors():
         check_job(job)
@@ -106,11 +170,42 @@ def video_command(
     except KeyboardInterrupt:
         from wisp.clips.io.folders import partial_of
 
-        if job.codecs[0].resumable:
-            complain(f"{out}: stopped; --resume goes on with what is in {partial_of(out).name}")
+        result = job.outputs[0]
+        if result.codec.resumable and str(source) != "-":
+            complain(f"{out}: stopped; --resume goes on with what is in {partial_of(result.folder).name}")
         raise
     for note in () if quiet else notes:
         complain(f"{source}: {note}")
+
+
+def frame_rate(name: str, text: str) -> Fraction:
+    """Frames a second from ``24``, ``12.5``, ``30000/1001`` or, for that, ``29.97``.
+
+    Raises:
+        UsageError: anything else.
+    """
+    try:
+        if not set(text) <= set("0123456789./"):
+            raise ValueError
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if not 0 < rate <= 1000:
+        raise UsageError(f"{name}: is {text!r}; frames a second (24, 29.97, 30000/1001) are accepted")
+    ntsc = Fraction(1000 * round(rate * 1001 / 1000), 1001)
+    return ntsc if rate.denominator > 1 and abs(ntsc - rate) < Fraction(1, 200) else rate
+
+
+def _recipe(method: str, model: str | None, device: str, precision: str) -> dict[str, str]:
+    """The words that a frame's alpha depends on, for a resumed clip to be compared with."""
+    import wisp
+
+    described = model or ""
+    if model is not None and Path(model).is_file():
+        stat = Path(model).stat()
+        described = f"{model} ({stat.st_size} bytes, {stat.st_mtime_ns})"
+    words = {"method": method, "model": described, "device": device, "precision": precision}
+    return {**words, "wisp": wisp.__version__}
 
 
 def seconds(name: str, text: str) -> Fraction:

@@ -2,72 +2,126 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import errno
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from wisp.clips.alpha import finished, quick_alpha
+from wisp.clips.alpha import matte_by_portrait, upsample_to_frame
 from wisp.clips.backdrops import TRANSPARENT, Backdrop, check_backdrop, open_backdrop
-from wisp.clips.colours import quick_foreground, soft_colours, soft_part
-from wisp.clips.frames import composed, stored
-from wisp.clips.io.audio import Span
-from wisp.clips.io.codecs import Codec, choose_codec
+from wisp.clips.colours import estimate_colours, estimate_soft_colours, soft_part
+from wisp.clips.frames import composite_frame, to_integers
+from wisp.clips.io.codecs import Codec, Use, choose_codec, suffix_of
 from wisp.clips.io.colour import Pixels
-from wisp.clips.io.folders import FolderWriter, check_folder
-from wisp.clips.io.frame import Clip, Frame
-from wisp.clips.io.read import open_clip
+from wisp.clips.io.extras import Extras
+from wisp.clips.io.folders import FolderWriter, check_folder, number_of
+from wisp.clips.io.frame import STDIO, Clip, ClipInfo, Frame
+from wisp.clips.io.read import MAX_PIXELS, is_stream, open_clip
+from wisp.clips.io.sequences import PATTERNS, find_sequence, is_pattern, last_number, pattern_name
+from wisp.clips.io.tracks import Span
 from wisp.clips.io.write import ClipWriter, FileWriter, Layout, Sound
-from wisp.clips.steady import STEADY, AlphaMethod, Held, State, Steadiness, held_alpha, pair_with_motion
+from wisp.clips.steady import (
+    STEADY,
+    AlphaMethod,
+    LowResolutionAlpha,
+    State,
+    Steadiness,
+    filter_alpha,
+    pair_with_motion,
+)
 from wisp.core.arrays import Alpha, Image, Matte
-from wisp.core.errors import InputError
-from wisp.core.stages import convey
+from wisp.core.errors import InputError, MissingInputError
+from wisp.core.settings import CLIPS
+from wisp.core.stages import run_stages
 from wisp.core.threads import one_opencv_thread
-from wisp.io.atomic import atomic_paths, check_output, same_file
+from wisp.io.atomic import atomic_paths, check_output, reason, same_file
 
-WARM_UP: Final = 24
+WARM_UP: Final = CLIPS.warm_up
 """Frames that are matted again before the first new one of a resumed clip, so that alpha is steady there."""
+
+_SQUARE: Final = frozenset({"", ".gif", ".webp", ".apng"})
+"""Suffixes of what has square pixels alone."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """One of the clips that are made: where it goes, in which codec, and what is in it."""
+
+    path: Path | str
+    codec: Codec
+    use: Use
+    channels: int
+
+    @property
+    def folder(self) -> Path:
+        """The folder of a clip of PNG files."""
+        path = Path(self.path)
+        return path.parent if is_pattern(path.name) and not path.is_dir() else path
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be made of a clip.
+    """One clip, its outputs and how they are made. A path ``-`` is standard input or output.
 
     Attributes:
-        source: the clip: a video file or a folder of pictures.
-        out: where it goes; the suffix chooses the container, none is a folder of PNG files.
+        source: the clip: what `wisp.clips.io.read.open_clip` takes.
+        out: where it goes, as the user wrote it (`wisp.clips.io.codecs.suffix_of`).
         background: what goes behind the subject, as `wisp.clips.backdrops.open_backdrop` takes it.
         codec: ``auto`` or a key of `wisp.clips.io.codecs.CODECS`.
         alpha_out: where the alpha goes too, as a grey clip.
+        foreground_out: where the subject's own colours go too, as a clip without alpha.
         start: first time that is taken, seconds.
         end: first time that no longer is; None for the clip's end.
+        fps: frames a second of a source of pictures; None is what is found beside them.
+        max_pixels: the largest width × height that is decoded.
+        piped: the suffix of what goes to standard output; empty for the usual one.
+        keep_metadata: whether tags of place and camera are carried, too.
         overwrite: whether outputs may exist already.
         resume: go on with an interrupted folder of PNG files.
+        recipe: whatever else the pixels depend on (method, network …), for `resume` to compare.
     """
 
-    source: Path
-    out: Path
+    source: Path | str
+    out: Path | str
     background: str = TRANSPARENT
     codec: str = "auto"
-    alpha_out: Path | None = None
+    alpha_out: Path | str | None = None
+    foreground_out: Path | str | None = None
     start: Fraction = Fraction(0)
     end: Fraction | None = None
+    fps: Fraction | None = None
+    max_pixels: int = MAX_PIXELS
+    piped: str = ""
+    keep_metadata: bool = False
     overwrite: bool = False
     resume: bool = False
+    recipe: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def codecs(self) -> tuple[Codec, Codec | None]:
-        """Those of the clip and of its alpha.
+    def outputs(self) -> list[Output]:
+        """The result, and the matte and the foreground where they are asked for.
 
         Raises:
             InputError: see `choose_codec`.
         """
-        codec = choose_codec(self.out, self.codec, alpha=self.background == TRANSPARENT)
-        return codec, None if self.alpha_out is None else choose_codec(self.alpha_out, alpha=False)
+        transparent = self.background == TRANSPARENT
+        codec = choose_codec(self.out, self.codec, alpha=transparent, piped=self.piped)
+        found = [Output(self.out, codec, "result", 4 if transparent else 3)]
+        beside: list[tuple[Path | str | None, Use, int]] = [
+            (self.alpha_out, "matte", 1),
+            (self.foreground_out, "foreground", 3),
+        ]
+        for path, use, channels in beside:
+            if path is not None:
+                codec = choose_codec(path, alpha=False, use=use, piped=self.piped)
+                found.append(Output(path, codec, use, channels))
+        return found
 
 
 @dataclass(frozen=True)
@@ -80,32 +134,46 @@ class Progress:
 
 def check_job(job: Job) -> None:
     """Raise `InputError` for what can be told to fail before any frame is read."""
-    codecs = job.codecs
-    if job.resume and not all(codec.resumable for codec in codecs if codec is not None):
-        raise InputError("--resume", "needs folders of PNG files", "other codecs cannot be continued")
+    outputs = job.outputs
     check_backdrop(job.background)
-    if not job.source.exists():
-        raise InputError(job.source, "does not exist")
+    if str(job.source) != STDIO and not Path(job.source).exists() and find_sequence(job.source) is None:
+        accepted = PATTERNS if is_pattern(Path(job.source).name) else ""
+        raise MissingInputError(job.source, "does not exist", accepted)
+    if job.resume and not all(output.codec.resumable for output in outputs):
+        raise InputError("--resume", "needs folders of PNG files", "other codecs cannot be continued")
+    if job.resume and is_stream(job.source):
+        raise InputError("--resume", f"needs a file to begin again; {job.source} is read once only")
     if job.end is not None and job.end <= job.start:
         times = f"{float(job.end):g} s, with --start at {float(job.start):g} s"
         raise InputError("--end", f"is {times}", "a later time is accepted")
-    read = [path for path in (job.source, Path(job.background)) if path.exists()]
-    for path, codec in zip((job.out, job.alpha_out), codecs, strict=True):
-        if path is None or codec is None:
-            continue
-        if codec.suffixes:
-            check_output(path, overwrite=job.overwrite, inputs=read)
+    if sum(str(output.path) == STDIO for output in outputs) and sys.stdout.isatty():
+        raise InputError(STDIO, "standard output is a terminal", "a file or a pipe is accepted")
+    read = [path for path in (Path(job.source), Path(job.background)) if path.exists()]
+    for number, output in enumerate(outputs):
+        if output.codec.suffixes:
+            check_output(output.path, overwrite=job.overwrite, inputs=read)
         else:
-            if any(same_file(path, other) for other in read):
-                raise InputError(path, "is an input; inputs are never overwritten")
-            check_folder(path, overwrite=job.overwrite, resume=job.resume)
-    if job.alpha_out is not None and same_file(job.out, job.alpha_out):
-        raise InputError(job.alpha_out, "is named for two outputs", "a path of its own for each is accepted")
+            _check_folder(output, job, read)
+        places = [Path(other.path) if other.codec.suffixes else other.folder for other in outputs]
+        if any(same_file(places[number], other) for other in places[:number]):
+            problem = "is named for two outputs"
+            raise InputError(output.path, problem, "a path of its own for each is accepted")
+
+
+def _check_folder(output: Output, job: Job, read: list[Path]) -> None:
+    if output.folder == Path():
+        raise InputError(output.path, "names no folder of its own", "FOLDER/NAME.%04d.png is accepted")
+    if any(same_file(output.folder, other) for other in read):
+        raise InputError(output.path, "is an input; inputs are never overwritten")
+    sequence = None if str(job.source) == STDIO else find_sequence(job.source)
+    if sequence is not None and same_file(output.folder, sequence.files[0].parent):
+        raise InputError(output.path, "holds the input; inputs are never overwritten")
+    check_folder(output.folder, overwrite=job.overwrite, resume=job.resume)
 
 
 def convert(
     job: Job,
-    alpha_of: AlphaMethod = quick_alpha,
+    alpha_of: AlphaMethod = matte_by_portrait,
     *,
     steadiness: Steadiness = STEADY,
     progress: Callable[[Progress], None] = lambda _: None,
@@ -127,7 +195,7 @@ def convert(
             in ``NAME.partial``, to be resumed.
     """
     check_job(job)
-    with open_clip(job.source) as clip:
+    with open_clip(job.source, fps=job.fps, max_pixels=job.max_pixels) as clip:
         info = clip.info
         tick = info.tick
         begin = job.start // tick * tick  # on the clip's own grid, so that times stay exact
@@ -138,98 +206,152 @@ def convert(
             done = min((len(w.times) for w in writers if isinstance(w, FolderWriter)), default=0)
             resumed_at = _rewind(writers, done)
             total = _expected(job, clip)
+            uses = [output.use for output in job.outputs]
             state: State | None = None
 
             def produce() -> Iterator[tuple[Frame, AlphaMethod]]:
                 frames = clip.frames(max(job.start, begin + resumed_at), job.end)
                 return pair_with_motion(frames, alpha_of, lambda frame: frame.image)
 
-            def work(item: tuple[Frame, AlphaMethod]) -> tuple[Frame, Image, Held]:
+            def work(item: tuple[Frame, AlphaMethod]) -> tuple[Frame, Image, LowResolutionAlpha]:
                 nonlocal state
                 frame, own = item
                 image = frame.image
-                held, state = held_alpha(image, state, own, steadiness=steadiness)
+                held, state = filter_alpha(image, state, own, steadiness=steadiness)
                 return frame, image, held
 
-            def consume(item: tuple[Frame, Image, Held]) -> None:
+            def consume(item: tuple[Frame, Image, LowResolutionAlpha]) -> None:
                 nonlocal done
                 frame, image, held = item
                 time = frame.time - begin
                 if any(isinstance(w, FolderWriter) and w.has(time) for w in writers):
                     return
-                pixels, alpha = _written(frame, image, finished(image, *held), backdrop, time, info.bits)
-                result, *grey = writers
-                result.write(pixels, time, frame.duration)
-                for writer in grey:
-                    writer.write(stored(alpha, info.bits), time, frame.duration)
+                made = _make(frame, image, upsample_to_frame(image, *held), backdrop, time, info.bits, uses)
+                for writer, use in zip(writers, uses, strict=True):
+                    writer.write(made[use], time, frame.duration)
                 done += 1
                 progress(Progress(done, total))
 
             with one_opencv_thread:
-                convey(produce, work, consume)
+                run_stages(produce, work, consume)
             for writer in writers:
                 writer.finish()
-        return (*clip.notes, *(note for writer in writers for note in writer.notes), *_lost(job, clip))
+        return (*clip.notes, *(note for writer in writers for note in writer.notes), *_lost(job, clip, begin))
 
 
-def _written(
-    frame: Frame, image: Image, alpha: Alpha, backdrop: Backdrop | None, time: Fraction, bits: int
-) -> tuple[Pixels, Alpha]:
-    """A frame's pixels as they are written, on a background or as straight RGBA, and their alpha.
+def _make(
+    frame: Frame,
+    image: Image,
+    alpha: Alpha,
+    backdrop: Backdrop | None,
+    time: Fraction,
+    bits: int,
+    uses: list[Use],
+) -> dict[Use, Pixels]:
+    """A frame's pixels as they are written: on a background or as straight RGBA, its matte, its foreground.
 
     The colours of a clip with an alpha of its own are straight, so that this alpha counts once the subject's
     colours are found.
     """
     opacity = frame.opacity
-    if backdrop is not None and opacity is None:
-        soft = soft_colours(image, alpha)
+    made: dict[Use, Pixels] = {}
+    if backdrop is not None and opacity is None and "foreground" not in uses:
+        soft = estimate_soft_colours(image, alpha)
     else:
-        foreground = quick_foreground(image, alpha)
+        foreground = estimate_colours(image, alpha)
         alpha = alpha if opacity is None else np.minimum(alpha, opacity)
+        made["foreground"] = to_integers(foreground, bits)
         if backdrop is None:
-            return stored(Matte(alpha, foreground).rgba(), bits), alpha
-        soft = soft_part(foreground, alpha)
-    behind = backdrop(time, image, alpha, soft)
-    return composed(image, alpha, soft, behind, bits, frame.pixels[..., :3]), alpha
+            made["result"] = to_integers(Matte(alpha, foreground).rgba(), bits)
+        else:
+            soft = soft_part(foreground, alpha)
+    if backdrop is not None:
+        behind = backdrop(time, image, alpha, soft)
+        made["result"] = composite_frame(image, alpha, soft, behind, bits, frame.pixels[..., :3])
+    if "matte" in uses:
+        made["matte"] = to_integers(alpha, bits)
+    return made
 
 
 @contextmanager
 def _open_writers(job: Job, clip: Clip, begin: Fraction) -> Iterator[list[ClipWriter]]:
-    """Writers of the clip and of its alpha, whose files appear when the block ends well, or not at all."""
-    info = clip.info
-    outputs = [(job.out, job.codecs[0], 4 if job.background == TRANSPARENT else 3)]
-    if job.alpha_out is not None and job.codecs[1] is not None:
-        outputs.append((job.alpha_out, job.codecs[1], 1))
-    sound = Sound(job.source, Span(begin, job.end, info.origin)) if info.audio else None
-    files = [path for path, codec, _ in outputs if codec.suffixes]
+    """Writers of the outputs, in their order, whose files appear when the block ends well, or not at all."""
+    outputs = job.outputs
+    if clip.tap is not None and suffix_of(job.out, job.piped) in _SQUARE:
+        clip.tap.discard()
+    files = [output.path for output in outputs if output.codec.suffixes and str(output.path) != STDIO]
     with atomic_paths(files, overwrite=job.overwrite) as stand_ins, ExitStack() as closing:
         places = dict(zip(files, stand_ins, strict=True))
         writers: list[ClipWriter] = []
-        for path, codec, channels in outputs:
+        for output in outputs:
             writer: ClipWriter
-            if codec.suffixes:
-                layout = Layout(
-                    info.height,
-                    info.width,
-                    channels,
-                    info.bits,
-                    tick=info.tick,
-                    rate=info.rate,
-                    aspect=info.aspect,
-                    colour=info.colour.written(),
-                )
-                writer = FileWriter(places[path], codec, layout, None if writers else sound)
+            if output.codec.suffixes:
+                place = Path(places.get(output.path, output.path))
+                writer = _open_file(job, clip, output, place, begin)
             else:
-                writer = FolderWriter(path, _described(job), overwrite=job.overwrite, resume=job.resume)
+                writer = FolderWriter(
+                    output.folder,
+                    _described(job),
+                    overwrite=job.overwrite,
+                    resume=job.resume,
+                    stem=_naming(output, clip.stems(max(job.start, begin), job.end)),
+                )
             closing.callback(writer.close)
             writers.append(writer)
         try:
             yield writers
+        except OSError as error:
+            if str(error.filename) != STDIO or error.errno == errno.EPIPE:  # who reads may go away
+                raise
+            raise InputError(STDIO, f"standard output: {reason(error)}") from error
         except KeyboardInterrupt:
             for writer in writers:
                 if isinstance(writer, FolderWriter):
                     writer.keep = True
             raise
+
+
+def _open_file(job: Job, clip: Clip, output: Output, place: Path, begin: Fraction) -> FileWriter:
+    """The writer of a video file; sound, subtitles, tags and chapters go with the result alone."""
+    info = clip.info
+    layout = Layout(
+        info.height,
+        info.width,
+        output.channels,
+        info.bits,
+        tick=info.tick,
+        rate=info.rate,
+        aspect=info.aspect,
+        colour=info.colour.written(),
+        variable=info.variable,
+    )
+    suffix = suffix_of(output.path, job.piped)
+    sound, extras = None, None
+    if output.use == "result":
+        extras, _ = _extras(job, info, begin)[0].held_by(suffix)
+        if (info.audio or info.subtitles) and suffix not in _SQUARE:
+            sound = Sound(Path(job.source), Span(begin, job.end, info.origin), clip.tap)
+    return FileWriter(place, output.codec, layout, sound, extras=extras, piped=job.piped)
+
+
+def _extras(job: Job, info: ClipInfo, begin: Fraction) -> tuple[Extras, list[str]]:
+    """Tags, chapters and time code of the part that is taken, and the tags that are kept back."""
+    part = info.extras.part(begin, job.end, info.rate)
+    return (part, []) if job.keep_metadata else part.without_private()
+
+
+def _naming(output: Output, stems: list[str]) -> Callable[[int], str]:
+    """How the pictures of a folder are called: by the pattern that is asked for, else as the source's are."""
+    name = Path(output.path).name
+    if not is_pattern(name) or Path(output.path).is_dir():
+        return (lambda index: stems[index]) if stems else number_of
+    numbers = [last_number(stem) for stem in stems]
+
+    def stem(index: int) -> str:
+        known = numbers[index] if numbers else None
+        return Path(pattern_name(name, index + 1 if known is None else known)).stem
+
+    return stem
 
 
 def _rewind(writers: list[ClipWriter], done: int) -> Fraction:
@@ -250,21 +372,47 @@ def _expected(job: Job, clip: Clip) -> int:
 
 def _described(job: Job) -> dict[str, Any]:
     """What a folder of frames is made of, to be compared when it is resumed."""
-    stat = job.source.stat()
-    return {
-        "source": job.source.name,
-        "size": stat.st_size,
-        "modified": stat.st_mtime_ns,
+    described: dict[str, Any] = {
+        "source": Path(job.source).name,
         "background": job.background,
         "start": str(job.start),
         "end": str(job.end),
+        "fps": str(job.fps),
+        "outputs": [output.use for output in job.outputs],
+        **job.recipe,
     }
+    for name, path in (("source", Path(job.source)), ("background", Path(job.background))):
+        sequence = None if str(path) == STDIO else find_sequence(path)
+        files = sequence.files if sequence is not None else (path,) if path.is_file() else ()
+        described[f"{name} files"] = [
+            [stat.st_size, stat.st_mtime_ns] for stat in (file.stat() for file in (*files[:1], *files[-1:]))
+        ]
+    return described
 
 
-def _lost(job: Job, clip: Clip) -> Iterator[str]:
-    """What the output's container cannot hold."""
-    suffix = job.out.suffix.lower()
-    if clip.info.audio and not suffix:
-        yield "its sound is left out: a folder of pictures holds none"
-    if clip.info.aspect != 1 and suffix not in (".mp4", ".m4v", ".mov"):
-        yield f"its pixels are not square ({clip.info.aspect} to 1), which is lost"
+def _lost(job: Job, clip: Clip, begin: Fraction) -> Iterator[str]:
+    """What the outputs cannot hold."""
+    info = clip.info
+    result, *others = job.outputs
+    suffix = suffix_of(result.path, job.piped)
+    if suffix in _SQUARE:
+        holder = suffix or "a folder of pictures"
+        if info.audio:
+            yield f"its sound is left out: {holder} holds none"
+        if info.subtitles:
+            yield f"its subtitles are left out: {holder} holds none"
+        if info.aspect != 1 and not suffix:
+            yield f"its pixels are not square ({info.aspect} to 1), which is lost"
+    extras, private = _extras(job, info, begin)
+    if private and suffix not in _SQUARE:
+        yield f"tags of place and camera ({', '.join(private)}) are left out; --keep-metadata carries them"
+    yield from extras.held_by(suffix)[1]
+    for output in (result, *others):
+        if info.depth > 8 and output.codec.depth(channels=output.channels, bits=info.bits) <= 8:
+            name = f"{output.path}: " if others else ""
+            yield (
+                f"{name}its {info.depth} bits a channel become 8 in {output.codec.name}; "
+                "hevc, av1, prores4444, ffv1 and png keep them"
+            )
+        if output.use == "matte" and not output.codec.lossless:
+            yield f"{output.path}: {output.codec.name} loses a little of the matte; .mkv and .mov do not"

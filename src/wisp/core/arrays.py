@@ -297,7 +297,7 @@ def from_float(values: Float, bits: Bits = 8) -> npt.NDArray[np.uint8] | npt.NDA
     return stored
 
 
-def plain(colour: npt.NDArray[Any], size: tuple[int, ...]) -> npt.NDArray[Any]:
+def constant_image(colour: npt.NDArray[Any], size: tuple[int, ...]) -> npt.NDArray[Any]:
     """One colour (3,) all over a picture (H, W, 3); by rows, since numpy repeats three numbers slowly."""
     height, width = size
     return np.tile(np.tile(colour, width), (height, 1)).reshape(height, width, 3)
@@ -320,6 +320,8 @@ def _as_array(values: object, name: str) -> npt.NDArray[Any]:
     if not (isinstance(values, np.ndarray) or hasattr(values, "__array__") or hasattr(values, "__dlpack__")):
         raise InputError(name, f"is {_kind(values)}", "an array is accepted (numpy.asarray makes one)")
     array = np.asarray(values)
+    if array.dtype.kind == "u" and not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
     if array.dtype not in (np.uint8, np.uint16, bool) and array.dtype.kind != "f":
         raise InputError(
             name,

@@ -34,6 +34,7 @@ _NO_MEMORY = (
     "unable to allocate",
     "failed to map segment",
     "error creating thread",
+    "can't start new thread",
 )
 
 
@@ -43,6 +44,10 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or (
         not isinstance(error, WispError) and any(words in text for words in _NO_MEMORY)
     )
+
+
+class MissingInputError(InputError):
+    """An input that is not there: it failed, while the command line itself may be right."""
 
 
 class MissingExtraError(WispError, ImportError):

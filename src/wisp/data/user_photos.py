@@ -58,4 +58,4 @@ def check(entry: Entry) -> None:
 
 
 def _pictures(folder: Path) -> Sequence[Path]:
-    return [path for path in folder.rglob("*") if path.suffix.lower() in datasets.SUFFIXES]
+    return [path for path in folder.rglob("*") if path.suffix.lower() in datasets.SUFFIXES and path.is_file()]

@@ -15,6 +15,7 @@ from wisp.core.errors import InputError
 from wisp.evaluation.metrics import Metric, accuracy, binary_cross_entropy, conn, grad, mae, mse, sad
 from wisp.io.formats import READABLE_SUFFIXES
 from wisp.io.images import read_grey, read_trimap
+from wisp.io.paths import refuse_address
 
 PROTOCOLS: Final[dict[str, dict[str, Metric]]] = {
     "default": {"sad": sad, "mse": mse, "mae": mae, "grad": grad, "conn": conn},
@@ -179,6 +180,7 @@ def check_places(predictions: Path | str, truth: Path | str, *, trimaps: Path | 
     places = [predictions, truth] if trimaps is None else [predictions, truth, trimaps]
     for place in places:
         if not Path(place).exists():
+            refuse_address(place)
             raise InputError(place, "does not exist")
     if Path(predictions).is_dir() != Path(truth).is_dir():
         one, other = ("a folder", "a file") if Path(predictions).is_dir() else ("a file", "a folder")

@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from wisp.clips.io.folders import pictures
 from wisp.clips.io.read import open_clip
+from wisp.clips.io.sequences import pictures
 from wisp.core.arrays import Alpha, check_same_size
 from wisp.core.errors import InputError
 from wisp.evaluation.protocols import Report

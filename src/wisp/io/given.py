@@ -21,7 +21,7 @@ import numpy.typing as npt
 from wisp.core.arrays import Alpha, Image, Mask, Trimap, as_alpha, as_image, as_mask, as_photo, as_trimap
 from wisp.core.errors import InputError
 from wisp.io import profiles
-from wisp.io.images import read_alpha, read_mask, read_photo, read_trimap
+from wisp.io.images import grey_of, read_alpha, read_mask, read_photo, read_trimap
 from wisp.io.paths import STDIO, refuse_address
 
 T = TypeVar("T")
@@ -142,10 +142,11 @@ def _given(source: object, name: str, read: Callable[[Any], T], convert: Callabl
         transparent = alpha is not None and bool((alpha != 255).any())
         if transparent and convert is not as_trimap:
             return convert(alpha, name)
-        if (colours != colours[..., :1]).any():
+        grey = colours[..., 0] if colours.shape[2] == 1 else grey_of(colours)
+        if grey is None:
             accepted = "a grey picture, or one with an alpha channel, is accepted"
             raise InputError(name, "has colours", accepted)
-        values = colours[..., 0]
+        values = grey
         if transparent and alpha is not None:
             values = np.rint(values * (alpha / np.float32(255))).astype(np.uint8)
     return convert(np.ascontiguousarray(values), name)

@@ -1,17 +1,18 @@
 """Writing clips: what is read back, times, colour tags, sound, odd sizes and full disks."""
 
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
 from tiny_clips import VARIABLE, corners, moving_disc, packets, write_clip
-from wisp.clips.io.audio import Span
 from wisp.clips.io.codecs import CODECS, choose_codec
 from wisp.clips.io.colour import Colour
 from wisp.clips.io.folders import FolderWriter
 from wisp.clips.io.read import open_clip
+from wisp.clips.io.tracks import Span
 from wisp.clips.io.write import FileWriter, Layout, Sound
 from wisp.core.errors import InputError
 
@@ -205,7 +206,7 @@ def test_the_suffix_and_alpha_choose_the_codec(path, codec, alpha, expected):
     [
         ("a.mp4", "auto", True, "a.mp4: h264 holds no alpha; prores4444"),
         ("a.mp4", "prores4444", True, "a.mp4: cannot hold prores4444; .mov"),
-        ("a.gif", "auto", False, "a.gif: ends in .gif; .mp4"),
+        ("a.bmp", "auto", False, "a.bmp: ends in .bmp; .mp4"),
         ("a.mp4", "h265", False, "--codec: is 'h265'; auto, h264"),
         ("a.png", "png", False, "a.png: ends in .png; a folder"),
     ],
@@ -280,3 +281,80 @@ class TestFolders:
         assert read(tmp_path / "a")[0][0].pixels.max() == 20
         with pytest.raises(InputError, match="exists already; --overwrite"):
             FolderWriter(tmp_path / "a", {})
+
+
+class TestNothingIsLost:
+    """Nothing of a render is lost, whatever lies beside it."""
+
+    def write(self, folder, level=100, job=None, **options):
+        writer = FolderWriter(folder, job or {"method": "auto"}, **options)
+        try:
+            for index in range(len(writer.times), 3):
+                writer.write(np.full((8, 12, 3), level + index, np.uint8), Fraction(index, 25))
+            writer.finish()
+        finally:
+            writer.close()
+        return writer
+
+    def test_a_folder_called_old_is_nobodys(self, tmp_path):
+        self.write(tmp_path / "out")
+        (tmp_path / "out.old").mkdir()
+        (tmp_path / "out.old" / "mine.txt").write_text("mine")
+        self.write(tmp_path / "out", 150, overwrite=True)
+        assert read(tmp_path / "out")[0][0].pixels.max() == 150
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "out.old"]
+        assert (tmp_path / "out.old" / "mine.txt").read_text() == "mine"
+
+    def test_a_crash_between_the_two_renames(self, tmp_path):
+        self.write(tmp_path / "out")
+        (tmp_path / "out").rename(tmp_path / ".out.wisp-old")
+        with pytest.raises(InputError, match="exists already"):
+            self.write(tmp_path / "out", 150)
+        assert read(tmp_path / "out")[0][0].pixels.max() == 100
+
+    def test_a_rename_that_fails_keeps_both(self, tmp_path, monkeypatch):
+        self.write(tmp_path / "out")
+        rename = Path.rename
+
+        def refuse(path, target):
+            if path.name == "out.partial":
+                raise PermissionError(13, "no", str(path))
+            return rename(path, target)
+
+        monkeypatch.setattr(Path, "rename", refuse)
+        with pytest.raises(PermissionError):
+            self.write(tmp_path / "out", 150, overwrite=True)
+        monkeypatch.undo()
+        assert read(tmp_path / "out")[0][0].pixels.max() == 100
+        self.write(tmp_path / "out", 150, overwrite=True, resume=True)
+        assert read(tmp_path / "out")[0][2].pixels.max() == 152
+
+    def interrupt(self, folder, job):
+        writer = FolderWriter(folder, job)
+        writer.write(np.zeros((8, 12, 3), np.uint8), Fraction(0))
+        writer.keep = True
+        writer.close()
+
+    def test_a_damaged_job(self, tmp_path):
+        self.interrupt(tmp_path / "out", {"method": "auto"})
+        (tmp_path / "out.partial" / "job.json").write_text("{")
+        with pytest.raises(InputError, match=r"job\.json: is damaged; --overwrite begins anew"):
+            FolderWriter(tmp_path / "out", {"method": "auto"}, resume=True)
+
+    def test_another_job(self, tmp_path):
+        self.interrupt(tmp_path / "out", {"method": "segmenter", "end": "1"})
+        with pytest.raises(InputError, match=r"with other options \(method\)"):
+            FolderWriter(tmp_path / "out", {"method": "auto", "end": "1"}, resume=True)
+
+    def test_names_of_ones_own(self, tmp_path):
+        names = ["shot.1001", "shot.1002", "shot.1004"]
+        self.write(tmp_path / "out", stem=names.__getitem__)
+        assert sorted(path.stem for path in (tmp_path / "out").glob("*.png")) == names
+        self.write(tmp_path / "out", 150, overwrite=True)
+        assert len(list((tmp_path / "out").glob("*.png"))) == 3
+
+    def test_pictures_that_are_not_ours_are_left_alone(self, tmp_path):
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "holiday.png").write_bytes(b"mine")
+        with pytest.raises(InputError, match=r"holds other things, such as holiday\.png"):
+            self.write(tmp_path / "out", overwrite=True)

@@ -6,8 +6,8 @@ import pytest
 from tiny_networks import bright_disc, write_segmenter, write_subject
 from wisp.core.errors import InputError
 from wisp.core.resample import resize
+from wisp.core.settings import SUBJECT
 from wisp.engine.families.subject import (
-    SETTINGS,
     find_subject,
     keep_sure_regions,
     keep_with_people,
@@ -84,7 +84,7 @@ def test_a_closer_look_is_sharper(network):
     near = find_subject(image, model=network).mask
     import dataclasses
 
-    far = find_subject(image, model=network, settings=dataclasses.replace(SETTINGS, small=0.0)).mask
+    far = find_subject(image, model=network, settings=dataclasses.replace(SUBJECT, small=0.0)).mask
     assert np.abs(near - inside).sum() < 0.5 * np.abs(far - inside).sum()
 
 

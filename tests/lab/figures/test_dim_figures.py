@@ -11,8 +11,8 @@ from wisp.data.procedural import KINDS
 from wisp.engine.engine import ENGINE
 from wisp.engine.families import FAMILIES
 from wisp.evaluation.protocols import evaluate
-from wisp.io.images import read_grey, read_photo, write_image
-from wisp.lab.figures import dim_kinds, dim_sensitivity, dim_sheet
+from wisp.io.images import read_grey, read_photo, read_trimap, write_image
+from wisp.lab.figures import dim_compare, dim_kinds, dim_sensitivity, dim_sheet
 from wisp.lab.figures.guided import find_truths, runnings, score_unknown
 from wisp.lab.figures.running import Running
 from wisp.lab.figures.sheets import GAP
@@ -94,6 +94,47 @@ def test_a_sheet(matting_set, methods, dim_network, tmp_path):
     words = ["figure", "dim-sheet", matting_set, "-o", out, "--model", dim_network, "--height", 41, "--quiet"]
     assert main([str(word) for word in words]) == 0
     assert read_photo(out).image.shape[0] == 2 * 41 + GAP
+
+
+def test_every_method_side_by_side(matting_set, dim_network, tmp_path):
+    (matting_set / "trimap").rename(matting_set / "trimap2")
+    out = tmp_path / "out"
+    words = [
+        "figure",
+        "dim-compare",
+        matting_set,
+        "-o",
+        out,
+        "--model",
+        dim_network,
+        "--width",
+        2,
+        "--rows",
+        1,
+    ]
+    words += ["--method", "closed-form", "--method", "poisson", "--method", "dim", "--height", 30, "--quiet"]
+    assert main([str(word) for word in words]) == 0
+    content = json.loads((out / "compare.json").read_text())
+    assert list(content["mean"]) == ["trimap2"]
+    (moon, _) = find_truths(matting_set)
+    image, alpha = moon.load()
+    trimap = read_trimap(matting_set / "trimap2/moon.png")
+    expected = score_unknown(Running("poisson").alpha(image, trimap), alpha, trimap)
+    assert content["images"]["trimap2"]["poisson"]["moon"] == pytest.approx(expected)
+    found = {method: values["sad"] for method, values in content["mean"]["trimap2"].items()}
+    assert list(found) == ["closed-form", "poisson", "dim"]
+    rows = [line.split(" | ")[0].strip("| ") for line in (out / "compare.md").read_text().splitlines()]
+    assert [row for row in rows if row in found] == sorted(found, key=lambda method: found[method])
+    assert list(json.loads((out / "sensitivity.json").read_text())["mean"]["dim"]) == ["2"]
+    assert read_photo(out / "sheet.jpg").image.shape[0] == 30
+    assert main([str(word) for word in words]) != 0  # nothing is overwritten unasked
+
+
+def test_a_comparison_without_trimaps(matting_set, tmp_path, capsys):
+    (matting_set / "trimap").rename(matting_set / "drawn")
+    assert main(["figure", "dim-compare", str(matting_set), "-o", str(tmp_path / "out")]) == 2
+    assert "has no folder trimap" in capsys.readouterr().err
+    assert set(dim_compare.COMPARED) >= {"information-flow", "bayesian", "knn", "dim"}
 
 
 def test_every_material_stands_for_a_kind():

@@ -154,6 +154,7 @@ def test_not_a_number(method):
         ("global-sampling", {"rounds": 0}),
         ("global-sampling", {"expansion": -1}),
         ("comprehensive-sampling", {"colour_weight": -1.0}),
+        ("comprehensive-sampling", {"spatial_weight": -1.0}),
         ("comprehensive-sampling", {"expansion_threshold": -0.1}),
     ],
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from contracts import RecipeContract
 from wisp.core.errors import InputError
 from wisp.data import datasets
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
@@ -302,3 +303,7 @@ def _free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+class TestContract(RecipeContract):
+    recipe = MobileRecipe()

@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 import pytest
 import torch
 
+from contracts import RecipeContract
 from wisp.core.errors import InputError
 from wisp.data import datasets
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
@@ -303,3 +304,7 @@ def test_a_run_can_start_with_the_weights_of_another(mobile, photos, tmp_path):
     wider = replace(short, width=8)
     with pytest.raises(InputError, match="another network"):
         PortraitTask(wider, *photos, start=best)
+
+
+class TestContract(RecipeContract):
+    recipe = MobileRecipe()

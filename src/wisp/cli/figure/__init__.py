@@ -10,7 +10,12 @@ import typer
 
 from wisp.cli import options as o
 from wisp.cli.console import UsageError, progress, usage_errors
-from wisp.cli.figure.dim import dim_kinds_command, dim_sensitivity_command, dim_sheet_command
+from wisp.cli.figure.dim import (
+    dim_compare_command,
+    dim_kinds_command,
+    dim_sensitivity_command,
+    dim_sheet_command,
+)
 from wisp.cli.figure.dlmn import (
     dlmn_accuracy_command,
     dlmn_compare_command,
@@ -91,7 +96,7 @@ def portrait_green_command(
     quiet: o.QuietOption = False,
 ) -> None:
     """A sheet of photos and their subjects on green, beside the truth and other systems."""
-    from wisp.compositing.backgrounds import colour as colour_of
+    from wisp.compositing.backgrounds import parse_colour as colour_of
     from wisp.engine.engine import Engine
     from wisp.lab.figures.portrait_green import columns, draw
     from wisp.lab.figures.running import Running
@@ -210,6 +215,7 @@ def portrait_sensitivity_command(
 figure_app.command("dim-sheet")(dim_sheet_command)
 figure_app.command("dim-sensitivity")(dim_sensitivity_command)
 figure_app.command("dim-kinds")(dim_kinds_command)
+figure_app.command("dim-compare")(dim_compare_command)
 figure_app.command("dim-study")(dim_study_command)
 figure_app.command("dim-votes")(dim_votes_command)
 

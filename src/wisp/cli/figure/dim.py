@@ -27,6 +27,12 @@ TrimapsOption = Annotated[
     typer.Option(metavar="FOLDER", help="Trimaps under the photos' names; a folder of FOLDER, or any other."),
 ]
 SeedOption = Annotated[int, typer.Option(help="Seed of what is drawn at random.")]
+WidthsOption = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--width", min=0, metavar="D", help="Dilation of the trimap, pixels. Repeatable. [the paper's]"
+    ),
+]
 FolderOption = Annotated[
     str, typer.Option("--out", "-o", metavar="FOLDER", help="Folder of tables and pictures.")
 ]
@@ -71,10 +77,7 @@ def dim_sheet_command(
 def dim_sensitivity_command(
     data: DataArgument,
     out: FolderOption,
-    width: Annotated[
-        list[int] | None,
-        typer.Option(min=0, metavar="D", help="Dilation of the trimap, pixels. Repeatable. [the paper's]"),
-    ] = None,
+    width: WidthsOption = None,
     method: MethodsOption = None,
     model: ModelOption = None,
     seed: SeedOption = 0,
@@ -98,6 +101,53 @@ def dim_sensitivity_command(
     with progress(len(truths) * len(widths) * len(methods), quiet=quiet) as done:
         scores = figure.vary(truths, methods, widths, done=done)
     _write_folder(out, figure.report(scores, _about(methods, seed)), overwrite=overwrite, quiet=quiet)
+
+
+def dim_compare_command(
+    data: DataArgument,
+    out: FolderOption,
+    width: WidthsOption = None,
+    rows: Annotated[int, typer.Option(min=1, help="Photos on the sheet, spread over all.")] = 4,
+    method: MethodsOption = None,
+    model: ModelOption = None,
+    height: Annotated[int, typer.Option(min=16, help="Height of a row of the sheet, pixels.")] = 200,
+    seed: SeedOption = 0,
+    device: o.DeviceOption = "auto",
+    precision: o.PrecisionOption = "auto",
+    overwrite: o.OverwriteOption = False,
+    quiet: o.QuietOption = False,
+) -> None:
+    """Errors of every method with FOLDER/trimap*, SAD with ever wider trimaps, and a sheet of mattes."""
+    from wisp.engine.engine import Engine
+    from wisp.io.formats import FORMATS
+    from wisp.io.images import encode_image
+    from wisp.lab.figures import dim_compare as figure
+    from wisp.lab.figures import dim_sensitivity, dim_sheet
+    from wisp.lab.figures.guided import find_truths, runnings
+    from wisp.lab.figures.plots import check_plots
+
+    check_plots()
+    widths = sorted(set(width or dim_sensitivity.WIDTHS))
+    names = [f"compare.{suffix}" for suffix in ("json", "md")]
+    names += [f"sensitivity.{suffix}" for suffix in ("json", "md", "png")]
+    with usage_errors():
+        methods = runnings(method, figure.COMPARED, model, Engine(device, precision))
+        truths = find_truths(data)
+        trimaps = figure.trimap_folders(data)
+        varied = dim_sensitivity.one_of_each(truths, seed)
+        shown = figure.spread(truths, rows)
+        _check_folder(out, [*names, "sheet.jpg"], overwrite=overwrite)
+    mattes = len(methods) * (len(truths) * len(trimaps) + len(varied) * len(widths)) + len(shown)
+    with progress(mattes, quiet=quiet) as done:
+        scores = figure.score(truths, trimaps, methods, done=done)
+        sensitivity = dim_sensitivity.vary(varied, methods, widths, done=done)
+        sheet = dim_sheet.draw(shown, next(iter(trimaps.values())), methods, height=height, done=done)
+    files = figure.report(scores, _about(methods, None))
+    files |= dim_sensitivity.report(sensitivity, _about(methods, seed))
+    files["sheet.jpg"] = encode_image(sheet, FORMATS["jpeg"], bits=8)
+    _write_folder(out, files, overwrite=overwrite, quiet=quiet)
+    if not quiet:
+        typer.echo(f"columns of the sheet: {', '.join(dim_sheet.columns(methods))}", err=True)
 
 
 def dim_kinds_command(

@@ -34,6 +34,12 @@ LongestOption = Annotated[
     int | None,
     typer.Option(min=64, help="Shrink larger photos to this many pixels, the longer side."),
 ]
+BesideOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--beside", metavar="METHOD", help="What ours is compared with. Repeatable. [knn, random-walk]"
+    ),
+]
 CountOption = Annotated[int | None, typer.Option(min=1, help="Only so many subjects, spread evenly.")]
 
 
@@ -106,6 +112,7 @@ def dlmn_compare_command(
     longest: LongestOption = None,
     height: HeightOption = 256,
     seed: SeedOption = 0,
+    beside: BesideOption = None,
     method: o.MethodOption = "auto",
     model: o.ModelOption = None,
     device: o.DeviceOption = "auto",
@@ -113,12 +120,12 @@ def dlmn_compare_command(
     overwrite: o.OverwriteOption = False,
     quiet: o.QuietOption = False,
 ) -> None:
-    """Alpha, green screen and new background by KNN, random walk and ours, on plain and like backgrounds."""
+    """Alpha, green screen and new background by others and ours, on plain and like backgrounds."""
     from wisp.engine.engine import Engine
     from wisp.io.atomic import check_output
     from wisp.io.formats import format_of
     from wisp.lab.figures.dlmn_cases import CASES
-    from wisp.lab.figures.dlmn_compare import columns, draw
+    from wisp.lab.figures.dlmn_compare import columns, compared, draw
     from wisp.lab.figures.photos import pictures
     from wisp.lab.figures.running import Running
     from wisp.lab.figures.subjects import find
@@ -130,17 +137,17 @@ def dlmn_compare_command(
     cases = [name for name in CASES if not case or name in case]
     with usage_errors():
         check_method(method, model)
+        methods = compared(Running(method, model, Engine(device, precision)), _others(beside))
         scenes_of(background)
         format_of(out)
         sources = _spread(find(data), count)
         pool = [place.path for place in pictures([scenes])]
         check_output(out, overwrite=overwrite, inputs=[source.photo for source in sources])
-    ours = Running(method, model, Engine(device, precision))
     with progress(len(sources) * len(cases), quiet=quiet) as done:
         sheet = draw(
             sources,
             pool,
-            ours,
+            methods,
             background=background,
             cases=cases,
             height=height,
@@ -148,7 +155,7 @@ def dlmn_compare_command(
             seed=seed,
             done=done,
         )
-    write_sheet(out, sheet, columns(ours), overwrite=overwrite, quiet=quiet)
+    write_sheet(out, sheet, columns(methods), overwrite=overwrite, quiet=quiet)
 
 
 def dlmn_accuracy_command(
@@ -158,6 +165,7 @@ def dlmn_accuracy_command(
     count: CountOption = None,
     longest: LongestOption = None,
     seed: SeedOption = 0,
+    beside: BesideOption = None,
     method: o.MethodOption = "auto",
     model: o.ModelOption = None,
     device: o.DeviceOption = "auto",
@@ -165,7 +173,7 @@ def dlmn_accuracy_command(
     overwrite: o.OverwriteOption = False,
     quiet: o.QuietOption = False,
 ) -> None:
-    """How much of a matte KNN, random walk and ours get right, on plain and like backgrounds."""
+    """How much of a matte others and ours get right, on plain and like backgrounds."""
     from wisp.engine.engine import Engine
     from wisp.io.atomic import check_output, write_files
     from wisp.lab.figures.dlmn_accuracy import measure, report
@@ -181,6 +189,7 @@ def dlmn_accuracy_command(
     check_plots()
     with usage_errors():
         check_method(method, model)
+        methods = compared(Running(method, model, Engine(device, precision)), _others(beside))
         sources = _spread(find(data), count)
         pool = [place.path for place in pictures([scenes])]
         if folder.is_dir():
@@ -188,9 +197,8 @@ def dlmn_accuracy_command(
                 check_output(folder / f"accuracy.{suffix}", overwrite=overwrite)
         else:
             check_output(folder)
-    ours = Running(method, model, Engine(device, precision))
-    with progress(len(sources) * len(CASES) * len(compared(ours)), quiet=quiet) as done:
-        trials = measure(sources, pool, ours, longest=longest, seed=seed, done=done)
+    with progress(len(sources) * len(CASES) * len(methods), quiet=quiet) as done:
+        trials = measure(sources, pool, methods, longest=longest, seed=seed, done=done)
     named = None if model is None else Path(model).name
     about = {"ours": method, "model": named, "subjects": len(sources), "longest": longest, "seed": seed}
     files = report(trials, about)
@@ -217,6 +225,13 @@ def dlmn_curves_command(
             raise InputError(out, "is no PNG file", "a name that ends in .png is accepted")
         check_output(out, overwrite=overwrite)
     write_files({out: draw(runs)}, overwrite=overwrite)
+
+
+def _others(beside: list[str] | None) -> tuple[str, ...]:
+    """The methods that ours is compared with; the document's when none are named."""
+    from wisp.lab.figures.dlmn_compare import OTHERS
+
+    return tuple(beside) if beside else OTHERS
 
 
 def _spread(items: list[T], count: int | None) -> list[T]:

@@ -26,6 +26,24 @@ def pyav() -> Any:
     return av
 
 
+def address(path: Path | str, *, write: bool = False) -> str:
+    """FFmpeg's name of a file, for which no file name is a protocol; ``-`` is standard input or output."""
+    if str(path) == "-":
+        return "pipe:1" if write else "pipe:0"
+    return f"file:{path}"
+
+
+def open_input(path: Path | str, **options: Any) -> Any:
+    """PyAV's container of a file, opened for reading.
+
+    Raises:
+        InputError: it cannot be opened.
+        MissingExtraError: PyAV is not installed.
+    """
+    with reading(path):
+        return pyav().open(address(path), metadata_errors="replace", **options)
+
+
 @contextmanager
 def reading(path: Path | str) -> Iterator[None]:
     """Tell FFmpeg's errors in the block as an `InputError` about the file that is read."""

@@ -1,7 +1,7 @@
-"""Clips as folders of pictures: one PNG a frame, and their times beside them.
+"""Clips as folders of pictures: one file a frame, and their times beside them.
 
 ``timestamps.txt`` is in Matroska's "timestamp format v2": a line for each frame, in milliseconds. Pictures
-without it are taken to follow each other at `RATE`.
+without it follow each other at `RATE`, by the numbers in their names: where one is missing its time is left.
 
 A folder is written under the name ``NAME.partial`` and renamed when it is whole. What an interruption leaves
 there can be continued: every picture in it is whole, and ``job.json`` says what it was made of.
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from fractions import Fraction
 from itertools import pairwise
@@ -22,9 +22,10 @@ import numpy as np
 
 from wisp.clips.io.colour import Pixels
 from wisp.clips.io.frame import ClipInfo, Frame
+from wisp.clips.io.sequences import Sequence
+from wisp.clips.io.tracks import Tap
 from wisp.core.errors import InputError
 from wisp.io.atomic import check_output
-from wisp.io.formats import READABLE_SUFFIXES
 from wisp.io.images import read_photo
 from wisp.io.vips import libvips
 
@@ -35,66 +36,108 @@ _JOB: Final = "job.json"
 
 
 class FolderClip:
-    """A folder of pictures as a clip, in the order of their names; see `wisp.clips.io.frame.Clip`.
+    """Numbered pictures as a clip; see `wisp.clips.io.frame.Clip`.
+
+    Args:
+        path: the folder or the pattern, as it was given.
+        sequence: its pictures.
+        fps: frames a second; None is what ``timestamps.txt`` says, else `RATE`.
+        max_pixels: the largest width × height that is decoded.
 
     Raises:
-        InputError: no pictures, or times that do not go with them.
+        InputError: times that do not go with the pictures, or a picture that cannot be read.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, path: Path, sequence: Sequence, *, fps: Fraction | None, max_pixels: int) -> None:
         self.notes: list[str] = []
-        self._files = pictures(folder)
-        if not self._files:
-            raise InputError(folder, "holds no pictures", "a video file or a folder of pictures is accepted")
-        self._times = self._read_times(folder)
-        first = read_photo(self._files[0])
+        self.tap: Tap | None = None
+        self._sequence = sequence
+        self._files = sequence.files
+        self._max_pixels = max_pixels
+        self._tell_what_is_unusual()
+        self._rate = fps or RATE
+        told = self._read_times(path) if fps is None else None
+        self._times = told or [place / self._rate for place in sequence.places]
+        first = read_photo(self._files[0], max_pixels=max_pixels)
         height, width = first.image.shape[:2]
         length = self._times[-1] + self._length(len(self._times) - 1)
+        regular = told is None and not sequence.missing
         self.info = ClipInfo(
-            folder,
+            path,
             height,
             width,
-            tick=Fraction(1, 90000),
-            rate=len(self._files) / length if length else RATE,
+            tick=1 / self._rate if told is None else Fraction(1, 90000),
+            rate=self._rate if told is None else len(self._files) / length,
             duration=length,
             bits=first.bits,
+            depth=first.bits,
             alpha=first.alpha is not None,
+            variable=not regular,
         )
 
     def frames(self, start: Fraction = Fraction(0), end: Fraction | None = None) -> Iterator[Frame]:
         """See `wisp.clips.io.frame.Clip`."""
-        index = 0
-        for place, (file, time) in enumerate(zip(self._files, self._times, strict=True)):
-            if time < start or (end is not None and time >= end):
-                continue
-            photo = read_photo(file)
+        index = -1
+        for index, place in enumerate(self._places(start, end)):
+            file = self._files[place]
+            photo = read_photo(file, max_pixels=self._max_pixels)
             if photo.image.shape[:2] != (self.info.height, self.info.width):
                 (h, w), wanted = photo.image.shape[:2], f"{self.info.width}×{self.info.height}"
                 raise InputError(file, f"is {w}×{h}", f"the size of the first picture, {wanted}, is accepted")
             stored = photo.image if photo.alpha is None else np.dstack([photo.image, photo.alpha])
             pixels = np.rint(stored * (255 if photo.bits == 8 else 65535))
             kind = np.uint8 if photo.bits == 8 else np.uint16
-            yield Frame(index, time, self._length(place), pixels.astype(kind))
-            index += 1
-        if index == 0:
+            yield Frame(index, self._times[place], self._length(place), pixels.astype(kind))
+        if index < 0:
             raise InputError(self.info.path, f"has no frame from {float(start):g} s on")
+
+    def stems(self, start: Fraction = Fraction(0), end: Fraction | None = None) -> list[str]:
+        """See `wisp.clips.io.frame.Clip`."""
+        stems = [self._files[place].stem for place in self._places(start, end)]
+        return stems if len({stem.casefold() for stem in stems}) == len(stems) else []
+
+    def _places(self, start: Fraction, end: Fraction | None) -> list[int]:
+        """Which pictures are shown in a span."""
+        times = enumerate(self._times)
+        return [place for place, time in times if time >= start and (end is None or time < end)]
 
     def _length(self, place: int) -> Fraction:
         if len(self._times) == 1:
-            return 1 / RATE
-        place = min(place, len(self._times) - 2)
+            return 1 / self._rate
+        last = len(self._times) - 1
+        if place == last:
+            return 1 / self._rate if self._sequence.missing else self._times[last] - self._times[last - 1]
         return self._times[place + 1] - self._times[place]
 
-    def _read_times(self, folder: Path) -> list[Fraction]:
+    def _read_times(self, path: Path) -> list[Fraction] | None:
+        folder = path if path.is_dir() else path.parent
         file = folder / TIMES
         if not file.is_file():
-            self.notes.append(f"it has no {TIMES}; {RATE} frames a second are taken")
-            return [place / RATE for place in range(len(self._files))]
+            self.notes.append(f"it has no {TIMES}; {RATE} frames a second are taken, --fps sets another rate")
+            return None
         accepted = f"a line {_HEADER!r}, then milliseconds, one line for each of {len(self._files)} pictures"
         times = read_times(file)
+        if folder != path and len(times) != len(self._files):
+            return None  # they are those of the whole folder
         if len(times) != len(self._files) or any(a >= b for a, b in pairwise(times)):
             raise InputError(file, f"has {len(times)} times, or they do not rise", accepted)
         return times
+
+    def _tell_what_is_unusual(self) -> None:
+        sequence = self._sequence
+        if sequence.strays:
+            names, like = sequence.strays, self._files[0].name
+            which = names[0].name if len(names) == 1 else f"{len(names)} pictures ({names[0].name} …)"
+            self.notes.append(f"{which} left out: not called like {like}")
+        if missing := sequence.missing:
+            which = f"frame {missing[0]} is" if len(missing) == 1 else f"{len(missing)} frames are"
+            more = "" if len(missing) == 1 else f" (the first is {missing[0]})"
+            self.notes.append(f"{which} missing{more}: the one before it is shown for its time")
+
+
+def number_of(index: int) -> str:
+    """File name, without suffix, of the frame of an index from 0: six digits from 1."""
+    return f"{index + 1:06}"
 
 
 class FolderWriter:
@@ -105,6 +148,7 @@ class FolderWriter:
         job: what the clip is made of, as JSON can hold it; what is resumed must be of the same.
         overwrite: whether a folder of such pictures may be replaced.
         resume: go on with what an interruption left.
+        stem: gives a frame's file name, without suffix, by its index from 0; all are different.
 
     Attributes:
         times: of the pictures that are there already, seconds; empty unless resumed.
@@ -115,14 +159,20 @@ class FolderWriter:
     """
 
     def __init__(
-        self, folder: Path, job: Mapping[str, object], *, overwrite: bool = False, resume: bool = False
+        self,
+        folder: Path,
+        job: Mapping[str, object],
+        *,
+        overwrite: bool = False,
+        resume: bool = False,
+        stem: Callable[[int], str] = number_of,
     ) -> None:
         self.notes: list[str] = []
         self.keep = False
         self.times: list[Fraction] = []
         self._final = folder
         self._partial = partial_of(folder)
-        self._overwrite = overwrite
+        self._stem = stem
         self._done = False
         check_folder(folder, overwrite=overwrite, resume=resume)
         if resume:
@@ -137,9 +187,9 @@ class FolderWriter:
 
     def write(self, pixels: Pixels, time: Fraction, duration: Fraction = Fraction(0)) -> None:
         """See `wisp.clips.io.write.ClipWriter`."""
+        file = self._partial / f"{self._stem(self._count)}.png"
         self._count += 1
-        file = self._partial / f"{self._count:06}.png"
-        beside = file.with_suffix(".tmp")
+        beside = self._partial / f"{file.name}.tmp"
         beside.write_bytes(_png(pixels))
         beside.replace(file)
         self.times.append(time)
@@ -157,16 +207,24 @@ class FolderWriter:
         self._write_times()
 
     def finish(self) -> None:
-        """See `wisp.clips.io.write.ClipWriter`."""
+        """See `wisp.clips.io.write.ClipWriter`. What cannot get its final name stays under its first."""
+        written = {f"{self._stem(index)}.png" for index in range(self._count)}
         for file in self._partial.glob("*.png"):
-            if int(file.stem) > self._count:
+            if file.name not in written:
                 file.unlink()
-        (self._partial / _JOB).unlink()
-        aside = self._final.with_name(f"{self._final.name}.old")
+        self.keep = True
+        aside = _aside(self._final)
+        if aside.exists():
+            _remove(aside)
         if self._final.exists():
             self._final.rename(aside)
-        self._partial.rename(self._final)
+        try:
+            self._partial.rename(self._final)
+        except OSError:
+            put_back(self._final)
+            raise
         self._done = True
+        (self._final / _JOB).unlink()
         if aside.exists():
             _remove(aside)
 
@@ -176,14 +234,20 @@ class FolderWriter:
             _remove(self._partial)
 
     def _continue(self, job: Mapping[str, object]) -> list[Fraction]:
-        told = json.loads((self._partial / _JOB).read_text(encoding="utf-8"))
+        accepted = "--overwrite begins anew"
+        try:
+            told = json.loads((self._partial / _JOB).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(self._partial / _JOB, "is damaged", accepted) from error
         if told != dict(job):
+            keys = told.keys() | job.keys() if isinstance(told, dict) else ()
+            other = ", ".join(sorted(key for key in keys if told.get(key) != job.get(key))) or _JOB
             raise InputError(
-                self._partial, "was made of another clip or with other options", "the same are accepted"
+                self._partial, f"was made of another clip or with other options ({other})", accepted
             )
         times = read_times(self._partial / TIMES)
         whole = 0
-        while whole < len(times) and (self._partial / f"{whole + 1:06}.png").is_file():
+        while whole < len(times) and (self._partial / f"{self._stem(whole)}.png").is_file():
             whole += 1
         return times[:whole]
 
@@ -193,12 +257,19 @@ class FolderWriter:
 
 
 def partial_of(folder: Path) -> Path:
-    """Where a folder of pictures is kept until it is whole."""
+    """The name of a folder of pictures until it is whole."""
     return folder.with_name(f"{folder.name}.partial")
+
+
+def put_back(folder: Path) -> None:
+    """Give the folder that was to be replaced its name again where a crash left the place empty."""
+    if _aside(folder).is_dir() and not folder.exists():
+        _aside(folder).rename(folder)
 
 
 def check_folder(folder: Path, *, overwrite: bool, resume: bool) -> None:
     """Raise `InputError` where writing a folder of pictures is bound to fail or would destroy other files."""
+    put_back(folder)
     partial = partial_of(folder)
     if not partial.is_dir():
         check_output(partial, overwrite=True)
@@ -215,15 +286,6 @@ def check_folder(folder: Path, *, overwrite: bool, resume: bool) -> None:
         if not overwrite:
             raise InputError(folder, "exists already", "--overwrite replaces it")
         _check_ours(folder)
-
-
-def pictures(folder: Path) -> list[Path]:
-    """The picture files of a folder but hidden ones, in the order of their names."""
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in READABLE_SUFFIXES and not path.name.startswith(".") and path.is_file()
-    )
 
 
 def read_times(file: Path) -> list[Fraction]:
@@ -254,11 +316,20 @@ def _line(time: Fraction) -> str:
 
 
 def _check_ours(folder: Path) -> None:
-    """Raise `InputError` where a folder that would be replaced holds anything but a clip's pictures."""
+    """Raise `InputError` where a folder that would be replaced holds anything but a clip's pictures.
+
+    Pictures that are called by anything but a number are a clip's where their times lie beside them.
+    """
+    timed = (folder / TIMES).is_file()
     for path in folder.iterdir():
-        ours = path.name in (TIMES, _JOB) or (path.stem.isdigit() and path.suffix in (".png", ".tmp"))
-        if not ours or path.is_dir():
+        picture = path.suffix in (".png", ".tmp") and (timed or path.stem.removesuffix(".png").isdigit())
+        if not (picture or path.name in (TIMES, _JOB)) or path.is_dir():
             raise InputError(folder, f"holds other things, such as {path.name}", "another folder is accepted")
+
+
+def _aside(folder: Path) -> Path:
+    """The name of a folder that is being replaced, until the new one is in its place."""
+    return folder.with_name(f".{folder.name}.wisp-old")
 
 
 def _remove(folder: Path) -> None:

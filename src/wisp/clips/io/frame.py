@@ -1,17 +1,24 @@
-"""Clips, whatever they are read from: frames with their times, and what is known of the whole."""
+"""Frames of clips, and what is known of a clip before it is read to its end."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
 from wisp.clips.io.colour import STANDARD, Colour, Pixels
+from wisp.clips.io.extras import Extras
 from wisp.core.arrays import Alpha, Image, to_float
+
+if TYPE_CHECKING:
+    from wisp.clips.io.tracks import Tap
+
+STDIO: Final = "-"
+"""The path that is standard input, or standard output."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +52,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class ClipInfo:
-    """What is known of a clip before it is read to its end.
+    """A clip's size, rate, length, colour and companions, known before it is read to its end.
 
     Attributes:
         path: as it was given.
@@ -58,8 +65,12 @@ class ClipInfo:
         aspect: width of a pixel over its height, as shown upright.
         colour: what the file is in.
         bits: 8 or 16 a channel of what is read.
+        depth: bits a channel in the file.
         alpha: whether frames have an alpha channel.
         audio: whether there is sound.
+        subtitles: whether there are subtitles.
+        extras: tags, chapters and time code.
+        variable: whether frames are known to be shown for different times.
     """
 
     path: Path
@@ -72,15 +83,29 @@ class ClipInfo:
     aspect: Fraction = Fraction(1)
     colour: Colour = STANDARD
     bits: int = 8
+    depth: int = 8
     alpha: bool = False
     audio: bool = False
+    subtitles: bool = False
+    extras: Extras = field(default_factory=Extras)
+    variable: bool = False
 
 
 class Clip(Protocol):
-    """An open clip: a video file, or a folder of pictures (`wisp.clips.io.folders`)."""
+    """An open clip: a video file, an animated WebP, or numbered pictures.
+
+    Attributes:
+        info: what is known of it.
+        notes: what the user should know; more are added as it is read.
+        tap: its sound and subtitles as they come by, where it cannot be read twice.
+    """
 
     info: ClipInfo
     notes: list[str]
+    tap: Tap | None
 
     def frames(self, start: Fraction = Fraction(0), end: Fraction | None = None) -> Iterator[Frame]:
         """The frames whose time is at least `start` and below `end`, in order. To be called once."""
+
+    def stems(self, start: Fraction = Fraction(0), end: Fraction | None = None) -> list[str]:
+        """File names without suffix of those frames where each is a file of its own; else empty."""

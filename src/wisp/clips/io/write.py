@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 
-from wisp.clips.io.audio import WHOLE, AudioTracks, Span
-from wisp.clips.io.codecs import Codec
+from wisp.clips.io.animations import ENDLESS, SHORTEST, TICKS, PalettePacker, set_last_delay
+from wisp.clips.io.codecs import FORMATS, Codec, suffix_of
 from wisp.clips.io.colour import STANDARD, Colour, Packer, Pixels
-from wisp.clips.io.ffmpeg import pyav, writing
+from wisp.clips.io.extras import Extras, write_extras
+from wisp.clips.io.ffmpeg import address, pyav, writing
+from wisp.clips.io.tracks import WHOLE, Span, Tap, Tracks
+from wisp.core.opencv import opencv
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,7 @@ class Layout:
         rate: mean frames a second, which some encoders plan with.
         aspect: width of a pixel over its height.
         colour: what R'G'B' means; Y'CbCr is made with its matrix.
+        variable: whether frames are known to be shown for different times.
     """
 
     height: int
@@ -38,14 +43,22 @@ class Layout:
     rate: Fraction = Fraction(30)
     aspect: Fraction = Fraction(1)
     colour: Colour = STANDARD
+    variable: bool = False
 
 
 @dataclass(frozen=True)
 class Sound:
-    """Where a clip's sound comes from: a file, and the part of it that is taken."""
+    """The file that a clip's sound and subtitles come from, and the part of it that is taken.
+
+    Attributes:
+        source: the file.
+        span: the part.
+        tap: where the packets come by if the file can be read once only.
+    """
 
     source: Path
     span: Span = WHOLE
+    tap: Tap | None = None
 
 
 class ClipWriter(Protocol):
@@ -64,62 +77,99 @@ class ClipWriter(Protocol):
 
 
 class FileWriter:
-    """A clip written to a video file.
+    """A clip written to a video file or an animation.
 
     Args:
-        path: the file; its suffix names the container.
+        path: the file, or ``-`` for standard output; its suffix names the container.
         codec: a row of `wisp.clips.io.codecs.CODECS`.
         layout: of the frames.
-        sound: what is heard; None for a silent clip.
+        sound: what is heard, and subtitles; None for neither.
+        extras: tags, chapters and time code, which the container must hold (`Extras.held_by`).
+        piped: the suffix of what goes to standard output; empty for the usual one.
 
     Raises:
         InputError: the encoder refuses the layout, or the sound cannot be read.
         OSError: the file cannot be written, from here on in every call.
     """
 
-    def __init__(self, path: Path, codec: Codec, layout: Layout, sound: Sound | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        codec: Codec,
+        layout: Layout,
+        sound: Sound | None = None,
+        *,
+        extras: Extras | None = None,
+        piped: str = "",
+    ) -> None:
         self.notes: list[str] = []
         self._path = path
+        self._suffix = suffix_of(path, piped)
         self._even = codec.even
-        self._tick = layout.tick
+        self._square: tuple[int, int] | None = None
+        self._tick = TICKS.get(self._suffix, layout.tick)
+        self._first: Fraction | None = None
         self._last = -1
+        self._final = Fraction(0)  # how long the frame before is shown
         self._lengths: dict[int, int] = {}  # of the frames that the encoder still holds, in ticks
         self._crowded = 0
+        self._dropped = 0
         format = codec.pixel_format(channels=layout.channels, bits=layout.bits)
         colour = layout.colour
-        if pyav().VideoFormat(format).is_rgb:
+        described = pyav().VideoFormat(format)
+        if described.is_rgb or described.has_palette:
             colour = replace(colour, matrix=0, full=True)
         elif format.startswith("gray"):
             colour = replace(colour, full=True)
-        self._pack = Packer(format, colour)
-        self._audio: AudioTracks | None = None
+        self._pack = PalettePacker() if format == "pal8" else Packer(format, colour)
+        self._tracks: Tracks | None = None
+        options = dict(ENDLESS.get(self._suffix, {}))
+        if self._suffix in (".mp4", ".m4v", ".mov"):
+            options["movflags"] = "+faststart"
         with writing(path):
-            self._container = pyav().open(str(path), "w")
+            self._container = pyav().open(
+                address(path, write=True), "w", format=FORMATS[self._suffix], options=options
+            )
         try:
             with writing(path):
                 self._stream = self._add_stream(codec, layout, format, colour)
+            write_extras(extras or Extras(), self._container, self._stream)
             if sound is not None:
-                self._audio = AudioTracks(sound.source, self._container, path.suffix.lower(), sound.span)
-                self.notes += self._audio.notes
+                self._tracks = Tracks(sound.source, self._container, self._suffix, sound.span, sound.tap)
+                self.notes += self._tracks.notes
         except BaseException:
             self.close()
             raise
 
     def _add_stream(self, codec: Codec, layout: Layout, format: str, colour: Colour) -> Any:
-        height, width = (even(n) if codec.even else n for n in (layout.height, layout.width))
-        if (height, width) != (layout.height, layout.width):
-            old, new = f"{layout.width}×{layout.height}", f"{width}×{height}"
+        aspect, (high, wide) = layout.aspect, (layout.height, layout.width)
+        if aspect != 1 and not codec.tells_aspect and self._suffix not in _TELL_ASPECT:
+            self._square = high, wide = _square_size(high, wide, aspect)
+            self.notes.append(
+                f"its pixels ({aspect} to 1) are made square, {wide}×{high} of them: "
+                f"{codec.name} in {self._suffix} has no others"
+            )
+            aspect = Fraction(1)
+        height, width = (even(n) if codec.even else n for n in (high, wide))
+        if (height, width) != (high, wide):
+            old, new = f"{wide}×{high}", f"{width}×{height}"
             self.notes.append(
                 f"{old} is padded to {new} by its last row and column: {codec.name} takes even sizes"
             )
         stream = self._container.add_stream(
-            codec.encoder, rate=layout.rate.limit_denominator(100000), options=dict(codec.options)
+            codec.encoder,
+            rate=layout.rate.limit_denominator(100000),
+            options=codec.options | (codec.ordered if layout.variable else {}),
         )
         stream.height, stream.width, stream.pix_fmt = height, width, format
         context = stream.codec_context
         stream.time_base = context.time_base = self._tick
-        context.sample_aspect_ratio = stream.sample_aspect_ratio = layout.aspect.limit_denominator(30000)
+        context.sample_aspect_ratio = stream.sample_aspect_ratio = aspect.limit_denominator(30000)
         context.thread_type = "AUTO"
+        if codec.encoder == "libx265" and self._suffix != ".mkv":
+            context.codec_tag = "hvc1"  # what QuickTime and browsers ask for
+        if codec.encoder == "libsvtav1":
+            os.environ.setdefault("SVT_LOG", "1")  # it prints its settings on stderr otherwise
         context.color_range = 2 if colour.full else 1
         context.colorspace = colour.matrix
         context.color_primaries = colour.primaries
@@ -127,35 +177,57 @@ class FileWriter:
         return stream
 
     def write(self, pixels: Pixels, time: Fraction, duration: Fraction = Fraction(0)) -> None:
-        """See `ClipWriter`. A frame that is not after the one before is put one tick after it."""
-        frame = self._pack(_padded(pixels) if self._even else pixels)
+        """See `ClipWriter`. A frame that is not after the one before is put one tick after it.
+
+        An animation begins with its first frame, and frames that come sooner than it can tell are left out.
+        """
+        animated = self._suffix in ENDLESS
+        if animated:
+            self._first = time if self._first is None else self._first
+            time -= self._first
         stamp = round(time / self._tick)
+        shortest = SHORTEST.get(self._suffix)
+        if shortest and self._last >= 0 and stamp < self._last + shortest:
+            self._dropped += 1
+            self._final += duration
+            return
         if stamp <= self._last:
             stamp = self._last + 1
             self._crowded += 1
-        self._last = stamp
+        self._last, self._final = stamp, duration
+        if self._square is not None:
+            cv2 = opencv()
+            pixels = cv2.resize(pixels, self._square[::-1], interpolation=cv2.INTER_LINEAR)
+        frame = self._pack(_padded(pixels) if self._even else pixels)
         frame.pts, frame.time_base = stamp, self._tick
-        self._lengths[stamp] = round(duration / self._tick)
+        self._lengths[stamp] = round((time + duration) / self._tick) - stamp if duration else 0
         with writing(self._path):
-            if self._audio is not None:
-                self._audio.mux_until(time)
+            if self._tracks is not None:
+                self._tracks.mux_until(time)
             self._mux(self._stream.encode(frame))
 
     def finish(self) -> None:
         """See `ClipWriter`."""
         with writing(self._path):
-            if self._audio is not None:
-                self._audio.mux_until(None)
+            if self._tracks is not None:
+                self._tracks.mux_until(None)
             self._mux(self._stream.encode(None))
             self._container.close()
+        if self._suffix in (".webp", ".apng") and self._final and self._last > 0:
+            set_last_delay(self._path, self._final)
         if self._crowded:
             count = "1 frame" if self._crowded == 1 else f"{self._crowded} frames"
             self.notes.append(f"{count} came no later than the one before, and a tick after it now")
+        if self._dropped:
+            shortest = float(SHORTEST[self._suffix] * self._tick)
+            self.notes.append(
+                f"{self._dropped} frames are left out: {self._suffix} shows each for {shortest:g} s and more"
+            )
 
     def close(self) -> None:
         """See `ClipWriter`."""
-        if self._audio is not None:
-            self._audio.close()
+        if self._tracks is not None:
+            self._tracks.close()
         try:
             self._container.close()
         except (pyav().FFmpegError, ValueError):
@@ -168,6 +240,17 @@ class FileWriter:
             if length:
                 packet.duration = round(length * self._tick / packet.time_base)
             self._container.mux(packet)
+
+
+_TELL_ASPECT: Final = frozenset({".mp4", ".m4v", ".mov"})
+"""Containers that tell the shape of pixels whatever the codec."""
+
+
+def _square_size(height: int, width: int, aspect: Fraction) -> tuple[int, int]:
+    """Height and width in square pixels; none of the picture's own is lost."""
+    if aspect > 1:
+        return height, round(width * aspect)
+    return round(height / aspect), width
 
 
 def even(side: int) -> int:

@@ -5,7 +5,7 @@ part of the photo it looks again at that part alone, and a photo much longer tha
 views: what counts is pixels on the subject. Each further look replaces the mask where it looked.
 
 Where it finds people, the person segmenter looks too, at `SubjectSettings.people_side` pixels, and the mean
-of both masks counts: they err in different places (docs/decisions/030).
+of both masks counts: they err in different places (docs/decisions/032).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from scipy import ndimage
@@ -22,6 +22,8 @@ from wisp.core.arrays import Float, Image, Mask, check_image
 from wisp.core.errors import InputError
 from wisp.core.regions import Box, bounding_box
 from wisp.core.resample import resize
+from wisp.core.settings import SUBJECT as NUMBERS
+from wisp.core.settings import SubjectSettings
 from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.families import Wanted
 from wisp.engine.families.segmenter import segment
@@ -30,38 +32,6 @@ from wisp.engine.sessions import Session
 
 PEOPLE, SUBJECT = 0, 1
 """Places of the two masks and presence values in the network's outputs."""
-
-
-@dataclass(frozen=True)
-class SubjectSettings:
-    """Tuned numbers of finding the subject.
-
-    Attributes:
-        side: longer side of what the network sees, pixels.
-        people_side: longer side of what the person segmenter sees, pixels; 0 leaves it out.
-        present: least presence of a subject that is believed.
-        sure: a region is kept where its mask reaches this somewhere.
-        doubtful: what is believed less than this is told to be in doubt.
-        tiny: a subject that covers less than this share of the photo is told to be small.
-        floor: what is below counts as nothing.
-        small: looked at again where its box's longer side is at most this share of the photo's.
-        around: the box of the second look, times the found one.
-        wide: a photo longer than this times its width is seen in overlapping views.
-    """
-
-    side: int = 416
-    people_side: int = 640
-    present: float = 0.6
-    sure: float = 0.5
-    doubtful: float = 0.8
-    tiny: float = 0.02
-    floor: float = 0.05
-    small: float = 0.5
-    around: float = 1.5
-    wide: float = 2.0
-
-
-SETTINGS: Final = SubjectSettings()
 
 
 @dataclass(frozen=True)
@@ -93,12 +63,12 @@ class Finding:
         """What was found."""
         if not self.count:
             return "nothing"
-        return "people" if self.people_presence >= SETTINGS.present else "something else"
+        return "people" if self.people_presence >= NUMBERS.present else "something else"
 
     @property
     def doubtful(self) -> bool:
         """Whether it is believed less than `SubjectSettings.doubtful`."""
-        return bool(self.count) and self.presence < SETTINGS.doubtful
+        return bool(self.count) and self.presence < NUMBERS.doubtful
 
     def describe(self) -> str:
         """A short sentence without a full stop: what was found, how often, how sure, whether it is cut."""
@@ -107,7 +77,7 @@ class Finding:
         told = [f"found {self.kind}"]
         if self.count > 1:
             told.append(f"in {self.count} places")
-        if self.share < SETTINGS.tiny:
+        if self.share < NUMBERS.tiny:
             told.append(f"small ({self.share:.1%} of the photo)")
         if self.cut:
             told.append("cut by the frame")
@@ -123,7 +93,7 @@ def find_subject(
     wanted: Wanted = "auto",
     model: str | Path | None = None,
     engine: Engine = ENGINE,
-    settings: SubjectSettings = SETTINGS,
+    settings: SubjectSettings = NUMBERS,
 ) -> Finding:
     """Soft masks of the subject and of the people in a photo, and what is known of them.
 
@@ -162,7 +132,7 @@ def find_subject(
             masks = _replace(masks, closer, near)
             looks += 1
     if model is None and settings.people_side and presence[PEOPLE] >= settings.present:
-        masks = (masks + _look_for_people(image, engine, settings)) / 2
+        masks = (masks + _look_for_people(image, engine, settings)) * np.float32(0.5)
         looks += 1
     mask, people = masks[..., chosen], masks[..., PEOPLE]
     if presence[chosen] < settings.present:
@@ -185,7 +155,7 @@ def _finding(
 
 def _by_segmenter(mask: Mask) -> Finding:
     """What a network of people alone has found; its surest pixel stands for presence."""
-    _, count = ndimage.label(mask >= SETTINGS.floor, np.ones((3, 3)))
+    _, count = ndimage.label(mask >= NUMBERS.floor, np.ones((3, 3)))
     surest = float(mask.max())
     return _finding(mask, mask, surest, surest, int(count), 1)
 
@@ -209,7 +179,7 @@ def overlapping_views(shape: tuple[int, int], wide: float) -> list[Box]:
     return [Box(start, 0, start + extent, width) for start in starts]
 
 
-def keep_sure_regions(mask: Mask, settings: SubjectSettings = SETTINGS) -> tuple[Mask, int]:
+def keep_sure_regions(mask: Mask, settings: SubjectSettings = NUMBERS) -> tuple[Mask, int]:
     """The mask without regions of which the network is nowhere sure, and how many are left.
 
     Args:
@@ -224,7 +194,7 @@ def keep_sure_regions(mask: Mask, settings: SubjectSettings = SETTINGS) -> tuple
     return np.where(sure[regions], mask, np.float32(0)), int(sure.sum())
 
 
-def keep_with_people(mask: Mask, people: Mask, settings: SubjectSettings = SETTINGS) -> tuple[Mask, int]:
+def keep_with_people(mask: Mask, people: Mask, settings: SubjectSettings = NUMBERS) -> tuple[Mask, int]:
     """The mask's regions that hold people, and how many they are; all of them where none does.
 
     Args:

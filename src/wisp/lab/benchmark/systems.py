@@ -27,6 +27,7 @@ PYMATTING: Final = {
     "knn": "knn",
     "random-walk": "rw",
     "learning-based": "lbdm",
+    "large-kernel": "lkm",
     "shared-sampling": "sm",
 }
 """Its methods by the names that wisp gives them → by those that it does."""

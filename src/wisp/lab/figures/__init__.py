@@ -49,6 +49,10 @@ FIGURES: Final[Mapping[str, Figure]] = {
         "scores by what foregrounds are made of: hair, holes, semi-transparency",
         "Xu et al. 2017, figure 8",
     ),
+    "dim-compare": Figure(
+        "errors of every method with a trimap, their sensitivity to it, and a sheet of mattes",
+        "Xu et al. 2017, table 1, figures 7 and 9",
+    ),
     "dim-study": Figure(
         "a page that asks people which of two methods' composites is better",
         "Xu et al. 2017, section 5.3",
@@ -74,11 +78,11 @@ FIGURES: Final[Mapping[str, Figure]] = {
         "El Abdellaoui and Kachbal, figures 5 and 6",
     ),
     "dlmn-compare": Figure(
-        "KNN, random walk and ours on a plain background and on one that resembles the subject",
+        "other methods and ours on a plain background and on one that resembles the subject",
         "El Abdellaoui and Kachbal, figures 7 and 8",
     ),
     "dlmn-accuracy": Figure(
-        "share of pixels that KNN, random walk and ours get right",
+        "share of pixels that other methods and ours get right",
         "El Abdellaoui and Kachbal, figure 9",
     ),
     "dlmn-curves": Figure(

@@ -1,4 +1,4 @@
-"""How much of a matte KNN, random walk and the network get right.
+"""How much of a matte other methods and the network get right.
 
 El Abdellaoui and Kachbal, background matting with DLMN-G and SSRN (Studies in Informatics and Control),
 figure 9, "testing accuracy", which the text does not define. Our reading: the share of pixels whose alpha is
@@ -19,7 +19,6 @@ from wisp.core.arrays import UNKNOWN, Alpha
 from wisp.evaluation.tables import markdown
 from wisp.lab.figures import plots
 from wisp.lab.figures.dlmn_cases import CASES, case_of, scene_of
-from wisp.lab.figures.dlmn_compare import compared
 from wisp.lab.figures.running import Running
 from wisp.lab.figures.subjects import Source, stored
 from wisp.matting.trimap import trimap_from_alpha
@@ -61,7 +60,7 @@ def accuracy(alpha: Alpha, truth: Alpha) -> dict[str, float]:
 def measure(
     sources: Sequence[Source],
     scenes: Sequence[Path],
-    ours: Running,
+    methods: Sequence[Running],
     *,
     longest: int | None = None,
     seed: int = 0,
@@ -77,7 +76,7 @@ def measure(
         subject = source.load(longest)
         for case in CASES:
             image = case_of(subject, case, scene_of(index, scenes, seed))
-            for running in compared(ours):
+            for running in methods:
                 found = accuracy(running(image).matte.alpha, subject.alpha)
                 trials.append(Trial(subject.name, case, running.method, found))
                 done()

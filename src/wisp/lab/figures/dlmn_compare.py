@@ -1,4 +1,4 @@
-"""KNN, random walk and the network on a plain background and on one that resembles the subject.
+"""Other methods and the network on a plain background and on one that resembles the subject.
 
 El Abdellaoui and Kachbal, background matting with DLMN-G and SSRN (Studies in Informatics and Control),
 figures 7 and 8: alpha, green screen and background matting of each method. All start from the mask that the
@@ -16,26 +16,29 @@ from wisp.lab.figures.dlmn_cases import CASES, Case, case_of, scene_of
 from wisp.lab.figures.running import Running
 from wisp.lab.figures.sheets import GREEN, row, stack
 from wisp.lab.figures.subjects import Source
+from wisp.methods import check_method
 from wisp.pipeline import composite
 
 OTHERS: Final = ("knn", "random-walk")
 """The methods that the paper compares with."""
 
 
-def compared(ours: Running) -> list[Running]:
-    """Those and ours."""
-    return [*(Running(name, None, ours.engine) for name in OTHERS), ours]
+def compared(ours: Running, others: Sequence[str] = OTHERS) -> list[Running]:
+    """Those and ours; `InputError` for a method that there is not."""
+    for name in others:
+        check_method(name)
+    return [*(Running(name, None, ours.engine) for name in others), ours]
 
 
-def columns(ours: Running) -> list[str]:
+def columns(methods: Sequence[Running]) -> list[str]:
     """What the sheet's columns show, left to right."""
-    return ["photo", *(f"{r.method}: {what}" for r in compared(ours) for what in ("alpha", "green", "new"))]
+    return ["photo", *(f"{r.method}: {what}" for r in methods for what in ("alpha", "green", "new"))]
 
 
 def draw(
     sources: Sequence[Source],
     scenes: Sequence[Path],
-    ours: Running,
+    methods: Sequence[Running],
     *,
     background: str,
     cases: Sequence[Case] = CASES,
@@ -49,7 +52,7 @@ def draw(
     Args:
         sources: the subjects.
         scenes: pictures that are made to resemble a subject.
-        ours: the network.
+        methods: what is compared (`compared`).
         background: the new one: a picture or a colour.
         cases: ``plain``, ``alike``.
         height: of a row, pixels.
@@ -69,7 +72,7 @@ def draw(
         for case in cases:
             image = case_of(subject, case, scene_of(index, scenes, seed))
             pictures: list[Image] = [image]
-            for running in compared(ours):
+            for running in methods:
                 matte = running(image).matte
                 pictures += [matte.alpha, composite(matte, GREEN), composite(matte, background)]
             rows.append(row(pictures, height))

@@ -16,14 +16,26 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 import numpy as np
-import numpy.typing as npt
-from scipy.spatial import cKDTree
+from scipy.sparse import csr_array
 
-from wisp.core.arrays import FOREGROUND, UNKNOWN, Image, Trimap
+from wisp.core.arrays import Image, Trimap
 from wisp.core.errors import InputError
-from wisp.matting.classical.system import Solution, System, by_rows, graph, solve, warn_unless_converged
+from wisp.matting.classical.neighbours import features, nearest
+from wisp.matting.classical.system import (
+    Part,
+    Progress,
+    Solution,
+    System,
+    by_rows,
+    graph,
+    silent,
+    solve,
+    warn_unless_converged,
+)
 
 METHOD: Final = "knn"
+AT_ONCE: Final = 300_000
+"""Unknown pixels that are solved at once: some 1.2 kB each, and 60 bytes for every pixel of the photo."""
 
 
 def knn(
@@ -37,6 +49,8 @@ def knn(
     approximation: float = 1.0,
     tolerance: float = 1e-4,
     max_iterations: int = 2000,
+    at_once: int = AT_ONCE,
+    progress: Progress = silent,
 ) -> Solution:
     """Estimate alpha by KNN matting (Chen, Li and Tang 2013).
 
@@ -53,6 +67,8 @@ def knn(
             may be; 0 finds the nearest in about half as much time again.
         tolerance: relative residual at which the solver stops.
         max_iterations: steps at which it gives up.
+        at_once: unknown pixels that are solved at once, which bounds the memory.
+        progress: called with the share of the work that is done, from 0 to 1.
 
     Returns:
         Alpha and how the solve went. With no known foreground alpha is 0 in the unknown part, with no known
@@ -83,68 +99,44 @@ def knn(
     solution = solve(
         image,
         trimap,
-        lambda image, trimap: _system(image, trimap, sets, kernel == "soft", known_weight, approximation),
+        lambda part: _system(part, sets, kernel == "soft", known_weight, approximation),
         method=METHOD,
         tolerance=tolerance,
         max_iterations=max_iterations,
+        at_once=at_once,
+        progress=progress,
     )
     return warn_unless_converged(solution, tolerance, "more neighbours, or a trimap with more known pixels")
 
 
 def _system(
-    image: Image,
-    trimap: Trimap,
+    part: Part,
     sets: list[tuple[int, float]],
     soft: bool,
     known_weight: float,
     approximation: float,
 ) -> System:
-    pixels = np.flatnonzero(trimap == UNKNOWN)
+    pixels = np.flatnonzero(part.unknown)
     count = len(pixels)
-    number = np.full(trimap.size, -1, np.int32)
+    number = np.full(part.unknown.size, -1, np.int32)
     number[pixels] = np.arange(count, dtype=np.int32)
-    foreground = trimap.ravel() == FOREGROUND
+    held = part.alpha.ravel()
 
-    others, weights = [], []
+    joints = csr_array((count, count))
     degree, rhs = np.zeros(count), np.zeros(count)
     for k, distance_weight in sets:
-        features = _features(image, distance_weight)
-        found = _nearest(features, pixels, min(k, trimap.size), approximation)
+        values = features(part, distance_weight)
+        found = nearest(values, pixels, k, approximation=approximation)
         weight = np.ones(found.shape)
         if soft:
-            difference = np.abs(features[found] - features[pixels][:, None])
-            weight -= difference.sum(axis=2) / features.shape[1]
+            difference = np.abs(values[found] - values[pixels][:, None])
+            weight -= difference.sum(axis=2) / values.shape[1]
         other = number[found]
         to_known = np.where(other < 0, known_weight * weight, 0)
         degree += to_known.sum(axis=1)
-        rhs += (to_known * foreground[found]).sum(axis=1)
-        others.append(other)
-        weights.append(weight)
-    joints = by_rows(np.hstack(weights), np.hstack(others))
+        rhs += (to_known * held[found]).sum(axis=1)
+        joints = joints + by_rows(weight, other)
+        del values, found, weight, other, to_known  # before the next set's: 40 bytes a pixel, and the lists
     W = (joints + joints.T).tocsr()
     degree += W.sum(axis=1)
     return graph(degree, W, rhs, pixels)
-
-
-def _features(image: Image, distance_weight: float) -> npt.NDArray[np.float64]:
-    """RGB and position, the latter from 0 to `distance_weight`: float64 (H·W, 5)."""
-    height, width = image.shape[:2]
-    features = np.empty((height, width, 5))
-    features[..., :3] = image
-    features[..., 3] = np.linspace(0, distance_weight, width)
-    features[..., 4] = np.linspace(0, distance_weight, height)[:, None]
-    return features.reshape(-1, 5)
-
-
-def _nearest(
-    features: npt.NDArray[np.float64], pixels: npt.NDArray[np.intp], k: int, approximation: float
-) -> npt.NDArray[np.intp]:
-    """The `k` pixels with the features nearest to those of each of `pixels`, itself included: int (n, k)."""
-    # Boxes cut in their middle and not shrunk to their points are as quick to search and quicker to build.
-    tree = cKDTree(features, leafsize=24, balanced_tree=False, compact_nodes=False)
-    # Pixels that the tree keeps together meet the same boxes, and in turn find them in the cache.
-    asked = np.zeros(len(features), bool)
-    asked[pixels] = True
-    in_turn = tree.indices[asked[tree.indices]]
-    _, found = tree.query(features[in_turn], k=[*range(1, k + 1)], eps=approximation)
-    return np.asarray(found, np.intp)[np.argsort(in_turn)]

@@ -23,9 +23,20 @@ from typing import Final
 
 import numpy as np
 
-from wisp.core.arrays import FOREGROUND, UNKNOWN, Image, Trimap
+from wisp.core.arrays import Image, Trimap
 from wisp.core.errors import InputError
-from wisp.matting.classical.system import Solution, System, by_rows, graph, solve, warn_unless_converged
+from wisp.matting.classical.system import (
+    AT_ONCE,
+    Part,
+    Progress,
+    Solution,
+    System,
+    by_rows,
+    graph,
+    silent,
+    solve,
+    warn_unless_converged,
+)
 
 METHOD: Final = "random-walk"
 
@@ -37,8 +48,10 @@ def random_walk(
     beta: float = 900.0,
     radius: int = 1,
     regularization: float = 1e-8,
-    tolerance: float = 1e-4,
+    tolerance: float = 6e-5,
     max_iterations: int = 10000,
+    at_once: int = AT_ONCE,
+    progress: Progress = silent,
 ) -> Solution:
     """Estimate alpha by random-walk matting (Grady et al. 2005).
 
@@ -50,6 +63,8 @@ def random_walk(
         regularization: probability that a walker dies at a step, which counts as background.
         tolerance: relative residual at which the solver stops; the module says why it is not smaller.
         max_iterations: steps at which it gives up.
+        at_once: unknown pixels that are solved at once, which bounds the memory.
+        progress: called with the share of the work that is done, from 0 to 1.
 
     Returns:
         Alpha and how the solve went. With no known foreground alpha is 0 in the unknown part, with no known
@@ -69,17 +84,19 @@ def random_walk(
     solution = solve(
         image,
         trimap,
-        lambda image, trimap: _system(image, trimap, beta, radius, regularization),
+        lambda part: _system(part, beta, radius, regularization),
         method=METHOD,
         tolerance=tolerance,
         max_iterations=max_iterations,
+        at_once=at_once,
+        progress=progress,
     )
     return warn_unless_converged(solution, tolerance, "a smaller beta, or a trimap with more known pixels")
 
 
-def _system(image: Image, trimap: Trimap, beta: float, radius: int, regularization: float) -> System:
-    height, width = trimap.shape
-    rows, columns = np.nonzero(trimap == UNKNOWN)
+def _system(part: Part, beta: float, radius: int, regularization: float) -> System:
+    image, (height, width) = part.image, part.unknown.shape
+    rows, columns = np.nonzero(part.unknown)
     count = len(rows)
     number = np.full((height + 2 * radius, width + 2 * radius), -1, np.int32)
     number[rows + radius, columns + radius] = np.arange(count, dtype=np.int32)
@@ -99,7 +116,7 @@ def _system(image: Image, trimap: Trimap, beta: float, radius: int, regularizati
             weight[:] = 1  # a walker may stay, which only lengthens its walk
         weight *= inside
         degree += weight
-        rhs += weight * (trimap[y, x] == FOREGROUND)
+        rhs += weight * part.alpha[y, x]
         others[:, k] = number[rows + (dy + radius), columns + (dx + radius)]
         weights[:, k] = weight
     degree *= 1 + regularization

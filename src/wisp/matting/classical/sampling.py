@@ -33,8 +33,10 @@ from wisp.core.arrays import FOREGROUND, UNKNOWN, Alpha, Float, Image, Trimap
 from wisp.core.errors import InputError
 from wisp.core.threads import one_blas_thread
 from wisp.matting.classical.cholesky import nested_dissection
-from wisp.matting.classical.closed_form import factorise, half, matting_laplacian
+from wisp.matting.classical.closed_form import matting_laplacian
 from wisp.matting.classical.guided_filter import guided_upsampling
+from wisp.matting.classical.large import half
+from wisp.matting.classical.local_linear import factorise
 from wisp.matting.classical.system import (
     Solution,
     check_problem,
@@ -65,7 +67,7 @@ Region = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """What a sampling method found.
+    """Foreground, background and alpha that a sampling method found, and how sure it is.
 
     Attributes:
         trimap: uint8 (H, W), 0 / 128 / 255; known as well is what the method expanded the known parts by.
@@ -312,24 +314,28 @@ def expand_trimap(image: Image, trimap: Trimap, radius: int, threshold: float) -
     for name, value in (("expansion", radius), ("expansion_threshold", threshold)):
         if not value >= 0:
             raise InputError(name, f"is {value}", "zero and above is accepted")
-    height, width = trimap.shape
-    rows, columns = np.nonzero(trimap == UNKNOWN)
-    near = np.asarray(distance_transform_edt(trimap == UNKNOWN))[rows, columns] <= radius
-    rows, columns = rows[near], columns[near]
-    own, flat, known = image[rows, columns], image.reshape(-1, 3), trimap.ravel()
-    expanded = trimap.copy()
+    width = trimap.shape[1]
+    pixels = np.flatnonzero(trimap == UNKNOWN)
+    away = np.asarray(distance_transform_edt(trimap == UNKNOWN)).ravel()[pixels]
+    order = np.argsort(away, kind="stable")
+    order = order[: np.searchsorted(away[order], radius, "right")]
+    pixels, away = pixels[order], away[order]
+    framed = np.pad(trimap, radius, constant_values=UNKNOWN)
+    seen = framed.ravel()
+    places = (pixels // width + radius) * framed.shape[1] + pixels % width + radius
+    expanded, flat = trimap.copy(), image.reshape(-1, 3)
     for dy, dx in disc(radius)[1:]:
-        y, x = rows + dy, columns + dx
-        inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
-        place = np.where(inside, y * width + x, 0)
-        candidate = np.flatnonzero(inside & (known[place] != UNKNOWN))
-        difference = flat[place[candidate]] - own[candidate]
+        # Of no other pixels there is a known one as near as that.
+        reached = np.searchsorted(away, np.hypot(dy, dx) + 1e-6, "right")
+        kind = seen[places[:reached] + (dy * framed.shape[1] + dx)]
+        candidate = np.flatnonzero(kind != UNKNOWN)
+        difference = flat[pixels[candidate] + (dy * width + dx)] - flat[pixels[candidate]]
         like = candidate[np.einsum("pc,pc->p", difference, difference) <= threshold * threshold]
         if like.size:
-            expanded[rows[like], columns[like]] = known[place[like]]
-            left = np.ones(len(rows), bool)
+            expanded.ravel()[pixels[like]] = kind[like]
+            left = np.ones(len(pixels), bool)
             left[like] = False
-            rows, columns, own = rows[left], columns[left], own[left]
+            pixels, away, places = pixels[left], away[left], places[left]
     return expanded
 
 

@@ -14,10 +14,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import maximum_filter, minimum_filter
 from scipy.sparse import csr_array
 
 from wisp.core.arrays import (
@@ -33,10 +34,28 @@ from wisp.core.arrays import (
     check_trimap,
 )
 from wisp.core.errors import InputError
+from wisp.core.settings import AUTO
 from wisp.core.threads import one_blas_thread
+from wisp.matting.classical.guided_filter import guided_upsampling
+from wisp.matting.classical.large import half, tiles
 
-Vector = npt.NDArray[np.float64]
-Operator = Callable[[Vector], Vector]
+AT_ONCE: Final = AUTO.at_once
+"""Unknown pixels that are solved at once."""
+SETTLED: Final = AUTO.settled
+"""Alphas this near to 0 or 1 at half size are settled, as are those around them, before the full size."""
+COARSE: Final = 0.2
+"""Share of the work that the half size is, for `Progress`."""
+
+Indices: TypeAlias = npt.NDArray[np.intp]
+Unknown: TypeAlias = npt.NDArray[np.bool_]
+Vector: TypeAlias = npt.NDArray[np.float64]
+Operator: TypeAlias = Callable[[Vector], Vector]
+Progress: TypeAlias = Callable[[float], None]
+"""What is told the share of the work that is done, from 0 to 1."""
+
+
+def silent(_: float, /) -> None:
+    """Take no notice of progress."""
 
 
 class ConvergenceWarning(UserWarning):
@@ -66,6 +85,24 @@ class Solution:
 
 
 @dataclass(frozen=True, eq=False)
+class Part:
+    """A photo, or a tile of one, as a method's system is built of it.
+
+    Attributes:
+        image: float32 (h, w, 3), [0, 1].
+        unknown: bool (h, w), the pixels that are solved for.
+        alpha: float32 (h, w), what all others are held at; 0 where unknown. In a whole photo that is 0 or 1,
+            in a tile any number between.
+        size: rows and columns of the whole photo.
+    """
+
+    image: Image
+    unknown: Unknown
+    alpha: Alpha
+    size: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class System:
     """The system A x = b of the unknown pixels.
 
@@ -79,7 +116,10 @@ class System:
     product: Operator
     rhs: Vector
     precondition: Operator
-    pixels: npt.NDArray[np.intp]
+    pixels: Indices
+
+
+Build: TypeAlias = Callable[[Part], System]
 
 
 def by_rows(values: npt.NDArray[Any], columns: npt.NDArray[np.int32]) -> csr_array:
@@ -106,16 +146,23 @@ def graph(degree: Vector, W: csr_array, rhs: Vector, pixels: npt.NDArray[np.intp
 def solve(
     image: Image,
     trimap: Trimap,
-    build: Callable[[Image, Trimap], System],
+    build: Build,
     *,
     method: str,
     tolerance: float,
     max_iterations: int,
+    at_once: int = AT_ONCE,
+    progress: Progress = silent,
 ) -> Solution:
     """Find alpha in the unknown part of a trimap.
 
     Where the trimap names no foreground the solution is 0 throughout, and where it names foreground but no
     background it is 1; neither needs a system. A trimap with nothing unknown is returned as alpha.
+
+    A photo with more than `at_once` unknown pixels is solved at half its size first; alpha is brought to full
+    size by its affine functions of colour, and pixels that are then clearly background or foreground are
+    settled. If more than `at_once` are left, they are solved in tiles that overlap, each while all others
+    are held at what the half size gave, and tiles are blended from their edges inwards: there are no seams.
 
     Args:
         image: float32 (H, W, 3), [0, 1].
@@ -124,23 +171,97 @@ def solve(
         method: name that the solution carries.
         tolerance: relative residual at which to stop.
         max_iterations: conjugate-gradient steps at which to stop.
+        at_once: unknown pixels that are solved at once, which bounds the memory.
+        progress: called with the share that is done, from 0 to 1.
 
     Raises:
         InputError: an array of the wrong type or size, a tolerance or a number of steps below zero.
     """
     trimap = check_problem(image, trimap, tolerance, max_iterations)
-    alpha = decided_alpha(trimap)
-    if alpha is not None:
-        return Solution(alpha, method, 0, 0.0, True)
+    decided = decided_alpha(trimap)
+    if decided is not None:
+        return Solution(decided, method, 0, 0.0, True)
 
     alpha = (trimap == FOREGROUND).astype(np.float32)
-    with one_blas_thread:
-        system = build(image, trimap)
-        x, iterations, residual = conjugate_gradients(
-            system.product, system.rhs, system.precondition, tolerance, max_iterations
+    unknown = trimap == UNKNOWN
+    solver = _Solver(build, tolerance, max_iterations)
+    if np.count_nonzero(unknown) <= at_once:
+        solver.fill(Part(image, unknown, alpha, alpha.shape), alpha, progress)
+    else:
+        small, coarse = half(image, trimap)
+        start = solve(
+            small,
+            coarse,
+            build,
+            method=method,
+            tolerance=tolerance,
+            max_iterations=max_iterations,
+            at_once=at_once,
+            progress=lambda share: progress(share * COARSE),
         )
-    alpha.ravel()[system.pixels] = np.clip(x, 0, 1)
-    return Solution(alpha, method, iterations, residual, residual <= tolerance)
+        solver.done(start.iterations, start.residual)
+        np.copyto(alpha, guided_upsampling(small, start.alpha, image), where=unknown)
+        for kind, settled in (
+            (0, maximum_filter(alpha, 3) < SETTLED),
+            (1, minimum_filter(alpha, 3) > 1 - SETTLED),
+        ):
+            alpha[unknown & settled] = kind
+            unknown &= ~settled
+        if np.count_nonzero(unknown) <= at_once:
+            held = np.where(unknown, np.float32(0), alpha)
+            solver.fill(Part(image, unknown, held, alpha.shape), alpha, _rest(progress, COARSE))
+        else:
+            solver.fill_tiles(image, unknown, alpha, at_once, _rest(progress, COARSE))
+    progress(1.0)
+    return Solution(alpha, method, solver.iterations, solver.residual, solver.residual <= tolerance)
+
+
+class _Solver:
+    """Solves systems one after another and keeps count of the steps and of the largest residual."""
+
+    def __init__(self, build: Build, tolerance: float, max_iterations: int) -> None:
+        self._build, self._tolerance, self._max_iterations = build, tolerance, max_iterations
+        self.iterations, self.residual = 0, 0.0
+
+    def done(self, iterations: int, residual: float) -> None:
+        self.iterations += iterations
+        self.residual = max(self.residual, residual)
+
+    def fill(self, part: Part, alpha: Alpha, progress: Progress) -> None:
+        """Write the solution of a part into its alpha, float32 of the part's size."""
+        with one_blas_thread:
+            system = self._build(part)
+            x, iterations, residual = conjugate_gradients(
+                system.product,
+                system.rhs,
+                system.precondition,
+                self._tolerance,
+                self._max_iterations,
+                progress,
+            )
+        alpha[np.unravel_index(system.pixels, alpha.shape)] = np.clip(x, 0, 1)
+        self.done(iterations, residual)
+
+    def fill_tiles(
+        self, image: Image, unknown: Unknown, alpha: Alpha, at_once: int, progress: Progress
+    ) -> None:
+        """Solve tiles that overlap, each held to the given alpha around it, and blend them."""
+        todo = list(tiles(unknown, at_once))
+        total, weights = np.zeros_like(alpha), np.zeros_like(alpha)
+        for k, tile in enumerate(todo):
+            chosen, found = tile.unknown_of(unknown), alpha[tile.seen].copy()
+            held = np.where(chosen, np.float32(0), found)
+            self.fill(Part(image[tile.seen], chosen, held, alpha.shape), found, silent)
+            weight = tile.weight(unknown.shape)
+            total[tile.solved] += weight * found[tile.inside]
+            weights[tile.solved] += weight
+            progress((k + 1) / len(todo))
+        np.divide(total, weights, out=alpha, where=unknown)
+
+
+def _rest(progress: Progress, begun: float) -> Progress:
+    """Progress of what follows after the share `begun`."""
+    return lambda share: progress(begun + share * (1 - begun))
 
 
 def check_problem(image: Image, trimap: Trimap, tolerance: float, max_iterations: int) -> Trimap:
@@ -191,7 +312,12 @@ def warn_unless_converged(solution: Solution, tolerance: float, advice: str, sta
 
 
 def conjugate_gradients(
-    product: Operator, rhs: Vector, precondition: Operator, tolerance: float, max_iterations: int
+    product: Operator,
+    rhs: Vector,
+    precondition: Operator,
+    tolerance: float,
+    max_iterations: int,
+    progress: Progress = silent,
 ) -> tuple[Vector, int, float]:
     """Solve A x = b from x = 0 by preconditioned conjugate gradients (Hestenes and Stiefel 1952).
 
@@ -201,6 +327,7 @@ def conjugate_gradients(
         precondition: r ↦ M r, M symmetric and positive definite.
         tolerance: stop when |A x − b| ≤ tolerance · |b|.
         max_iterations: stop after this many steps.
+        progress: called after each step with the share of the digits that are won.
 
     Returns:
         x, the number of steps, and the relative residual.
@@ -226,4 +353,6 @@ def conjugate_gradients(
         r -= (rz / curvature) * Ap
         relative = float(np.linalg.norm(r)) / size
         step += 1
+        if 0 < relative < 1 and 0 < tolerance < 1:
+            progress(min(1.0, float(np.log(relative) / np.log(tolerance))))
     return x, step, relative

@@ -30,7 +30,7 @@ from scipy.sparse import coo_array, csr_array
 from wisp.core.arrays import Alpha, Float, Image
 from wisp.core.threads import one_blas_thread
 from wisp.matting.classical.cholesky import nested_dissection
-from wisp.matting.classical.closed_form import factorise
+from wisp.matting.classical.local_linear import factorise
 from wisp.matting.classical.sampling import tiles
 from wisp.matting.foreground.multilevel import Layers, bounds, estimate_multilevel
 from wisp.matting.foreground.smooth_layers import fit_smooth_layers

@@ -30,7 +30,7 @@ from torch.optim import Adam, AdamW, Optimizer
 
 from wisp.core.errors import InputError
 from wisp.data import datasets, synthesis
-from wisp.data.initial_alphas import AT_INFERENCE, Leads, LedSamples
+from wisp.data.initial_alphas import AT_INFERENCE, InitialAlphas, WithInitialAlpha
 from wisp.data.synthesis import Samples, Synthesis
 from wisp.networks.discriminators import PyramidDiscriminators
 from wisp.networks.encoders.vgg16 import VGG16
@@ -152,7 +152,7 @@ class MobileRecipe:
         adversarial=0.01,
     )
     damage: MaskDamage = field(default_factory=MaskDamage)
-    leads: Leads | None = None
+    leads: InitialAlphas | None = None
     own: float | None = None
     synthesis: Synthesis = field(
         default_factory=lambda: Synthesis(
@@ -184,7 +184,7 @@ LED: Final = replace(
     FINE,
     patches=0,
     coefficients=replace(FINE.coefficients, refined=0, refined_laplacian=0),
-    leads=Leads(),
+    leads=InitialAlphas(),
     schedule=Schedule(steps=1300, batch=6, clip=3.0, warm_up=50, average=0.998, validate_every=200),
 )
 """Its third part, the generator alone: led by first alphas, as photos and clips have them (decision 024)."""
@@ -221,7 +221,7 @@ class PaperRecipe:
     coefficients: Coefficients = PAPER
     adversarial: Coefficients = PAPER
     damage: MaskDamage = field(default_factory=MaskDamage)
-    leads: Leads | None = None
+    leads: InitialAlphas | None = None
     own: float | None = None
     synthesis: Synthesis = field(default_factory=lambda: Synthesis(size=(768, 1280), kinds=("composite",)))
     schedule: Schedule = field(
@@ -280,7 +280,7 @@ class PortraitTask:
     ) -> None:
         self.recipe = recipe
         samples = Samples(people, scenes, recipe.synthesis, recipe.schedule.seed)
-        self.source = samples if recipe.leads is None else LedSamples(samples, recipe.leads)
+        self.source = samples if recipe.leads is None else WithInitialAlpha(samples, recipe.leads)
         self._held_out, self._held_out_scenes = held_out, held_out_scenes
         torch.manual_seed(recipe.schedule.seed)
         portrait = network(recipe, encoder_weights, start)
