@@ -90,14 +90,14 @@ def of_clip(name, side=None):
     """Scores of the default clip path over all frames but the first."""
     from wisp.clips import alpha as clip_alpha
     from wisp.clips.methods import alpha_method
-    from wisp.clips.steady import mattes
+    from wisp.clips.steady import matte_frames
 
     frames, truths = clip(name)
     before = clip_alpha.SIDES["alpha"]
     clip_alpha.SIDES["alpha"] = side or before
     try:
         method = alpha_method(engine=FP32)
-        found = [matte.alpha for matte in mattes(frames, method, foreground_of=lambda image, alpha: image)]
+        found = [matte.alpha for matte in matte_frames(frames, method, foreground_of=lambda image, alpha: image)]
     finally:
         clip_alpha.SIDES["alpha"] = before
     flicker = np.abs(np.diff(found, axis=0) - np.diff(truths, axis=0)).mean()
