@@ -164,7 +164,7 @@ def _plan(inputs: Sequence[str], options: Options, *, opaque: bool, others: Sequ
     if todo.jobs or todo.errors or todo.existing:
         return todo
     if todo.unread:
-        problem = f"holds pictures of kinds that wisp does not read alone: {_kinds(todo.unread)}"
+        problem = f"holds only pictures of kinds that wisp does not read: {_kinds(todo.unread)}"
         raise InputError(", ".join(map(str, inputs)), problem, READABLE)
     raise InputError(", ".join(map(str, inputs)), "holds no pictures", READABLE)
 

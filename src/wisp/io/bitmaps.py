@@ -31,7 +31,7 @@ _EMBEDDED: Final = 0x4D424544
 _TOKEN: Final = re.compile(rb"(?:\s|#[^\n\r]*[\n\r])*([^\s#]+)")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Bitmap:
     """A picture as its file has it.
 

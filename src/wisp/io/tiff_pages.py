@@ -43,7 +43,7 @@ _UNCOMMON_CODINGS: Final = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Page:
     """A page's pixels and what its tags say of them.
 

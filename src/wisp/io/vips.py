@@ -13,6 +13,8 @@ from functools import cache
 from threading import Event
 from typing import Any, Final
 
+from wisp.core.machine import cores
+
 LOADERS: Final = {
     "jpeg": "VipsForeignLoadJpeg",
     "png": "VipsForeignLoadPng",
@@ -62,7 +64,7 @@ def _few_threads() -> Iterator[None]:
     if not _owned.is_set() or "VIPS_CONCURRENCY" in os.environ:
         yield
         return
-    os.environ["VIPS_CONCURRENCY"] = str(min(MAX_THREADS, os.cpu_count() or 1))
+    os.environ["VIPS_CONCURRENCY"] = str(min(MAX_THREADS, cores()))
     try:
         yield
     finally:
