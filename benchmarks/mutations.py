@@ -128,7 +128,7 @@ FAULTS: tuple[Fault, ...] = (
         "compositing/backgrounds.py",
         "pixels = np.concatenate([shown * show, show * show], axis=2)",
         "pixels = np.concatenate([shown, show], axis=2)",
-        _figures("background"),
+        "tests/compositing/test_backgrounds.py -k hardly",
         True,
     ),
     Fault(

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from wisp.compositing.backgrounds import blur_background, fit_to_size, parse_colour
 from wisp.compositing.css_colours import CSS_COLOURS
@@ -185,3 +186,16 @@ def test_bad_sigma_is_refused(sigma):
     image, alpha = red_on_blue()
     with pytest.raises(InputError, match="sigma"):
         blur_background(image, alpha, sigma)
+
+
+def test_pixels_that_hardly_show_the_background_say_little_of_it():
+    """With colours that are a little off, a blur that weighs by 1 − α once is farther from the truth."""
+    alpha = np.clip((np.mgrid[:64, :96][1] - 16) / 64, 0, 1).astype(np.float32)
+    image = np.repeat((alpha * 0.8 + (1 - alpha) * 0.2)[..., None], 3, 2).astype(np.float32)
+    colours = np.full_like(image, 0.82)
+    found = blur_background(image, alpha, sigma=6.0, foreground=colours)
+    show = (1 - alpha)[..., None]
+    shown = np.clip(image - alpha[..., None] * colours, 0, show)
+    sums = [ndimage.gaussian_filter(plane, (6, 6, 0), mode="constant") for plane in (shown, show)]
+    once = sums[0] / np.maximum(sums[1], 1e-9)
+    assert np.abs(found - 0.2).mean() < 0.9 * np.abs(once - 0.2).mean()
