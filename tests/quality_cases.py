@@ -97,7 +97,9 @@ def of_clip(name, side=None):
     clip_alpha.SIDES["alpha"] = side or before
     try:
         method = alpha_method(engine=FP32)
-        found = [matte.alpha for matte in matte_frames(frames, method, foreground_of=lambda image, alpha: image)]
+        found = [
+            matte.alpha for matte in matte_frames(frames, method, foreground_of=lambda image, alpha: image)
+        ]
     finally:
         clip_alpha.SIDES["alpha"] = before
     flicker = np.abs(np.diff(found, axis=0) - np.diff(truths, axis=0)).mean()

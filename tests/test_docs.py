@@ -99,7 +99,10 @@ def test_commands_run(page, text, desk):
         if command.startswith(PARSED):
             parse(words[1:])
             continue
-        overwrite = words[1] in ("cutout", "replace", "trimap") and "--overwrite" not in words
+        overwrite = words[1] in ("cutout", "replace", "trimap") and not {
+            "--overwrite",
+            "--skip-existing",
+        } & set(words)
         words += ["--overwrite"] if overwrite and "-o" in words else []
         assert main(words[1:]) == 0, command
         if "-o" in words:

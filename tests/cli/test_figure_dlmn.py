@@ -24,8 +24,13 @@ def ours(network):
 def every_mask_is_bright(monkeypatch):
     """KNN and random walk find their mask by brightness, too."""
     from wisp import pipeline
+    from wisp.engine.families.subject import Finding
 
-    monkeypatch.setattr(pipeline, "segment", lambda image, **_: (image.mean(2) > 0.5).astype(np.float32))
+    def bright(image, **_):
+        mask = (image.mean(2) > 0.5).astype(np.float32)
+        return Finding(mask, mask, 1.0, 1.0, 1, float(mask.mean()), False, 1)
+
+    monkeypatch.setattr(pipeline, "find_subject", bright)
 
 
 @pytest.fixture

@@ -58,7 +58,10 @@ def test_the_version(wisp):
         (["cutout", "a.png", "-o", "b.png", "--max-pixels", "0"], "Invalid value for '--max-pixels'"),
         (["replace", "a.png", "-o", "b.png"], "Missing option '--background'"),
         (["train", "nosuch"], "No such command 'nosuch'"),
-        (["models", "show", "nosuch"], "nosuch: is no known network and no file; segmenter-mobile"),
+        (
+            ["models", "show", "nosuch"],
+            "nosuch: is no known network and no file; subject-mobile, segmenter-mobile",
+        ),
     ],
 )
 def test_wrong_usage_is_one_line(wisp, words, expected):

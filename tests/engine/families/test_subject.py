@@ -7,8 +7,10 @@ from tiny_networks import bright_disc, write_segmenter, write_subject
 from wisp.core.errors import InputError
 from wisp.core.resample import resize
 from wisp.core.settings import SUBJECT
+from wisp.engine.families.subject import SUBJECT as SUBJECT_MAP
 from wisp.engine.families.subject import (
     find_subject,
+    join_where_both_see,
     keep_sure_regions,
     keep_with_people,
     overlapping_views,
@@ -166,6 +168,19 @@ def test_without_people_every_region_stays():
     kept, count = keep_with_people(mask, np.zeros_like(mask))
     assert count == 2
     assert np.array_equal(kept, mask)
+
+
+def test_a_segmenter_has_no_say_where_it_sees_nothing():
+    masks = np.zeros((20, 40, 2), np.float32)
+    masks[5:10, 5:10] = masks[5:10, 25:30] = 0.9
+    people = np.zeros((20, 40), np.float32)
+    people[5:10, 5:9] = 1.0
+    joined = join_where_both_see(masks, people)
+    assert joined[7, 6, SUBJECT_MAP] == pytest.approx(0.95)
+    assert joined[7, 9, SUBJECT_MAP] == pytest.approx(0.45)  # a part of a region that it sees
+    assert joined[7, 27, SUBJECT_MAP] == pytest.approx(0.9)  # a region that it overlooks
+    people[15, 35] = 1.0
+    assert join_where_both_see(masks, people)[15, 35, SUBJECT_MAP] == pytest.approx(0.5)
 
 
 def test_a_result_tells_what_was_found(network):

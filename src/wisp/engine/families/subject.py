@@ -132,7 +132,7 @@ def find_subject(
             masks = _replace(masks, closer, near)
             looks += 1
     if model is None and settings.people_side and presence[PEOPLE] >= settings.present:
-        masks = (masks + _look_for_people(image, engine, settings)) * np.float32(0.5)
+        masks = join_where_both_see(masks, _look_for_people(image, engine, settings), settings)
         looks += 1
     mask, people = masks[..., chosen], masks[..., PEOPLE]
     if presence[chosen] < settings.present:
@@ -259,15 +259,34 @@ def _look(session: Session, row: Model, image: Image, settings: SubjectSettings)
     return resize(np.ascontiguousarray(masks[0].transpose(1, 2, 0)), height, width).clip(0, 1), presence[0]
 
 
-def _look_for_people(image: Image, engine: Engine, settings: SubjectSettings) -> Float:
-    """The person segmenter's mask, (H, W, 1)."""
+def join_where_both_see(masks: Float, people: Mask, settings: SubjectSettings = NUMBERS) -> Float:
+    """Means of both masks and a segmenter's, but for regions of the subject that it does not see at all.
+
+    A person of some pixels, or what somebody holds, is no business of a network that overlooks it.
+
+    Args:
+        masks: of people and of the subject, float32 (H, W, 2), [0, 1].
+        people: the segmenter's, float32 (H, W), [0, 1].
+        settings: a region is an 8-connected set of pixels of the subject of at least ``floor``; it is seen
+            where the segmenter reaches ``sure``.
+    """
+    regions, count = ndimage.label(masks[..., SUBJECT] >= settings.floor, np.ones((3, 3)))
+    seen = np.zeros(count + 1, bool)
+    seen[np.unique(regions[people >= settings.sure])] = True
+    seen[0] = True
+    both: Float = np.where(seen[regions][..., None], (masks + people[..., None]) * np.float32(0.5), masks)
+    return both
+
+
+def _look_for_people(image: Image, engine: Engine, settings: SubjectSettings) -> Mask:
+    """The person segmenter's mask, (H, W)."""
     row = find_model(None, "segmenter")
     height, width = image.shape[:2]
     scale = settings.people_side / max(height, width)
     size = [max(row.multiple, round(side * scale / row.multiple) * row.multiple) for side in (height, width)]
     seen = np.ascontiguousarray(resize(image, size[0], size[1]).transpose(2, 0, 1)[None])
     mask = engine.session_of(row).run({"image": seen})["mask"][0, 0]
-    return resize(mask, height, width).clip(0, 1)[..., None]
+    return resize(mask, height, width).clip(0, 1)
 
 
 def _surroundings(box: Box, shape: tuple[int, int], settings: SubjectSettings) -> Box | None:
