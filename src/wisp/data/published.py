@@ -131,9 +131,14 @@ class PublishedComposites:
             vips.resize(layer, vips.sides(self.size)) for layer in self.composites[index]
         )
         trust = np.full((1, *alpha.shape), 255, np.uint8)
-        pictures = [_channels_first(x) for x in (image, foreground, background)]
-        exact = np.ones(1, np.uint8)
-        return Example(pictures[0], np.ascontiguousarray(alpha[None]), trust, *pictures[1:], exact)
+        return Example(
+            _channels_first(image),
+            np.ascontiguousarray(alpha[None]),
+            trust,
+            _channels_first(foreground),
+            _channels_first(background),
+            np.ones(1, np.uint8),
+        )
 
 
 @dataclass(frozen=True)
