@@ -44,7 +44,7 @@ $(VENV)/.core: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.test: $(VENV)/.core
-	$(PIP) --editable '.[train,video,heic,onnxruntime,search]' --group test --group lint
+	$(PIP) --editable '.[train,video,heic,codecs,onnxruntime,search]' --group test --group lint
 	touch $@
 
 $(VENV)/.bench: $(VENV)/.test
@@ -61,7 +61,7 @@ CORE_VENV := .venv-core
 MINIMUM_VENV := .venv-minimum
 MINIMUM_PYTHON ?= python3.11
 TRAIN ?= 1
-MINIMUM_EXTRAS := video,heic,onnxruntime,figures$(if $(TRAIN),$(comma)train$(comma)search)
+MINIMUM_EXTRAS := video,heic,codecs,onnxruntime,figures$(if $(TRAIN),$(comma)train$(comma)search)
 comma := ,
 
 test-core: pyproject.toml

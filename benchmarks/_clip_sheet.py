@@ -17,7 +17,7 @@ from wisp.clips.backdrops import GREEN
 from wisp.clips.io.read import open_clip
 from wisp.clips.methods import alpha_method
 from wisp.clips.steady import State, step
-from wisp.compositing.backgrounds import colour
+from wisp.compositing.backgrounds import parse_colour
 from wisp.compositing.over import over
 from wisp.core.arrays import Image
 from wisp.core.opencv import shrink
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=10)
     options = parser.parse_args()
     alpha_of = alpha_method(options.method)
-    green = np.array(colour(GREEN), np.float32)
+    green = np.array(parse_colour(GREEN), np.float32)
     state: State | None = None
     cells = []
     with open_clip(options.clip) as clip:

@@ -30,8 +30,8 @@ import cv2
 import numpy as np
 
 from video import CORPUS, SEED, SIZE, held_out, ours, rounded
-from wisp.clips.alpha import SIDES, finished, working_size
-from wisp.clips.colours import quick_foreground
+from wisp.clips.alpha import SIDES, upsample_to_frame, working_size
+from wisp.clips.colours import estimate_colours
 from wisp.clips.steady import Steadiness
 from wisp.core.arrays import Alpha, Background, Image
 from wisp.core.opencv import shrink
@@ -86,7 +86,7 @@ def limits(folder: Path, frames: int, index: int) -> dict[str, dict[str, float]]
         ],
         "background remembered": list(remembered(images, held, plan)),
         "the network's size": [
-            finished(image, shrink(truth, *working_size(image, SIDES["alpha"])))
+            upsample_to_frame(image, shrink(truth, *working_size(image, SIDES["alpha"])))
             for image, truth in zip(images, truths, strict=True)
         ],
     }
@@ -126,7 +126,7 @@ def solved(image: Image, alpha: Alpha, behind: Background, known: Alpha) -> Alph
     """Alpha, where it is soft and the background known, from I = αF + (1 − α)B."""
     soft = ((alpha > 0.02) & (alpha < 0.98)).astype(np.uint8)
     places = (cv2.dilate(soft, np.ones((7, 7), np.uint8)) > 0) & (known > 0.5)
-    contrast = quick_foreground(image, alpha) - behind
+    contrast = estimate_colours(image, alpha) - behind
     ridge = DOUBT**2 / np.maximum(known, 1e-3)
     found = ((contrast * (image - behind)).sum(2) + ridge * alpha) / ((contrast**2).sum(2) + ridge)
     return np.where(places, found.clip(0, 1), alpha).astype(np.float32)

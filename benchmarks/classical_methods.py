@@ -196,7 +196,7 @@ def read_set(shared: Path, name: str) -> Iterator[Photo]:
 
 def composites(shared: Path) -> Iterator[tuple[Any, ...]]:
     """Cut-outs over backgrounds: name, image, trimap, true alpha, true F (H, W, 3) and B."""
-    from wisp.compositing.backgrounds import fit
+    from wisp.compositing.backgrounds import fit_to_size
     from wisp.core.resample import resize
     from wisp.io.images import read_photo
     from wisp.matting.trimap import random_trimap
@@ -220,7 +220,7 @@ def composites(shared: Path) -> Iterator[tuple[Any, ...]]:
         alpha = np.pad(alpha, edge)
         foreground = np.pad(colours, [(edge, edge), (edge, edge), (0, 0)], "edge")
         ground = read_photo(grounds[rng.integers(len(grounds))]).image
-        background = fit(ground, alpha.shape, "cover", "centre")
+        background = fit_to_size(ground, alpha.shape, "cover", "centre")
         opacity = alpha[..., None]
         image = np.ascontiguousarray(opacity * foreground + (1 - opacity) * background, np.float32)
         image = np.rint(image * 255).astype(np.float32) / np.float32(255)
@@ -291,9 +291,10 @@ def overlap_table(shared: Path, kept: dict[str, Any]) -> str:
         near = binary_dilation(trimap == 128, iterations=20)
         f, b = (image[(trimap == kind) & near] for kind in (255, 0))
         f, b = (side[rng.integers(len(side), size=min(2000, len(side)))] for side in (f, b))
-        shares[name] = float((cKDTree(b).query(f)[0] < 20 / 255).mean())
+        shares[name] = float((np.asarray(cKDTree(b).query(f)[0]) < 20 / 255).mean())
     share = np.array(list(shares.values()))
-    most, least = share > np.median(share), share <= np.median(share)
+    order = np.argsort(share)
+    least, most = order[: len(order) // 2], order[len(order) // 2 :]
     rows = []
     for method, sets in kept["methods"].items():
         if "composites" not in sets:

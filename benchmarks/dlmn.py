@@ -37,7 +37,7 @@ import torch
 
 from _sheets import of_files, write_sheets
 from video import CORPUS, SEED, SIZE, Pixels, held_out, rendered, rounded
-from wisp.clips.alpha import Past, finished
+from wisp.clips.alpha import WarpedPrevious, upsample_to_frame
 from wisp.clips.methods import alpha_method
 from wisp.clips.steady import AlphaMethod, State, pair_with_motion, steady_alpha
 from wisp.core.arrays import Alpha, Image, to_float
@@ -162,7 +162,9 @@ def clips(models: Mapping[str, str], folder: Path, count: int, frames: int) -> d
         images, truths = rendered(person, scene, scenario(index, SIZE, frames=frames, seed=SEED))
         for name, method in of_clips(models).items():
             alphas = list(method(map(to_float, images)))
-            drawn = [finished(to_float(image), alpha) for image, alpha in zip(images, alphas, strict=True)]
+            drawn = [
+                upsample_to_frame(to_float(image), alpha) for image, alpha in zip(images, alphas, strict=True)
+            ]
             for kept, found in ((alone, drawn), (steady, list(steadied(images, alphas)))):
                 kept.setdefault(name, []).append(clip_scores(map(rounded, found), map(to_float, truths)))
         print(person.name, {name: rows[-1] for name, rows in steady.items()}, flush=True)
@@ -188,7 +190,7 @@ class _Known(NamedTuple):
 
     alpha: Alpha
 
-    def __call__(self, image: Image, past: Past | None = None, /) -> Alpha:
+    def __call__(self, image: Image, past: WarpedPrevious | None = None, /) -> Alpha:
         return self.alpha
 
 

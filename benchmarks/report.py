@@ -24,7 +24,7 @@ import numpy as np
 
 from _browser import check, chromium
 from wisp.cli import main as wisp
-from wisp.compositing.backgrounds import blur_background, fit
+from wisp.compositing.backgrounds import blur_background, fit_to_size
 from wisp.compositing.over import over
 from wisp.core.resample import resize
 from wisp.io.images import read_photo, write_image
@@ -100,7 +100,7 @@ def compose_example(folder: Path) -> None:
     image = resize(image, SIDE, round(width * SIDE / height)).clip(0, 1)
     matte = cutout(image)
     street = read_photo(ROOT / "examples" / "background.jpg").image
-    sharp = fit(street, matte.alpha.shape)
+    sharp = fit_to_size(street, matte.alpha.shape)
     soft = blur_background(sharp, np.zeros_like(matte.alpha), 12)
     for name, background in (("street", sharp), ("street-blurred", soft)):
         for kind, pixels in (

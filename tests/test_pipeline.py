@@ -11,10 +11,11 @@ from wisp.core.resample import resize
 from wisp.engine.families.portrait import portrait
 from wisp.io.images import read_photo, write_image
 from wisp.matting.classical.guided_filter import guided_filter
-from wisp.matting.classical.initial_alpha import prior
+from wisp.matting.classical.initial_alpha import estimate_initial_alpha
+from wisp.matting.mixing import find_persons, mix_alphas
 from wisp.matting.trimap import trimap_from_alpha, trimap_from_mask
 from wisp.methods import classical_methods, solve
-from wisp.pipeline import LED, NO_SUBJECT, composite, cutout, estimate_alpha, joined, recognised, run
+from wisp.pipeline import FROM_INITIAL_ALPHA, NO_SUBJECT, composite, cutout, estimate_alpha, run
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "portrait.jpg"
 
@@ -115,9 +116,9 @@ class TestPortrait:
     def test_without_guidance_closed_form_leads_it_and_shares_the_alpha(self, person):
         image, _ = person
         both = run(image)
-        quick = prior(image, both.trimap)
-        found = portrait(image, quick, model=LED, refined=False)
-        average = joined(quick, found, both.trimap, recognised(found, both.trimap))
+        quick = estimate_initial_alpha(image, both.trimap)
+        found = portrait(image, quick, model=FROM_INITIAL_ALPHA, refined=False)
+        average = mix_alphas(quick, found, both.trimap, find_persons(found, both.trimap))
         assert np.abs(both.matte.alpha - average).mean() < 0.01
         assert np.abs(both.matte.alpha - quick).max() > 0.1
 
@@ -130,8 +131,8 @@ class TestPortrait:
         first = np.array([[1, 0.5, 0, 0.5, 1]], np.float32)
         denied = np.array([[0.98, 0.1, 0, 0.1, 0.4]], np.float32)
         expected = [[1, 0.21, 0, 0.5, 1]]
-        trusted = recognised(denied, trimap)
-        np.testing.assert_allclose(joined(first, denied, trimap, trusted), expected, atol=1e-6)
+        trusted = find_persons(denied, trimap)
+        np.testing.assert_allclose(mix_alphas(first, denied, trimap, trusted), expected, atol=1e-6)
 
     def test_what_the_mask_knows_is_overruled_where_the_network_is_far_from_it(self):
         trimap = np.array([[0, 0, 0, 0, 128, 255, 255]], np.uint8)
@@ -139,7 +140,7 @@ class TestPortrait:
         network = np.array([[0.05, 0.3, 0.5, 1, 0.7, 0.95, 0.5]], np.float32)
         expected = [[0, 0.15, 0.5, 1, 0.6, 1, 0.5]]
         everywhere = np.ones(trimap.shape, bool)
-        np.testing.assert_allclose(joined(first, network, trimap, everywhere), expected, atol=1e-6)
+        np.testing.assert_allclose(mix_alphas(first, network, trimap, everywhere), expected, atol=1e-6)
 
     def test_large_photos_are_matted_smaller_and_refined_at_their_own_size(self, monkeypatch):
         from wisp import pipeline
@@ -147,7 +148,11 @@ class TestPortrait:
         image = resize(read_photo(EXAMPLE).image, 480, 480).clip(0, 1)
         whole = run(image).matte.alpha
         seen = []
-        monkeypatch.setattr(pipeline, "prior", lambda i, t: seen.append(t.shape) or prior(i, t))
+        monkeypatch.setattr(
+            pipeline,
+            "estimate_initial_alpha",
+            lambda i, t: seen.append(t.shape) or estimate_initial_alpha(i, t),
+        )
         monkeypatch.setattr(pipeline, "SOLVED_PIXELS", 57_600)
         smaller = run(image).matte.alpha
         assert seen == [(240, 240)]
@@ -426,7 +431,9 @@ class TestCallersArrays:
         shifted = np.where(trimap == 128, np.uint8(unknown), trimap)
         expected = estimate_alpha(image, trimap, method="portrait")
         np.testing.assert_array_equal(estimate_alpha(image, shifted, method="portrait"), expected)
-        np.testing.assert_array_equal(prior(image, shifted), prior(image, trimap))
+        np.testing.assert_array_equal(
+            estimate_initial_alpha(image, shifted), estimate_initial_alpha(image, trimap)
+        )
 
     @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float64, np.float16])
     def test_photos_and_guidance_of_other_kinds(self, scene, kind):

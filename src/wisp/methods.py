@@ -202,7 +202,7 @@ def ready_methods(use: Use) -> tuple[str, ...]:
 
 
 def default_method(given: Needs) -> str:
-    """What ``auto`` stands for beside a trimap or a mask: the name of a method."""
+    """The name of the method that ``auto`` stands for beside a trimap or a mask."""
     return next(method.name for method in METHODS.values() if given in method.default_for)
 
 

@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import Final, NamedTuple, get_args
 
 import numpy as np
-import numpy.typing as npt
-from scipy import ndimage
 
-from wisp.compositing.backgrounds import Anchor, Fit, colour
-from wisp.compositing.backgrounds import fit as fit_background
+from wisp.compositing.backgrounds import Anchor, Fit, parse_colour
+from wisp.compositing.backgrounds import fit_to_size as fit_background
 from wisp.compositing.over import over
 from wisp.core.arrays import (
     FOREGROUND,
@@ -33,6 +31,7 @@ from wisp.core.arrays import (
 )
 from wisp.core.errors import InputError
 from wisp.core.resample import resize
+from wisp.core.settings import AUTO
 from wisp.engine.devices import Device, Precision
 from wisp.engine.engine import ENGINE, Engine, shared_engine
 from wisp.engine.families.portrait import enlarge, portrait
@@ -48,26 +47,18 @@ from wisp.io.given import (
 )
 from wisp.io.paths import refuse_address
 from wisp.matting.classical.guided_filter import guided_filter
-from wisp.matting.classical.initial_alpha import prior
+from wisp.matting.classical.initial_alpha import estimate_initial_alpha
 from wisp.matting.classical.system import Solution
 from wisp.matting.cleaning import clean
 from wisp.matting.foreground import estimate_foreground
-from wisp.matting.trimap import mask_from_trimap, trimap_from_mask, with_known
+from wisp.matting.mixing import find_persons, mix_alphas
+from wisp.matting.trimap import impose_known, mask_from_trimap, trimap_from_mask
 from wisp.methods import METHODS, Refinement, check_options, default_method, documented, solve
 
-SOLVED_PIXELS: Final = 2_000_000
+SOLVED_PIXELS: Final = AUTO.solved_pixels
 """Larger photos are matted at this size, then enlarged while the portrait network refines the border."""
-LED: Final = "portrait-mobile-led"
+FROM_INITIAL_ALPHA: Final = "portrait-mobile-led"
 """The portrait network that closed-form matting leads, in ``auto`` without guidance."""
-PORTRAIT_SHARE: Final = (np.float32(0.5), np.float32(0.8))
-"""The portrait network's share of what ``auto`` makes without guidance: where it agrees with closed-form
-matting, and where it does not; chosen in docs/decisions/024."""
-DOUBT: Final = (np.float32(0.1), np.float32(0.5))
-"""Differences between which it counts less and less as agreeing; likewise. Of what the mask's trimap calls
-known it overrules as much."""
-AGREED: Final = 0.97
-"""The network's least mean alpha over a subject's known foreground; below, it takes it for no person. Of 202
-people's, none was below 0.99 (docs/decisions/026)."""
 NO_SUBJECT: Final = "no subject was found; the alpha is empty"
 
 
@@ -159,7 +150,7 @@ def run(
     if refine == "guided-filter":
         alpha = guided_filter(image, alpha)
         if found.trimap is not None and not found.overruled:
-            alpha = with_known(alpha, found.trimap)
+            alpha = impose_known(alpha, found.trimap)
     if opacity is not None:
         alpha = np.minimum(alpha, opacity)
     matte = Matte(alpha, estimate_foreground(image, alpha))
@@ -207,7 +198,7 @@ def estimate(
         if trimap is not None:
             guess = mask_from_trimap(trimap)
             alpha = network(image, guess, model=model, engine=engine)
-            return Estimate(with_known(alpha, trimap), trimap=trimap)
+            return Estimate(impose_known(alpha, trimap), trimap=trimap)
         if mask is None:
             mask = segment(image, engine=engine)
         alpha = network(image, mask, model=model, engine=engine)
@@ -241,61 +232,16 @@ def _unguided(image: Image, *, model: str | Path | None, engine: Engine) -> Esti
     if shrunk < 1:
         size = max(1, round(mask.shape[0] * shrunk)), max(1, round(mask.shape[1] * shrunk))
         seen, seen_trimap = resize(image, *size), trimap_from_mask(resize(mask, *size).clip(0, 1))
-    first = prior(seen, seen_trimap)
-    network = portrait(seen, first, model=LED, engine=engine, refined=False)
-    trusted = recognised(network, seen_trimap)
+    first = estimate_initial_alpha(seen, seen_trimap)
+    network = portrait(seen, first, model=FROM_INITIAL_ALPHA, engine=engine, refined=False)
+    trusted = find_persons(network, seen_trimap)
     if trusted.any():
-        alpha = joined(first, network, seen_trimap, trusted)
+        alpha = mix_alphas(first, network, seen_trimap, trusted)
     else:  # no person is there: closed-form matting has to do it alone, at full size
         alpha = solve("closed-form", seen, seen_trimap).alpha
     if shrunk < 1:
         alpha = enlarge(alpha, image, engine=engine)
     return Estimate(clean(alpha), mask, trimap, overruled=True)
-
-
-def recognised(network: Alpha, trimap: Trimap) -> npt.NDArray[np.bool_]:
-    """Where the portrait network has a say: in and around the subjects that it takes for people.
-
-    It knows people alone. A connected subject of whose known foreground it denies more than `AGREED` allows,
-    such as a plush that a segmenter of the user's own has found, is none of its business.
-
-    Args:
-        network: the portrait network's alpha, float32 (H, W), [0, 1].
-        trimap: uint8 (H, W), 0, 128 and 255.
-
-    Returns:
-        bool (H, W); the background counts wherever there is one such subject.
-    """
-    subjects, count = ndimage.label(trimap, np.ones((3, 3)))
-    known = np.flatnonzero(trimap == FOREGROUND)
-    number = subjects.ravel()[known]
-    area = np.bincount(number, minlength=count + 1)
-    agreed = np.bincount(number, network.ravel()[known], minlength=count + 1) >= AGREED * area
-    agreed[0] = bool(agreed[1:].any())
-    trusted: npt.NDArray[np.bool_] = agreed[subjects]
-    return trusted
-
-
-def joined(first: Alpha, network: Alpha, trimap: Trimap, trusted: npt.NDArray[np.bool_]) -> Alpha:
-    """A mean of two alphas where a mask's trimap is unknown; elsewhere the mask, unless it is overruled.
-
-    A mask is wrong in places that its trimap calls known. Where the network is far from what is known there,
-    it has seen more than the segmenter did.
-
-    Args:
-        first: closed-form matting's, float32 (H, W), [0, 1]; 0 and 1 where the trimap is known.
-        network: the portrait network's, likewise.
-        trimap: uint8 (H, W), 0, 128 and 255.
-        trusted: where the network has a say (`recognised`); elsewhere the first alpha stays.
-
-    Returns:
-        float32 (H, W), [0, 1].
-    """
-    (least, most), (agreeing, differing) = DOUBT, PORTRAIT_SHARE
-    doubt = ((np.abs(network - first) - least) / (most - least)).clip(0, 1)
-    share = np.where(trimap == UNKNOWN, agreeing + (differing - agreeing) * doubt, doubt)
-    alpha: Alpha = first + np.where(trusted, share, np.float32(0)) * (network - first)
-    return alpha
 
 
 @documented
@@ -439,7 +385,7 @@ def _plain_colour(background: object) -> Image | None:
     """The one colour, float32 (3,), that text or three numbers name; None for a picture."""
     if isinstance(background, str):
         try:
-            return np.array(colour(background), np.float32)
+            return np.array(parse_colour(background), np.float32)
         except InputError:
             refuse_address(background)
             if not Path(background).exists():

@@ -36,7 +36,7 @@ def test_a_colour(replaced, matte, text, colour):
 
 
 def test_a_picture(replaced, matte, files):
-    scene = backgrounds.fit(read_photo(files / "wall.png").image, (60, 81), "cover", "centre")
+    scene = backgrounds.fit_to_size(read_photo(files / "wall.png").image, (60, 81), "cover", "centre")
     expected = over(matte.foreground, matte.alpha, scene)
     np.testing.assert_allclose(replaced(files / "wall.png"), expected, atol=1e-4)
 
@@ -45,7 +45,7 @@ def test_a_picture(replaced, matte, files):
 def test_fit_and_anchor(replaced, matte, tmp_path, fit, anchor):
     ramp = np.linspace(0, 1, 30 * 200 * 3, dtype=np.float32).reshape(30, 200, 3)
     write_image(tmp_path / "ramp.png", ramp, bits=16)
-    scene = backgrounds.fit(read_photo(tmp_path / "ramp.png").image, (60, 81), fit, anchor)
+    scene = backgrounds.fit_to_size(read_photo(tmp_path / "ramp.png").image, (60, 81), fit, anchor)
     expected = over(matte.foreground, matte.alpha, scene)
     found = replaced(tmp_path / "ramp.png", "--fit", fit, "--anchor", anchor)
     np.testing.assert_allclose(found, expected, atol=1e-4)
@@ -105,7 +105,7 @@ def test_no_subject_leaves_the_background(wisp, tmp_path, network):
     assert ran.code == 0
     assert len(ran.errors) == 1
     assert "no subject was found" in ran.errors[0]
-    expected = np.broadcast_to(np.array(backgrounds.colour("#ff8800")), (40, 50, 3))
+    expected = np.broadcast_to(np.array(backgrounds.parse_colour("#ff8800")), (40, 50, 3))
     np.testing.assert_allclose(read_photo(tmp_path / "o.png").image, expected, atol=1 / 255)
 
 

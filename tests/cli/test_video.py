@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -343,7 +343,7 @@ def piped(path):
     os.close(out)
 
     def feed():
-        with os.fdopen(into, "wb") as pipe:
+        with suppress(BrokenPipeError), os.fdopen(into, "wb") as pipe:
             pipe.write(Path(path).read_bytes())
 
     feeder = threading.Thread(target=feed)
@@ -418,6 +418,17 @@ class TestPipes:
             assert process.wait(60) == 1
         assert len(told.splitlines()) <= 1
         assert "Traceback" not in told
+
+    def test_what_cannot_be_read_in_one_go(self, video, tmp_path):
+        """An MP4 whose index comes last, longer than what FFmpeg keeps at hand."""
+        rng = np.random.default_rng(0)
+        noise = [rng.integers(0, 256, (144, 192, 3), dtype=np.uint8) for _ in range(20)]
+        source = write_clip(tmp_path / "in.mp4", noise)
+        with piped(source):
+            ran = video("-", "-o", tmp_path / "out.mkv")
+        assert (ran.code, len(ran.errors)) == (1, 1)
+        assert ran.errors[0].endswith("in one go (Matroska, NUT, MPEG-TS) is accepted from a pipe")
+        assert not (tmp_path / "out.mkv").exists()
 
     def test_no_room_on_standard_output(self, video, source):
         with standard(1, "/dev/full", "wb"):

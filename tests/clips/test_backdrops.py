@@ -7,8 +7,8 @@ import pytest
 
 from tiny_clips import VARIABLE, write_clip
 from tiny_networks import bright_disc
-from wisp.clips.backdrops import check_backdrop, open_backdrop, quick_blurred
-from wisp.clips.colours import quick_foreground, soft_colours
+from wisp.clips.backdrops import blur_own_background, check_backdrop, open_backdrop
+from wisp.clips.colours import estimate_colours, estimate_soft_colours
 from wisp.compositing.backgrounds import blur_background
 from wisp.core.errors import InputError
 from wisp.io.images import write_image
@@ -19,7 +19,7 @@ SIZE = (40, 60)
 @pytest.fixture(scope="module")
 def scene():
     image, alpha = bright_disc(*SIZE)
-    return image, alpha, soft_colours(image, alpha)
+    return image, alpha, estimate_soft_colours(image, alpha)
 
 
 def behind(text, scene, time=Fraction(0)):
@@ -73,8 +73,8 @@ def test_a_clip_is_shown_at_its_own_times_and_begins_again(scene, tmp_path):
 
 def test_blur_hides_the_subject_as_that_of_photos_does(scene):
     image, alpha, soft = scene
-    found = quick_blurred(image, alpha, soft, 3)
-    slow = blur_background(image, alpha, 3, foreground=quick_foreground(image, alpha))
+    found = blur_own_background(image, alpha, soft, 3)
+    slow = blur_background(image, alpha, 3, foreground=estimate_colours(image, alpha))
     assert np.abs(found - slow).mean() < 0.02
     assert found.max() < 0.5  # nothing of the bright disc
     assert np.abs(found - behind("blur:3", scene)).max() == 0
@@ -84,7 +84,7 @@ def test_blur_hides_the_subject_as_that_of_photos_does(scene):
 def test_blur_of_a_frame_that_is_all_subject():
     image = bright_disc(*SIZE)[0]
     everything = np.ones(SIZE, np.float32)
-    found = quick_blurred(image, everything, soft_colours(image, everything), 2)
+    found = blur_own_background(image, everything, estimate_soft_colours(image, everything), 2)
     np.testing.assert_allclose(found, np.broadcast_to(image.mean((0, 1)), image.shape), atol=1e-3)
 
 

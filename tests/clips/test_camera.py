@@ -490,6 +490,20 @@ def network(tmp_path_factory):
     return write_segmenter(tmp_path_factory.mktemp("networks") / "tiny.onnx")
 
 
+def test_frames_are_held_steady(device):
+    """Every frame but the first is matted with what the frames before say of it."""
+    pasts = []
+
+    def method(image, past=None):
+        pasts.append(past)
+        return bright(image)
+
+    with Camera(device) as camera:
+        run_camera(camera, Backgrounds(["red"], SIZE), [Screen()], method)
+    assert pasts[0] is None
+    assert any(past is not None for past in pasts[1:])
+
+
 def test_pyvirtualcam_itself_with_a_backend_that_shows_nothing(device):
     pyvirtualcam = pytest.importorskip("pyvirtualcam")
     sent = []

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tiny_networks import bright_disc
-from wisp.clips.colours import quick_foreground, soft_colours, soft_part
+from wisp.clips.colours import estimate_colours, estimate_soft_colours, soft_part
 from wisp.compositing.over import over
 from wisp.core.errors import InputError
 from wisp.matting.foreground.blur_fusion import estimate_blur_fusion
@@ -24,7 +24,7 @@ def composed(height, width):
 @pytest.mark.parametrize(("height", "width"), [(200, 321), (31, 47), (5, 3), (1, 1)])
 def test_foreground_takes_no_old_background_colour(height, width):
     image, alpha, truth = composed(height, width)
-    found = quick_foreground(image, alpha)
+    found = estimate_colours(image, alpha)
     assert found.shape == truth.shape
     np.testing.assert_array_equal(found[alpha == 1], image[alpha == 1])
     if height > 30:
@@ -39,11 +39,11 @@ def test_foreground_takes_no_old_background_colour(height, width):
 
 def test_foreground_of_nothing_and_of_everything():
     image = composed(40, 60)[0]
-    np.testing.assert_array_equal(quick_foreground(image, np.ones((40, 60), np.float32)), image)
-    assert np.isfinite(quick_foreground(image, np.zeros((40, 60), np.float32))).all()
+    np.testing.assert_array_equal(estimate_colours(image, np.ones((40, 60), np.float32)), image)
+    assert np.isfinite(estimate_colours(image, np.zeros((40, 60), np.float32))).all()
 
 
-@pytest.mark.parametrize("find", [quick_foreground, soft_colours])
+@pytest.mark.parametrize("find", [estimate_colours, estimate_soft_colours])
 def test_arrays_of_other_sizes_are_refused(find):
     with pytest.raises(InputError, match="alpha: is 4×4"):
         find(np.zeros((5, 5, 3), np.float32), np.zeros((4, 4), np.float32))
@@ -54,7 +54,7 @@ def test_soft_colours_are_the_foregrounds_where_alpha_is_soft(off_centre):
     image, alpha, _ = composed(120, 321)
     alpha = np.roll(alpha, off_centre, 1)
     alpha[:, : 2 * off_centre] = 0
-    found, whole = soft_colours(image, alpha), quick_foreground(image, alpha)
+    found, whole = estimate_soft_colours(image, alpha), estimate_colours(image, alpha)
     soft = (alpha > 0) & (alpha < 1)
     np.testing.assert_array_equal(found.places, np.flatnonzero(soft))
     np.testing.assert_array_equal(found.colours, whole[soft])
@@ -64,12 +64,12 @@ def test_the_soft_part_of_a_foreground():
     image, alpha, truth = composed(40, 60)
     found = soft_part(truth, alpha)
     np.testing.assert_array_equal(found.colours, truth[(alpha > 0) & (alpha < 1)])
-    np.testing.assert_array_equal(found.places, soft_colours(image, alpha).places)
+    np.testing.assert_array_equal(found.places, estimate_soft_colours(image, alpha).places)
     with pytest.raises(InputError, match="alpha: is 4×4"):
         soft_part(truth, alpha[:4, :4])
 
 
 def test_where_nobody_is_there_are_no_soft_colours():
-    found = soft_colours(composed(40, 60)[0], np.zeros((40, 60), np.float32))
+    found = estimate_soft_colours(composed(40, 60)[0], np.zeros((40, 60), np.float32))
     assert found.places.shape == (0,)
     assert found.colours.shape == (0, 3)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from wisp.clips.colours import quick_foreground, soft_colours
-from wisp.clips.frames import composed, stored
+from wisp.clips.colours import estimate_colours, estimate_soft_colours
+from wisp.clips.frames import composite_frame, to_integers
 from wisp.compositing.over import over
 from wisp.core.arrays import from_float
 
@@ -25,9 +25,14 @@ def frame():
 def test_pixels_are_those_of_over(frame, bits, one_colour, at_hand):
     image, alpha, background = frame
     behind = np.array([0.1, 0.7, 0.3], np.float32) if one_colour else background
-    foreground = quick_foreground(image, alpha)
-    pixels = composed(
-        image, alpha, soft_colours(image, alpha), behind, bits, stored(image, bits) if at_hand else None
+    foreground = estimate_colours(image, alpha)
+    pixels = composite_frame(
+        image,
+        alpha,
+        estimate_soft_colours(image, alpha),
+        behind,
+        bits,
+        to_integers(image, bits) if at_hand else None,
     )
     expected = from_float(over(foreground, alpha, behind), 16 if bits > 8 else 8)
     assert pixels.dtype == expected.dtype
@@ -37,13 +42,13 @@ def test_pixels_are_those_of_over(frame, bits, one_colour, at_hand):
 
 def test_pixels_of_other_bits_are_not_taken(frame):
     image, alpha, background = frame
-    soft = soft_colours(image, alpha)
-    found = composed(image, alpha, soft, background, 10, stored(1 - image, 8))
-    np.testing.assert_array_equal(found, composed(image, alpha, soft, background, 10))
+    soft = estimate_soft_colours(image, alpha)
+    found = composite_frame(image, alpha, soft, background, 10, to_integers(1 - image, 8))
+    np.testing.assert_array_equal(found, composite_frame(image, alpha, soft, background, 10))
 
 
 def test_nobody_leaves_the_background(frame):
     image, alpha, background = frame
     nobody = np.zeros_like(alpha)
-    pixels = composed(image, nobody, soft_colours(image, nobody), background)
-    np.testing.assert_array_equal(pixels, stored(background, 8))
+    pixels = composite_frame(image, nobody, estimate_soft_colours(image, nobody), background)
+    np.testing.assert_array_equal(pixels, to_integers(background, 8))

@@ -5,7 +5,7 @@ import pytest
 
 from tiny_networks import bright_disc, write_portrait, write_refinement, write_segmenter
 from wisp import pipeline
-from wisp.clips.alpha import quick_alpha, quick_mask
+from wisp.clips.alpha import matte_by_portrait, matte_by_segmenter
 from wisp.clips.methods import alpha_method
 from wisp.core.errors import InputError
 from wisp.pipeline import run
@@ -26,9 +26,9 @@ def portrait(tmp_path_factory):
 def test_what_keeps_up_with_a_clip(segmenter, portrait):
     image, _ = bright_disc(60, 81)
     found = alpha_method("segmenter", model=segmenter)(image)
-    np.testing.assert_array_equal(found, quick_mask(image, model=segmenter))
+    np.testing.assert_array_equal(found, matte_by_segmenter(image, model=segmenter))
     found = alpha_method(model=portrait)(image)
-    np.testing.assert_array_equal(found, quick_alpha(image, model=portrait))
+    np.testing.assert_array_equal(found, matte_by_portrait(image, model=portrait))
 
 
 def test_the_methods_of_photos(segmenter):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from wisp.clips.motion import WithMotion, grey, still_cue, with_cues
-from wisp.clips.steady import mattes, pair_with_motion
+from wisp.clips.motion import WithMotion, repeat_still, to_luma, with_cues
+from wisp.clips.steady import matte_frames, pair_with_motion
 
 
 def frames(count, seed=0):
@@ -51,12 +51,12 @@ def test_nothing_is_seen_beyond_a_cut():
     other = [np.dstack([f[..., 0] * 0, f[..., 1], f[..., 2] * 0 + 1]).astype(np.float32) for f in frames(3)]
     clip = [*frames(3), *other]
     cues = [motion for _, motion in with_cues(clip, lambda image: image)]
-    np.testing.assert_array_equal(cues[2][..., 2], grey(clip[2]))
-    np.testing.assert_array_equal(cues[2][..., 3], grey(clip[2]))
-    np.testing.assert_array_equal(cues[1][..., 3], grey(clip[2]))
-    np.testing.assert_array_equal(cues[3][..., 0], grey(clip[3]))
-    np.testing.assert_array_equal(cues[4][..., 0], grey(clip[3]))
-    np.testing.assert_array_equal(cues[3][..., 3], grey(clip[5]))
+    np.testing.assert_array_equal(cues[2][..., 2], to_luma(clip[2]))
+    np.testing.assert_array_equal(cues[2][..., 3], to_luma(clip[2]))
+    np.testing.assert_array_equal(cues[1][..., 3], to_luma(clip[2]))
+    np.testing.assert_array_equal(cues[3][..., 0], to_luma(clip[3]))
+    np.testing.assert_array_equal(cues[4][..., 0], to_luma(clip[3]))
+    np.testing.assert_array_equal(cues[3][..., 3], to_luma(clip[5]))
 
 
 def test_it_reads_two_frames_ahead_and_no_more():
@@ -105,12 +105,12 @@ def test_the_mattes_of_a_clip_are_made_with_cues():
         seen.append(numbers(motion))
         return image[..., 0]
 
-    assert len(list(mattes(frames(3), WithMotion(method)))) == 3
+    assert len(list(matte_frames(frames(3), WithMotion(method)))) == 3
     assert seen == [[0, 0, 1, 2], [0, 0, 2, 2], [0, 1, 2, 2]]
 
 
 def test_of_a_still_its_own_grey():
     image = np.zeros((1, 3, 3), np.float32)
     image[0] = np.eye(3)
-    np.testing.assert_allclose(still_cue(image)[0, :, 3], [0.299, 0.587, 0.114])
-    assert still_cue(image).shape == (1, 3, 4)
+    np.testing.assert_allclose(repeat_still(image)[0, :, 3], [0.299, 0.587, 0.114])
+    assert repeat_still(image).shape == (1, 3, 4)

@@ -6,9 +6,9 @@ from scipy import ndimage
 
 from tiny_clips import moving_disc
 from wisp.clips import steady
-from wisp.clips.alpha import finished
+from wisp.clips.alpha import upsample_to_frame
 from wisp.clips.flow import is_cut, shrink_to_bytes
-from wisp.clips.steady import STEADY, State, Steadiness, held_alpha, mattes, steady_alpha, step
+from wisp.clips.steady import STEADY, State, Steadiness, filter_alpha, matte_frames, steady_alpha, step
 from wisp.core.arrays import to_float
 from wisp.core.errors import InputError
 from wisp.core.opencv import shrink
@@ -113,10 +113,10 @@ def test_what_is_held_can_be_enlarged_later():
     for index in range(3):
         image, alpha = frame(index)
         small = shrink(alpha, 36, 64)
-        held, one = held_alpha(image, one, says(small))
+        held, one = filter_alpha(image, one, says(small))
         assert held.alpha.shape == (36, 64)
         steady, state = steady_alpha(image, state, says(small))
-        np.testing.assert_array_equal(finished(image, *held), steady)
+        np.testing.assert_array_equal(upsample_to_frame(image, *held), steady)
         np.testing.assert_array_equal(one.alpha, state.alpha)
 
 
@@ -145,7 +145,7 @@ def test_without_holding_every_frame_is_its_own():
     frames, truths = zip(*[frame(index) for index in range(3)], strict=True)
     found = iter(truths)
     for matte, truth in zip(
-        mattes(frames, lambda image, past=None: next(found), steadiness=Steadiness(hold=0)),
+        matte_frames(frames, lambda image, past=None: next(found), steadiness=Steadiness(hold=0)),
         truths,
         strict=True,
     ):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tiny_networks import bright_disc
-from wisp.core.guided import HAIR, feathered, guided_enlargement
+from wisp.core.guided import HAIR, guided_enlargement, refine_hair
 from wisp.core.opencv import opencv, shrink
 from wisp.matting.classical.guided_filter import guided_filter
 
@@ -46,10 +46,10 @@ def test_hair_follows_the_colours_and_narrow_edges_stay():
     ground = np.array([0.8, 0.7, 0.4], np.float32)
     picture = truth[..., None] * np.array([0.2, 0.15, 0.1], np.float32) + (1 - truth[..., None]) * ground
     haze = opencv().GaussianBlur(truth, (0, 0), 6)
-    found = feathered(picture, haze)
+    found = refine_hair(picture, haze)
     assert np.abs(found - truth).mean() < 0.5 * np.abs(haze - truth).mean()
-    assert (found <= HAIR.sway * haze + 1e-6).all()
-    assert (1 - found <= HAIR.sway * (1 - haze) + 1e-6).all()
+    assert (found <= HAIR.max_gain * haze + 1e-6).all()
+    assert (1 - found <= HAIR.max_gain * (1 - haze) + 1e-6).all()
 
     image, alpha = bright_disc(160, 240, softness=4)
-    np.testing.assert_array_equal(feathered(image, alpha), alpha)
+    np.testing.assert_array_equal(refine_hair(image, alpha), alpha)

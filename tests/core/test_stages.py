@@ -6,12 +6,12 @@ import time
 
 import pytest
 
-from wisp.core.stages import convey
+from wisp.core.stages import run_stages
 
 
 def test_items_arrive_in_order():
     got = []
-    convey(lambda: range(200), lambda n: n * n, got.append)
+    run_stages(lambda: range(200), lambda n: n * n, got.append)
     assert got == [n * n for n in range(200)]
 
 
@@ -28,7 +28,7 @@ def test_stages_overlap():
         if item == 0:
             meeting.wait()
 
-    convey(lambda: range(2), work, consume)
+    run_stages(lambda: range(2), work, consume)
 
 
 def test_no_more_than_the_queues_hold_is_made_ahead():
@@ -44,7 +44,7 @@ def test_no_more_than_the_queues_hold_is_made_ahead():
             time.sleep(0.3)  # everything before it has time to run ahead
             release.most = len(made)
 
-    convey(produce, lambda item: item, consume, capacity=2)
+    run_stages(produce, lambda item: item, consume, capacity=2)
     assert release.most <= 2 + 2 + 4  # both queues, and one in each hand
     assert len(made) == 50
 
@@ -62,7 +62,7 @@ def test_an_error_ends_all_stages(stage):
 
     got = []
     with pytest.raises(RuntimeError, match=f"{stage} failed"):
-        convey(produce, lambda item: fail("work", item), lambda item: got.append(fail("consume", item)))
+        run_stages(produce, lambda item: fail("work", item), lambda item: got.append(fail("consume", item)))
     count = len(got)
     time.sleep(0.1)
     assert len(got) == count < 10
@@ -87,7 +87,9 @@ def test_an_interruption_ends_all_stages():
 
     got = []
     with pytest.raises(KeyboardInterrupt):
-        convey(lambda: iter(range(10**9)), lambda item: item, lambda item: (consume(item), got.append(item)))
+        run_stages(
+            lambda: iter(range(10**9)), lambda item: item, lambda item: (consume(item), got.append(item))
+        )
     count = len(got)
     time.sleep(0.1)
     assert len(got) == count < 100

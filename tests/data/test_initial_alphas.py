@@ -10,13 +10,21 @@ from wisp.core.arrays import to_float
 from wisp.data import initial_alphas as module
 from wisp.data.cues import Cues
 from wisp.data.datasets import backgrounds, corpus
-from wisp.data.initial_alphas import AT_INFERENCE, KINDS, Leads, LedSamples, first_alpha, last_alpha, lead
+from wisp.data.initial_alphas import (
+    AT_INFERENCE,
+    KINDS,
+    InitialAlphas,
+    WithInitialAlpha,
+    draw_initial_alpha,
+    first_alpha,
+    last_alpha,
+)
 from wisp.data.synthesis import Samples, Synthesis
 from wisp.training.loader import batches, to_batch
 
 
 def only(kind, **changes):
-    return replace(Leads(shares=tuple(float(k == kind) for k in KINDS)), **changes)
+    return replace(InitialAlphas(shares=tuple(float(k == kind) for k in KINDS)), **changes)
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +46,7 @@ def samples(corpus_folder):
 
 
 def test_a_sample_is_a_function_of_seed_and_index(samples):
-    one, other = LedSamples(samples, Leads()), LedSamples(samples, Leads())
+    one, other = WithInitialAlpha(samples, InitialAlphas()), WithInitialAlpha(samples, InitialAlphas())
     for index in range(6):
         for mine, theirs in zip(one[index], other[index], strict=True):
             np.testing.assert_array_equal(mine, theirs)
@@ -46,7 +54,7 @@ def test_a_sample_is_a_function_of_seed_and_index(samples):
 
 
 def test_batches_carry_first_alphas_as_masks(samples):
-    source = LedSamples(samples, Leads())
+    source = WithInitialAlpha(samples, InitialAlphas())
     (tensors,) = batches(source, batch=3, first=0, count=1, workers=0)
     batch = to_batch(tensors, torch.device("cpu"))
     stored = np.stack([source[index].mask for index in range(3)])
@@ -62,9 +70,9 @@ def test_shares_decide_which_kind_leads(samples, monkeypatch):
     example = samples[0]
     for kind in KINDS:
         asked.clear()
-        lead(example, np.random.default_rng(0), only(kind, imperfect=0))
+        draw_initial_alpha(example, np.random.default_rng(0), only(kind, imperfect=0))
         assert asked == ([] if kind == "mask" else [kind])
-    drawn = [lead(example, np.random.default_rng(i), Leads()).max() for i in range(200)]
+    drawn = [draw_initial_alpha(example, np.random.default_rng(i), InitialAlphas()).max() for i in range(200)]
     assert len(drawn) == 200
     assert 0.5 < asked.count("prior") / 200 < 0.7
     assert 0.1 < asked.count("last") / 200 < 0.3
@@ -87,17 +95,17 @@ def test_closed_form_finds_more_of_the_edge_than_the_mask(samples):
 def test_nobody_found_leads_nowhere(samples, monkeypatch):
     monkeypatch.setattr(module, "segment", lambda image: np.zeros(image.shape[:2], np.float32))
     empty = samples[2]
-    assert not lead(empty, np.random.default_rng(0), AT_INFERENCE).any()
+    assert not draw_initial_alpha(empty, np.random.default_rng(0), AT_INFERENCE).any()
 
 
 def test_the_last_alpha_is_near_but_not_there(samples):
     alpha = samples[0].alpha[0]
-    calm = only("last", cues=replace(Leads().cues, patch=0.0))
+    calm = only("last", cues=replace(InitialAlphas().cues, patch=0.0))
     found = [last_alpha(alpha, np.random.default_rng(i), calm) for i in range(8)]
     errors = [np.abs(last - to_float(alpha)).mean() for last in found]
     assert max(errors) < 0.1
     assert min(errors) > 1e-3
-    torn = only("last", cues=replace(Leads().cues, patch=1.0))
+    torn = only("last", cues=replace(InitialAlphas().cues, patch=1.0))
     worst = max(
         np.abs(last_alpha(alpha, np.random.default_rng(i), torn) - to_float(alpha)).mean() for i in range(8)
     )

@@ -19,7 +19,7 @@ from wisp.data.trimap_samples import (
     steepen,
     window,
 )
-from wisp.matting.classical.initial_alpha import prior
+from wisp.matting.classical.initial_alpha import estimate_initial_alpha
 from wisp.training.loader import loader, to_batch
 
 CLEAR = Appearance(0, 1, 1, 0, 1, 0, (0, 0), (0, 0), (0, 100))
@@ -216,7 +216,7 @@ def test_a_prior_is_made_where_it_is_asked_for(samples):
     assert np.array_equal(example.image, plain.image)
     assert (plain.prior == 128).all()
     image = to_float(np.ascontiguousarray(example.image.transpose(1, 2, 0)))
-    assert np.array_equal(example.prior[0], from_float(prior(image, example.trimap[0])))
+    assert np.array_equal(example.prior[0], from_float(estimate_initial_alpha(image, example.trimap[0])))
 
 
 def test_islands_turn_known_pixels_unknown_and_nothing_else():

@@ -5,7 +5,7 @@ import pytest
 
 from wisp.core.errors import InputError
 from wisp.engine.families import FAMILIES
-from wisp.engine.models import MODELS, find_model, verified_edition, verified_file
+from wisp.engine.models import MODELS, find_model, verified_file, verified_variant
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.name)
@@ -74,6 +74,6 @@ def test_all_weights_together_stay_small():
 
 @pytest.mark.parametrize("model", [model for model in MODELS.values() if model.int8], ids=lambda m: m.name)
 def test_int8_editions_are_the_ones_their_rows_describe(model):
-    stored = verified_edition(model.int8).read_bytes()
+    stored = verified_variant(model.int8).read_bytes()
     assert (len(stored), hashlib.sha256(stored).hexdigest()) == (model.int8.size, model.int8.sha256)
     assert b"QuantizeLinear" in stored

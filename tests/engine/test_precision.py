@@ -11,7 +11,7 @@ from tiny_networks import write_segmenter
 from wisp.core.errors import InputError
 from wisp.engine import models, precision
 from wisp.engine.engine import ENGINE, Engine
-from wisp.engine.models import MODELS, Edition, Model, find_model
+from wisp.engine.models import MODELS, Model, Variant, find_model
 from wisp.engine.precision import choose
 from wisp.engine.sessions import cpu_capabilities, cpu_name, load_openvino, open_session, runtime_version
 
@@ -28,7 +28,7 @@ def model(tmp_path, monkeypatch):
     """A network that comes with wisp in two editions."""
     monkeypatch.setattr(models.resources, "files", lambda package: tmp_path)
     file, size, sha256 = edition(write_segmenter(tmp_path / "tiny.onnx"))
-    int8 = Edition(*edition(write_segmenter(tmp_path / "tiny-int8.onnx", quantised=True)))
+    int8 = Variant(*edition(write_segmenter(tmp_path / "tiny-int8.onnx", quantised=True)))
     return Model("tiny", "segmenter", file, "", size, sha256, "MIT", "none", 64, 32, int8)
 
 
@@ -167,7 +167,7 @@ def test_what_the_runtime_says_of_this_cpu():
 
 @pytest.mark.parametrize("row", [row for row in MODELS.values() if row.int8], ids=lambda row: row.name)
 def test_shipped_int8_editions_are_what_their_rows_say_and_near_their_floats(row):
-    path = models.verified_edition(row.int8)
+    path = models.verified_variant(row.int8)
     assert path.stat().st_size == row.int8.size
     rng = np.random.default_rng(0)
     sessions = [open_session(file, precision=p) for file, p in ((row.path, "fp32"), (path, "int8"))]

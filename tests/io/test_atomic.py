@@ -1,9 +1,11 @@
 """Files that appear whole, together, or not at all."""
 
+import errno
 import io
 import os
 import resource
 import signal
+import stat
 import subprocess
 import sys
 import textwrap
@@ -260,3 +262,45 @@ class TestStandardOutput:
         with pytest.raises(InputError, match="-: standard output: Broken pipe"):
             write_files({"-": b"x", str(tmp_path / "alpha.png"): b"y"})
         assert names(tmp_path) == []
+
+
+def test_contents_are_on_the_disk_before_they_take_their_names(tmp_path, monkeypatch):
+    steps = []
+    real = {"fsync": os.fsync, "replace": Path.replace}
+
+    def fsync(handle):
+        steps.append("folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "file")
+        real["fsync"](handle)
+
+    def replace(self, target):
+        steps.append("name")
+        return real["replace"](self, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "replace", replace)
+    write_files({str(tmp_path / "a"): b"1", str(tmp_path / "b"): b"2"})
+    first = steps.index("name")
+    assert steps[:first].count("file") >= 2
+    assert steps[first:] == ["name", "name", "folder"]
+
+
+def test_file_systems_that_cannot_sync_are_no_error(tmp_path, monkeypatch):
+    def unable(handle):
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "fsync", unable)
+    write_files({str(tmp_path / "a"): b"1"})
+    assert (tmp_path / "a").read_bytes() == b"1"
+
+
+def test_a_disk_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
+    (tmp_path / "a").write_bytes(b"old")
+
+    def failing(handle):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", failing)
+    with pytest.raises(InputError, match="Input/output error"):
+        write_files({str(tmp_path / "a"): b"new"}, overwrite=True)
+    assert (tmp_path / "a").read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]

@@ -145,7 +145,16 @@ class TestFolders:
         (photos / "raw.nef").write_bytes(b"II*\x00")
         found = plan([photos], tmp_path / "out")
         assert {job.input.name for job in found.jobs} == {"broken.jpg", "photo"}
-        assert found.skipped == 2
+        assert found.skipped == 1
+        assert found.unread == {".nef": 1}
+
+    def test_pictures_of_kinds_that_are_not_read_are_counted_by_kind(self, tmp_path):
+        photos = make(tmp_path / "in", "a.psd", "b.NEF", "c.nef", "d.gif", "e.bmp", "f.ppm", "notes.txt")
+        (photos / "drawing").write_bytes(b"<svg xmlns='http://www.w3.org/2000/svg'/>")
+        found = plan([photos], tmp_path / "out")
+        assert {job.input.name for job in found.jobs} == {"d.gif", "e.bmp", "f.ppm"}
+        assert found.unread == {".psd": 1, ".nef": 2, "drawing": 1}
+        assert found.skipped == 1
 
     def test_order_is_stable(self, tmp_path):
         photos = make(tmp_path / "in", "b.jpg", "a.jpg", "z/a.jpg", "c/a.jpg")

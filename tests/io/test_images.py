@@ -191,7 +191,13 @@ class TestRefuse:
         [
             (b"", "is empty"),
             (b"not a picture at all\n", "is not a picture"),
-            (b"GIF89a" + bytes(40), "is a GIF"),
+            (b"GIF89a" + bytes(40), "damaged or cut short"),
+            (b"BM" + struct.pack("<IHHI", 54, 0, 0, 54) + struct.pack("<I", 40), "damaged or cut short"),
+            (b"P6\n4 4\n255\n", "damaged or cut short"),
+            (b"8BPS\x00\x01", "is a Photoshop document"),
+            (b"\xff\x4f\xff\x51\x00", "is a JPEG 2000"),
+            (b"II*\x00\x10\x00\x00\x00CR\x02\x00", "is a camera raw file"),
+            (b"\x00\x00\x00\x18ftypcrx \x00\x00\x00\x01", "is a camera's raw file"),
             (b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>", "is an SVG"),
             (b"%PDF-1.7\n", "is a PDF"),
             (b"\x89PNG\r\n\x1a\n", "damaged or cut short"),
@@ -202,7 +208,8 @@ class TestRefuse:
     )
     def test_what_is_no_picture(self, tmp_path, data, problem):
         with pytest.raises(
-            InputError, match=f"fake.png: .*{problem}.*; .*JPEG, PNG, TIFF, WebP, AVIF and HEIC"
+            InputError,
+            match=f"fake.png: .*{problem}.*; .*JPEG, PNG, TIFF, WebP, AVIF, HEIC, GIF, BMP and PNM",
         ):
             read_photo(put(tmp_path, "fake.png", data))
 
@@ -271,10 +278,9 @@ class TestRefuse:
         with pytest.raises(InputError, match="has no page 2"):
             read_photo(path, page=2)
 
-    def test_samples_that_are_no_8_or_16_bit_integers(self, tmp_path):
-        data = as_vips(stored(4, 4, 3)).cast("float").tiffsave_buffer()
-        with pytest.raises(InputError, match="has float samples; 8- and 16-bit"):
-            read_photo(put(tmp_path, "a.tif", data))
+    def test_a_picture_of_a_kind_without_a_mark_is_told_by_its_suffix(self, tmp_path):
+        with pytest.raises(InputError, match=r"a.tga: is of a kind that wisp does not read \(.tga\)"):
+            read_photo(put(tmp_path, "a.tga", bytes(40)))
 
     @pytest.mark.parametrize(("tag", "kind", "count", "value"), [(254, 4, 1, 1), (50706, 1, 4, 1)])
     def test_camera_raw_is_not_taken_for_its_thumbnail(self, tmp_path, tag, kind, count, value):
@@ -299,14 +305,6 @@ class TestRefuse:
         monkeypatch.setattr(Path, "open", forbidden)
         with pytest.raises(InputError, match="cannot be read: Permission denied"):
             read_photo(tmp_path / "a.jpg")
-
-    def test_other_loaders_are_blocked(self):
-        pyvips = libvips()
-        svg = b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>"
-        with pytest.raises(pyvips.Error):
-            pyvips.Image.new_from_buffer(svg, "")
-        with pytest.raises(pyvips.Error):
-            pyvips.Image.new_from_buffer(as_vips(stored(4, 4, 3)).gifsave_buffer(), "")
 
     def test_reading_touches_nothing(self, tmp_path):
         path = put(tmp_path, "a.png", png(stored(4, 4, 3)))
@@ -346,8 +344,9 @@ class TestHeic:
         np.testing.assert_allclose(photo.image, read_photo(DATA / "plain.heic").image, atol=0.03)
 
     def test_pages(self):
-        with pytest.raises(InputError, match="has 2 pages"):
-            read_photo(DATA / "two.heic")
+        np.testing.assert_array_equal(
+            read_photo(DATA / "two.heic").image, read_photo(DATA / "two.heic", page=1).image
+        )
         first, second = (read_photo(DATA / "two.heic", page=page).image[40, 8] for page in (1, 2))
         np.testing.assert_allclose(first + second, 1, atol=0.05)
 

@@ -7,9 +7,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from wisp.core.arrays import from_float, linear_to_srgb, srgb_to_linear, to_float
+from wisp.core.arrays import linear_to_srgb, srgb_to_linear, to_float
 from wisp.io.images import read_photo, write_image
-from wisp.io.profiles import as_vips, channels_of, fitting, from_srgb, is_srgb, srgb_profile, to_srgb
+from wisp.io.profiles import (
+    as_vips,
+    channels_of,
+    fitting,
+    from_srgb,
+    is_srgb,
+    is_usable,
+    is_writable,
+    srgb_profile,
+    to_srgb,
+)
 from wisp.io.vips import libvips
 
 rng = np.random.default_rng(3)
@@ -228,10 +238,76 @@ class TestFiles:
         np.testing.assert_array_equal(again.image, photo.image)
 
 
-def test_lab_tiff(tmp_path):
-    lab = as_vips(from_float(rng.random((4, 4, 3), dtype=np.float32))).colourspace("lab")
-    (tmp_path / "a.tif").write_bytes(lab.colourspace("labs").tiffsave_buffer())
-    photo = read_photo(tmp_path / "a.tif")
-    assert photo.bits == 16
-    expected = lab.colourspace("srgb").numpy().astype(np.float32) / 255
-    np.testing.assert_allclose(photo.image, expected, atol=2 / 255)
+def test_the_intent_is_relative_with_black_point_compensation():
+    """Ink on coated paper, whose profile has another table for each intent."""
+    inks = np.random.default_rng(5).integers(0, 256, (8, 8, 4)).astype(np.uint8)
+
+    def by_libvips(intent, compensated):
+        options = {"intent": intent, "black_point_compensation": compensated}
+        seen = as_vips(inks).copy(interpretation="cmyk").icc_import(input_profile="cmyk", **options)
+        return to_float(seen.icc_export(output_profile="srgb", depth=8, **options).numpy())
+
+    found = to_srgb(inks, None)
+    off = np.abs(found - by_libvips("relative", True)).mean()
+    for other in (("perceptual", True), ("relative", False)):
+        assert off < np.abs(found - by_libvips(*other)).mean() / 2, other
+
+
+def scanner_profile():
+    """An RGB profile with a table to the connection space and none back."""
+    table = (
+        b"mft1"
+        + bytes(4)
+        + bytes([3, 3, 2, 0])
+        + struct.pack(">9i", *(65536 * v for v in (1, 0, 0, 0, 1, 0, 0, 0, 1)))
+    )
+    ramp = bytes(range(256)) * 3
+    corners = bytes(
+        v for r in (0, 255) for g in (0, 255) for b in (0, 255) for v in ((r + g + b) // 3, 128, 128)
+    )
+    blocks = {
+        b"A2B0": table + ramp + corners + ramp,
+        b"wtpt": b"XYZ " + bytes(4) + struct.pack(">3i", 63190, 65536, 54061),
+    }
+    offset, rows, body = 132 + 12 * len(blocks), struct.pack(">I", len(blocks)), b""
+    for name, block in blocks.items():
+        rows += struct.pack(">4sII", name, offset + len(body), len(block))
+        body += block + bytes(-len(block) % 4)
+    head = struct.pack(">I4sI4s4s4s", offset + len(body), bytes(4), 0x02100000, b"scnr", b"RGB ", b"Lab ")
+    head += struct.pack(">6H", 2026, 1, 1, 0, 0, 0) + b"acsp" + bytes(28)
+    return (head + struct.pack(">3i", 63190, 65536, 54061)).ljust(128, b"\x00") + rows + body
+
+
+def test_a_profile_that_goes_one_way_gives_srgb(tmp_path):
+    profile = scanner_profile()
+    assert is_usable(profile)
+    assert not is_writable(profile)
+    stored = rng.integers(0, 256, (8, 9, 3)).astype(np.uint8)
+    photo = read_photo(save(tmp_path / "a.tif", stored, profile))
+    assert photo.icc_profile == profile
+    write_image(tmp_path / "b.png", photo.image, like=photo)
+    again = read_photo(tmp_path / "b.png")
+    assert is_srgb(again.icc_profile)
+    np.testing.assert_allclose(again.image, photo.image, atol=0.51 / 255)
+
+
+@pytest.mark.parametrize(
+    "change", [(b"rTRC", b"xTRC"), (b"gXYZ", b"xXYZ"), (b"mntr", b"link"), (b"curv", b"text")]
+)
+def test_profiles_that_say_too_little_are_ignored_with_a_warning(p3, change):
+    assert change[0] in p3 or change[0] == b"curv"
+    useless = p3.replace(*change) if change[0] in p3 else p3.replace(b"para", b"text")
+    with pytest.warns(UserWarning, match=r"x.jpg: its ICC profile says nothing .* is ignored"):
+        assert fitting(useless, 3, "x.jpg") is None
+
+
+def test_pixels_of_one_s_own_keep_their_values_beside_others(tmp_path, p3):
+    stored = rng.integers(0, 256, (40, 50, 3)).astype(np.uint8)
+    photo = read_photo(save(tmp_path / "a.tif", stored, p3))
+    changed = photo.image.copy()
+    changed[:20] = 0.5
+    for bits, scale in ((8, 1), (16, 257)):
+        write_image(tmp_path / "b.png", changed, like=photo, bits=bits, overwrite=True)
+        encoded = read_photo(tmp_path / "b.png").encoded
+        np.testing.assert_array_equal(encoded[20:], stored[20:].astype(int) * scale)
+        assert np.ptp(encoded[:20].reshape(-1, 3), axis=0).max() == 0

@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from wisp.io.tiff import first_values, without_next
+from wisp.io.tiff import directories, first_values, is_aside, with_value, without_next
 
 
 def block(order, entries, following=0, extra=b"", big=False):
@@ -45,9 +45,10 @@ def test_second_directory():
     first = block("<", [(254, 4, 1, struct.pack("<I", 0))])
     second = block("<", [(254, 4, 1, struct.pack("<I", 1))])[8:]
     chained = block("<", [(254, 4, 1, struct.pack("<I", 0))], following=len(first), extra=second)
-    assert first_values(io.BytesIO(chained), 0) == {254: 0}
-    assert first_values(io.BytesIO(chained), 1) == {254: 1}
-    assert first_values(io.BytesIO(chained), 2) == {}
+    assert directories(io.BytesIO(chained)) == [{254: (0,)}, {254: (1,)}]
+    assert [is_aside(tags) for tags in directories(io.BytesIO(chained))] == [False, True]
+    changed = with_value(io.BytesIO(chained), 1, 254, 4)
+    assert directories(io.BytesIO(changed)) == [{254: (0,)}, {254: (4,)}]
 
 
 @pytest.mark.parametrize(
@@ -69,7 +70,7 @@ def test_without_next():
     chained = block("<", [(254, 4, 1, struct.pack("<I", 7))], following=99, extra=b"thumbnail")
     cut = without_next(chained)
     assert len(cut) == len(chained)
-    assert first_values(io.BytesIO(cut), 0) == {254: 7}
+    assert first_values(io.BytesIO(cut)) == {254: 7}
     assert struct.unpack_from("<I", cut, 8 + 2 + 12) == (0,)
     for damaged in (b"", b"II*\x00", b"II*\x00\xff\xff\xff\xff", chained[:20]):
         assert without_next(damaged) == damaged

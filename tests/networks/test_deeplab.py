@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from contracts import NetworkContract
 from wisp.networks.deeplab import ASPP, DeepLabV3Plus
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 
@@ -52,3 +53,7 @@ def test_save_and_load_keep_the_outputs(network, tmp_path):
     other.load_state_dict(torch.load(tmp_path / "n.pt", weights_only=True))
     image = torch.rand(1, 3, 64, 64)
     torch.testing.assert_close(network.eval()(image), other.eval()(image))
+
+
+class TestContract(NetworkContract):
+    family, recipe = "segmenter", {"width": 16, "decoder": 8}

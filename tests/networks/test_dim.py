@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from contracts import NetworkContract
 from wisp.core.errors import InputError
 from wisp.networks.dim import (
     Refinement,
@@ -184,3 +185,7 @@ def test_fc6_is_read_in_the_order_of_the_flattened_map(tmp_path):
     stage.load_torchvision(tmp_path / "vgg16.pth")
     seen = torch.randn(1, channels, 7, 7)
     torch.testing.assert_close(stage.fc6(seen)[..., 3, 3], dense(seen.flatten(1)))
+
+
+class TestContract(NetworkContract):
+    family, recipe = "dim-vgg16", {"width": 0.0625}

@@ -4,6 +4,7 @@ import onnx
 import pytest
 import torch
 
+from contracts import NetworkContract
 from wisp.networks.dim_mobile import (
     Unpooling,
     carry_colours,
@@ -133,3 +134,7 @@ def test_every_operator_is_one_that_runs_in_low_precision(exported):
     arithmetic = {"Conv", "Relu", "Clip", "Add", "Sub", "Mul", "Div", "Concat", "ReduceSum", "Slice"}
     pooling = {"AveragePool", "MaxPool", "Resize"}
     assert used <= arithmetic | pooling | {"Cast", "Constant", "Identity"}
+
+
+class TestContract(NetworkContract):
+    family, recipe = "dim-mobile", {}

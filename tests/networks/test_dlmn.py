@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from contracts import NetworkContract
 from wisp.networks.dlmn import CUES, dlmn_mobile, dlmn_paper, grey, still
 
 
@@ -112,3 +113,7 @@ def test_grey_is_luma():
     image = torch.eye(3).view(1, 3, 1, 3)
     torch.testing.assert_close(grey(image).flatten(), torch.tensor([0.299, 0.587, 0.114]))
     assert still(image).shape == (1, 4, 1, 3)
+
+
+class TestContract(NetworkContract):
+    family, recipe = "dlmn", {"width": 4, "shown": ["mask", "trimap", "motion"]}

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from contracts import NetworkContract
 from wisp.networks import portrait
 from wisp.networks.portrait import BorderRefinement, PatchNetwork, portrait_mobile, portrait_paper
 
@@ -197,3 +198,7 @@ def test_a_patch_network_learns_to_sharpen():
         loss.backward()
         optimiser.step()
     assert loss.item() < 0.5 * before
+
+
+class TestContract(NetworkContract):
+    family, recipe = "portrait", {"width": 4}

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from contracts import NetworkContract
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 from wisp.networks.subject import FROZEN, FoldedMobileNetV2, SubjectNetwork, subject_network
 
@@ -78,3 +79,7 @@ def test_folding_the_norms_changes_no_map():
 def test_widths_are_a_choice():
     small = SubjectNetwork(MobileNetV2(output_stride=32), (32, 24, 16, 16, 8)).eval()
     assert small(torch.rand(1, 3, 64, 64)).logits.shape == (1, 2, 64, 64)
+
+
+class TestContract(NetworkContract):
+    family, recipe = "subject", {}

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from contracts import NetworkContract
 from wisp.networks.unet import SimpleUNet, UNet
 
 
@@ -55,3 +56,7 @@ def test_he_initialisation_keeps_the_signal():
     with torch.inference_mode():
         out = network(torch.rand(1, 3, 64, 64))
     assert 0.05 < out.std() < 20
+
+
+class TestContract(NetworkContract):
+    family, recipe = "unet", {"network": "unet", "width": 2, "synthesis": {"size": 32, "letterbox": True}}

@@ -12,7 +12,7 @@ from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 from wisp.networks.portrait import portrait_mobile, portrait_paper
 from wisp.training import pruning
 from wisp.training.loader import Batch
-from wisp.training.pruning import Regression, Samples, lean, lean_portrait, lean_segmenter
+from wisp.training.pruning import Regression, Samples, prune, prune_portrait, prune_segmenter
 
 
 @pytest.fixture(autouse=True)
@@ -86,7 +86,7 @@ class TestRegression:
 def test_a_lean_segmenter_answers_alike_and_keeps_its_encoder():
     whole = lived(DeepLabV3Plus(MobileNetV2(output_stride=16), 24))
     with torch.inference_mode():
-        found = {width: lean_segmenter(whole, batches(24), width) for width in (4, 16)}
+        found = {width: prune_segmenter(whole, batches(24), width) for width in (4, 16)}
     mask = lambda network, batch: torch.sigmoid(network(batch.image))  # noqa: E731
     errors = {width: difference(whole, network, mask) for width, network in found.items()}
     spread = float(np.mean([mask(whole, b).std().item() for b in batches(4)]))
@@ -100,7 +100,7 @@ def test_a_lean_segmenter_answers_alike_and_keeps_its_encoder():
 def test_a_lean_portrait_network_answers_alike_and_keeps_its_refinement():
     whole = lived(portrait_mobile(8))
     with torch.inference_mode():
-        found = lean_portrait(whole, batches(24), 8)
+        found = prune_portrait(whole, batches(24), 8)
     alpha = lambda network, batch: torch.sigmoid(network.generator(batch.image, batch.mask))  # noqa: E731
     spread = float(np.mean([alpha(whole, b).std().item() for b in batches(4)]))
     assert difference(whole, found, alpha) < 0.2 * spread
@@ -113,7 +113,7 @@ def test_a_lean_portrait_network_answers_alike_and_keeps_its_refinement():
 def test_the_stem_s_results_are_those_of_stride_1_exactly():
     whole = lived(portrait_mobile(8))
     with torch.inference_mode():
-        found = lean_portrait(whole, batches(4), 8)
+        found = prune_portrait(whole, batches(4), 8)
         image = next(batches(1)).image
         expected = functional.pixel_unshuffle(whole.generator.content.stem(image), 2)
         torch.testing.assert_close(found.generator.content.stem(image), expected, atol=1e-5, rtol=0)
@@ -123,13 +123,13 @@ def test_recipe_and_difference_are_told(monkeypatch):
     monkeypatch.setattr(pruning, "DECODER", 8)
     whole = lived(DeepLabV3Plus(MobileNetV2(output_stride=16), 16))
     held_out = list(batches(3))
-    recipe, built, told = lean("segmenter", {"width": 16}, whole, Samples(batches(8), held_out))
+    recipe, built, told = prune("segmenter", {"width": 16}, whole, Samples(batches(8), held_out))
     assert recipe == {"width": 16, "decoder": 8}
     with torch.inference_mode():
         errors = [(whole(b.image).sigmoid() - built(b.image).sigmoid()).abs().mean() for b in held_out]
     assert told == pytest.approx(float(torch.stack(errors).mean()))
     with pytest.raises(InputError, match="--lean: is not available for this segmenter"):
-        lean("segmenter", recipe, built, Samples(batches(1), batches(1)))
+        prune("segmenter", recipe, built, Samples(batches(1), batches(1)))
 
 
 @pytest.mark.parametrize(
@@ -142,4 +142,4 @@ def test_recipe_and_difference_are_told(monkeypatch):
 )
 def test_others_are_refused(name, recipe, network):
     with pytest.raises(InputError, match=f"--lean: is not available for this {name}"):
-        lean(name, recipe, network, Samples(batches(1), batches(1)))
+        prune(name, recipe, network, Samples(batches(1), batches(1)))

@@ -39,6 +39,7 @@ from wisp.cli.train_subject import train_matting_command, train_subject_command
 from wisp.cli.trimap import trimap_command
 from wisp.cli.video import video_command
 from wisp.core.errors import InputError, WispError, is_out_of_memory
+from wisp.io.vips import own_process
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -110,6 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # The matrices of matting are small: BLAS threads would spend their time waiting for each other, and
     # photos are worked on side by side anyway. OpenBLAS reads this when NumPy is first imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    own_process()
     words = list(sys.argv[1:] if arguments is None else arguments)
     code = USAGE if not words else DONE  # without a verb there is help to read, and nothing is done
     try:

@@ -190,7 +190,7 @@ def _known(
     despill: bool,
     max_pixels: int,
 ) -> Known:
-    from wisp.compositing.backgrounds import colour
+    from wisp.compositing.backgrounds import parse_colour
     from wisp.io.images import read_photo
     from wisp.keying.extract import Known
     from wisp.keying.pull import REACH
@@ -202,7 +202,7 @@ def _known(
         for path in (plate, second_plate)
     ]
     return Known(
-        colour=None if screen == "auto" else colour(screen),
+        colour=None if screen == "auto" else parse_colour(screen),
         plate=plates[0],
         second_plate=plates[1],
         reach=REACH if reach is None else reach,

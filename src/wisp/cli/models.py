@@ -119,9 +119,9 @@ def show_command(
     """Show one network: its row, and its model card where it comes with wisp."""
     from wisp.core.errors import InputError
     from wisp.engine.models import MODELS, find_model
-    from wisp.engine.store.places import known
+    from wisp.engine.store.places import find_row
 
-    published = known(name)
+    published = find_row(name)
     if published is not None:
         _show_published(published)
         return
@@ -182,7 +182,7 @@ def _wanted(
     from wisp.engine.peers import find_peer
     from wisp.engine.store import PUBLISHED
     from wisp.engine.store.addresses import check_url
-    from wisp.engine.store.places import known
+    from wisp.engine.store.places import find_row
     from wisp.engine.store.rows import own_row
 
     if "://" not in text:
@@ -190,7 +190,7 @@ def _wanted(
         given = [option for option, value in about.items() if value is not None]
         if given:
             raise InputError(given[0], "is for an address", f"an address is accepted with it, not {text}")
-        row = known(text)
+        row = find_row(text)
         if row is None:
             accepted = f"{', '.join(PUBLISHED)}, or an address with --sha256, are accepted"
             raise InputError(text, "is no published model that wisp knows", accepted)

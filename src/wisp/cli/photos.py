@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -104,6 +104,10 @@ def process(
         complain(f"{todo.existing} {photos} skipped: what they would become exists")
     if todo.skipped and not options.quiet:
         complain(f"{todo.skipped} {'file' if todo.skipped == 1 else 'files'} skipped: no pictures")
+    if todo.unread and not options.quiet:
+        count = sum(todo.unread.values())
+        pictures = "picture" if count == 1 else "pictures"
+        complain(f"{count} {pictures} skipped, of kinds that wisp does not read: {_kinds(todo.unread)}")
     if failed:
         raise typer.Exit(1)
 
@@ -157,9 +161,17 @@ def _plan(inputs: Sequence[str], options: Options, *, opaque: bool, others: Sequ
         if options.keep_metadata and not row.exif:
             able = ", ".join(name for name, other in FORMATS.items() if other.exif)
             raise InputError("--keep-metadata", f"{row.name} cannot hold EXIF", f"{able} can")
-    if not todo.jobs and not todo.errors and not todo.existing:
-        raise InputError(", ".join(map(str, inputs)), "holds no pictures", READABLE)
-    return todo
+    if todo.jobs or todo.errors or todo.existing:
+        return todo
+    if todo.unread:
+        problem = f"holds only pictures of kinds that wisp does not read: {_kinds(todo.unread)}"
+        raise InputError(", ".join(map(str, inputs)), problem, READABLE)
+    raise InputError(", ".join(map(str, inputs)), "holds no pictures", READABLE)
+
+
+def _kinds(unread: Mapping[str, int]) -> str:
+    """Suffixes with how many there are of each."""
+    return ", ".join(f"{count} {suffix}" for suffix, count in sorted(unread.items()))
 
 
 @contextmanager

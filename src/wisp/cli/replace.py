@@ -153,7 +153,7 @@ def _scene(text: str, fit: Fit, anchor: Anchor, max_pixels: int) -> Scene:
             photo.image, result.matte.alpha, sigma, foreground=result.matte.foreground
         )
     try:
-        colour = np.array(backgrounds.colour(text), np.float32)
+        colour = np.array(backgrounds.parse_colour(text), np.float32)
     except InputError:
         with usage_errors():
             refuse_address(text)
@@ -164,7 +164,7 @@ def _scene(text: str, fit: Fit, anchor: Anchor, max_pixels: int) -> Scene:
         _check_picture(text, fit, anchor)
         return lambda photo, result: np.full_like(photo.image, colour)
     picture = read_photo(text, max_pixels=max_pixels).image
-    return lambda photo, result: backgrounds.fit(picture, photo.image.shape[:2], fit, anchor)
+    return lambda photo, result: backgrounds.fit_to_size(picture, photo.image.shape[:2], fit, anchor)
 
 
 def _check_picture(text: str, fit: Fit, anchor: Anchor) -> None:

@@ -13,40 +13,41 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from wisp.core.arrays import Alpha, Image, Mask, Motion, check_image
-from wisp.core.guided import feathered, guided_enlargement
+from wisp.core.guided import guided_enlargement, refine_hair
 from wisp.core.opencv import opencv, shrink
 from wisp.core.regions import bounding_box, small_enclosed
+from wisp.core.settings import CLIPS
 from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.families.dlmn import dlmn
-from wisp.engine.families.portrait import generate, surroundings
+from wisp.engine.families.portrait import crop_around, generate
 from wisp.engine.families.segmenter import FLOOR, segment
 from wisp.engine.models import find_model
 
-SIDES: Final = {"alpha": 720, "mask": 640}
+SIDES: Final = {"alpha": CLIPS.alpha_side, "mask": CLIPS.mask_side}
 """Length of the longer side of the small picture, for the portrait network and for the segmenter alone."""
-RADII: Final = {"alpha": 2, "mask": 6}
+RADII: Final = {"alpha": CLIPS.alpha_radius, "mask": CLIPS.mask_radius}
 """Windows of the guided filter are (2 r + 1)² pixels of the small picture."""
-REFRESH: Final = 4
+REFRESH: Final = CLIPS.refresh
 """So often, in frames, the segmenter is asked whether the subject is still all there is."""
-LOST: Final = 0.2
+LOST: Final = CLIPS.lost
 """Below this the segmenter is believed that what was `SURE` is no longer there."""
-SURE: Final = 0.9
+SURE: Final = CLIPS.sure
 """Alpha of the frame before over this was surely subject."""
-HOLE: Final = 0.02
+HOLE: Final = CLIPS.hole
 """An enclosed hole of less than this share of the subject is doubtful, see `_without_holes`."""
-SOLID: Final = 0.8
+SOLID: Final = CLIPS.solid
 """Alpha below this, enclosed by what is not, is such a hole."""
-DOUBTFUL: Final = np.float32(0.85)
+DOUBTFUL: Final = np.float32(CLIPS.doubtful)
 """What stands for alpha in it, to be led by."""
-GRID: Final = 32
+GRID: Final = CLIPS.grid
 """What the network sees begins and ends at multiples of this, in pixels of the small picture.
 
 Its view then changes seldom, and with it what it is unsure of.
 """
 
 
-class Past(NamedTuple):
-    """What the frames before say of one.
+class WarpedPrevious(NamedTuple):
+    """The last alpha moved along to a frame, its age, and the frame reduced.
 
     Attributes:
         alpha: of the frame before, moved along to this one: float32, as large as the method's own.
@@ -59,15 +60,15 @@ class Past(NamedTuple):
     picture: Image | None = None
 
 
-def quick_alpha(
+def matte_by_portrait(
     image: Image,
-    past: Past | None = None,
+    past: WarpedPrevious | None = None,
     /,
     *,
     model: str | Path | None = None,
     engine: Engine = ENGINE,
 ) -> Alpha:
-    """Alpha of the people in a frame by the portrait network, on a small picture; `finished` enlarges it.
+    """Alpha of the people in a frame by the portrait network, at the size of a small picture.
 
     Args:
         image: float32 (H, W, 3), sRGB-encoded, [0, 1], of any size.
@@ -87,21 +88,21 @@ def quick_alpha(
     small = known if known is not None and known.shape[:2] == size else shrink(image, *size)
     row = find_model(model, "portrait")
     session = engine.session_of(row)
-    mask = led_mask(small, past, engine=engine)
+    mask = find_initial_alpha(small, past, engine=engine)
     alpha = np.zeros(mask.shape, np.float32)
-    found = surroundings(mask)
+    found = crop_around(mask)
     if found is not None:
         box = found.on_grid(GRID, mask.shape)
         part = small[box.slices]
         seen_alpha = np.ascontiguousarray(generate(session, row, part, mask[box.slices]))
-        seen_alpha = feathered(shrink(part, *seen_alpha.shape), seen_alpha)
+        seen_alpha = refine_hair(shrink(part, *seen_alpha.shape), seen_alpha)
         size = (part.shape[1], part.shape[0])
         alpha[box.slices] = opencv().resize(seen_alpha, size, interpolation=opencv().INTER_LINEAR)
     return alpha
 
 
-def led_mask(small: Image, past: Past | None, *, engine: Engine = ENGINE) -> Mask:
-    """Where the subject is, roughly: the last alpha moved along, or the segmenter's mask; no small holes.
+def find_initial_alpha(small: Image, past: WarpedPrevious | None, *, engine: Engine = ENGINE) -> Mask:
+    """A rough mask of the subject: the last alpha moved along, or the segmenter's; no small holes.
 
     Every `REFRESH` frames it is the mean of both, so that a subject that comes in is found, and one that was
     never there is lost; but what was surely subject stays so where the segmenter merely doubts it. Where
@@ -145,7 +146,7 @@ def _without_holes(alpha: Alpha) -> Mask:
     return closed
 
 
-def finished(image: Image, alpha: Alpha, picture: Image | None = None) -> Alpha:
+def upsample_to_frame(image: Image, alpha: Alpha, picture: Image | None = None) -> Alpha:
     """An alpha at the size of its picture, with the picture's edges: a smaller one by `guided_enlargement`.
 
     What is enlarged is exactly 0 or 1 where it is nearer to that than 1/255.
@@ -162,12 +163,12 @@ def finished(image: Image, alpha: Alpha, picture: Image | None = None) -> Alpha:
     cv2 = opencv()
     # A network is never quite sure; what no file of eight bits could show is work for nothing.
     for _ in range(2):  # below 1/255 it is 0; so is what is hidden, 1 − α, the second time
-        cv2.threshold(drawn, 1 / 255, 0, cv2.THRESH_TOZERO, dst=drawn)
+        cv2.threshold(drawn, CLIPS.faint, 0, cv2.THRESH_TOZERO, dst=drawn)
         np.subtract(1, drawn, out=drawn)
     return drawn
 
 
-def quick_dlmn(
+def matte_by_dlmn(
     image: Image,
     motion: Motion,
     /,
@@ -175,7 +176,7 @@ def quick_dlmn(
     model: str | Path | None = None,
     engine: Engine = ENGINE,
 ) -> Alpha:
-    """The same by DLMN-G, which is shown the neighbouring frames as well.
+    """Alpha of the people in a frame by DLMN-G, which is shown the neighbouring frames, at a small size.
 
     Args:
         image: float32 (H, W, 3), sRGB-encoded, [0, 1], of any size.
@@ -184,7 +185,7 @@ def quick_dlmn(
         engine: what runs the network.
 
     Returns:
-        float32 (h, w), [0, 1], of the small picture, as `quick_alpha`.
+        float32 (h, w), [0, 1], of the small picture, as `matte_by_portrait`.
 
     Raises:
         InputError: see `wisp.engine.families.dlmn.dlmn`.
@@ -198,9 +199,9 @@ def quick_dlmn(
     return dlmn(small, mask, motion=frames, model=model, engine=engine, refined=False)
 
 
-def quick_mask(
+def matte_by_segmenter(
     image: Image,
-    past: Past | None = None,
+    past: WarpedPrevious | None = None,
     /,
     *,
     model: str | Path | None = None,

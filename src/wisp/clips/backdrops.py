@@ -31,21 +31,21 @@ _TRUST: Final = 1e-3  # below this weight a wider blur takes over
 
 
 class Backdrop(Protocol):
-    """What goes behind a frame."""
+    """A background for a frame, by its time, image and alpha."""
 
     def __call__(self, time: Fraction, image: Image, alpha: Alpha, soft: SoftColours) -> Background:
         """The background of the frame at `time` seconds: float32 (H, W, 3), [0, 1], or (3,) for a colour.
 
-        Image, alpha and soft colours (`wisp.clips.colours.soft_colours`) are the frame's.
+        Image, alpha and soft colours (`wisp.clips.colours.estimate_soft_colours`) are the frame's.
         """
 
 
 @contextmanager
 def open_backdrop(text: str, size: tuple[int, int]) -> Iterator[Backdrop | None]:
-    """What ``--background`` names.
+    """The background that a text names, opened: a colour, a picture, a clip, a blur; None for transparency.
 
     Args:
-        text: ``transparent``, ``green``, a colour (`wisp.compositing.backgrounds.colour`), ``blur``,
+        text: ``transparent``, ``green``, a colour (`wisp.compositing.backgrounds.parse_colour`), ``blur``,
             ``blur:SIGMA`` with σ in pixels, or the path of a picture, a video or a folder of frames; a file
             that is called like a colour is meant by ``./red``. Pictures and videos cover the frame, the
             centre kept; a video that is too short begins again.
@@ -62,11 +62,11 @@ def open_backdrop(text: str, size: tuple[int, int]) -> Iterator[Backdrop | None]
         yield None
     elif text == "blur" or text.startswith("blur:"):
         sigma = _sigma(text)
-        yield lambda time, image, alpha, soft: quick_blurred(image, alpha, soft, sigma)
+        yield lambda time, image, alpha, soft: blur_own_background(image, alpha, soft, sigma)
     elif (plain := _plain_colour(text)) is not None:
         yield lambda time, image, alpha, soft: plain
     elif _is_picture(text):
-        picture = backgrounds.fit(read_photo(text).image, size)
+        picture = backgrounds.fit_to_size(read_photo(text).image, size)
         yield lambda time, image, alpha, soft: picture
     else:
         film = _Film(Path(text), size)
@@ -92,12 +92,14 @@ def check_backdrop(text: str) -> None:
 def _plain_colour(text: str) -> Float | None:
     """The colour that a text names, float32 (3,), whatever files are called; None where it names none."""
     try:
-        return np.array(backgrounds.colour(GREEN if text == "green" else text), np.float32)
+        return np.array(backgrounds.parse_colour(GREEN if text == "green" else text), np.float32)
     except InputError:
         return None
 
 
-def quick_blurred(image: Image, alpha: Alpha, soft: SoftColours, sigma: float | None = None) -> Background:
+def blur_own_background(
+    image: Image, alpha: Alpha, soft: SoftColours, sigma: float | None = None
+) -> Background:
     """A frame's own background, blurred, with nothing of the subject in it.
 
     Quicker than `wisp.compositing.backgrounds.blur_background`: on a picture that is reduced at once.

@@ -20,14 +20,14 @@ from typing import Any, Final, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from wisp.clips.alpha import SIDES, finished, quick_alpha
-from wisp.clips.backdrops import GREEN, Backdrop, open_backdrop, quick_blurred
-from wisp.clips.colours import soft_colours
+from wisp.clips.alpha import SIDES, matte_by_portrait, upsample_to_frame
+from wisp.clips.backdrops import GREEN, Backdrop, blur_own_background, open_backdrop
+from wisp.clips.colours import estimate_soft_colours
 from wisp.clips.devices import Wanted, open_device
-from wisp.clips.frames import composed
+from wisp.clips.frames import composite_frame
 from wisp.clips.io.frame import ClipInfo, Frame
 from wisp.clips.io.read import FileClip
-from wisp.clips.steady import STEADY, AlphaMethod, State, Steadiness, held_alpha
+from wisp.clips.steady import STEADY, AlphaMethod, State, Steadiness, filter_alpha
 from wisp.compositing import backgrounds
 from wisp.core.arrays import Alpha, Image
 from wisp.core.errors import InputError
@@ -379,8 +379,8 @@ class _Matting:
         part = image
         if side < longer:
             part = shrink(image, max(1, round(height * side / longer)), max(1, round(width * side / longer)))
-        held, self.state = held_alpha(part, self.state, self.alpha_of, steadiness=self.steadiness)
-        return finished(image, *held)
+        held, self.state = filter_alpha(part, self.state, self.alpha_of, steadiness=self.steadiness)
+        return upsample_to_frame(image, *held)
 
 
 class Backgrounds:
@@ -399,7 +399,7 @@ class Backgrounds:
         self.names = tuple(names)
         self._size = size
         self._stack = ExitStack()
-        green = np.array(backgrounds.colour(GREEN), np.float32)
+        green = np.array(backgrounds.parse_colour(GREEN), np.float32)
         try:
             opened = [self._stack.enter_context(open_backdrop(name, size)) for name in names]
         except BaseException:
@@ -423,7 +423,7 @@ class Backgrounds:
         number = controls.background % len(self.names)
         sigma = controls.sigma
         if sigma is not None and self.names[number].split(":")[0] == "blur":
-            return lambda time, image, alpha, soft: quick_blurred(image, alpha, soft, sigma)
+            return lambda time, image, alpha, soft: blur_own_background(image, alpha, soft, sigma)
         return self._backdrops[number]
 
 
@@ -431,7 +431,7 @@ def run_camera(
     camera: Camera,
     behind: Backgrounds,
     screens: Sequence[Screen],
-    alpha_of: AlphaMethod = quick_alpha,
+    alpha_of: AlphaMethod = matte_by_portrait,
     *,
     steadiness: Steadiness = STEADY,
     controls: Controls | None = None,
@@ -497,9 +497,9 @@ def _made(frame: Frame, controls: Controls, behind: Backgrounds, matting: _Matti
         return np.ascontiguousarray(pixels), True
     image = frame.image
     alpha = matting(image)
-    soft = soft_colours(image, alpha)
+    soft = estimate_soft_colours(image, alpha)
     backdrop = behind.chosen(controls)
-    picture = composed(image, alpha, soft, backdrop(frame.time, image, alpha, soft), pixels=pixels)
+    picture = composite_frame(image, alpha, soft, backdrop(frame.time, image, alpha, soft), pixels=pixels)
     return picture, bool(alpha.mean() > _PRESENT)
 
 

@@ -12,16 +12,26 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from wisp.core.arrays import Alpha, Float, Foreground, Image, check_alpha, check_image, check_same_size, plain
+from wisp.core.arrays import (
+    Alpha,
+    Float,
+    Foreground,
+    Image,
+    check_alpha,
+    check_image,
+    check_same_size,
+    constant_image,
+)
 from wisp.core.opencv import opencv, read_enlarged, shrink
 from wisp.core.regions import Box, bounding_box
+from wisp.core.settings import CLIPS
 
-REDUCTION: Final = 4
+REDUCTION: Final = CLIPS.colour_reduction
 """The averages are taken on a picture this much smaller."""
-WINDOWS: Final = (21, 3)
+WINDOWS: Final = CLIPS.colour_windows
 """Sides of the two windows over which they are taken, in pixels of that picture."""
 
-_PRIOR = np.float32(1e-4)
+_EPSILON = np.float32(1e-4)
 
 
 class SoftColours(NamedTuple):
@@ -36,7 +46,7 @@ class SoftColours(NamedTuple):
     colours: Float
 
 
-def quick_foreground(image: Image, alpha: Alpha) -> Foreground:
+def estimate_colours(image: Image, alpha: Alpha) -> Foreground:
     """The subject's own colours.
 
     Args:
@@ -63,15 +73,15 @@ def quick_foreground(image: Image, alpha: Alpha) -> Foreground:
     cv2.copyTo(image[box.slices], (opacity >= 1).view(np.uint8), part)
     foreground = part
     if part.shape != image.shape:
-        foreground = plain(np.array(cv2.mean(part)[:3], np.float32), alpha.shape)
+        foreground = constant_image(np.array(cv2.mean(part)[:3], np.float32), alpha.shape)
         foreground[box.slices] = part
     soft = _soft(image, alpha, box, nearer, farther)
     foreground.reshape(-1, 3)[soft.places] = soft.colours
     return foreground
 
 
-def soft_colours(image: Image, alpha: Alpha) -> SoftColours:
-    """What `quick_foreground` is where alpha is neither 0 nor 1, which is all that compositing needs of it.
+def estimate_soft_colours(image: Image, alpha: Alpha) -> SoftColours:
+    """What `estimate_colours` is where alpha is neither 0 nor 1, which is all that compositing needs of it.
 
     Args:
         image: float32 (H, W, 3), [0, 1].
@@ -148,6 +158,6 @@ def _blurred(weighted: Float, weight: Float, window: int) -> Float:
     size = (window, window)
     total = cv2.boxFilter(weighted, -1, size, borderType=cv2.BORDER_CONSTANT, normalize=True)
     mass = cv2.boxFilter(weight, -1, size, borderType=cv2.BORDER_CONSTANT, normalize=True)
-    total += plain((_PRIOR * mean).astype(np.float32), total.shape[:2])
-    blurred: Float = np.divide(total, mass + _PRIOR, out=total)
+    total += constant_image((_EPSILON * mean).astype(np.float32), total.shape[:2])
+    blurred: Float = np.divide(total, mass + _EPSILON, out=total)
     return blurred

@@ -13,10 +13,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from wisp.clips.alpha import finished, quick_alpha
+from wisp.clips.alpha import matte_by_portrait, upsample_to_frame
 from wisp.clips.backdrops import TRANSPARENT, Backdrop, check_backdrop, open_backdrop
-from wisp.clips.colours import quick_foreground, soft_colours, soft_part
-from wisp.clips.frames import composed, stored
+from wisp.clips.colours import estimate_colours, estimate_soft_colours, soft_part
+from wisp.clips.frames import composite_frame, to_integers
 from wisp.clips.io.codecs import Codec, Use, choose_codec, suffix_of
 from wisp.clips.io.colour import Pixels
 from wisp.clips.io.extras import Extras
@@ -26,14 +26,23 @@ from wisp.clips.io.read import MAX_PIXELS, is_stream, open_clip
 from wisp.clips.io.sequences import PATTERNS, find_sequence, is_pattern, last_number, pattern_name
 from wisp.clips.io.tracks import Span
 from wisp.clips.io.write import ClipWriter, FileWriter, Layout, Sound
-from wisp.clips.steady import STEADY, AlphaMethod, Held, State, Steadiness, held_alpha, pair_with_motion
+from wisp.clips.steady import (
+    STEADY,
+    AlphaMethod,
+    LowResolutionAlpha,
+    State,
+    Steadiness,
+    filter_alpha,
+    pair_with_motion,
+)
 from wisp.core.arrays import Alpha, Image, Matte
 from wisp.core.errors import InputError, MissingInputError
-from wisp.core.stages import convey
+from wisp.core.settings import CLIPS
+from wisp.core.stages import run_stages
 from wisp.core.threads import one_opencv_thread
 from wisp.io.atomic import atomic_paths, check_output, reason, same_file
 
-WARM_UP: Final = 24
+WARM_UP: Final = CLIPS.warm_up
 """Frames that are matted again before the first new one of a resumed clip, so that alpha is steady there."""
 
 _SQUARE: Final = frozenset({"", ".gif", ".webp", ".apng"})
@@ -58,7 +67,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be made of a clip. A path ``-`` is standard input or output.
+    """One clip, its outputs and how they are made. A path ``-`` is standard input or output.
 
     Attributes:
         source: the clip: what `wisp.clips.io.read.open_clip` takes.
@@ -164,7 +173,7 @@ def _check_folder(output: Output, job: Job, read: list[Path]) -> None:
 
 def convert(
     job: Job,
-    alpha_of: AlphaMethod = quick_alpha,
+    alpha_of: AlphaMethod = matte_by_portrait,
     *,
     steadiness: Steadiness = STEADY,
     progress: Callable[[Progress], None] = lambda _: None,
@@ -204,27 +213,27 @@ def convert(
                 frames = clip.frames(max(job.start, begin + resumed_at), job.end)
                 return pair_with_motion(frames, alpha_of, lambda frame: frame.image)
 
-            def work(item: tuple[Frame, AlphaMethod]) -> tuple[Frame, Image, Held]:
+            def work(item: tuple[Frame, AlphaMethod]) -> tuple[Frame, Image, LowResolutionAlpha]:
                 nonlocal state
                 frame, own = item
                 image = frame.image
-                held, state = held_alpha(image, state, own, steadiness=steadiness)
+                held, state = filter_alpha(image, state, own, steadiness=steadiness)
                 return frame, image, held
 
-            def consume(item: tuple[Frame, Image, Held]) -> None:
+            def consume(item: tuple[Frame, Image, LowResolutionAlpha]) -> None:
                 nonlocal done
                 frame, image, held = item
                 time = frame.time - begin
                 if any(isinstance(w, FolderWriter) and w.has(time) for w in writers):
                     return
-                made = _make(frame, image, finished(image, *held), backdrop, time, info.bits, uses)
+                made = _make(frame, image, upsample_to_frame(image, *held), backdrop, time, info.bits, uses)
                 for writer, use in zip(writers, uses, strict=True):
                     writer.write(made[use], time, frame.duration)
                 done += 1
                 progress(Progress(done, total))
 
             with one_opencv_thread:
-                convey(produce, work, consume)
+                run_stages(produce, work, consume)
             for writer in writers:
                 writer.finish()
         return (*clip.notes, *(note for writer in writers for note in writer.notes), *_lost(job, clip, begin))
@@ -247,20 +256,20 @@ def _make(
     opacity = frame.opacity
     made: dict[Use, Pixels] = {}
     if backdrop is not None and opacity is None and "foreground" not in uses:
-        soft = soft_colours(image, alpha)
+        soft = estimate_soft_colours(image, alpha)
     else:
-        foreground = quick_foreground(image, alpha)
+        foreground = estimate_colours(image, alpha)
         alpha = alpha if opacity is None else np.minimum(alpha, opacity)
-        made["foreground"] = stored(foreground, bits)
+        made["foreground"] = to_integers(foreground, bits)
         if backdrop is None:
-            made["result"] = stored(Matte(alpha, foreground).rgba(), bits)
+            made["result"] = to_integers(Matte(alpha, foreground).rgba(), bits)
         else:
             soft = soft_part(foreground, alpha)
     if backdrop is not None:
         behind = backdrop(time, image, alpha, soft)
-        made["result"] = composed(image, alpha, soft, behind, bits, frame.pixels[..., :3])
+        made["result"] = composite_frame(image, alpha, soft, behind, bits, frame.pixels[..., :3])
     if "matte" in uses:
-        made["matte"] = stored(alpha, bits)
+        made["matte"] = to_integers(alpha, bits)
     return made
 
 

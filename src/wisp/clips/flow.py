@@ -14,12 +14,13 @@ import numpy.typing as npt
 from wisp.clips.alpha import working_size
 from wisp.core.arrays import Alpha, Float, Image
 from wisp.core.opencv import opencv, shrink
+from wisp.core.settings import CLIPS
 
 Small: TypeAlias = npt.NDArray[np.uint8]
 
-SIDE: Final = 384
+SIDE: Final = CLIPS.small_side
 """Length of the longer side of small pictures, pixels."""
-CUT: Final = 0.5
+CUT: Final = CLIPS.cut
 """Share of a picture's colours, [0, 1], that must differ for a cut."""
 
 
@@ -59,7 +60,7 @@ def shrink_to_bytes(image: Image, side: int, picture: Image | None = None) -> Sm
 
 
 def find_flow(before: Small, after: Small) -> Float:
-    """Where each pixel of the later small picture was: displacement x, y to the earlier one, (h, w, 2)."""
+    """The optical flow from a small picture back to the earlier one: displacements x, y, (h, w, 2)."""
     cv2 = opencv()
     height, width = after.shape[:2]
     if min(height, width) < 16:  # too small to search in: nothing moves

@@ -5,7 +5,14 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from wisp.clips.alpha import SIDES, Past, quick_alpha, quick_dlmn, quick_mask, working_picture
+from wisp.clips.alpha import (
+    SIDES,
+    WarpedPrevious,
+    matte_by_dlmn,
+    matte_by_portrait,
+    matte_by_segmenter,
+    working_picture,
+)
 from wisp.clips.motion import WithMotion
 from wisp.clips.steady import AlphaMethod
 from wisp.core.arrays import Alpha, Image
@@ -24,14 +31,13 @@ def alpha_method(
     model: str | Path | None = None,
     engine: Engine = ENGINE,
 ) -> AlphaMethod:
-    """What mattes a frame by itself. Its network is loaded now, so that what is wrong with it shows at once.
+    """The function that mattes a frame; its network is loaded now, so that its faults show at once.
 
     Args:
-        name: ``auto`` is `wisp.clips.alpha.quick_alpha`, the portrait network on a small picture;
-            ``segmenter`` is `wisp.clips.alpha.quick_mask`, coarser; ``portrait`` refines the border as for
-            photos, which takes twice the time; ``dlmn`` is `wisp.clips.alpha.quick_dlmn` and sees the
-            neighbouring frames, too (`pair_with_motion`); the rest are those of `wisp.pipeline.estimate`
-            and take seconds a frame.
+        name: ``auto`` is `matte_by_portrait`, the portrait network on a small picture; ``segmenter`` is
+            `matte_by_segmenter`, coarser; ``portrait`` refines the border as for photos, which takes twice
+            the time; ``dlmn`` is `matte_by_dlmn` and sees the neighbouring frames, too; the rest are those
+            of `wisp.pipeline.estimate` and take seconds a frame.
         model: a network other than the default: its name or an ONNX file.
         engine: what runs the network.
 
@@ -45,12 +51,14 @@ def alpha_method(
     family = "portrait" if name == "auto" else family_of(name)
     engine.session_of(find_model(model, family))
     if name == "dlmn":
-        return WithMotion(partial(quick_dlmn, model=model, engine=engine))
-    quick = {"auto": quick_alpha, "segmenter": quick_mask, "portrait": _portrait_alpha}.get(name)
+        return WithMotion(partial(matte_by_dlmn, model=model, engine=engine))
+    quick = {"auto": matte_by_portrait, "segmenter": matte_by_segmenter, "portrait": _portrait_alpha}.get(
+        name
+    )
     if quick is not None:
         return partial(quick, model=model, engine=engine)
 
-    def alpha_of(image: Image, past: Past | None = None, /) -> Alpha:
+    def alpha_of(image: Image, past: WarpedPrevious | None = None, /) -> Alpha:
         found = estimate(image, name, None, None, model=model, engine=engine)
         return found.alpha
 
@@ -59,7 +67,7 @@ def alpha_method(
 
 def _portrait_alpha(
     image: Image,
-    past: Past | None = None,
+    past: WarpedPrevious | None = None,
     /,
     *,
     model: str | Path | None,

@@ -14,7 +14,7 @@ from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from wisp.clips.alpha import Past
+from wisp.clips.alpha import WarpedPrevious
 from wisp.clips.flow import SIDE, Small, is_cut, shrink_to_bytes
 from wisp.core.arrays import Alpha, Float, Image, Motion
 
@@ -27,7 +27,7 @@ LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 class MotionMethod(Protocol):
-    """What mattes a frame with its motion cue."""
+    """A function that mattes a frame with its motion cue."""
 
     def __call__(self, image: Image, motion: Motion, /) -> Alpha:
         """Image float32 (H, W, 3) and motion cue float32 (H, W, 4), [0, 1] → alpha float32 (H, W)."""
@@ -43,19 +43,19 @@ class WithMotion:
 
     method: MotionMethod
 
-    def __call__(self, image: Image, past: Past | None = None, /) -> Alpha:
+    def __call__(self, image: Image, past: WarpedPrevious | None = None, /) -> Alpha:
         """Alpha float32 (H, W) of a still float32 (H, W, 3), whatever was before it."""
-        return self.method(image, still_cue(image))
+        return self.method(image, repeat_still(image))
 
 
-def grey(image: Image) -> Float:
+def to_luma(image: Image) -> Float:
     """Luma of sRGB-encoded colours: float32 (H, W, 3) → (H, W)."""
     return np.asarray(image @ LUMA, np.float32)
 
 
-def still_cue(image: Image) -> Motion:
+def repeat_still(image: Image) -> Motion:
     """The cue of a still: its own grey four times, float32 (H, W, 4)."""
-    return np.repeat(grey(image)[..., None], 2 * REACH, 2)
+    return np.repeat(to_luma(image)[..., None], 2 * REACH, 2)
 
 
 def with_cues(frames: Iterable[T], image_of: Callable[[T], Image]) -> Iterator[tuple[T, Motion]]:
@@ -74,7 +74,7 @@ def with_cues(frames: Iterable[T], image_of: Callable[[T], Image]) -> Iterator[t
             window.append(None)
         else:
             image = image_of(frame)
-            window.append(_Seen(frame, grey(image), shrink_to_bytes(image, SIDE)))
+            window.append(_Seen(frame, to_luma(image), shrink_to_bytes(image, SIDE)))
         if len(window) > 2 * REACH:
             own = window[REACH]
             if own is not None:

@@ -31,8 +31,8 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from wisp.clips.alpha import Past, finished, working_size
-from wisp.clips.colours import quick_foreground
+from wisp.clips.alpha import WarpedPrevious, upsample_to_frame, working_size
+from wisp.clips.colours import estimate_colours
 from wisp.clips.flow import CUT, SIDE, Small, find_flow, is_cut, shrink_to_bytes, sources, warp
 from wisp.clips.motion import MotionMethod, WithMotion, with_cues
 from wisp.core.arrays import (
@@ -47,14 +47,15 @@ from wisp.core.arrays import (
     check_same_size,
 )
 from wisp.core.opencv import opencv, shrink
+from wisp.core.settings import CLIPS
 
 T = TypeVar("T")
 
 
 class AlphaMethod(Protocol):
-    """What mattes a single frame."""
+    """A function that mattes a single frame."""
 
-    def __call__(self, image: Image, past: Past | None = None, /) -> Alpha:
+    def __call__(self, image: Image, past: WarpedPrevious | None = None, /) -> Alpha:
         """Image float32 (H, W, 3), sRGB-encoded, [0, 1] → alpha float32 (H, W) or smaller, [0, 1].
 
         `past` is None at the beginning and after a cut; a method need not look at it.
@@ -62,7 +63,7 @@ class AlphaMethod(Protocol):
 
 
 class ForegroundMethod(Protocol):
-    """What finds the subject's own colours in a single frame."""
+    """A function that finds the subject's own colours in a single frame."""
 
     def __call__(self, image: Image, alpha: Alpha, /) -> Foreground:
         """Image and alpha → foreground float32 (H, W, 3), [0, 1]."""
@@ -83,17 +84,17 @@ class Steadiness:
             second frame; 0 for never.
     """
 
-    hold: float = 0.8
-    change: float = 0.04
-    slack: float = 0.3
+    hold: float = CLIPS.hold
+    change: float = CLIPS.change
+    slack: float = CLIPS.slack
     side: int = SIDE
     cut: float = CUT
-    rest: float = 0.25
+    rest: float = CLIPS.rest
 
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """What one frame hands to the next.
+    """The last alpha, held steady, the last frame reduced, and its age: what one frame hands to the next.
 
     Attributes:
         alpha: of the last frame, held steady, at the method's own size: float32 (h, w).
@@ -116,7 +117,7 @@ def step(
     alpha_of: AlphaMethod,
     *,
     steadiness: Steadiness = STEADY,
-    foreground_of: ForegroundMethod = quick_foreground,
+    foreground_of: ForegroundMethod = estimate_colours,
 ) -> tuple[Matte, State]:
     """Matte one frame.
 
@@ -139,12 +140,12 @@ def step(
     return Matte(alpha, foreground_of(image, alpha)), state
 
 
-def mattes(
+def matte_frames(
     frames: Iterable[Image],
     alpha_of: AlphaMethod,
     *,
     steadiness: Steadiness = STEADY,
-    foreground_of: ForegroundMethod = quick_foreground,
+    foreground_of: ForegroundMethod = estimate_colours,
 ) -> Iterator[Matte]:
     """The mattes of a clip's frames, in order. Arguments and errors are those of `step`.
 
@@ -181,7 +182,7 @@ class _Bound:
     method: MotionMethod
     motion: Motion
 
-    def __call__(self, image: Image, past: Past | None = None, /) -> Alpha:
+    def __call__(self, image: Image, past: WarpedPrevious | None = None, /) -> Alpha:
         return self.method(image, self.motion)
 
 
@@ -189,12 +190,12 @@ def steady_alpha(
     image: Image, state: State | None, alpha_of: AlphaMethod, *, steadiness: Steadiness = STEADY
 ) -> tuple[Alpha, State]:
     """Alpha of a frame, float32 (H, W), and the state for the next one; arguments and errors of `step`."""
-    held, state = held_alpha(image, state, alpha_of, steadiness=steadiness)
-    return finished(image, *held), state
+    held, state = filter_alpha(image, state, alpha_of, steadiness=steadiness)
+    return upsample_to_frame(image, *held), state
 
 
-class Held(NamedTuple):
-    """An alpha that is held steady, before `wisp.clips.alpha.finished` draws it to the frame's edges.
+class LowResolutionAlpha(NamedTuple):
+    """An alpha that is held steady, before `upsample_to_frame` draws it to the frame's edges.
 
     Attributes:
         alpha: at the method's own size, float32 (h, w), [0, 1].
@@ -205,10 +206,10 @@ class Held(NamedTuple):
     picture: Image | None
 
 
-def held_alpha(
+def filter_alpha(
     image: Image, state: State | None, alpha_of: AlphaMethod, *, steadiness: Steadiness = STEADY
-) -> tuple[Held, State]:
-    """What `steady_alpha` enlarges: the frame after this one need not wait for that."""
+) -> tuple[LowResolutionAlpha, State]:
+    """The steady alpha of a frame before it is enlarged, and the state for the next one."""
     size = working_size(check_image(image), steadiness.side)
     if state is not None and state.small.shape[:2] != size:
         state = None
@@ -219,7 +220,7 @@ def held_alpha(
         flow = None if is_cut(state.small, small, steadiness.cut) else find_flow(state.small, small)
     if state is None or flow is None:
         alpha = _checked(alpha_of(image), image)
-        return Held(alpha, None), State(alpha, small, 0)
+        return LowResolutionAlpha(alpha, None), State(alpha, small, 0)
     age = state.age + 1
     last = shrink(state.alpha, *size)
     if steadiness.rest and age % 2 and age > 1:
@@ -227,16 +228,16 @@ def held_alpha(
         own, believed = _motion(state.small, small, flow, opacity, steadiness)
         if _disbelief(opacity, believed) < steadiness.rest:
             alpha = warp(state.alpha, own, cubic=True).clip(0, 1)
-            return Held(alpha, picture), State(alpha, small, age)
+            return LowResolutionAlpha(alpha, picture), State(alpha, small, age)
     expected = warp(state.alpha, flow, cubic=False)
-    alpha = _checked(alpha_of(image, Past(expected, age, picture)), image)
+    alpha = _checked(alpha_of(image, WarpedPrevious(expected, age, picture)), image)
     if alpha.shape == state.alpha.shape:
         opacity = shrink(alpha, *size)
         flow, believed = _motion(state.small, small, flow, opacity, steadiness)
         flow = _aligned(flow, last, opacity, believed)
         believed *= min(steadiness.hold, age / (age + 1))
         alpha = _held(alpha, state.alpha, flow, believed, steadiness.slack)
-    return Held(alpha, _fitting(picture, alpha)), State(alpha, small, age)
+    return LowResolutionAlpha(alpha, _fitting(picture, alpha)), State(alpha, small, age)
 
 
 def _as_large(image: Image, alpha: Alpha) -> Image | None:
@@ -302,11 +303,11 @@ def _subjects_own(flow: Float, opacity: Alpha) -> Float:
     return own
 
 
-_INSIDE: Final = 7
+_INSIDE: Final = CLIPS.inside
 """What lies nearer to the subject's edge than half of this is not trusted to move with it, small pixels."""
-_CARRIED: Final = 25
+_CARRIED: Final = CLIPS.carried
 """Window over which the subject's motion is carried, small pixels."""
-_NEAR: Final = np.float32(20)
+_NEAR: Final = np.float32(CLIPS.near)
 """A twentieth of a window's area makes the subject's motion count there in full."""
 
 
@@ -332,11 +333,11 @@ def _aligned(flow: Float, old: Alpha, new: Alpha, believed: Float) -> Float:
     return aligned
 
 
-_WINDOW: Final = 41
+_WINDOW: Final = CLIPS.window
 """Side of the windows over which alphas are laid on each other, small pixels."""
-_FIRM: Final = np.float32(1e-4)
+_FIRM: Final = np.float32(CLIPS.firm)
 """Mean square slope of alpha in a window below which it hardly says how it should be shifted."""
-_SHIFTED: Final = 0.3
+_SHIFTED: Final = CLIPS.shifted
 """A difference of alphas over this is more than a shift of less than a pixel makes."""
 
 

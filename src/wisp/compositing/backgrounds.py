@@ -26,6 +26,7 @@ from wisp.core.arrays import (
 from wisp.core.blur import blur_normalised, scipy_tools
 from wisp.core.errors import InputError
 from wisp.core.resample import block_means, enlarge_blocks
+from wisp.core.settings import AUTO
 from wisp.matting.foreground import estimate_foreground
 
 Fit: TypeAlias = Literal["cover", "contain", "stretch"]
@@ -33,7 +34,7 @@ Anchor: TypeAlias = Literal[
     "centre", "top", "bottom", "left", "right", "top-left", "top-right", "bottom-left", "bottom-right"
 ]
 
-SIGMA: Final = 0.025
+SIGMA: Final = AUTO.blur
 """Default blur, as a part of the image's shorter side."""
 
 _FINE: Final = 3.0  # the blur works on pixels no finer than σ / 3
@@ -45,7 +46,7 @@ _RGB = re.compile(r"rgb\(\s*([^\s,]+)(?:\s*,\s*|\s+)([^\s,]+)(?:\s*,\s*|\s+)([^\
 _CHANNEL = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(%?)")
 
 
-def colour(text: str) -> tuple[float, float, float]:
+def parse_colour(text: str) -> tuple[float, float, float]:
     """An opaque colour from its text.
 
     Args:
@@ -79,7 +80,7 @@ def _channel(part: str, text: str) -> float:
     return value
 
 
-def fit(
+def fit_to_size(
     image: Image,
     size: tuple[int, int],
     fit: Fit = "cover",

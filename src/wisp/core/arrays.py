@@ -297,7 +297,7 @@ def from_float(values: Float, bits: Bits = 8) -> npt.NDArray[np.uint8] | npt.NDA
     return stored
 
 
-def plain(colour: npt.NDArray[Any], size: tuple[int, ...]) -> npt.NDArray[Any]:
+def constant_image(colour: npt.NDArray[Any], size: tuple[int, ...]) -> npt.NDArray[Any]:
     """One colour (3,) all over a picture (H, W, 3); by rows, since numpy repeats three numbers slowly."""
     height, width = size
     return np.tile(np.tile(colour, width), (height, 1)).reshape(height, width, 3)

@@ -18,7 +18,7 @@ from wisp.core.resample import block_means, enlarge_blocks
 
 
 class Tools(NamedTuple):
-    """What blurs and resizes arrays (h, w, C).
+    """Functions that blur and resize arrays (h, w, C), of one library or another.
 
     Attributes:
         gaussian: f(values, sigma), zero beyond the border.

@@ -9,6 +9,7 @@ from typing import Final
 from wisp.core.errors import MissingExtraError, WispError
 
 EXTRAS: Final[Mapping[str, tuple[str, ...]]] = {
+    "codecs": ("imagecodecs",),
     "ffmpeg": ("av",),
     "figures": ("matplotlib",),
     "heic": ("pi_heif",),

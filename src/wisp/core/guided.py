@@ -1,7 +1,7 @@
 """Alpha made to follow its picture by the Fast Guided Filter (He and Sun 2015), in thousandths of a second.
 
 Affine functions of colour are fitted to alpha over windows of a small picture and applied to a larger one: to
-draw an alpha to the edges of its frame (`guided_enlargement`), and to find hair in a haze (`feathered`).
+draw an alpha to the edges of its frame (`guided_enlargement`), and to find hair in a haze (`refine_hair`).
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ import numpy as np
 from wisp.core.arrays import Alpha, Float, Image, Mask
 from wisp.core.opencv import opencv, read_enlarged, shrink
 from wisp.core.regions import bounding_box
+from wisp.core.settings import CLIPS
 
-EPSILON: Final = 1e-4
+EPSILON: Final = CLIPS.guide_epsilon
 """Variance of colours below which one of its windows counts as flat."""
 
 _SOFT = np.float32(0.5 / 255)
 
 
-class Hair(NamedTuple):
-    """What `feathered` draws, and how.
+class HairRefinement(NamedTuple):
+    """The sizes and limits by which `refine_hair` draws wide soft parts.
 
     Attributes:
         window: side of the windows over which 4 α (1 − α) is averaged to tell hair from narrow edges, pixels.
@@ -30,18 +31,18 @@ class Hair(NamedTuple):
         full: average from which it does so altogether.
         radius: windows in which alpha is fitted to colours are (2 radius + 1)² pixels.
         reduction: they are taken on a picture this much smaller.
-        sway: alpha, and 1 − α, grow to at most this many times what they were.
+        max_gain: alpha, and 1 − α, grow to at most this many times what they were.
     """
 
-    window: int = 13
-    least: float = 0.3
-    full: float = 0.5
-    radius: int = 24
-    reduction: int = 4
-    sway: float = 2.0
+    window: int = CLIPS.hair_window
+    least: float = CLIPS.hair_least
+    full: float = CLIPS.hair_full
+    radius: int = CLIPS.hair_radius
+    reduction: int = CLIPS.hair_reduction
+    max_gain: float = CLIPS.hair_sway
 
 
-HAIR: Final = Hair()
+HAIR: Final = HairRefinement()
 """Chosen on six made clips of people held out of training; ten others gained, too (decision 027)."""
 
 
@@ -78,7 +79,7 @@ def guided_enlargement(
     return base
 
 
-def feathered(picture: Image, alpha: Alpha) -> Alpha:
+def refine_hair(picture: Image, alpha: Alpha) -> Alpha:
     """An alpha whose wide soft parts, hair above all, follow the picture's colours.
 
     There the network gives a haze, but knows what lies inside and outside of it. So alpha is fitted as an
@@ -104,7 +105,7 @@ def feathered(picture: Image, alpha: Alpha) -> Alpha:
     lines = _affine(shrink(part, *size), shrink(known, *size), HAIR.radius // HAIR.reduction, EPSILON)
     lines = cv2.resize(lines, (width, height), interpolation=cv2.INTER_LINEAR)
     fitted = lines[..., 3] + np.einsum("hwc,hwc->hw", lines[..., :3], part)
-    fitted = np.minimum(np.maximum(fitted, 1 - HAIR.sway * (1 - known)), HAIR.sway * known).clip(0, 1)
+    fitted = np.minimum(np.maximum(fitted, 1 - HAIR.max_gain * (1 - known)), HAIR.max_gain * known).clip(0, 1)
     drawn = alpha.copy()
     drawn[box.slices] += share * (fitted - known)
     return drawn

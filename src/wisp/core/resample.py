@@ -104,7 +104,7 @@ def block_means(values: Float, factor: int, *, padded: bool = False) -> Float:
 
 
 def block_centres(n: int, factor: int) -> Double:
-    """Where n pixels lie among the centres of their blocks, in blocks; float64 (n,)."""
+    """The places of n pixels among the centres of their blocks, in blocks: float64 (n,)."""
     return (np.arange(n) + 0.5) / factor - 0.5
 
 

@@ -25,7 +25,7 @@ class _StoppedError(Exception):
     """Another stage failed, or the user interrupted."""
 
 
-def convey(
+def run_stages(
     produce: Callable[[], Iterable[A]],
     work: Callable[[A], B],
     consume: Callable[[B], None],
@@ -49,7 +49,7 @@ def convey(
     stop = threading.Event()
     ended = threading.Semaphore(0)
     errors: list[BaseException] = []
-    first, second = (_Belt(capacity, stop) for _ in range(2))
+    first, second = (_Queue(capacity, stop) for _ in range(2))
 
     def producer() -> None:
         for item in produce():
@@ -93,7 +93,7 @@ def convey(
         raise errors[0]
 
 
-class _Belt:
+class _Queue:
     """A bounded queue that both ends leave when `stop` is set."""
 
     def __init__(self, capacity: int, stop: threading.Event) -> None:

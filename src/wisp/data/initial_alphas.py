@@ -26,7 +26,7 @@ from wisp.data.cues import Cues, imperfect_mask
 from wisp.data.synthesis import Example, Samples
 from wisp.engine.families.segmenter import segment
 from wisp.matting.classical.closed_form import solve_closed_form
-from wisp.matting.classical.initial_alpha import prior
+from wisp.matting.classical.initial_alpha import estimate_initial_alpha
 from wisp.matting.trimap import trimap_from_mask
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
@@ -35,7 +35,7 @@ Lead: TypeAlias = Literal["mask", "prior", "last"]
 KINDS: Final[tuple[Lead, ...]] = ("prior", "mask", "last")
 
 
-class LedExample(NamedTuple):
+class InitialAlphaExample(NamedTuple):
     """One training sample, ready to stack; fields as in `Example`, and what leads the network.
 
     Attributes:
@@ -58,7 +58,7 @@ class LedExample(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Leads:
+class InitialAlphas:
     """How first alphas are made.
 
     Attributes:
@@ -87,12 +87,12 @@ class Leads:
     joined: float = 0.3
 
 
-AT_INFERENCE: Final = Leads(shares=(1, 0, 0), imperfect=0, cues=Cues(width=(0.02, 0.02)), half=0)
+AT_INFERENCE: Final = InitialAlphas(shares=(1, 0, 0), imperfect=0, cues=Cues(width=(0.02, 0.02)), half=0)
 """Those of a photo in the pipeline: what is validated with."""
 
 
 @dataclass(frozen=True)
-class LedSamples:
+class WithInitialAlpha:
     """`Samples` with their first alphas, by index.
 
     Args:
@@ -101,16 +101,16 @@ class LedSamples:
     """
 
     samples: Samples
-    leads: Leads
+    leads: InitialAlphas
 
-    def __getitem__(self, index: int) -> LedExample:
+    def __getitem__(self, index: int) -> InitialAlphaExample:
         """The sample number `index` ≥ 0."""
         example = self.samples[index]
         rng = np.random.default_rng((self.samples.seed, index, 4))
-        return LedExample(*example, lead(example, rng, self.leads)[None])
+        return InitialAlphaExample(*example, draw_initial_alpha(example, rng, self.leads)[None])
 
 
-def lead(example: Example, rng: np.random.Generator, leads: Leads) -> Bytes:
+def draw_initial_alpha(example: Example, rng: np.random.Generator, leads: InitialAlphas) -> Bytes:
     """A first alpha of a sample, uint8 (S, S)."""
     kind = KINDS[int(rng.choice(len(KINDS), p=leads.shares))]
     image = to_float(np.ascontiguousarray(example.image.transpose(1, 2, 0)))
@@ -123,16 +123,18 @@ def lead(example: Example, rng: np.random.Generator, leads: Leads) -> Bytes:
     return from_float(first_alpha(image, mask, rng, leads) if kind == "prior" else mask)
 
 
-def first_alpha(image: Image, mask: Mask, rng: np.random.Generator, leads: Leads) -> Alpha:
+def first_alpha(image: Image, mask: Mask, rng: np.random.Generator, leads: InitialAlphas) -> Alpha:
     """What closed-form matting makes of a mask's trimap, float32 (H, W); empty where there is no subject."""
     trimap = trimap_from_mask(mask, width=float(rng.uniform(*leads.cues.width)))
     if rng.random() < leads.half:
-        return prior(image, trimap)
-    found = solve_closed_form(image, trimap, tolerance=1e-3).alpha.astype(np.float32)  # as in `prior`
+        return estimate_initial_alpha(image, trimap)
+    found = solve_closed_form(image, trimap, tolerance=1e-3).alpha.astype(
+        np.float32
+    )  # as in `estimate_initial_alpha`
     return found.clip(0, 1)
 
 
-def last_alpha(alpha: Bytes, rng: np.random.Generator, leads: Leads) -> Alpha:
+def last_alpha(alpha: Bytes, rng: np.random.Generator, leads: InitialAlphas) -> Alpha:
     """The alpha of the frame before as a clip has it: seen smaller, moved not quite right, with a patch lost.
 
     Args:
@@ -154,7 +156,7 @@ def last_alpha(alpha: Bytes, rng: np.random.Generator, leads: Leads) -> Alpha:
     return last
 
 
-def _mask(image: Image, example: Example, rng: np.random.Generator, leads: Leads) -> Mask:
+def _mask(image: Image, example: Example, rng: np.random.Generator, leads: InitialAlphas) -> Mask:
     if rng.random() < leads.imperfect:
         return to_float(imperfect_mask(example.alpha[0], rng, leads.cues))
     return segment(image)

@@ -30,7 +30,7 @@ from wisp.data import vips
 from wisp.data.augmentation import Appearance, Geometry, Matrix, degrade, recolour, soften
 from wisp.data.datasets import Entry
 from wisp.data.synthesis import blur_layer, merge
-from wisp.matting.classical.initial_alpha import prior
+from wisp.matting.classical.initial_alpha import estimate_initial_alpha
 from wisp.matting.foreground import estimate_foreground
 from wisp.matting.trimap import random_trimap
 
@@ -320,7 +320,11 @@ def compose(
     trimap = dilated(to_float(alpha_stored), rng, cropping.widths)
     if rng.random() < cropping.islands:
         trimap = with_islands(trimap, rng)
-    start = from_float(prior(to_float(stored), trimap)) if cropping.prior else np.full_like(trimap, 128)
+    start = (
+        from_float(estimate_initial_alpha(to_float(stored), trimap))
+        if cropping.prior
+        else np.full_like(trimap, 128)
+    )
     return TrimapExample(
         _channels_first(stored),
         alpha_stored[None],

@@ -48,7 +48,7 @@ class Kept:
 
 
 def folder() -> Path | None:
-    """Where compiled networks are kept, whether or not it exists yet; None when the cache is switched off."""
+    """The folder of compiled networks, whether or not it exists yet; None when the cache is switched off."""
     wanted = os.environ.get(VARIABLE, "").strip()
     if wanted.lower() in OFF:
         return None
@@ -78,7 +78,7 @@ def name_of(network: Path, *dependencies: object) -> str | None:
 
 
 def read(name: str) -> Kept | None:
-    """What is kept under `name`; None when there is nothing, or nothing that is whole. Never raises."""
+    """The network kept under a name; None when there is none, or none that is whole. Never raises."""
     where = folder()
     if where is None:
         return None

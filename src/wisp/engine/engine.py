@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Engine:
-    """What runs networks, and keeps those that it has loaded until `release`.
+    """A runner of networks: device, precision and threads; it keeps what it has loaded until `release`.
 
     Attributes:
         device: ``auto``, ``cpu`` or ``gpu``.
@@ -70,7 +70,7 @@ class Engine:
         return self.keep(files, model, load)
 
     def keep(self, files: tuple[Path, ...], name: Hashable, load: Callable[[], T]) -> T:
-        """What `load` makes of files, made once until they change or `release` is called.
+        """The result of `load`, which is called once until its files change or `release` is called.
 
         Args:
             files: whatever decides what `load` makes.

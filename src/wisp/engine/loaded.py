@@ -17,7 +17,7 @@ LIMIT: Final = 16
 
 
 class Loaded(Generic[T]):
-    """What was made of files, each loaded once while its path leads to the same contents.
+    """A store of what was made of files, each loaded once while its path leads to the same contents.
 
     Threads that want the same one wait for the first of them; others are not held up.
     """
@@ -28,7 +28,7 @@ class Loaded(Generic[T]):
         _all.add(self)
 
     def get(self, files: tuple[Path, ...], options: Hashable, load: Callable[[], T]) -> T:
-        """What `load` makes, or made before of the same files with the same options.
+        """The result of `load`, now or before, of the same files with the same options.
 
         Args:
             files: whatever decides what `load` makes.
@@ -66,7 +66,7 @@ _all: Final[WeakSet[Loaded[Any]]] = WeakSet()
 
 
 def identity(file: Path) -> Identity | None:
-    """What tells a file's contents from all others without reading them; None where there is no file.
+    """Numbers that tell a file's contents from all others without reading them; None where there is no file.
 
     Returns:
         real path, device, number, bytes, and when contents and entry changed, ns.

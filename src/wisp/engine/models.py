@@ -15,7 +15,7 @@ from wisp.engine.loaded import Identity, identity
 
 
 @dataclass(frozen=True)
-class Edition:
+class Variant:
     """Another file of a network that comes with wisp: the same inputs and outputs, other arithmetic.
 
     Attributes:
@@ -62,7 +62,7 @@ class Model:
     training_data: str
     input_size: int = 512
     multiple: int = 32
-    int8: Edition | None = None
+    int8: Variant | None = None
 
     @property
     def shipped(self) -> bool:
@@ -99,7 +99,7 @@ MODELS: Final[dict[str, Model]] = {
             licence=_LICENCE,
             training_data=_PHOTOS,
             input_size=416,
-            int8=Edition(
+            int8=Variant(
                 "segmenter-mobile-int8.onnx",
                 2_881_948,
                 "709f1be494abce0d41b9c7cbcced111df2c985185b4514a6070d4a8e9f06ef27",
@@ -114,7 +114,7 @@ MODELS: Final[dict[str, Model]] = {
             sha256="d9a03173a96a70597e49129c8e354a4a611472e4e889a5dca807f99fef95d620",
             licence=_LICENCE,
             training_data=f"{_PHOTOS}, strands of hair drawn on some",
-            int8=Edition(
+            int8=Variant(
                 "portrait-mobile-int8.onnx",
                 4_024_470,
                 "694fd25cb63109622eed5abbe811d50eb4d79f5f8b1d801958966ba1d9948049",
@@ -129,7 +129,7 @@ MODELS: Final[dict[str, Model]] = {
             sha256="88dc27348ef63a249c82f9de575b3cb9e06fd2f1539635a30a0d46bebc0163fc",
             licence=_LICENCE,
             training_data=f"{_PHOTOS}, strands of hair drawn on some",
-            int8=Edition(
+            int8=Variant(
                 "portrait-mobile-led-int8.onnx",
                 4_024_466,
                 "401a87dce3de33e6f0711d7f598d9ac6f213e360ce73d4a56d4ba938b813eeb5",
@@ -145,7 +145,7 @@ MODELS: Final[dict[str, Model]] = {
             licence=_LICENCE,
             training_data=f"{_PHOTOS}, strands of hair drawn on some",
             input_size=64,
-            int8=Edition(
+            int8=Variant(
                 "portrait-mobile-refinement-int8.onnx",
                 112_148,
                 "7bfa2602178f5c915a0aaa31afcc0ddb2ba9595fdfda8a05ea86a316ec738e91",
@@ -233,7 +233,7 @@ def ssrn_of(model: Model) -> Model | None:
 
 
 def verified_file(model: Model) -> Path:
-    """Where the network's file lies, after comparing it with its row: once, unless another file lies there.
+    """The path of a network's file, after comparing it with its row: once, unless another file lies there.
 
     Raises:
         InputError: the file is missing, or is not the one that the row describes.
@@ -241,8 +241,8 @@ def verified_file(model: Model) -> Path:
     return _verified(model.path, model.sha256, identity(model.path))
 
 
-def verified_edition(edition: Edition) -> Path:
-    """Where another edition's file lies; as `verified_file`."""
+def verified_variant(edition: Variant) -> Path:
+    """The path of a variant's file, after comparing it with its row: once, unless another file lies there."""
     return _verified(edition.path, edition.sha256, identity(edition.path))
 
 

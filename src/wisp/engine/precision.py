@@ -18,7 +18,7 @@ from wisp.core.arrays import Float
 from wisp.core.errors import InputError
 from wisp.core.machine import has_dot_products
 from wisp.engine.devices import Device, Precision
-from wisp.engine.models import Model, verified_edition, verified_file
+from wisp.engine.models import Model, verified_file, verified_variant
 from wisp.engine.sessions import (
     Session,
     cpu_capabilities,
@@ -30,7 +30,7 @@ _RUNS: Final = 4
 
 @dataclass(frozen=True)
 class Choice:
-    """What to open.
+    """The file and the precision in which to open a network, and why.
 
     Attributes:
         file: the ONNX file, compared with its row.
@@ -55,7 +55,7 @@ def choose(model: Model, *, device: Device = "auto", precision: Precision = "aut
         InputError: a file is missing or damaged, or there is no int8 edition and it was asked for.
     """
     if precision == "int8" and model.int8 is not None:
-        return Choice(verified_edition(model.int8), precision, "as asked")
+        return Choice(verified_variant(model.int8), precision, "as asked")
     if precision == "int8" and model.shipped:
         raise InputError(
             "precision", f"int8: {model.name} has no int8 edition", "auto, fp32 and bf16 are accepted"
@@ -74,7 +74,7 @@ def choose(model: Model, *, device: Device = "auto", precision: Precision = "aut
     if "INT8" not in capabilities or not has_dot_products():
         told = f"this CPU computes in {other} and has no dot products of 8-bit integers"
         return Choice(floats, precision, told)
-    return Choice(verified_edition(model.int8), "int8", "this CPU has dot products of 8-bit integers")
+    return Choice(verified_variant(model.int8), "int8", "this CPU has dot products of 8-bit integers")
 
 
 def time_int8(model: Model) -> tuple[Precision, float] | None:
@@ -95,7 +95,7 @@ def time_int8(model: Model) -> tuple[Precision, float] | None:
         return None
     other: Precision = "bf16" if "BF16" in capabilities else "fp32"
     floats = open_session(verified_file(model), precision=other)
-    quantised = open_session(verified_edition(model.int8), precision="int8")
+    quantised = open_session(verified_variant(model.int8), precision="int8")
     return other, 1 / _speed_up(model, floats, quantised)
 
 

@@ -35,7 +35,7 @@ RUNTIMES: Final = ("auto", "openvino", "onnxruntime")
 
 @dataclass(frozen=True)
 class Description:
-    """What a session really got.
+    """The runtime, device, precision and threads that a session really got.
 
     Attributes:
         runtime: its name and version.
@@ -228,12 +228,12 @@ _warmed_up: Final[list[bool]] = []
 
 
 def cpu_capabilities() -> frozenset[str]:
-    """What OpenVINO computes in on this CPU (``FP32``, ``BF16``, ``INT8`` …); empty without OpenVINO."""
+    """The precisions that OpenVINO computes in on this CPU (``FP32``, ``BF16`` …); empty without OpenVINO."""
     return frozenset(_of_cpu("OPTIMIZATION_CAPABILITIES") or ())
 
 
 def cpu_name() -> str:
-    """What OpenVINO calls this CPU; empty without OpenVINO."""
+    """The CPU's name by OpenVINO; empty without OpenVINO."""
     return str(_of_cpu("FULL_DEVICE_NAME") or "").strip()
 
 

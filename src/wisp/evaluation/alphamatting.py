@@ -49,7 +49,7 @@ class Entrant:
 
 @dataclass(frozen=True)
 class Ranking:
-    """What became of a comparison.
+    """The scores and ranks of several methods on several trimaps.
 
     Attributes:
         scores: method → trimap → image → metric → value.
@@ -101,7 +101,7 @@ class Ranking:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, as JSON can hold it.
+        """The ranking as a dictionary that JSON can hold.
 
         ``{"protocol", "count", "region", "trimaps", "ranks": {metric: {method: {"overall", trimap …}}},
         "methods": {method: {"mean": {metric: value}, "trimaps": {trimap: {"count", "region", "mean",

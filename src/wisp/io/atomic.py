@@ -7,7 +7,7 @@ import secrets
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from errno import EEXIST
+from errno import EEXIST, EINVAL, ENOSYS, ENOTSUP
 from pathlib import Path
 
 from wisp.core.errors import InputError
@@ -76,6 +76,8 @@ def write_files(contents: Mapping[str, bytes], *, overwrite: bool = False) -> No
             try:
                 with stand_in.open("wb") as file:
                     file.write(contents[path])
+                    file.flush()
+                    _sync(file.fileno())
             except OSError as error:
                 raise InputError(path, reason(error)) from error
         if STDIO in contents:
@@ -129,7 +131,7 @@ def same_file(one: Path | str, other: Path | str) -> bool:
 
 
 def reason(error: OSError) -> str:
-    """What an `OSError` says, without its number and path: ``No space left on device``."""
+    """The text of an `OSError` without its number and path: ``No space left on device``."""
     return error.strerror or str(error) or type(error).__name__
 
 
@@ -137,15 +139,40 @@ def _beside(final: Path) -> Path:
     return final.with_name(f".wisp-{secrets.token_hex(8)}{final.suffix}")
 
 
+def _sync(handle: int) -> None:
+    """Bring a file's contents to the disk, where its file system knows how to."""
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (EINVAL, ENOTSUP, ENOSYS):
+            raise
+
+
+def _sync_path(path: Path) -> None:
+    """Bring a file's contents, or the names in a folder, to the disk; Windows knows no handles of folders."""
+    windows = sys.platform == "win32"
+    if windows and path.is_dir():
+        return
+    handle = os.open(path, os.O_RDWR if windows else os.O_RDONLY)
+    try:
+        _sync(handle)
+    finally:
+        os.close(handle)
+
+
 def _rename_all(pairs: Sequence[tuple[Path, Path]], *, overwrite: bool) -> None:
     """Rename each first path to its second; when one fails, put everything back and raise.
 
     One rename is atomic by itself. Of several, the older files are first moved aside and come back if a
-    later step fails. Every step is noted before it is taken, so that an interruption undoes it too.
+    later step fails. Every step is noted before it is taken, so that an interruption undoes it too. Contents
+    are on the disk before the first rename, and the renames before older files are given up, so that a
+    machine that goes down leaves the old files or the new ones.
     """
     for stand_in, final in pairs:
         if final.exists() and not overwrite:
             raise FileExistsError(EEXIST, "appeared while its contents were being made", str(stand_in))
+    for stand_in, _ in pairs:
+        _sync_path(stand_in)
     kept: list[tuple[Path, Path]] = []
     placed: list[tuple[Path, Path]] = []
     try:
@@ -157,6 +184,8 @@ def _rename_all(pairs: Sequence[tuple[Path, Path]], *, overwrite: bool) -> None:
         for stand_in, final in pairs:
             placed.append((stand_in, final))
             stand_in.replace(final)
+        for folder in {final.parent for _, final in pairs}:
+            _sync_path(folder)
     except BaseException:
         for stand_in, final in placed:
             if not stand_in.exists():

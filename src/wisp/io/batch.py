@@ -15,7 +15,15 @@ from pathlib import Path
 
 from wisp.core.errors import InputError
 from wisp.io.atomic import check_output
-from wisp.io.formats import READABLE_SUFFIXES, SNIFF_BYTES, check_holds, format_of, sniff
+from wisp.io.formats import (
+    READABLE_SUFFIXES,
+    SNIFF_BYTES,
+    UNREADABLE_SUFFIXES,
+    check_holds,
+    format_of,
+    is_other_picture,
+    sniff,
+)
 from wisp.io.paths import STDIO, input_path, means_folder, output_path, refuse_address
 
 
@@ -70,12 +78,13 @@ class Job:
 
 @dataclass(frozen=True)
 class Plan:
-    """What `plan` found.
+    """The photos to work on, with their outputs and guidance, and what was skipped or cannot be done.
 
     Attributes:
         jobs: what can be done, in a stable order.
         errors: inputs that cannot (not there, no partner, no name of their own), one each.
         skipped: files in the folders that are no images.
+        unread: pictures in the folders of kinds that are not read, counted by their suffix.
         existing: photos that are left out because all of their outputs exist.
         folder: whether OUT is a folder, that is, whether the jobs' folders are still to be made.
     """
@@ -83,6 +92,7 @@ class Plan:
     jobs: tuple[Job, ...]
     errors: tuple[InputError, ...]
     skipped: int
+    unread: Mapping[str, int]
     folder: bool
     existing: int = 0
 
@@ -110,8 +120,9 @@ def plan(
     Otherwise all of them are folders:
 
     - Folders are read recursively, through links but into no folder twice, and not into the output,
-      companion or guidance folders where these lie inside. Hidden files and folders are passed over; files
-      that are no images are skipped and counted. An input named twice is done once.
+      companion or guidance folders where these lie inside. Hidden files and folders are passed over, and so
+      are pipes and devices; files that are no images, and images of kinds that are not read, are skipped and
+      counted. An input named twice is done once.
     - The output is ``out/<relative folder>/<stem>.<suffix of format>``, and companions have the same name in
       their own folders. Where inputs would share a name (letter case aside), each keeps its own suffix
       before the new one; where they come from several folders, each is put into a folder named after its own.
@@ -235,7 +246,7 @@ def _plan_file(
             raise InputError(path, "is a folder", "a file is accepted with one input")
     errors = [InputError(path, "does not exist") for path in read if str(path) != STDIO and not path.exists()]
     jobs = () if errors else (Job(source, target, **companions, **guidance),)
-    return Plan(jobs, tuple(errors[:1]), 0, folder=False)
+    return Plan(jobs, tuple(errors[:1]), 0, {}, folder=False)
 
 
 def _plan_folder(
@@ -264,7 +275,7 @@ def _plan_folder(
     suffix = _check_format(target / "*", format or "png", opaque=opaque)
 
     own = [path for path in (target, *companions.values(), *guidance.values()) if path is not None]
-    photos, errors, skipped = _gather(sources, own)
+    photos, errors, others = _gather(sources, own)
     names = _names([relative for _, relative in photos], suffix)
     taken = Counter(map(_folded, names))
     jobs = []
@@ -279,28 +290,29 @@ def _plan_folder(
             continue
         beside = {kind: folder / name for kind, folder in companions.items() if folder is not None}
         jobs.append(Job(photo, target / name, **beside, **paired))
-    return Plan(tuple(jobs), tuple(errors), skipped, folder=True)
+    unread = Counter(path.suffix.lower() or path.name for path in others if _is_unread(path))
+    return Plan(tuple(jobs), tuple(errors), len(others) - unread.total(), unread, folder=True)
 
 
 def _gather(
     sources: Sequence[Path], own: Sequence[Path]
-) -> tuple[list[tuple[Path, Path]], list[InputError], int]:
-    """The photos of `sources`, each once, with their relative paths; errors; how many files were skipped."""
+) -> tuple[list[tuple[Path, Path]], list[InputError], list[Path]]:
+    """The photos of `sources`, each once, with their relative paths; errors; files that are no photos."""
     photos: dict[str, tuple[Path, Path, Path]] = {}
     errors: list[InputError] = []
-    skipped = 0
+    others: list[Path] = []
     for source in sources:
         if source.is_dir():
             for path in _walk(source, {_identity(folder) for folder in own}):
                 if _is_photo(path):
                     photos.setdefault(os.path.realpath(path), (path, path.relative_to(source), source))
                 else:
-                    skipped += 1
+                    others.append(path)
         elif source.exists():
             photos.setdefault(os.path.realpath(source), (source, Path(source.name), source.parent))
         else:
             errors.append(InputError(source, "does not exist"))
-    return _told_apart(list(photos.values())), errors, skipped
+    return _told_apart(list(photos.values())), errors, others
 
 
 def _told_apart(photos: list[tuple[Path, Path, Path]]) -> list[tuple[Path, Path]]:
@@ -343,18 +355,33 @@ def _identity(path: Path) -> tuple[int, int] | None:
 def _is_photo(path: Path) -> bool:
     """Whether a file of a folder is meant: by its suffix, else by its content.
 
-    A picture suffix is taken at its word, so that a damaged photo is reported rather than skipped. TIFF
-    content under another suffix is a camera's raw file.
+    A picture suffix is taken at its word, so that a damaged photo is reported rather than skipped; of a pipe
+    or a device nothing is read. TIFF content under another suffix is a camera's raw file.
     """
     if path.suffix.lower() in READABLE_SUFFIXES:
-        return True
+        return path.is_file() or not path.exists()  # a broken link is reported, too
+    if path.suffix.lower() in UNREADABLE_SUFFIXES:
+        return False
+    return sniff(_head(path)) not in (None, "tiff")
+
+
+def _is_unread(path: Path) -> bool:
+    """Whether a file that is no photo is a picture all the same, of a kind that is not read."""
+    if path.suffix.lower() in UNREADABLE_SUFFIXES:
+        return path.is_file()
+    head = _head(path)
+    return sniff(head) == "tiff" or is_other_picture(head)
+
+
+def _head(path: Path) -> bytes:
+    """The first bytes of a regular file; none of any other."""
     try:
         if not path.is_file():
-            return False
+            return b""
         with path.open("rb") as file:
-            return sniff(file.read(SNIFF_BYTES)) not in (None, "tiff")
+            return file.read(SNIFF_BYTES)
     except OSError:
-        return False
+        return b""
 
 
 def _names(relatives: Sequence[Path], suffix: str) -> list[Path]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from io import SEEK_CUR
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from wisp.core.arrays import Bits
 from wisp.core.errors import InputError
@@ -15,7 +15,7 @@ from wisp.io.paths import STDIO, is_special
 
 @dataclass(frozen=True)
 class Format:
-    """What one output format can hold.
+    """An output format: suffixes, and what it can hold.
 
     Attributes:
         name: as ``--format`` takes it.
@@ -24,6 +24,7 @@ class Format:
         bits: the depths wisp writes it at. AVIF stops at 12 bits a channel and WebP at 8, so neither can
             keep 16.
         exif: whether libvips can store EXIF in it.
+        grey: whether it holds grey as one channel, so that a grey profile fits.
         max_side: the longest width or height in pixels.
     """
 
@@ -32,6 +33,7 @@ class Format:
     alpha: bool
     bits: tuple[Bits, ...]
     exif: bool
+    grey: bool
     max_side: int
 
     @property
@@ -41,19 +43,29 @@ class Format:
 
 
 FORMATS: Final[dict[str, Format]] = {
-    "png": Format("png", (".png",), True, (8, 16), True, 2**31 - 1),
-    "tiff": Format("tiff", (".tiff", ".tif"), True, (8, 16), False, 2**31 - 1),
-    "webp": Format("webp", (".webp",), True, (8,), True, 16383),
-    "avif": Format("avif", (".avif",), True, (8,), True, 16384),
-    "jpeg": Format("jpeg", (".jpeg", ".jpg"), False, (8,), True, 65500),
+    "png": Format("png", (".png",), True, (8, 16), True, True, 2**31 - 1),
+    "tiff": Format("tiff", (".tiff", ".tif"), True, (8, 16), False, True, 2**31 - 1),
+    "webp": Format("webp", (".webp",), True, (8,), True, False, 16383),
+    "avif": Format("avif", (".avif",), True, (8,), True, False, 16384),
+    "jpeg": Format("jpeg", (".jpeg", ".jpg"), False, (8,), True, True, 65500),
 }
 """What can be written, by the name that ``--format`` takes."""
 
-READABLE: Final = "JPEG, PNG, TIFF, WebP, AVIF and HEIC are accepted"
+READABLE: Final = "JPEG, PNG, TIFF, WebP, AVIF, HEIC, GIF, BMP and PNM are accepted"
 READABLE_SUFFIXES: Final = frozenset(
-    {suffix for row in FORMATS.values() for suffix in row.suffixes} | {".jpe", ".jfif", ".heic", ".heif"}
+    {suffix for row in FORMATS.values() for suffix in row.suffixes}
+    | {".jpe", ".jfif", ".heic", ".heif", ".hif", ".gif", ".bmp", ".dib"}
+    | {".pbm", ".pgm", ".ppm", ".pnm", ".pam"}
 )
 """Suffixes that picture files carry; what a file really is, its content decides."""
+
+UNREADABLE_SUFFIXES: Final = frozenset(
+    {".psd", ".psb", ".svg", ".svgz", ".ai", ".eps", ".xcf", ".kra", ".jxl", ".jp2", ".j2k", ".jpx", ".jxr"}
+    | {".tga", ".ico", ".exr", ".hdr", ".pfm", ".dds", ".qoi", ".pcx", ".emf", ".wmf"}
+    | {".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".raf", ".orf", ".rw2"}
+    | {".pef", ".srw", ".3fr", ".fff", ".iiq", ".mos", ".x3f", ".rwl", ".dcr", ".kdc", ".erf", ".mrw", ".gpr"}
+)
+"""Suffixes of pictures of kinds that are not read: drawings, layered documents, cameras' raw files."""
 
 SNIFF_BYTES: Final = 512
 
@@ -64,16 +76,30 @@ _MAGIC: Final = (
     (b"MM\x00*", "tiff"),
     (b"II+\x00", "tiff"),
     (b"MM\x00+", "tiff"),
+    (b"GIF87a", "gif"),
+    (b"GIF89a", "gif"),
 )
+_PNM: Final = re.compile(rb"P[1-6][\s#]|P7\n")
 _OTHER_MAGIC: Final = (
-    (b"GIF8", "a GIF"),
-    (b"BM", "a BMP"),
     (b"%PDF", "a PDF"),
     (b"8BPS", "a Photoshop document"),
     (b"\xff\x0a", "a JPEG XL"),
     (b"\x00\x00\x00\x0cJXL ", "a JPEG XL"),
     (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000"),
+    (b"\xff\x4f\xff\x51", "a JPEG 2000"),
+    (b"II\xbc", "a JPEG XR"),
     (b"<svg", "an SVG"),
+    (b"PF\n", "a PFM"),
+    (b"Pf\n", "a PFM"),
+    (b"v/1\x01", "an OpenEXR"),
+    (b"#?RADIANCE", "a Radiance HDR"),
+    (b"DDS ", "a DDS"),
+    (b"qoif", "a QOI"),
+    (b"\x00\x00\x01\x00", "an icon"),
+    (b"FUJIFILMCCD-RAW", "a camera's raw file"),
+    (b"IIRO", "a camera's raw file"),
+    (b"IIU\x00", "a camera's raw file"),
+    (b"FOVb", "a camera's raw file"),
     (b"\x1aE\xdf\xa3", "a Matroska or WebM video"),
 )
 _AVIF_BRANDS: Final = {b"avif", b"avis"}
@@ -96,13 +122,20 @@ def sniff(head: bytes) -> str | None:
     """The format a file's first `SNIFF_BYTES` bytes announce, or None when wisp does not read it.
 
     Returns:
-        ``"jpeg"``, ``"png"``, ``"tiff"``, ``"webp"``, ``"avif"``, ``"heic"`` or None.
+        ``"jpeg"``, ``"png"``, ``"tiff"``, ``"webp"``, ``"avif"``, ``"heic"``, ``"gif"``, ``"bmp"``,
+        ``"pnm"`` or None.
     """
     for magic, name in _MAGIC:
         if head.startswith(magic):
             return name
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "webp"
+    if (
+        head[:2] == b"BM" and len(head) >= 18 and head[15:18] == b"\x00\x00\x00"
+    ):  # a header of under 256 bytes
+        return "bmp"
+    if _PNM.match(head):
+        return "pnm"
     brands = _brands(head)
     if brands & _AVIF_BRANDS:
         return "avif"
@@ -116,25 +149,29 @@ def is_sequence(head: bytes) -> bool:
     return bool(_brands(head)) and head[8:12] in _SEQUENCE_BRANDS
 
 
-def is_animated_png(stream: BinaryIO) -> bool:
-    """Whether a PNG has an animation control chunk, which must stand before its pixels. Moves `stream`."""
-    stream.seek(8)
-    while len(head := stream.read(8)) == 8 and head[4:] != b"IDAT":
-        if head[4:] == b"acTL":
-            return True
-        stream.seek(int.from_bytes(head[:4], "big") + 4, SEEK_CUR)
-    return False
+def is_other_picture(head: bytes) -> bool:
+    """Whether a file that `sniff` does not know is a picture of a kind that is told by name."""
+    return any(head.startswith(magic) for magic, name in _OTHER_MAGIC if not name.endswith("video"))
 
 
-def describe_unreadable(head: bytes) -> str:
-    """What a file that `sniff` does not know seems to be, as the end of a sentence."""
+def describe_unreadable(head: bytes, name: str = "") -> str:
+    """What a file that `sniff` does not know seems to be by its first bytes, else by its name's suffix.
+
+    Returns:
+        The end of a sentence.
+    """
     if not head:
         return "is empty"
     for magic, text in _OTHER_MAGIC:
         if head.startswith(magic):
             return f"is {text}"
+    if b"crx " in _brands(head):
+        return "is a camera's raw file"
     if _brands(head):
         return "is a video or an unknown kind of HEIF picture"
+    suffix = Path(name).suffix.lower()
+    if suffix in UNREADABLE_SUFFIXES:
+        return f"is of a kind that wisp does not read ({suffix})"
     return "is not a picture that wisp can read"
 
 

@@ -8,6 +8,7 @@ premultiplied); ``-`` is standard input or output.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,7 @@ from wisp.core.arrays import (
     to_float,
 )
 from wisp.core.errors import InputError, is_out_of_memory
-from wisp.io import profiles, tiff
+from wisp.io import profiles, spaces, tiff
 from wisp.io.atomic import check_output, write_files
 from wisp.io.decoding import EXIF_HEADER, Decoded, decode
 from wisp.io.formats import (
@@ -48,6 +49,10 @@ Pixels: TypeAlias = Float | Matte
 cut-out that needs no copy of its own."""
 
 MAX_PIXELS: Final = 200_000_000
+_UNTOUCHED: Final = 0.25 / 65535
+"""How far a result's colour may be from the photo's and still be it: compositing rounds in float32."""
+_ROWS: Final = 32
+"""Rows that are compared at a time."""
 _GREY: Final = 0.5 / 255
 """How far the channels of a grey result may be apart: a grey profile's conversion rounds each by itself."""
 
@@ -73,9 +78,12 @@ class Photo:
         image: float32 (H, W, 3), sRGB-encoded, [0, 1], upright.
         alpha: float32 (H, W), [0, 1], of a file that has an alpha channel, else None.
         bits: 8, or 16 when the file holds more than 8 bits a channel.
-        icc_profile: the file's ICC profile, unchanged; None for one that is damaged or fits no such colours.
+        icc_profile: the file's ICC profile, unchanged, or one that says what the file tells by numbers (cICP,
+            gAMA and cHRM, nclx); None for sRGB without a profile, and for a profile that cannot be used.
         resolution: pixels per millimetre, (x, y) of the upright picture; None when the file says none.
         exif: the file's EXIF block from its ``Exif`` header on, unchanged.
+        encoded: uint8 or uint16 (H, W, 1 | 3), upright: the colours in `icc_profile` itself, where these are
+            not sRGB. A result gets them back wherever `image` was left as it is.
     """
 
     image: Image
@@ -84,6 +92,7 @@ class Photo:
     icc_profile: bytes | None
     resolution: tuple[float, float] | None
     exif: bytes | None
+    encoded: Stored | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,10 +113,11 @@ class Output:
 
 
 def read_photo(source: Path | str, *, page: int | None = None, max_pixels: int = MAX_PIXELS) -> Photo:
-    """Read a picture: JPEG, PNG, TIFF, WebP, AVIF, or HEIC (with the ``heic`` extra).
+    """Read a picture: JPEG, PNG, TIFF, WebP, AVIF, GIF, BMP, PNM, or HEIC (with the ``heic`` extra).
 
-    The orientation tag is applied, an embedded ICC profile (grey, RGB or CMYK) is converted to sRGB, grey
-    becomes three equal channels, and alpha is returned beside the image.
+    The orientation tag is applied; what an embedded ICC profile (grey, RGB or CMYK) or the file's own numbers
+    (cICP, gAMA and cHRM, nclx) say of the colours is converted to sRGB; grey becomes three equal channels;
+    and alpha is returned beside the image. Of several pictures in a HEIF container the primary one is read.
 
     Args:
         source: a path, or ``-`` for standard input.
@@ -115,9 +125,13 @@ def read_photo(source: Path | str, *, page: int | None = None, max_pixels: int =
         max_pixels: the largest width × height that is decoded.
 
     Raises:
-        InputError: no such file, not one of these formats, damaged or cut short, too many pixels, an
-            animation or several pages without `page`, or a `page` that is not there.
-        MissingExtraError: a HEIC file without the ``heic`` extra.
+        InputError: no such file, not one of these formats, damaged or cut short, coded in a way that is not
+            read, too many pixels, an animation or several pages without `page`, or no such `page`.
+        MissingExtraError: a HEIC file without the ``heic`` extra, or a rare coding of TIFF or JPEG without
+            the ``codecs`` extra.
+
+    Warns:
+        ProfileWarning: the colours could not be taken as the file means them.
     """
     decoded = decode(source, page, max_pixels)
     stored = _upright(decoded.stored, decoded.orientation)
@@ -127,7 +141,8 @@ def read_photo(source: Path | str, *, page: int | None = None, max_pixels: int =
     resolution = decoded.resolution
     if resolution is not None and decoded.orientation >= 5:
         resolution = resolution[::-1]
-    profile = profiles.fitting(decoded.icc_profile, colours, str(source))
+    colour, profile = _with_profile(colour, decoded, str(source))
+    kept = profile is not None and colours < 4 and not profiles.is_srgb(profile)
     return Photo(
         image=profiles.to_srgb(colour, profile),
         alpha=alpha,
@@ -135,6 +150,7 @@ def read_photo(source: Path | str, *, page: int | None = None, max_pixels: int =
         icc_profile=profile,
         resolution=resolution,
         exif=decoded.exif,
+        encoded=colour if kept else None,
     )
 
 
@@ -299,9 +315,10 @@ def encode_image(
     """A picture as the bytes of a file.
 
     The pixels are converted back into the profile of `like`, which is embedded unchanged, when it is an RGB
-    profile, or a grey one and the picture is grey. A photo with any other profile gives sRGB with
-    an sRGB profile, one without a profile gives none. Grey (H, W) pixels are values, not colours: they get
-    no profile and no EXIF. Outputs are upright and carry no orientation but 1.
+    profile, or a grey one and both picture and format are grey; pixels that are the photo's own get its own
+    values. A photo with any other profile gives sRGB with an sRGB profile (so does one whose profile goes one
+    way only, and linear light in 8 bits), one without a profile gives none. Grey (H, W) pixels are values,
+    not colours: they get no profile and no EXIF. Outputs are upright and carry no orientation but 1.
 
     Args:
         pixels: see `write_image`.
@@ -321,7 +338,7 @@ def encode_image(
     exif = like.exif if like is not None and keep_metadata and colour.ndim == 3 else None
     if exif is not None and not row.exif:
         raise InputError(name, f"{row.name} cannot hold EXIF", "png, webp, avif and jpeg can")
-    stored, profile = _stored(colour, depth, like.icc_profile if like else None)
+    stored, profile = _stored(colour, depth, like, row)
     if alpha is not None:
         stored = _with_alpha(stored, from_float(alpha, depth))
     pyvips = libvips()
@@ -360,6 +377,30 @@ def _upright(stored: Stored, orientation: int) -> Stored:
     if orientation in (3, 4, 6, 7):
         stored = stored[::-1]
     return stored.swapaxes(0, 1) if orientation >= 5 else stored
+
+
+def _with_profile(colour: Stored, decoded: Decoded, name: str) -> tuple[Stored, bytes | None]:
+    """Colours of a space that an ICC profile describes, and that profile; None where they are sRGB.
+
+    Args:
+        colour: uint8 or uint16 (H, W, 1 | 3 | 4), upright.
+        decoded: what the file says of them.
+        name: the file, for warnings.
+    """
+    space = decoded.space if colour.shape[2] < 4 else None
+    if space is None or not decoded.space_first:
+        profile = profiles.fitting(decoded.icc_profile, colour.shape[2], name)
+        if profile is not None:
+            return colour, profile
+    if space is None:
+        if decoded.floats:
+            problem = (
+                "floating-point samples without a profile are taken as sRGB's values, not as linear light"
+            )
+            warnings.warn(f"{name}: {problem}", profiles.ProfileWarning, stacklevel=3)
+        return colour, None
+    colour, space = spaces.to_ordinary(colour, space, name)
+    return colour, None if space.is_srgb else spaces.to_profile(space)
 
 
 def _read_values(source: Path | str, page: int | None, max_pixels: int) -> Stored:
@@ -417,19 +458,48 @@ def _layers(pixels: Pixels, name: Path | str) -> tuple[Float, Alpha | None]:
     return (pixels[..., :3], pixels[..., 3]) if pixels.shape[2:] == (4,) else (pixels, None)
 
 
-def _stored(colour: Float, bits: Bits, profile: bytes | None) -> tuple[Stored, bytes | None]:
-    """Working colours as stored values (H, W, C), in `profile` where it can be, and the profile to embed."""
+def _stored(colour: Float, bits: Bits, like: Photo | None, row: Format) -> tuple[Stored, bytes | None]:
+    """Working colours as stored values (H, W, C), in the profile of `like` if possible, and the profile."""
     if colour.ndim == 2:
         return from_float(colour, bits)[..., None], None
-    if profile is None or not profiles.is_whole(profile):
+    profile = None if like is None else like.icc_profile
+    if like is None or profile is None or not profiles.is_whole(profile) or not profiles.is_usable(profile):
         return from_float(colour, bits), None
     channels = profiles.channels_of(profile)
     if channels == 3 and profiles.is_srgb(profile):
         return from_float(colour, bits), profile
-    fits = channels == 3 or (channels == 1 and float(np.ptp(colour, axis=2).max()) <= _GREY)
-    if not fits:
+    fits = channels == 3 or (channels == 1 and row.grey and float(np.ptp(colour, axis=2).max()) <= _GREY)
+    coarse = bits < like.bits and profiles.is_coarse(profile)
+    if not fits or coarse or not profiles.is_writable(profile):
         return from_float(colour, bits), profiles.srgb_profile()
-    return profiles.from_srgb(colour, profile, bits), profile
+    stored = profiles.from_srgb(colour, profile, bits)
+    if like.encoded is not None and like.image.shape == colour.shape:
+        _restore(stored, colour, like.encoded, like.image)
+    return stored, profile
+
+
+def _restore(stored: Stored, colour: Float, encoded: Stored, image: Image) -> None:
+    """Put a photo's own values back, in place, where the working colours are the photo's.
+
+    On the way through sRGB colours outside its gamut are clipped; pixels that nothing was done to come back
+    without that loss.
+
+    Args:
+        stored: uint8 or uint16 (H, W, 1 | 3), the converted colours.
+        colour: float32 (H, W, 3) that they were converted from.
+        encoded: the photo's own values; one channel stands for three.
+        image: the photo's working colours, of the shape of `colour`.
+    """
+    for first in range(0, len(colour), _ROWS):
+        rows = slice(first, first + _ROWS)
+        apart = np.abs(colour[rows] - image[rows])
+        same = np.maximum(np.maximum(apart[..., 0], apart[..., 1]), apart[..., 2]) <= _UNTOUCHED
+        values = encoded[rows]
+        if values.dtype != stored.dtype:
+            wide = values.astype(np.uint32)
+            scaled = wide * 257 if stored.dtype == np.uint16 else (wide + 128) // 257
+            values = cast(Stored, scaled.astype(stored.dtype))
+        np.copyto(stored[rows], values, where=same[..., None])
 
 
 def _with_alpha(colour: Stored, alpha: Stored) -> Stored:

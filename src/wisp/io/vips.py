@@ -1,4 +1,8 @@
-"""libvips, set up once: only the loaders wisp reads with may run, and it holds no memory between calls."""
+"""libvips as wisp uses it: each picture goes to the loader of its own format, by name.
+
+In another program libvips is that program's: nothing of it is set up. Where the process is wisp's own, as on
+the command line, `own_process` says so, and libvips is confined and kept from holding memory.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from threading import Event
 from typing import Any, Final
+
+from wisp.core.machine import cores
 
 LOADERS: Final = {
     "jpeg": "VipsForeignLoadJpeg",
@@ -15,26 +22,37 @@ LOADERS: Final = {
     "webp": "VipsForeignLoadWebp",
     "avif": "VipsForeignLoadHeif",
     "heic": "VipsForeignLoadHeif",
+    "gif": "VipsForeignLoadNsgif",
 }
 MAX_THREADS: Final = 8
+
+_owned: Final = Event()
 
 
 @cache
 def libvips() -> Any:
-    """The `pyvips` module, imported at the first call and configured for the whole process.
-
-    Every libvips loader is blocked except those of the formats that `wisp.io.images` reads (so SVG, PDF,
-    ImageMagick and the rest cannot run whatever a file pretends to be), finished operations are not
-    cached, and at most `MAX_THREADS` threads decode, unless VIPS_CONCURRENCY says otherwise.
-    """
+    """The `pyvips` module, imported at the first call; set up for the whole process where that is wisp's."""
     with _few_threads():
         import pyvips
 
-    pyvips.operation_block_set("VipsForeignLoad", True)
-    for name in LOADERS.values():
-        pyvips.operation_block_set(name, False)
-    pyvips.cache_set_max(0)
+    if _owned.is_set():
+        pyvips.operation_block_set("VipsForeignLoad", True)
+        for name in LOADERS.values():
+            pyvips.operation_block_set(name, False)
+        pyvips.cache_set_max(0)
     return pyvips
+
+
+def own_process() -> None:
+    """Say that this process is wisp's own, so that libvips may be set up for all of it.
+
+    Every libvips loader is blocked except those of the formats that wisp reads (so SVG, PDF, ImageMagick and
+    the rest cannot run whatever a file pretends to be), finished operations are not cached, and at most
+    `MAX_THREADS` threads decode, unless VIPS_CONCURRENCY says otherwise. libvips is not imported by this.
+    """
+    if not _owned.is_set():
+        _owned.set()
+        libvips.cache_clear()
 
 
 @contextmanager
@@ -43,10 +61,10 @@ def _few_threads() -> Iterator[None]:
 
     Its function for the same is in pyvips and libvips only since 3.2 and 8.18.
     """
-    if "VIPS_CONCURRENCY" in os.environ:
+    if not _owned.is_set() or "VIPS_CONCURRENCY" in os.environ:
         yield
         return
-    os.environ["VIPS_CONCURRENCY"] = str(min(MAX_THREADS, os.cpu_count() or 1))
+    os.environ["VIPS_CONCURRENCY"] = str(min(MAX_THREADS, cores()))
     try:
         yield
     finally:

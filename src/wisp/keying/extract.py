@@ -12,7 +12,7 @@ from wisp.keying.triangulation import triangulate
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """What is known of the background.
+    """The known background: a plain colour, or a clean plate for each photo.
 
     Attributes:
         colour: of a plain one, roughly, [0, 1]; None looks for it along the photo's edge.

@@ -183,7 +183,7 @@ def _smooth_rest(rest: Double, seen: Region) -> Double:
 
 
 def within_noise(difference: Float, noise: Double) -> Region:
-    """Where two pictures differ by no more than noise does, but for specks.
+    """The pixels at which two pictures differ by no more than noise does, but for specks.
 
     Args:
         difference: float32 (H, W, 3).

@@ -15,19 +15,20 @@ from scipy import ndimage
 
 from wisp.core.arrays import Alpha, check_alpha
 from wisp.core.regions import Region, small_enclosed
+from wisp.core.settings import AUTO
 from wisp.matting.trimap import subject_size
 
-HAZE: Final = 0.03
+HAZE: Final = AUTO.haze
 """Alpha below this is haze unless something stronger is near; above 1 − this, alike."""
-STRONGER: Final = 0.06
+STRONGER: Final = AUTO.stronger
 """What keeps faint pixels beside it."""
-REACH: Final = 0.01
+REACH: Final = AUTO.reach
 """How near that must be, as a share of the subject's size."""
-CLOSE: Final = 0.03
+CLOSE: Final = AUTO.close
 """Islands nearer to a kept region than this share of the subject's size stay: loose strands, fringes."""
-ISLAND: Final = 0.003
+ISLAND: Final = AUTO.island
 """Islands with less than this share of the largest region's area go; others need a core that is solid."""
-PINHOLE: Final = 0.006
+PINHOLE: Final = AUTO.pinhole
 """Enclosed holes with a smaller side, as a share of the subject's size, are filled."""
 
 _EIGHT: Final = np.ones((3, 3), bool)

@@ -31,8 +31,9 @@ from wisp.core.arrays import (
 )
 from wisp.core.errors import InputError
 from wisp.core.regions import bounding_box
+from wisp.core.settings import AUTO
 
-WIDTH: Final = 0.02
+WIDTH: Final = AUTO.band_width
 """The band's default width, as a fraction of the subject's size; chosen in docs/decisions/005."""
 
 _HALF_STEP: Final = 0.5 / 255  # alpha nearer than this to 0 or 1 is stored as 0 or 255 in eight bits
@@ -40,7 +41,13 @@ _HALF_STEP: Final = 0.5 / 255  # alpha nearer than this to 0 or 1 is stored as 0
 _Region = npt.NDArray[np.bool_]
 
 
-def trimap_from_mask(mask: Mask, *, width: float = WIDTH, low: float = 0.05, high: float = 0.95) -> Trimap:
+def trimap_from_mask(
+    mask: Mask,
+    *,
+    width: float = WIDTH,
+    low: float = AUTO.known_background,
+    high: float = AUTO.known_foreground,
+) -> Trimap:
     """A trimap from a soft segmentation, whose edge is only roughly right.
 
     Known foreground is where the mask exceeds `high`, eroded; known background is where the mask is below
@@ -128,7 +135,7 @@ def mask_from_trimap(trimap: Trimap) -> Mask:
     return check_trimap(trimap).astype(np.float32) / np.float32(FOREGROUND)
 
 
-def with_known(alpha: Alpha, trimap: Trimap) -> Alpha:
+def impose_known(alpha: Alpha, trimap: Trimap) -> Alpha:
     """Alpha where a trimap is unknown, elsewhere what it knows: exactly 0 or 1; float32 (H, W)."""
     known = (trimap == FOREGROUND).astype(np.float32)
     return np.where(trimap == UNKNOWN, alpha, known)

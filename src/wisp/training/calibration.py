@@ -18,7 +18,7 @@ from torch.nn import functional
 from wisp.core.arrays import Float
 from wisp.core.errors import InputError
 from wisp.data import datasets, layouts
-from wisp.data.initial_alphas import Leads
+from wisp.data.initial_alphas import InitialAlphas
 from wisp.data.synthesis import Synthesis
 from wisp.networks.portrait import border_cells, gather_patches
 from wisp.training import validation
@@ -76,8 +76,8 @@ def samples(
     scenes, held_out_scenes = datasets.hold_out(datasets.backgrounds(backgrounds or data[0] / "backgrounds"))
     synthesis = Synthesis()
     return (
-        validation.fixed_examples(people, scenes, synthesis, count, leads=Leads()),
-        validation.fixed_examples(held_out, held_out_scenes, synthesis, HELD_OUT, leads=Leads()),
+        validation.fixed_examples(people, scenes, synthesis, count, leads=InitialAlphas()),
+        validation.fixed_examples(held_out, held_out_scenes, synthesis, HELD_OUT, leads=InitialAlphas()),
     )
 
 

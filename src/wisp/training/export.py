@@ -127,14 +127,14 @@ def export_checkpoint(
         overwrite: replace an existing file.
 
     Raises:
-        InputError: what `load_checkpoint`, `pruning.lean`, `export` and `quantise` raise; or the network has
+        InputError: what `load_checkpoint`, `pruning.prune`, `export` and `quantise` raise; or the network has
             no int8 edition.
     """
     name, recipe, network = load_checkpoint(checkpoint, part)
     family = NETWORKS[name]
     pruned = None
     if lean_with is not None:
-        recipe, network, pruned = pruning.lean(name, recipe, network, lean_with)
+        recipe, network, pruned = pruning.prune(name, recipe, network, lean_with)
     if calibration is None:
         done = export_network(name, recipe, network, out, overwrite=overwrite)
         return replace(done, pruned=pruned)

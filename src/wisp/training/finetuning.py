@@ -348,7 +348,7 @@ def _small(values: np.ndarray[Any, np.dtype[np.float32]]) -> pictures.Bytes:
 
 def _whole(entry: Entry, scenes: Sequence[Path]) -> tuple[Image, Alpha]:
     """A held-out photo at its own size; a cut-out is set on a scene."""
-    from wisp.compositing.backgrounds import fit as fit_background
+    from wisp.compositing.backgrounds import fit_to_size as fit_background
     from wisp.compositing.over import over
     from wisp.data import vips
 

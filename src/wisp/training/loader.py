@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from wisp.data.cues import CueExample
-from wisp.data.initial_alphas import LedExample
+from wisp.data.initial_alphas import InitialAlphaExample
 from wisp.data.samples import Source
 from wisp.data.trimap_samples import TrimapExample
 
@@ -33,7 +33,7 @@ class Batch:
     prior: Tensor | None = None
     """Of samples that have one (`TrimapExample`)."""
     mask: Tensor | None = None
-    """Of samples that have one (`CueExample`, `LedExample`): soft segmentation, (N, 1, S, S)."""
+    """Of samples that have one (`CueExample`, `InitialAlphaExample`): soft segmentation, (N, 1, S, S)."""
     motion: Tensor | None = None
     """Of samples that have one (`CueExample`): four neighbouring frames in grey, (N, 4, S, S)."""
 
@@ -81,7 +81,7 @@ def to_batch(tensors: tuple[Tensor, ...], device: torch.device) -> Batch:
     )
 
 
-_GUIDANCE: Final = ((), LedExample._fields[6:], TrimapExample._fields[6:], CueExample._fields[6:])
+_GUIDANCE: Final = ((), InitialAlphaExample._fields[6:], TrimapExample._fields[6:], CueExample._fields[6:])
 """What examples hold beside the fields that all of them have."""
 
 

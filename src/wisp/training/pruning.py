@@ -26,7 +26,7 @@ from torch.nn import functional
 
 from wisp.core.errors import InputError
 from wisp.data import datasets, layouts, synthesis
-from wisp.data.initial_alphas import Leads, LedSamples
+from wisp.data.initial_alphas import InitialAlphas, WithInitialAlpha
 from wisp.networks.deeplab import DeepLabV3Plus
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 from wisp.networks.portrait import Decoder, Portrait, portrait_mobile
@@ -38,7 +38,7 @@ SAMPLES: Final = 480
 """To fit on: half of them as networks are trained on, half as they are validated on."""
 HELD_OUT: Final = 32
 """To tell the difference on, as networks are validated on."""
-LEADS: Final = Leads(shares=(0.4, 0.3, 0.3))
+LEADS: Final = InitialAlphas(shares=(0.4, 0.3, 0.3))
 """What leads a portrait network in them."""
 DECODER: Final = 128
 """Channels of a lean segmenter's decoder."""
@@ -87,7 +87,7 @@ def samples(
 
     def made(sources: Sequence[tuple[synthesis.Samples, int]]) -> Iterator[Batch]:
         for source, number in sources:
-            led = LedSamples(source, LEADS)
+            led = WithInitialAlpha(source, LEADS)
             for tensors in batches(led, batch=1, first=0, count=number, workers=0):
                 yield to_batch(tensors, torch.device("cpu"))
 
@@ -98,7 +98,7 @@ def samples(
     )
 
 
-def lean(
+def prune(
     name: str, recipe: Mapping[str, Any], network: nn.Module, given: Samples
 ) -> tuple[Mapping[str, Any], nn.Module, float]:
     """The lean edition of a network.
@@ -122,9 +122,9 @@ def lean(
     with torch.random.fork_rng(), torch.inference_mode():
         torch.manual_seed(validation.SEED)
         if isinstance(network, DeepLabV3Plus) and network.head.in_channels > DECODER:
-            built, changes = lean_segmenter(network, given.fitted, DECODER), {"decoder": DECODER}
+            built, changes = prune_segmenter(network, given.fitted, DECODER), {"decoder": DECODER}
         elif isinstance(network, Portrait) and "widths" not in recipe and not recipe.get("lean"):
-            built, changes = lean_portrait(network, given.fitted, recipe["width"]), {"lean": True}
+            built, changes = prune_portrait(network, given.fitted, recipe["width"]), {"lean": True}
         else:
             accepted = "a segmenter or a compact portrait network that is not lean yet is accepted"
             raise InputError("--lean", f"is not available for this {name}", accepted)
@@ -134,7 +134,7 @@ def lean(
     return {**recipe, **changes}, built, sum(differences) / len(differences)
 
 
-def lean_segmenter(network: DeepLabV3Plus, given: Iterable[Batch], decoder: int) -> DeepLabV3Plus:
+def prune_segmenter(network: DeepLabV3Plus, given: Iterable[Batch], decoder: int) -> DeepLabV3Plus:
     """A segmenter with a narrower decoder.
 
     Args:
@@ -175,7 +175,7 @@ def lean_segmenter(network: DeepLabV3Plus, given: Iterable[Batch], decoder: int)
     return built
 
 
-def lean_portrait(network: Portrait, given: Iterable[Batch], width: int) -> Portrait:
+def prune_portrait(network: Portrait, given: Iterable[Batch], width: int) -> Portrait:
     """A portrait network with a lean decoder; its refinement stays as it is.
 
     Args:

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from wisp.data.augmentation import Appearance, Geometry
 from wisp.data.datasets import Entry
-from wisp.data.initial_alphas import Leads, LedSamples
+from wisp.data.initial_alphas import InitialAlphas, WithInitialAlpha
 from wisp.data.synthesis import Samples, Synthesis
 from wisp.training import pictures
 from wisp.training.loader import Batch, batches, to_batch
@@ -30,7 +30,7 @@ def fixed_examples(
     synthesis: Synthesis,
     count: int = 64,
     batch: int = 8,
-    leads: Leads | None = None,
+    leads: InitialAlphas | None = None,
 ) -> list[Batch]:
     """The same `count` samples at every validation: half real, half composites, an empty one in each batch.
 
@@ -38,7 +38,7 @@ def fixed_examples(
     augmentation is undone. With `leads` they have first alphas.
     """
     samples = Samples(people, scenes, calm(synthesis), SEED)
-    source = samples if leads is None else LedSamples(samples, leads)
+    source = samples if leads is None else WithInitialAlpha(samples, leads)
     stored = batches(source, batch=batch, first=0, count=count // batch, workers=0)
     return [to_batch(tensors, torch.device("cpu")) for tensors in stored]
 

@@ -6,7 +6,7 @@ import pytest
 av = pytest.importorskip("av")
 pytest.importorskip("cv2")
 
-from wisp.clips.io.colour import Colour, Packer, Unpacker  # noqa: E402
+from wisp.clips.io.colour import Colour, Packer, Unpacker, colour_of  # noqa: E402
 
 SIZE = (48, 64)
 COLOURS = np.array(
@@ -107,3 +107,11 @@ def test_pictures_in_colour_come_back_exactly():
     deep = pixels.astype(np.uint16) * 257
     np.testing.assert_array_equal(Unpacker()(Packer("gbrap16le", Colour())(deep)), deep)
     np.testing.assert_array_equal(Unpacker()(Packer("bgr0", Colour())(pixels[..., :3])), pixels[..., :3])
+
+
+@pytest.mark.parametrize(
+    ("size", "matrix"), [((720, 576), 6), ((640, 480), 6), ((1280, 720), 1), ((720, 608), 1)]
+)
+def test_a_clip_that_says_nothing_is_bt601_below_hd(size, matrix):
+    frame = av.VideoFrame(*size, "yuv420p")
+    assert colour_of(frame).matrix == matrix

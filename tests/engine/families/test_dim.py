@@ -8,7 +8,7 @@ from wisp import pipeline
 from wisp.core.errors import InputError
 from wisp.engine.engine import Engine
 from wisp.engine.families import dim as module
-from wisp.engine.families.dim import MARGIN, RAMP, dim, spans
+from wisp.engine.families.dim import MARGIN, RAMP, dim, tile_axis
 from wisp.engine.models import find_model
 
 FP32 = Engine(precision="fp32")
@@ -88,7 +88,7 @@ def test_tiles_are_run_only_where_something_is_unknown_and_none_is_larger(networ
 @pytest.mark.parametrize("length", [40, 500, 545, 1000, 1300, 4001])
 def test_spans_cover_and_their_weights_add_up(length):
     total = np.zeros(length)
-    found = spans(7, length - 3, length, TILE, 32)
+    found = tile_axis(7, length - 3, length, TILE, 32)
     for span in found:
         begin, end = span.kept
         assert span.start % 32 == 0

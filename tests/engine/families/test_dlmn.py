@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from tiny_networks import bright_disc, write_dlmn, write_portrait, write_ssrn
-from wisp.clips.motion import still_cue
+from wisp.clips.motion import repeat_still
 from wisp.core.errors import InputError
 from wisp.engine.engine import Engine
-from wisp.engine.families.dlmn import cues, dlmn, small_size
+from wisp.engine.families.dlmn import dlmn, network_inputs, small_size
 from wisp.engine.models import find_model, ssrn_of
 from wisp.matting.trimap import trimap_from_mask
 
@@ -51,7 +51,7 @@ def test_a_trimap_takes_the_place_of_that_from_the_mask(network):
 def test_the_cues_are_those_of_training(network):
     image, alpha = bright_disc(300, 700)
     row = find_model(network, "dlmn")
-    given = cues(image, alpha, None, None, row)
+    given = network_inputs(image, alpha, None, None, row)
     height, width = small_size(image, row)
     assert (height, width) == (219, 512)
     assert {name: x.shape for name, x in given.items()} == {
@@ -61,7 +61,9 @@ def test_the_cues_are_those_of_training(network):
         "motion": (1, 4, 224, 512),
     }
     small = np.ascontiguousarray(given["image"][0, :, :height].transpose(1, 2, 0))
-    np.testing.assert_allclose(given["motion"][0, :, :height].transpose(1, 2, 0), still_cue(small), atol=1e-5)
+    np.testing.assert_allclose(
+        given["motion"][0, :, :height].transpose(1, 2, 0), repeat_still(small), atol=1e-5
+    )
     known = trimap_from_mask(np.ascontiguousarray(given["mask"][0, 0, :height]))
     np.testing.assert_array_equal((given["trimap"][0, 0, :height] * 255).round(), known)
 

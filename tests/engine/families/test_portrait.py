@@ -8,10 +8,10 @@ from wisp.engine.families import portrait as module
 from wisp.engine.families.portrait import (
     PATCH,
     Box,
+    crop_around,
     portrait,
     refine,
     refined_sizes,
-    surroundings,
     uncertain_cells,
 )
 from wisp.engine.sessions import open_session
@@ -70,13 +70,13 @@ def test_odd_sizes(network, size):
 
 def test_surroundings_have_a_margin_and_end_with_the_photo():
     mask = np.zeros((200, 300), np.float32)
-    assert surroundings(mask) is None
+    assert crop_around(mask) is None
     mask[100:150, 20:40] = 0.5
-    box = surroundings(mask)
+    box = crop_around(mask)
     assert box == Box(86, 6, 164, 54)
     assert mask[box.slices].sum() == mask.sum()
     mask[199, 299] = 1
-    assert surroundings(mask) == Box(58, 0, 200, 300)
+    assert crop_around(mask) == Box(58, 0, 200, 300)
 
 
 @pytest.mark.parametrize(

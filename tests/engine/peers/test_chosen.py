@@ -139,7 +139,7 @@ def test_a_method_cannot_be_asked_for_beside_it(network):
 
 def test_published_rows_name_peers_that_there_are():
     assert {row.peer for row in PUBLISHED.values()} == {"modnet", "u2net", ""}
-    assert isinstance(places.known("modnet"), Published)
+    assert isinstance(places.find_row("modnet"), Published)
 
 
 class TestPlate:

@@ -6,7 +6,7 @@ import pytest
 from file_server import CONTENT
 from wisp.core.errors import InputError
 from wisp.engine.store import PUBLISHED, find, folders, row_of, rows_here
-from wisp.engine.store.places import keep_row, known, offline
+from wisp.engine.store.places import find_row, keep_row, offline
 from wisp.engine.store.rows import own_row
 
 
@@ -68,9 +68,9 @@ def test_rows_of_the_users_own_are_kept_beside_their_files(server, tmp_path):
     (tmp_path / "models").mkdir()
     keep_row(row, tmp_path / "models")
     assert rows_here() == {"my-net": row}
-    assert known("my-net") == row
-    assert known("modnet") is PUBLISHED["modnet"]
-    assert known("nosuch") is None
+    assert find_row("my-net") == row
+    assert find_row("modnet") is PUBLISHED["modnet"]
+    assert find_row("nosuch") is None
     assert find(row) is None
     assert find(server.row(), [tmp_path / "none"]) is None
 

@@ -25,8 +25,8 @@ from wisp.lab.ablation.dim import (
 from wisp.lab.ablation.portrait import short
 from wisp.lab.figures.guided import find_truths
 from wisp.matting.classical.guided_filter import guided_filter
-from wisp.matting.classical.initial_alpha import prior
-from wisp.matting.trimap import trimap_from_alpha, with_known
+from wisp.matting.classical.initial_alpha import estimate_initial_alpha
+from wisp.matting.trimap import impose_known, trimap_from_alpha
 from wisp.training.recipes.dim import FIRST, SECOND, TOGETHER
 
 
@@ -91,8 +91,10 @@ def test_variants_start_alike_and_the_filter_follows_the_network(recipe, photos,
     network = next(iter(plain.networks.values())).eval()
     (name, photo), *_ = read_scored(find_truths(scored_folder), scored_folder / "trimap").items()
     raw = plain.alphas(network, [name])[name]
-    np.testing.assert_allclose(raw, prior(photo.image, photo.trimap), atol=1e-4)  # where it begins
-    expected = with_known(guided_filter(photo.image, raw), photo.trimap)
+    np.testing.assert_allclose(
+        raw, estimate_initial_alpha(photo.image, photo.trimap), atol=1e-4
+    )  # where it begins
+    expected = impose_known(guided_filter(photo.image, raw), photo.trimap)
     np.testing.assert_allclose(filtered.alphas(network, [name])[name], expected, atol=1e-5)
     report = plain.measure(network, torch.device("cpu"))
     assert (report.region, report.count) == ("unknown", 2)

@@ -9,7 +9,7 @@ import pytest
 from wisp.core.errors import InputError
 from wisp.matting.classical import initial_alpha
 from wisp.matting.classical.closed_form import closed_form, solve_closed_form
-from wisp.matting.classical.initial_alpha import prior
+from wisp.matting.classical.initial_alpha import estimate_initial_alpha
 
 
 def scene(height, width):
@@ -26,7 +26,7 @@ def scene(height, width):
 @pytest.mark.parametrize("size", [(40, 60), (41, 61), (7, 33)])
 def test_it_follows_the_colours_as_closed_form_does(size):
     image, alpha, trimap = scene(*size)
-    found = prior(image, trimap)
+    found = estimate_initial_alpha(image, trimap)
     assert found.dtype == np.float32
     assert found.shape == size
     unknown = trimap == 128
@@ -41,20 +41,24 @@ def test_nothing_follows_from_one_region_alone(known):
     trimap[:] = 128
     if known is not None:
         trimap[:, :4] = known
-    found = prior(image, trimap)
+    found = estimate_initial_alpha(image, trimap)
     assert (found[trimap == 128] == 0.5).all()
     assert (found[trimap != 128] == (known == 255)).all()
 
 
 def test_one_pixel_and_nothing_unknown():
-    assert prior(np.zeros((1, 1, 3), np.float32), np.full((1, 1), 128, np.uint8)).tolist() == [[0.5]]
-    assert prior(np.zeros((1, 1, 3), np.float32), np.full((1, 1), 255, np.uint8)).tolist() == [[1.0]]
+    assert estimate_initial_alpha(
+        np.zeros((1, 1, 3), np.float32), np.full((1, 1), 128, np.uint8)
+    ).tolist() == [[0.5]]
+    assert estimate_initial_alpha(
+        np.zeros((1, 1, 3), np.float32), np.full((1, 1), 255, np.uint8)
+    ).tolist() == [[1.0]]
 
 
 def test_sizes_that_differ_are_refused():
     image, _, trimap = scene(40, 60)
     with pytest.raises(InputError, match="trimap"):
-        prior(image, trimap[1:])
+        estimate_initial_alpha(image, trimap[1:])
 
 
 def test_it_leaves_the_warnings_of_the_process_alone(monkeypatch):
@@ -70,5 +74,5 @@ def test_it_leaves_the_warnings_of_the_process_alone(monkeypatch):
     trimap[:2], trimap[-2:] = 0, 255
     image = rng.random((30, 40, 3), np.float32)
     monkeypatch.setattr(initial_alpha, "solve_closed_form", partial(solve_closed_form, max_iterations=1))
-    alpha = initial_alpha.prior(image, trimap)
+    alpha = initial_alpha.estimate_initial_alpha(image, trimap)
     assert 0 < alpha[trimap == 128].mean() < 1

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from contracts import RecipeContract
 from wisp.core.errors import InputError
 from wisp.data import datasets
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
@@ -329,3 +330,7 @@ def test_as_published_validation_has_photos_alone(photos):
     scores = DimTask(recipe, *photos).validate(network(recipe), torch.device("cpu")).scores
     assert "sad_photos" in scores
     assert "sad_procedural" not in scores
+
+
+class TestContract(RecipeContract):
+    recipe = MobileRecipe()

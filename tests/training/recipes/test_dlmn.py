@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from contracts import RecipeContract
 from wisp.core.errors import InputError
 from wisp.data import cues as cue_module
 from wisp.data import datasets
@@ -133,3 +134,7 @@ def test_encoder_weights(mobile, paper, tmp_path):
     assert built.image.stem[1].training
     with pytest.raises(InputError, match="is no option of the paper's network"):
         network(paper, tmp_path / "m.pth")
+
+
+class TestContract(RecipeContract):
+    recipe = MobileRecipe()

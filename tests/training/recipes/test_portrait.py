@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 import pytest
 import torch
 
+from contracts import RecipeContract
 from wisp.core.errors import InputError
 from wisp.data import datasets
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
@@ -346,3 +347,7 @@ def test_equation_2_sums_the_adversarial_term_alone():
     alpha = losses.alpha_loss(prediction.alpha, truth, image, ones)
     assert torch.isclose(three["alpha"], 25 * alpha)
     assert torch.isclose(three["border"], 50 * losses.border_loss(prediction.alpha, truth, truth, ones, 2))
+
+
+class TestContract(RecipeContract):
+    recipe = MobileRecipe()

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from contracts import RecipeContract
 from wisp.core.errors import InputError
 from wisp.data import datasets
 from wisp.training.export import export_checkpoint
@@ -80,3 +81,7 @@ def test_export_refuses_what_is_no_checkpoint(content, tmp_path):
     assert not (tmp_path / "x.onnx").exists()
     with pytest.raises(InputError, match="does not exist"):
         export_checkpoint(tmp_path / "y.pt", tmp_path / "x.onnx")
+
+
+class TestContract(RecipeContract):
+    recipe = SegmenterRecipe()

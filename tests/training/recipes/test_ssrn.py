@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from contracts import RecipeContract
 from wisp.core.errors import InputError
 from wisp.data import cues as cue_module
 from wisp.data import datasets
@@ -21,6 +22,7 @@ from wisp.training.recipes.ssrn import (
     RECIPES,
     Coefficients,
     Safeguard,
+    SSRNRecipe,
     SSRNTask,
     excess,
     gate,
@@ -202,3 +204,7 @@ def test_refusals(photos, dlmn, start, tmp_path):
         SSRNTask(small("resnet101"), *photos, dlmn=start)
     with pytest.raises(InputError, match="does not exist"):
         SSRNTask(small("resnet101"), *photos, dlmn=tmp_path / "none.pt")
+
+
+class TestContract(RecipeContract):
+    recipe = SSRNRecipe()

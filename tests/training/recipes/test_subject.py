@@ -7,6 +7,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from contracts import RecipeContract
 from wisp.cli import app
 from wisp.core.errors import InputError
 from wisp.data import datasets
@@ -149,3 +150,7 @@ def test_the_commands_train(corpus_folder, tmp_path):
     wrong = [*common, "--coefficient", "hue=1", "-o", str(tmp_path / "matting")]
     with pytest.raises(InputError, match="hue=1"):
         runner.invoke(app, ["train", "matting", *wrong], catch_exceptions=False)
+
+
+class TestContract(RecipeContract):
+    recipe = SubjectRecipe()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from contracts import RecipeContract
 from wisp.core.errors import InputError
 from wisp.data import datasets, vips
 from wisp.data.single_image import Fitting, PlainSamples, square
@@ -114,3 +115,7 @@ def test_general_samples_are_exact_and_repeat(data):
         PlainSamples([], [], Fitting(general=1.0))
     with pytest.raises(InputError, match="--data: has no photos"):
         PlainSamples([], data[1], Fitting())
+
+
+class TestContract(RecipeContract):
+    recipe = UNetRecipe(width=4)

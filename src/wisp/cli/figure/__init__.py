@@ -96,7 +96,7 @@ def portrait_green_command(
     quiet: o.QuietOption = False,
 ) -> None:
     """A sheet of photos and their subjects on green, beside the truth and other systems."""
-    from wisp.compositing.backgrounds import colour as colour_of
+    from wisp.compositing.backgrounds import parse_colour as colour_of
     from wisp.engine.engine import Engine
     from wisp.lab.figures.portrait_green import columns, draw
     from wisp.lab.figures.running import Running

@@ -38,14 +38,14 @@ def photos_of_a_sheet(
 
 def scenes_of(text: str) -> list[str]:
     """What a ``--background`` stands for: itself, or every picture of a folder."""
-    from wisp.compositing.backgrounds import colour
+    from wisp.compositing.backgrounds import parse_colour
     from wisp.core.errors import InputError
     from wisp.lab.figures.photos import pictures
 
     if Path(text).exists():
         return [str(place.path) for place in pictures([text])]
     try:
-        colour(text)
+        parse_colour(text)
     except InputError as error:
         accepted = "a picture, a folder of pictures or a colour is accepted"
         raise InputError(text, "is no file, no folder and no colour", accepted) from error

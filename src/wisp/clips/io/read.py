@@ -6,7 +6,7 @@ Times are exact fractions of a second, counted from the clip's start, so that va
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from math import lcm
 from pathlib import Path
@@ -70,11 +70,17 @@ def open_clip(
     if is_animated_webp(path):
         yield WebpClip(Path(path), max_pixels=max_pixels)
         return
-    container = open_input(path)
-    try:
-        yield FileClip(Path(path), container, max_pixels=max_pixels)
-    finally:
-        container.close()
+    with ExitStack() as closing:
+        try:
+            container = open_input(path)
+            closing.callback(container.close)
+            clip = FileClip(Path(path), container, max_pixels=max_pixels)
+        except InputError as error:
+            if error.accepted != READABLE or not is_stream(path):
+                raise
+            accepted = "what can be read in one go (Matroska, NUT, MPEG-TS) is accepted from a pipe"
+            raise InputError(path, error.problem, accepted) from error
+        yield clip
 
 
 def is_stream(path: Path | str) -> bool:

@@ -31,7 +31,7 @@ from wisp.core.resample import pad_to_multiple
 from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.models import Model, find_model
 from wisp.engine.sessions import Session, check_ports
-from wisp.matting.classical.initial_alpha import prior
+from wisp.matting.classical.initial_alpha import estimate_initial_alpha
 
 TILE: Final = 1280
 """Longest side of what the network sees at once, pixels."""
@@ -115,9 +115,11 @@ def dim(
     if box is None:
         return alpha
     session = engine.session_of(row)
-    start = prior(image, trimap) if any(port.name == PRIOR for port in session.inputs) else None
+    start = (
+        estimate_initial_alpha(image, trimap) if any(port.name == PRIOR for port in session.inputs) else None
+    )
     sides = [
-        spans(part.start, part.stop, length, tile, row.multiple)
+        tile_axis(part.start, part.stop, length, tile, row.multiple)
         for part, length in zip(box.slices, trimap.shape, strict=True)
     ]
     for rows in sides[0]:
@@ -127,7 +129,7 @@ def dim(
     return alpha
 
 
-def spans(first: int, last: int, length: int, tile: int, multiple: int) -> list[Span]:
+def tile_axis(first: int, last: int, length: int, tile: int, multiple: int) -> list[Span]:
     """Tiles along one axis that cover the pixels first … last − 1.
 
     Args:

@@ -30,7 +30,7 @@ from wisp.core.arrays import (
 from wisp.core.errors import InputError
 from wisp.core.resample import pad_to_multiple, resize
 from wisp.engine.engine import ENGINE, Engine
-from wisp.engine.families.portrait import enlarge, surroundings
+from wisp.engine.families.portrait import crop_around, enlarge
 from wisp.engine.families.segmenter import segment
 from wisp.engine.models import Model, find_model, ssrn_of
 from wisp.engine.sessions import Session, check_ports
@@ -87,12 +87,12 @@ def dlmn(
         check_same_size("trimap", trimap, "image", image)
     if motion is not None:
         check_same_size("motion", check_motion(motion), "image", image)
-    box = surroundings(mask)
+    box = crop_around(mask)
     whole = np.zeros(mask.shape, np.float32)
     if box is None:
         return whole
     seen = image[box.slices]
-    given = cues(
+    given = network_inputs(
         seen,
         mask[box.slices],
         None if trimap is None else trimap[box.slices],
@@ -113,7 +113,7 @@ def dlmn(
     return whole
 
 
-def cues(
+def network_inputs(
     image: Image, mask: Mask, trimap: Trimap | None, motion: Motion | None, row: Model
 ) -> dict[str, Float]:
     """The network's inputs at its own size, padded: image, mask, trimap and motion, (1, C, h, w) each.

@@ -19,6 +19,7 @@ from wisp.core.arrays import Alpha, Float, Image, Mask, check_alpha, check_image
 from wisp.core.errors import InputError
 from wisp.core.regions import Box, bounding_box
 from wisp.core.resample import pad_to_multiple, resize
+from wisp.core.settings import AUTO
 from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.families.segmenter import FLOOR, segment
 from wisp.engine.models import Model, find_model, refinement_of
@@ -30,11 +31,11 @@ STRIDE: Final = PATCH // 2
 """Distance between neighbouring patches."""
 BATCH: Final = 32
 """Patches that are refined at a time; it bounds the memory that they take."""
-ENLARGEMENT: Final = 3.0
+ENLARGEMENT: Final = AUTO.enlargement
 """Alpha is enlarged by at most this factor before it is refined again: as far as training goes."""
-UNCERTAIN: Final = 0.02
+UNCERTAIN: Final = AUTO.uncertain
 """Alpha nearer than this to 0 or 1 needs no refinement."""
-MARGIN: Final = 0.12
+MARGIN: Final = AUTO.margin
 """What the generator sees around the subject, as a share of the longer side of its bounding box."""
 
 
@@ -69,7 +70,7 @@ def portrait(
     if mask is None:
         mask = segment(image, engine=engine)
     check_same_size("mask", check_alpha(mask, "mask"), "image", image)
-    box = surroundings(mask)
+    box = crop_around(mask)
     if box is None:
         return np.zeros(mask.shape, np.float32)
     seen = image[box.slices]
@@ -110,8 +111,8 @@ def enlarge(
     return alpha
 
 
-def surroundings(mask: Mask) -> Box | None:
-    """What the generator looks at: the subject's bounding box with a margin of `MARGIN` of its longer side.
+def crop_around(mask: Mask) -> Box | None:
+    """The subject's bounding box with a margin of `MARGIN` of its longer side, which the generator looks at.
 
     Args:
         mask: float32 (H, W), [0, 1].

@@ -12,17 +12,18 @@ from wisp.core.arrays import Float, Image, Mask, check_image
 from wisp.core.errors import InputError
 from wisp.core.regions import small_enclosed
 from wisp.core.resample import pad_to_multiple, resize
+from wisp.core.settings import AUTO
 from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.models import Model, find_model
 from wisp.engine.sessions import Session, check_ports
 
-FLOOR: Final = 0.05
+FLOOR: Final = AUTO.mask_floor
 """Below this, nothing speaks for a subject: the trimap's threshold for known background."""
-SURE: Final = 0.95
+SURE: Final = AUTO.mask_sure
 """From this on a pixel is surely subject: the trimap's threshold for known foreground."""
-GAP: Final = 0.1
+GAP: Final = AUTO.gap
 """Below this a pixel enclosed by the subject is taken for a gap through which the background is seen."""
-LEAST_GAP: Final = 0.01
+LEAST_GAP: Final = AUTO.least_gap
 """A smaller gap, as a share of the subject's area, is in doubt."""
 
 

@@ -13,7 +13,7 @@ from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.models import MODELS
 from wisp.engine.peers import PEERS, LoadedPeer, Peer, open_peer
 from wisp.engine.store import Published, find, folders
-from wisp.engine.store.places import known
+from wisp.engine.store.places import find_row
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def chosen_peer(model: str | Path | None) -> Chosen | None:
                 file or name, "does not exist", f"{name}= and the path of its ONNX file is accepted"
             )
         return Chosen(PEERS[name], Path(file))
-    row = known(str(model))
+    row = find_row(str(model))
     if row is not None:
         return _stored(row, folders())
     if name in PEERS:

@@ -50,7 +50,7 @@ def fba(network: Network, image: Image, *, trimap: Trimap) -> Alpha:
 
 
 def known_nearby(known: Float) -> Float:
-    """What FBA is told of the trimap beside the trimap itself: Gaussians of the distance to what is known.
+    """Gaussians of the distance to what a trimap knows, which FBA is told beside the trimap itself.
 
     Args:
         known: float32 (H, W, 2): known background, known foreground, each 0 or 1.

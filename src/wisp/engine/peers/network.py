@@ -18,7 +18,7 @@ _ROUNDING = 0.01
 
 @dataclass(frozen=True)
 class Signature:
-    """What the ONNX file of a family looks like.
+    """The inputs and outputs of the ONNX files of a family.
 
     A file whose ports are called so is taken by these names, any other by the order of its ports.
 

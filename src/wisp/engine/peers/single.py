@@ -32,7 +32,7 @@ RvmState: TypeAlias = tuple[Float, Float, Float, Float]
 
 
 class RvmFrame(NamedTuple):
-    """What RVM makes of a frame: alpha (H, W), foreground (H, W, 3), and the state for the next frame."""
+    """RVM's result for a frame: alpha (H, W), foreground (H, W, 3), and the state for the next frame."""
 
     alpha: Alpha
     foreground: Foreground

@@ -86,7 +86,7 @@ def rows_here(where: Sequence[Path] | None = None) -> dict[str, Published]:
     return found
 
 
-def known(name: str) -> Published | None:
+def find_row(name: str) -> Published | None:
     """The row of a name, published or the user's own; None when there is none."""
     return PUBLISHED.get(name) or rows_here().get(name)
 

@@ -32,7 +32,7 @@ from wisp.lab.ablation.portrait import sha256, short
 from wisp.lab.figures.guided import Truth, find_truths, trimap_of
 from wisp.lab.figures.sheets import row, stack
 from wisp.matting.classical.guided_filter import guided_filter
-from wisp.matting.trimap import with_known
+from wisp.matting.trimap import impose_known
 from wisp.training.export import export
 from wisp.training.loop import Schedule, Validation
 from wisp.training.recipes import NETWORKS
@@ -231,7 +231,7 @@ class DimAblationTask(DimTask):
                 photo = self._photos[name]
                 alpha = dim(photo.image, photo.trimap, model=file, engine=engine)
                 if self._filtered:
-                    alpha = with_known(guided_filter(photo.image, alpha), photo.trimap)
+                    alpha = impose_known(guided_filter(photo.image, alpha), photo.trimap)
                 found[name] = alpha
         return found
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from wisp.compositing.backgrounds import fit
+from wisp.compositing.backgrounds import fit_to_size
 from wisp.compositing.over import over
 from wisp.compositing.poisson import poisson_blend
 from wisp.core.arrays import Alpha, Background, Foreground, Image, Matte
@@ -55,7 +55,7 @@ def draw(
         image = read_photo(photo.path).image
         matte = running(image).matte
         scene = read_photo(backgrounds[index % len(backgrounds)]).image
-        results = blends(matte, fit(scene, matte.alpha.shape), keep_colours)
+        results = blends(matte, fit_to_size(scene, matte.alpha.shape), keep_colours)
         rows.append(row([image, *results], height))
         casts[photo.name] = {
             name: round(cast(result, matte.foreground, matte.alpha), 2)

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from wisp.compositing.backgrounds import fit
+from wisp.compositing.backgrounds import fit_to_size
 from wisp.compositing.over import over
 from wisp.core.arrays import Alpha, Image, Trimap
 from wisp.core.errors import InputError
@@ -70,7 +70,9 @@ def procedural_cases(backgrounds: Sequence[Path], count: int, side: int, seed: i
                 rng = np.random.default_rng((seed, number))
                 foreground, alpha = generate(material, (side, side), rng)
                 alpha = stored(alpha)
-                scene = fit(read_photo(backgrounds[number % len(backgrounds)]).image, alpha.shape, "cover")
+                scene = fit_to_size(
+                    read_photo(backgrounds[number % len(backgrounds)]).image, alpha.shape, "cover"
+                )
                 image = stored(over(foreground, alpha, scene))
                 yield Case(f"{material} {index}", kind, image, alpha, widened(alpha, WIDTH))
                 number += 1

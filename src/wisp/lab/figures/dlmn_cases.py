@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeAlias
 
 import numpy as np
 
-from wisp.compositing.backgrounds import colour, fit
+from wisp.compositing.backgrounds import fit_to_size, parse_colour
 from wisp.compositing.over import over
 from wisp.core.arrays import Background, Float, Image
 from wisp.io.images import read_photo
@@ -36,7 +36,7 @@ def case_of(subject: Subject, case: Case, scene: Path) -> Image:
 def plain(subject: Subject) -> Background:
     """A wall of the colour of `PLAIN` that is farthest from the subject's mean: float32 (H, W, 3)."""
     mean, _ = _statistics(subject)
-    walls = [np.array(colour(name), np.float32) for name in PLAIN]
+    walls = [np.array(parse_colour(name), np.float32) for name in PLAIN]
     chosen = max(walls, key=lambda wall: float(np.linalg.norm(wall - mean)))
     return np.broadcast_to(chosen, subject.foreground.shape).astype(np.float32)
 
@@ -48,7 +48,7 @@ def alike(subject: Subject, scene: Image) -> Background:
     own colours as they continue beyond its edge, so that both sides of the edge look alike.
     """
     height, width = subject.alpha.shape
-    picture = fit(scene, (height, width), "cover", "centre")
+    picture = fit_to_size(scene, (height, width), "cover", "centre")
     mean, deviation = _statistics(subject)
     own_mean, own_deviation = picture.mean((0, 1)), picture.std((0, 1))
     matched = (picture - own_mean) / np.maximum(own_deviation, 1e-3) * deviation + mean

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from wisp.compositing.backgrounds import fit
+from wisp.compositing.backgrounds import fit_to_size
 from wisp.compositing.poisson import poisson_blend
 from wisp.core.arrays import Image
 from wisp.engine.families.segmenter import segment
@@ -52,7 +52,7 @@ def draw(
     rows = []
     for index, photo in enumerate(photos):
         image = read_photo(photo.path).image
-        scene = fit(read_photo(backgrounds[index % len(backgrounds)]).image, image.shape[:2])
+        scene = fit_to_size(read_photo(backgrounds[index % len(backgrounds)]).image, image.shape[:2])
         cells = [image]
         for model in models.values():
             mask = segment(image, model=model)

@@ -27,6 +27,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from wisp.core.arrays import FOREGROUND, UNKNOWN, Image, Trimap
+from wisp.core.settings import AUTO
 from wisp.matting.classical.local_linear import solve_windows, window_laplacian
 from wisp.matting.classical.system import (
     AT_ONCE,
@@ -45,9 +46,9 @@ def closed_form(
     image: Image,
     trimap: Trimap,
     *,
-    epsilon: float = 1e-7,
+    epsilon: float = AUTO.epsilon,
     radius: int = 1,
-    tolerance: float = 1e-6,
+    tolerance: float = AUTO.tolerance,
     max_iterations: int = 100,
     at_once: int = AT_ONCE,
     progress: Progress = silent,
@@ -92,9 +93,9 @@ def solve_closed_form(
     image: Image,
     trimap: Trimap,
     *,
-    epsilon: float = 1e-7,
+    epsilon: float = AUTO.epsilon,
     radius: int = 1,
-    tolerance: float = 1e-6,
+    tolerance: float = AUTO.tolerance,
     max_iterations: int = 100,
     at_once: int = AT_ONCE,
     progress: Progress = silent,

@@ -19,11 +19,12 @@ from wisp.core.arrays import (
     check_same_size,
     check_trimap,
 )
+from wisp.core.settings import AUTO
 from wisp.matting.classical.closed_form import solve_closed_form
 from wisp.matting.classical.large import half
 
 
-def prior(image: Image, trimap: Trimap) -> Alpha:
+def estimate_initial_alpha(image: Image, trimap: Trimap) -> Alpha:
     """Alpha of closed-form matting at half size, enlarged bilinearly.
 
     Args:
@@ -47,7 +48,7 @@ def prior(image: Image, trimap: Trimap) -> Alpha:
     if not ((coarse == FOREGROUND).any() and (coarse == BACKGROUND).any()):
         alpha[unknown] = 0.5
         return alpha
-    found = solve_closed_form(small, coarse, tolerance=1e-3).alpha  # a start, whose last digits do not matter
+    found = solve_closed_form(small, coarse, tolerance=AUTO.start_tolerance).alpha
     height, width = trimap.shape
     np.copyto(alpha, _doubled(_doubled(found).T).T[:height, :width], where=unknown)
     return alpha

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from wisp.core.arrays import Image, Trimap
 from wisp.core.errors import InputError
@@ -33,7 +34,7 @@ from wisp.matting.classical.system import (
 )
 
 METHOD: Final = "knn"
-AT_ONCE: Final = 400_000
+AT_ONCE: Final = 300_000
 """Unknown pixels that are solved at once: some 1.2 kB each, and 60 bytes for every pixel of the photo."""
 
 
@@ -121,7 +122,7 @@ def _system(
     number[pixels] = np.arange(count, dtype=np.int32)
     held = part.alpha.ravel()
 
-    others, weights = [], []
+    joints = csr_array((count, count))
     degree, rhs = np.zeros(count), np.zeros(count)
     for k, distance_weight in sets:
         values = features(part, distance_weight)
@@ -134,10 +135,8 @@ def _system(
         to_known = np.where(other < 0, known_weight * weight, 0)
         degree += to_known.sum(axis=1)
         rhs += (to_known * held[found]).sum(axis=1)
-        others.append(other)
-        weights.append(weight)
-        del values  # before the next set's: 40 bytes a pixel
-    joints = by_rows(np.hstack(weights), np.hstack(others))
+        joints = joints + by_rows(weight, other)
+        del values, found, weight, other, to_known  # before the next set's: 40 bytes a pixel, and the lists
     W = (joints + joints.T).tocsr()
     degree += W.sum(axis=1)
     return graph(degree, W, rhs, pixels)

@@ -55,7 +55,7 @@ def large_kernel(
     trimap: Trimap,
     *,
     epsilon: float = 1e-7,
-    radii: tuple[int, int] = (2, 20),
+    radii: tuple[int, int] = (2, 10),
     tolerance: float = 1e-3,
     max_iterations: int = 1000,
     at_once: int = AT_ONCE,
@@ -67,7 +67,7 @@ def large_kernel(
         image: float32 (H, W, 3), [0, 1].
         trimap: uint8 (H, W), 0 / 128 / 255.
         epsilon: ε, weight of the penalty on steep affine functions; larger is smoother.
-        radii: smallest and largest radius of windows.
+        radii: smallest and largest radius of windows; in bands wider than the largest, larger ones err more.
         tolerance: relative residual at which the solver stops.
         max_iterations: steps at which it gives up.
         at_once: unknown pixels that are solved at once, which bounds the memory.

@@ -90,7 +90,8 @@ def explained(colours: npt.NDArray[np.float32], ridge: float) -> npt.NDArray[np.
     K = _cholesky(np.einsum("iaw,jaw->ijw", X, X) + ridge * eye)
     N = _solve_lower(K, np.broadcast_to(eye, K.shape))
     C = _cholesky(eye + ridge * np.einsum("ikw,jkw->ijw", N, N))
-    return np.einsum("kiw,kaw->aiw", C, _solve_lower(K, X))
+    rows: npt.NDArray[np.float64] = np.einsum("kiw,kaw->aiw", C, _solve_lower(K, X))
+    return rows
 
 
 def _cholesky(A: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

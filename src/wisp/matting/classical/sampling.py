@@ -67,7 +67,7 @@ Region = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """What a sampling method found.
+    """Foreground, background and alpha that a sampling method found, and how sure it is.
 
     Attributes:
         trimap: uint8 (H, W), 0 / 128 / 255; known as well is what the method expanded the known parts by.

@@ -34,13 +34,14 @@ from wisp.core.arrays import (
     check_trimap,
 )
 from wisp.core.errors import InputError
+from wisp.core.settings import AUTO
 from wisp.core.threads import one_blas_thread
 from wisp.matting.classical.guided_filter import guided_upsampling
 from wisp.matting.classical.large import half, tiles
 
-AT_ONCE: Final = 2_000_000
+AT_ONCE: Final = AUTO.at_once
 """Unknown pixels that are solved at once."""
-SETTLED: Final = 0.02
+SETTLED: Final = AUTO.settled
 """Alphas this near to 0 or 1 at half size are settled, as are those around them, before the full size."""
 COARSE: Final = 0.2
 """Share of the work that the half size is, for `Progress`."""

@@ -25,7 +25,7 @@ WINDOW: Final = 91
 SECOND_WINDOW: Final = 7
 """Side of the second pass's window in pixels; the paper's 6, made odd."""
 
-_PRIOR = np.float32(1e-4)
+_EPSILON = np.float32(1e-4)
 
 
 def estimate_blur_fusion(
@@ -75,5 +75,5 @@ def _average(colours: Float, weight: Float, window: int) -> Float:
     size = (window, window, 1)
     total = ndimage.uniform_filter(weighted, size, mode="constant")
     mass = ndimage.uniform_filter(weight, size, mode="constant")
-    averaged: Float = (total + _PRIOR * mean.astype(np.float32)) / (mass + _PRIOR)
+    averaged: Float = (total + _EPSILON * mean.astype(np.float32)) / (mass + _EPSILON)
     return averaged

@@ -29,15 +29,15 @@ import numpy.typing as npt
 from scipy import sparse
 
 from wisp.core.arrays import Alpha, Background, Float, Foreground, Image
+from wisp.core.settings import AUTO
 from wisp.core.threads import one_blas_thread
 from wisp.matting.foreground.smooth_layers import SmoothLayers, fit_smooth_layers
 
-EPSILON: Final = 1e-3  # ε
-OMEGA: Final = 1.0  # ω
-SWEEPS: Final = (
-    4  # red-black sweeps over single pixels; each coarser level, with fewer pixels, takes two more
-)
-RIM: Final = 2  # known pixels around the soft band that are solved for along with it
+EPSILON: Final = AUTO.colour_epsilon  # ε
+OMEGA: Final = AUTO.colour_omega  # ω
+SWEEPS: Final = AUTO.colour_sweeps
+"""Red-black sweeps over single pixels; each coarser level, with fewer pixels, takes two more."""
+RIM: Final = AUTO.colour_rim  # known pixels around the soft band that are solved for along with it
 CHUNK: Final = 1 << 14  # pixels that are worked on at a time
 
 Bools: TypeAlias = npt.NDArray[np.bool_]

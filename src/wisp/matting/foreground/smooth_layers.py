@@ -28,14 +28,15 @@ from scipy.linalg import solveh_banded
 
 from wisp.core.arrays import Alpha, Float, Image
 from wisp.core.resample import Sparse, interpolation_matrix
+from wisp.core.settings import AUTO
 from wisp.core.threads import one_blas_thread
 
-BENDING: Final = 3e-3  # β
-TENSION: Final = 1e-6  # τ: slopes carry on for about √(β / τ) nodes where nothing is known of a layer
+BENDING: Final = AUTO.layer_bending  # β
+TENSION: Final = AUTO.layer_tension  # τ: where nothing is known, slopes carry on for √(β / τ) nodes
 FLOOR: Final = 1e-12  # keeps the system definite where a layer weighs next to nothing anywhere
-SHORT_SIDE: Final = 48  # nodes along the shorter side
-LONG_SIDE: Final = 72
-MARGIN: Final = 0.25  # of the box's height and width, what is looked at around it
+SHORT_SIDE: Final = AUTO.layer_nodes[0]  # nodes along the shorter side
+LONG_SIDE: Final = AUTO.layer_nodes[1]
+MARGIN: Final = AUTO.layer_margin  # of the box's height and width, what is looked at around it
 SAMPLES: Final = 1 << 20  # pixels looked at, at most
 BLOCK: Final = 16  # rows that are filled at a time
 CHUNK: Final = 1 << 14  # single pixels that are

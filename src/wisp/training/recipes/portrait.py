@@ -35,7 +35,7 @@ from torch.optim import Adam, AdamW, Optimizer
 
 from wisp.core.errors import InputError
 from wisp.data import datasets, synthesis
-from wisp.data.initial_alphas import AT_INFERENCE, Leads, LedSamples
+from wisp.data.initial_alphas import AT_INFERENCE, InitialAlphas, WithInitialAlpha
 from wisp.data.published import Composites, PublishedComposites
 from wisp.data.synthesis import Samples, Synthesis
 from wisp.networks.discriminators import PyramidDiscriminators
@@ -158,7 +158,7 @@ class MobileRecipe:
         adversarial=0.01,
     )
     damage: MaskDamage = field(default_factory=MaskDamage)
-    leads: Leads | None = None
+    leads: InitialAlphas | None = None
     own: float | None = None
     synthesis: Synthesis = field(
         default_factory=lambda: Synthesis(
@@ -190,7 +190,7 @@ LED: Final = replace(
     FINE,
     patches=0,
     coefficients=replace(FINE.coefficients, refined=0, refined_laplacian=0),
-    leads=Leads(),
+    leads=InitialAlphas(),
     schedule=Schedule(steps=1300, batch=6, clip=3.0, warm_up=50, average=0.998, validate_every=200),
 )
 """Its third part, the generator alone: led by first alphas, as photos and clips have them (decision 024)."""
@@ -230,7 +230,7 @@ class PaperRecipe:
     coefficients: Coefficients = PAPER
     adversarial: Coefficients = PAPER
     damage: MaskDamage = field(default_factory=MaskDamage)
-    leads: Leads | None = None
+    leads: InitialAlphas | None = None
     own: float | None = None
     synthesis: Synthesis = field(default_factory=lambda: Synthesis(size=(768, 1280), kinds=("composite",)))
     schedule: Schedule = field(
@@ -309,7 +309,7 @@ class PortraitTask:
 
     def _samples(
         self, people: Sequence[datasets.Entry], scenes: Sequence[Path], segmenter: str | Path | None
-    ) -> Samples | LedSamples | PublishedComposites:
+    ) -> Samples | WithInitialAlpha | PublishedComposites:
         recipe, seed = self.recipe, self.recipe.schedule.seed
         if isinstance(recipe, PaperRecipe) and recipe.published:
             if segmenter is None:
@@ -317,7 +317,7 @@ class PortraitTask:
                 raise InputError("--segmenter", problem, "segmenter-mobile or a file is accepted")
             return PublishedComposites(Composites(people, scenes, seed), recipe.synthesis.size)
         samples = Samples(people, scenes, recipe.synthesis, seed)
-        return samples if recipe.leads is None else LedSamples(samples, recipe.leads)
+        return samples if recipe.leads is None else WithInitialAlpha(samples, recipe.leads)
 
     def optimisers(self, networks: Mapping[str, nn.Module]) -> Mapping[str, Optimizer]:
         """The generator's with the refinement's, and the discriminators'."""

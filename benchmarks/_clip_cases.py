@@ -1,4 +1,4 @@
-"""Kinds of clips that people bring, one `wisp video` each: `python benchmarks/clip_cases.py CASES [NAME...]`.
+"""Kinds of clips that people bring, one `wisp video` each: `python benchmarks/_clip_cases.py CASES [NAME …]`.
 
 CASES is a folder with a table ``README-video.md`` (case, file, command, expected, …, kind) and the files in
 ``video/``. Each case runs in a folder of its own, and what it made is read with PyAV

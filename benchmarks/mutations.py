@@ -1,0 +1,586 @@
+"""Deliberate faults, each of which a test must find: how far the tests hold what they are there for.
+
+    python benchmarks/mutations.py --list
+    python benchmarks/mutations.py --check              # every fault still finds its place in today's files
+    python benchmarks/mutations.py [NAME...]            # those faults (parts of names will do); all without
+    python benchmarks/mutations.py --part 2/5           # every fifth fault, from the second on
+    python benchmarks/mutations.py --together           # what survived, all in one tree, against every test
+
+Each fault is a row of `FAULTS`: a file, what stands in it, what stands there instead, and the tests that must
+fail. It is applied to a copy of the package in a temporary folder, which comes first on the path; nothing
+here is touched. A fault that no test finds is listed as a survivor, and the exit code is 1. Most are those of
+a reading of commit da5e9e3, of which 33 survived then (marked); the last twenty came with the answers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "src" / "wisp"
+
+
+class Fault(NamedTuple):
+    """What is broken where, and who must notice."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: str
+    survived: bool = False
+
+
+def _number(table: str, name: str, old: str, new: str, survived: bool = False) -> Fault:
+    """A tuned number that is another; its kind (int, float, pair) stays."""
+    kind = "tuple[float, float]" if old.startswith("(0.") else "tuple[int, int]" if old[0] == "(" else None
+    kind = kind or ("int" if old.replace("_", "").isdigit() else "float")
+    pinned = "tests/test_quality.py -k figures_are_of_the_numbers"
+    where = "core/settings.py"
+    line = f"    {name}: {kind} = "
+    return Fault(f"{table}: {name} {new}", where, f"{line}{old}\n", f"{line}{new}\n", pinned, survived)
+
+
+def _figures(case: str) -> str:
+    return f"tests/test_quality.py -k '{case}'"
+
+
+FAULTS: tuple[Fault, ...] = (
+    # --- survived at da5e9e3 ---
+    Fault(
+        "auto: cleaning left out",
+        "pipeline.py",
+        "return Estimate(clean(alpha), mask, trimap, overruled=True)",
+        "return Estimate(alpha, mask, trimap, overruled=True)",
+        "tests/test_pipeline.py tests/test_quality.py -k 'clean or auto'",
+        True,
+    ),
+    Fault(
+        "portrait: cleaning left out",
+        "pipeline.py",
+        "return Estimate(clean(alpha), mask)",
+        "return Estimate(alpha, mask)",
+        "tests/test_pipeline.py tests/test_quality.py -k 'clean or portrait'",
+        True,
+    ),
+    Fault(
+        "auto: the network is led by the mask",
+        "pipeline.py",
+        "network = portrait(seen, first, model=FROM",
+        "network = portrait(seen, resize(mask, *seen.shape[:2]).clip(0, 1), model=FROM",
+        _figures("auto"),
+        True,
+    ),
+    Fault(
+        "auto: border refinement of large photos left out",
+        "pipeline.py",
+        "alpha = enlarge(alpha, image, engine=engine)",
+        "alpha = resize(alpha, *image.shape[:2]).clip(0, 1)",
+        _figures("large"),
+        True,
+    ),
+    _number("photos", "solved_pixels", "2_000_000", "200_000", True),
+    Fault(
+        "auto with a mask: knn",
+        "pipeline.py",
+        'method = default_method("mask" if trimap is None else "trimap")',
+        'method = "knn" if trimap is None else default_method("trimap")',
+        _figures("mask"),
+        True,
+    ),
+    Fault(
+        "small gaps of the mask not doubted",
+        "engine/families/segmenter.py",
+        "mask = without_doubtful_gaps(without_doubtful_regions(mask[:seen_height, :seen_width]))",
+        "mask = without_doubtful_regions(mask[:seen_height, :seen_width])",
+        "tests/engine/families/test_segmenter.py",
+        True,
+    ),
+    Fault(
+        "segmenter sees 256 pixels",
+        "engine/models.py",
+        "input_size=416,",
+        "input_size=256,",
+        "tests/test_quality.py -k figures_are_of_the_numbers",
+        True,
+    ),
+    _number("photos", "band_width", "0.02", "0.06", True),
+    _number("photos", "uncertain", "0.02", "0.3", True),
+    _number("photos", "haze", "0.03", "0.022", True),
+    _number("photos", "island", "0.003", "0.012", True),
+    _number("photos", "close", "0.03", "0.06", True),
+    _number("photos", "colour_sweeps", "4", "1", True),
+    _number("photos", "colour_omega", "1.0", "0.1", True),
+    _number("photos", "layer_bending", "3e-3", "3e-2", True),
+    _number("photos", "colour_rim", "2", "0", True),
+    _number("photos", "blur", "0.025", "0.1", True),
+    Fault(
+        "blur: the second weight left out",
+        "compositing/backgrounds.py",
+        "pixels = np.concatenate([shown * show, show * show], axis=2)",
+        "pixels = np.concatenate([shown, show], axis=2)",
+        "tests/compositing/test_backgrounds.py -k hardly",
+        True,
+    ),
+    Fault(
+        "ICC: perceptual",
+        "io/profiles.py",
+        '{"intent": "relative",',
+        '{"intent": "perceptual",',
+        "tests/io/test_profiles.py",
+        True,
+    ),
+    Fault(
+        "clips: first frames believed as old ones",
+        "clips/steady.py",
+        "believed *= min(steadiness.hold, age / (age + 1))",
+        "believed *= steadiness.hold",
+        _figures("clip"),
+        True,
+    ),
+    _number("clips", "small_side", "384", "192", True),
+    _number("clips", "slack", "0.3", "1.0", True),
+    Fault(
+        "clips: old alpha resampled linearly",
+        "clips/steady.py",
+        "    moved = warp(old, flow, cubic=True)\n    window",
+        "    moved = warp(old, flow, cubic=False)\n    window",
+        _figures("clip"),
+        True,
+    ),
+    Fault(
+        "clips: hair not drawn by colour",
+        "clips/alpha.py",
+        "seen_alpha = refine_hair(shrink(part, *seen_alpha.shape), seen_alpha)",
+        "seen_alpha = seen_alpha + 0 * shrink(part, *seen_alpha.shape)[..., 0]",
+        _figures("clip"),
+        True,
+    ),
+    _number("clips", "refresh", "4", "40", True),
+    Fault(
+        "clips: view not on a grid",
+        "clips/alpha.py",
+        "box = found.on_grid(GRID, mask.shape)",
+        "box = found",
+        _figures("clip"),
+        True,
+    ),
+    Fault(
+        "clips: guided enlargement bilinear",
+        "clips/alpha.py",
+        'drawn = guided_enlargement(small, alpha, image, radius=RADII["alpha"])',
+        "drawn = opencv().resize(alpha, (image.shape[1], image.shape[0])) + 0 * small.mean()",
+        _figures("edges"),
+        True,
+    ),
+    Fault(
+        "clips: faint alpha not cut off",
+        "clips/alpha.py",
+        "cv2.threshold(drawn, CLIPS.faint, 0, cv2.THRESH_TOZERO, dst=drawn)",
+        "cv2.threshold(drawn, 0.0, 0, cv2.THRESH_TOZERO, dst=drawn)",
+        "tests/clips/test_alpha.py -k eight_bits",
+        True,
+    ),
+    _number("clips", "doubtful", "0.85", "0.5", True),
+    _number("clips", "warm_up", "24", "1", True),
+    Fault(
+        "untagged SD as BT.709",
+        "clips/io/colour.py",
+        "usual = BT709 if hd else 6",
+        "usual = BT709 if hd else BT709",
+        "tests/clips/io/test_colour.py -k says_nothing",
+        True,
+    ),
+    Fault(
+        "camera: nothing held steady",
+        "clips/camera.py",
+        "held, self.state = filter_alpha(part, self.state, self.alpha_of",
+        "held, _ = filter_alpha(part, self.state, self.alpha_of",
+        "tests/clips/test_camera.py -k held",
+        True,
+    ),
+    # --- killed at da5e9e3 already ---
+    _number("photos", "portrait_share", "(0.5, 0.8)", "(0.8, 0.5)"),
+    _number("photos", "agreed", "0.97", "0.3"),
+    _number("photos", "known_background", "0.05", "0.2"),
+    _number("photos", "known_foreground", "0.95", "0.8"),
+    _number("photos", "epsilon", "1e-7", "1e-5"),
+    _number("photos", "settled", "0.02", "0.2"),
+    _number("clips", "hold", "0.8", "0.6"),
+    _number("clips", "cut", "0.5", "0.8"),
+    _number("clips", "colour_windows", "(21, 3)", "(5, 1)"),
+    _number("clips", "change", "0.04", "0.12"),
+    Fault(
+        "auto: closed-form matting left out",
+        "pipeline.py",
+        "alpha = mix_alphas(first, network, seen_trimap, trusted)",
+        "alpha = network",
+        _figures("two"),
+    ),
+    Fault(
+        "unsure regions kept",
+        "engine/families/segmenter.py",
+        "without_doubtful_gaps(without_doubtful_regions(mask[",
+        "without_doubtful_gaps((mask[",
+        "tests/engine/families/test_segmenter.py tests/test_pipeline.py",
+    ),
+    Fault(
+        "portrait: refinement skipped",
+        "engine/families/portrait.py",
+        "    if refined:\n",
+        "    if not refined:\n",
+        "tests/engine/families/test_portrait.py",
+    ),
+    Fault(
+        "resizing: no antialiasing",
+        "core/resample.py",
+        "reach = max(1.0, step)",
+        "reach = 1.0",
+        "tests/core/test_resample.py",
+    ),
+    Fault(
+        "linear light: exponent 2.2",
+        "core/arrays.py",
+        "linear = ((encoded + 0.055) / 1.055) ** 2.4",
+        "linear = ((encoded + 0.055) / 1.055) ** 2.2",
+        "tests/core/test_arrays.py",
+    ),
+    Fault(
+        "to eight bits: cut off, not rounded",
+        "core/arrays.py",
+        "scaled += 0.5",
+        "scaled += 0.0",
+        "tests/core/test_arrays.py",
+    ),
+    Fault(
+        "ICC: no black point compensation",
+        "io/profiles.py",
+        '"black_point_compensation": True',
+        '"black_point_compensation": False',
+        "tests/io/test_profiles.py",
+    ),
+    Fault(
+        "transparency ignored",
+        "pipeline.py",
+        "alpha = np.minimum(alpha, opacity)",
+        "alpha = np.maximum(alpha, opacity * 0)",
+        "tests/test_pipeline.py tests/cli/test_cutout.py -k 'opacity or transparen or opaque'",
+    ),
+    Fault(
+        "resolution dropped",
+        "io/images.py",
+        "picture = picture.copy(xres=like.resolution[0], yres=like.resolution[1])",
+        "picture = picture.copy(xres=1.0, yres=1.0)",
+        "tests/io/test_images.py -k resolution",
+    ),
+    Fault(
+        "dim without its initial alpha",
+        "engine/families/dim.py",
+        "        estimate_initial_alpha(image, trimap) if any(",
+        "        0.5 + 0 * estimate_initial_alpha(image, trimap) if any(",
+        _figures("dim"),
+    ),
+    Fault(
+        "portrait network sees 256 pixels",
+        "engine/models.py",
+        "input_size: int = 512",
+        "input_size: int = 256",
+        "tests/test_quality.py -k figures_are_of_the_numbers",
+    ),
+    Fault(
+        "int8 without dot products",
+        "engine/precision.py",
+        'if "INT8" not in capabilities or not has_dot_products():',
+        "if False:",
+        "tests/engine/test_precision.py",
+    ),
+    Fault(
+        "motion cues: red and blue swapped",
+        "clips/motion.py",
+        "image @ LUMA",
+        "image[..., ::-1] @ LUMA",
+        "tests/clips/test_motion.py",
+    ),
+    Fault(
+        "auto: the portrait network that nothing leads",
+        "pipeline.py",
+        'FROM_INITIAL_ALPHA: Final = "portrait-mobile-led"',
+        'FROM_INITIAL_ALPHA: Final = "portrait-mobile"',
+        _figures("two"),
+    ),
+    Fault(
+        "networks' hashes unchecked",
+        "engine/models.py",
+        "        if found != sha256:\n",
+        "        if False:\n",
+        "tests/engine/test_models.py",
+    ),
+    Fault(
+        "padding cut at the wrong end",
+        "engine/families/portrait.py",
+        "alpha[0, 0, : small[0], : small[1]]",
+        "alpha[0, 0, -small[0] :, -small[1] :]",
+        "tests/engine/families/test_portrait.py tests/test_quality.py -k 'size or portrait'",
+    ),
+    Fault(
+        "dim: a tile's context of 32 pixels",
+        "engine/families/dim.py",
+        "MARGIN: Final = 240",
+        "MARGIN: Final = 32",
+        "tests/engine/families/test_dim.py",
+    ),
+    Fault(
+        "AVIF at quality 40",
+        "io/images.py",
+        '"avif": {"compression": "av1", "Q": 95',
+        '"avif": {"compression": "av1", "Q": 40',
+        "tests/io/test_images.py -k 'avif or lossy or close'",
+    ),
+    Fault(
+        "JPEG at quality 50",
+        "io/images.py",
+        '"jpeg": {"Q": 95',
+        '"jpeg": {"Q": 50',
+        "tests/io/test_images.py -k 'jpeg or jpg or lossy or close'",
+    ),
+    Fault(
+        "--save-foreground writes the photo",
+        "cli/photos.py",
+        "pictures[job.foreground_out] = result.matte.foreground",
+        "pictures[job.foreground_out] = photo.image",
+        "tests/cli/test_cutout.py -k foreground",
+    ),
+    _number("clips", "hair_window", "13", "9"),
+    _number("photos", "at_once", "2_000_000", "200_000"),
+    # --- our own ---
+    Fault(
+        "guided filter overwrites what the trimap knows",
+        "pipeline.py",
+        "alpha = impose_known(alpha, found.trimap)",
+        "alpha = alpha + 0 * impose_known(alpha, found.trimap)",
+        "tests/test_pipeline.py tests/test_quality.py -k 'refine or filter or known'",
+    ),
+    Fault(
+        "auto: every subject is a person",
+        "pipeline.py",
+        "    if trusted.any():\n",
+        "    if True:\n",
+        "tests/test_pipeline.py tests/test_quality.py -k 'person'",
+    ),
+    Fault(
+        "auto: the network overrules nothing that is known",
+        "matting/mixing.py",
+        "agreeing + (differing - agreeing) * doubt, doubt)",
+        "agreeing + (differing - agreeing) * doubt, 0 * doubt)",
+        "tests/test_pipeline.py tests/test_quality.py -k 'joined or overrule or auto'",
+    ),
+    Fault(
+        "cleaning: pinholes stay",
+        "matting/cleaning.py",
+        "    cleaned[_pinholes(cleaned, size)] = 1\n",
+        "",
+        "tests/matting/test_cleaning.py",
+    ),
+    Fault(
+        "cleaning: dense haze stays",
+        "matting/cleaning.py",
+        "    cleaned[dense & ~_near(alpha < 1 - STRONGER, reach)] = 1\n",
+        "",
+        "tests/matting/test_cleaning.py",
+    ),
+    Fault(
+        "cleaning: solid islands go",
+        "matting/cleaning.py",
+        "kept = (areas >= ISLAND * areas.max()) & (solid >= 0.25 * areas)",
+        "kept = (areas >= 0.5 * areas.max()) & (solid >= 0.25 * areas)",
+        "tests/matting/test_cleaning.py",
+    ),
+    Fault(
+        "trimap: the band only inside",
+        "matting/trimap.py",
+        "inside[_dilate(possible[near], dilation)] = UNKNOWN",
+        "inside[possible[near]] = UNKNOWN",
+        "tests/matting/test_trimap.py",
+    ),
+    Fault(
+        "initial alpha: nearest instead of between",
+        "matting/classical/initial_alpha.py",
+        "result[::2] = 0.75 * padded[1:-1] + 0.25 * padded[:-2]",
+        "result[::2] = padded[1:-1]",
+        "tests/matting/classical/test_initial_alpha.py",
+    ),
+    Fault(
+        "portrait: its view has no margin",
+        "engine/families/portrait.py",
+        "math.ceil(MARGIN * longer + 8)",
+        "math.ceil(0 * longer)",
+        "tests/engine/families/test_portrait.py tests/test_quality.py -k 'surround or margin or portrait'",
+    ),
+    Fault(
+        "portrait: patches count as a box, not a bell",
+        "engine/families/portrait.py",
+        "/ PATCH) ** 2\n",
+        "/ PATCH) ** 0\n",
+        "tests/engine/families/test_portrait.py",
+    ),
+    Fault(
+        "dim: tiles meet without a ramp",
+        "engine/families/dim.py",
+        "(places - self.first) / RAMP + 0.5)",
+        "(places - self.first) * RAMP + 0.5)",
+        "tests/engine/families/test_dim.py",
+    ),
+    Fault(
+        "clips: cuts are not seen",
+        "clips/steady.py",
+        "flow = None if is_cut(state.small, small, steadiness.cut) else find_flow(state.small, small)",
+        "flow = find_flow(state.small, small)",
+        "tests/clips/test_steady.py",
+    ),
+    Fault(
+        "clips: the subject's own motion left out",
+        "clips/steady.py",
+        "    flow = _subjects_own(flow, opacity)\n",
+        "",
+        "tests/clips/test_steady.py",
+    ),
+    Fault(
+        "clips: alphas not laid on each other",
+        "clips/steady.py",
+        "        flow = _aligned(flow, last, opacity, believed)\n",
+        "",
+        "tests/clips/test_steady.py tests/test_quality.py -k 'lag or shift or lie or clip'",
+    ),
+    Fault(
+        "clips: doubtful holes stay open",
+        "clips/alpha.py",
+        "    closed[around.slices][holes] = DOUBTFUL\n",
+        "",
+        "tests/clips/test_alpha.py",
+    ),
+    Fault(
+        "clips: the segmenter cannot lose a subject",
+        "clips/alpha.py",
+        "sure = (last > SURE) & (mask > LOST)",
+        "sure = last > SURE",
+        "tests/clips/test_alpha.py tests/clips/test_steady.py",
+    ),
+    Fault(
+        "clips: colours not corrected by what is left over",
+        "clips/colours.py",
+        "    nearer += opacity * residual\n",
+        "",
+        "tests/clips/test_colours.py",
+    ),
+    Fault(
+        "foreground: colours not continued where alpha is nothing",
+        "matting/foreground/multilevel.py",
+        "RIM: Final = AUTO.colour_rim",
+        "RIM: Final = -AUTO.colour_rim + 2",
+        "tests/test_quality.py -k colours",
+    ),
+    Fault(
+        "a missing module of one's own told as an extra",
+        "core/extras.py",
+        "        if error.name not in brings:\n            raise\n",
+        "",
+        "tests/core/test_extras.py",
+    ),
+    Fault(
+        "background blurred with the photo's own subject in it",
+        "compositing/backgrounds.py",
+        "shown = np.clip(image - alpha[..., None] * foreground, 0, show)",
+        "shown = image * show",
+        "tests/compositing/test_backgrounds.py tests/test_quality.py -k 'blur or background'",
+    ),
+)
+
+
+def main() -> int:
+    """Read the command line, run, and say what survived."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("names", nargs="*", help="parts of faults' names")
+    parser.add_argument("--list", action="store_true", help="name every fault")
+    parser.add_argument("--check", action="store_true", help="only see that every fault finds its place")
+    parser.add_argument("--part", default="1/1", metavar="K/N", help="every Nth fault from the Kth on")
+    parser.add_argument("--together", action="store_true", help="all of them in one tree, against all tests")
+    asked = parser.parse_args()
+    part, parts = map(int, asked.part.split("/"))
+    chosen = [f for f in FAULTS if not asked.names or any(name in f.name for name in asked.names)]
+    chosen = chosen[part - 1 :: parts]
+    if asked.list:
+        print("\n".join(f"{fault.name}  [{fault.file}]  {fault.tests}" for fault in chosen))
+        return 0
+    lost = [fault.name for fault in chosen if count_of(fault) != 1]
+    if lost or asked.check:
+        print("\n".join(f"finds no single place: {name}" for name in lost))
+        return int(bool(lost))
+    if asked.together:
+        return int(run(chosen, ["tests"]) == 0)
+    survivors: list[str] = []
+    for fault in chosen:
+        began = time.monotonic()
+        code = run([fault], split(fault.tests))
+        survivors += [fault.name] if code == 0 else []
+        word = {0: "SURVIVED", 1: "found"}.get(code, f"ran no test (pytest's exit code {code})")
+        print(f"{word}: {fault.name} ({time.monotonic() - began:.0f} s)", flush=True)
+        if code not in (0, 1):
+            survivors.append(fault.name)
+    print(
+        f"{len(chosen) - len(survivors)} of {len(chosen)} found; survivors: {', '.join(survivors) or 'none'}"
+    )
+    return int(bool(survivors))
+
+
+def count_of(fault: Fault) -> int:
+    """How often what a fault replaces stands in its file."""
+    return (PACKAGE / fault.file).read_text(encoding="utf-8").count(fault.old)
+
+
+def split(tests: str) -> list[str]:
+    """Words of a command line, quotes minded."""
+    import shlex
+
+    return shlex.split(tests)
+
+
+def run(faults: Sequence[Fault], tests: Sequence[str]) -> int:
+    """Pytest's exit code with the faults in a copy of the package."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "wisp"
+        shutil.copytree(PACKAGE, source, copy_function=_link_or_copy)
+        for fault in faults:
+            path = source / fault.file
+            text = path.read_text(encoding="utf-8").replace(fault.old, fault.new)
+            path.unlink()  # it may be a link to the file here
+            path.write_text(text, encoding="utf-8")
+        environment = {**os.environ, "PYTHONPATH": folder, "PYTHONDONTWRITEBYTECODE": "1"}
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+        return subprocess.run(
+            command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, check=False
+        ).returncode
+
+
+def _link_or_copy(source: str, target: str) -> str:
+    """Link large files, copy the others; byte code stays behind."""
+    if source.endswith(".onnx"):
+        try:
+            os.link(source, target)
+        except OSError:
+            shutil.copy2(source, target)
+    elif not source.endswith(".pyc"):
+        shutil.copy2(source, target)
+    return target
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,176 @@
+"""Every tuned number of the default paths, in two tables: `AUTO` for photos, `CLIPS` for clips.
+
+A number here was chosen, not derived. Each says what it was chosen by: a decision (docs/decisions), a file of
+benchmarks/results, the method's paper, or "no evidence yet", which is an invitation. Whoever changes one
+makes the figures of tests/quality anew (``python benchmarks/quality.py``), which name the values they are of.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class AutoSettings:
+    """The photo path's numbers.
+
+    Attributes:
+        solved_pixels: larger photos are matted at this size, then enlarged. No evidence yet (see 008).
+        portrait_share: the portrait network's share of alpha where it agrees with closed-form matting, and
+            where it does not. Decision 024, on the 24 composites it was chosen on.
+        doubt: differences from which, and to which, it counts less and less as agreeing. Decision 024, one
+            pair tried on the same set.
+        agreed: least mean alpha over a subject's known foreground that makes it a person. Decision 026, 202
+            people.
+        band_width: width of a trimap's unknown band, of the subject's size. Decision 005, where 0.015 was a
+            little better.
+        known_background: mask values below this are known background. Decision 005.
+        known_foreground: mask values above this are known foreground. Decision 005.
+        mask_floor: mask values below this speak for no subject. No evidence yet.
+        mask_sure: a region of the mask that never reaches this is left out. Decision 005.
+        gap: mask values below this, enclosed, are a gap. No evidence yet.
+        least_gap: a gap of a smaller share of the subject's area is in doubt. Decision 026, one photo.
+        enlargement: the portrait network's refinement works at every enlargement by this. No evidence yet.
+        uncertain: alpha farther than this from 0 and 1 is refined. No evidence yet.
+        margin: what is cut out around the subject, of its box. No evidence yet.
+        haze: alpha below this is haze unless something stronger is near. No evidence yet.
+        stronger: what keeps faint pixels beside it. No evidence yet.
+        reach: how near that must be, of the subject's size. No evidence yet.
+        close: islands nearer than this share of the subject's size stay. No evidence yet.
+        island: islands of a smaller share of the largest region's area go. No evidence yet.
+        pinhole: enclosed holes with a smaller side, of the subject's size, are filled. No evidence yet.
+        start_tolerance: of the half-size solution that leads. Decision 014 for half its size; no evidence yet
+            for the number.
+        epsilon: of closed-form matting. The paper's (Levin et al. 2008).
+        tolerance: of closed-form matting's solver. No evidence yet.
+        at_once: unknown pixels that are solved at once. Decision 004.
+        settled: alphas this near to 0 or 1 at half size are settled. No evidence yet.
+        colour_epsilon: of the multi-level foreground. results/foreground.json, as a whole.
+        colour_omega: likewise. results/foreground.json, as a whole.
+        colour_sweeps: sweeps over single pixels. results/foreground.json, as a whole.
+        colour_rim: known pixels solved along with the soft band. results/foreground.json, as a whole.
+        layer_bending: of its smooth layers. results/foreground.json, as a whole.
+        layer_tension: likewise. results/foreground.json, as a whole.
+        layer_nodes: along the shorter and the longer side. results/foreground.json, as a whole.
+        layer_margin: what is looked at around the subject, of its box. results/foreground.json, as a whole.
+        blur: standard deviation of a photo's own background, of its diagonal. No evidence yet.
+    """
+
+    solved_pixels: int = 2_000_000
+    portrait_share: tuple[float, float] = (0.5, 0.8)
+    doubt: tuple[float, float] = (0.1, 0.5)
+    agreed: float = 0.97
+    band_width: float = 0.02
+    known_background: float = 0.05
+    known_foreground: float = 0.95
+    mask_floor: float = 0.05
+    mask_sure: float = 0.95
+    gap: float = 0.1
+    least_gap: float = 0.01
+    enlargement: float = 3.0
+    uncertain: float = 0.02
+    margin: float = 0.12
+    haze: float = 0.03
+    stronger: float = 0.06
+    reach: float = 0.01
+    close: float = 0.03
+    island: float = 0.003
+    pinhole: float = 0.006
+    start_tolerance: float = 1e-3
+    epsilon: float = 1e-7
+    tolerance: float = 1e-6
+    at_once: int = 2_000_000
+    settled: float = 0.02
+    colour_epsilon: float = 1e-3
+    colour_omega: float = 1.0
+    colour_sweeps: int = 4
+    colour_rim: int = 2
+    layer_bending: float = 3e-3
+    layer_tension: float = 1e-6
+    layer_nodes: tuple[int, int] = (48, 72)
+    layer_margin: float = 0.25
+    blur: float = 0.025
+
+
+@dataclass(frozen=True)
+class ClipSettings:
+    """The clip path's numbers.
+
+    Attributes:
+        alpha_side: longer side of what the portrait network sees, pixels. Decision 027.
+        mask_side: longer side of what the segmenter alone sees, pixels. No evidence yet.
+        alpha_radius: of the windows that draw the network's alpha to the frame's edges. No evidence yet.
+        mask_radius: of those that draw the segmenter's mask. No evidence yet.
+        refresh: so often, in frames, the segmenter looks. Decision 027.
+        lost: below this the segmenter is believed that a subject is gone. Decision 016, one clip.
+        sure: last alpha over this was surely subject. Decision 016, one clip.
+        hole: an enclosed hole of a smaller share of the subject is doubtful. Decision 016, one clip.
+        solid: alpha below this, enclosed, is such a hole. No evidence yet.
+        doubtful: what stands for alpha in it. Decision 016; by 027 another value makes no difference.
+        grid: the network's view begins and ends at multiples of this, pixels. No evidence yet.
+        faint: alpha nearer than this to 0 or 1 is 0 or 1. No evidence yet.
+        hold: how much of the moved old alpha is kept where nothing changed. Decisions 007 and 027.
+        change: difference of colour at which old alpha is believed e times less. Decision 016.
+        slack: how far old alpha may lie outside of what the new one says nearby. Decision 016.
+        small_side: longer side of the pictures in which motion is searched, pixels. Decisions 007 and 027.
+        cut: share of colours that must differ for a cut. No evidence yet.
+        rest: disbelief along the edge below which the network rests. Decision 017 (0.15 and 0.3 measured).
+        window: over which alphas are laid on each other, small pixels. Decision 027.
+        firm: least mean square slope of alpha for that. No evidence yet.
+        shifted: differences of alpha over this are no shift. No evidence yet.
+        inside: windows in which the subject's own motion is trusted, small pixels. No evidence yet.
+        carried: windows over which it is carried, small pixels. No evidence yet.
+        near: what makes it count in full. No evidence yet.
+        hair_window: windows that tell hair from narrow edges, pixels. No evidence yet.
+        hair_least: softness above which alpha begins to follow the colours. Decision 027.
+        hair_full: softness from which it does altogether. No evidence yet.
+        hair_radius: windows in which alpha is fitted to colours. Decision 027.
+        hair_reduction: of the picture they are taken on. Decision 027.
+        hair_sway: alpha grows to at most this many times what it was. Decision 027.
+        guide_epsilon: variance of colours below which a window counts as flat. No evidence yet.
+        colour_reduction: of the picture that foreground colours are found on. No evidence yet.
+        colour_windows: of blur fusion's two passes. No evidence yet.
+        warm_up: frames that a resumed clip is begun before. No evidence yet.
+    """
+
+    alpha_side: int = 720
+    mask_side: int = 640
+    alpha_radius: int = 2
+    mask_radius: int = 6
+    refresh: int = 4
+    lost: float = 0.2
+    sure: float = 0.9
+    hole: float = 0.02
+    solid: float = 0.8
+    doubtful: float = 0.85
+    grid: int = 32
+    faint: float = 1 / 255
+    hold: float = 0.8
+    change: float = 0.04
+    slack: float = 0.3
+    small_side: int = 384
+    cut: float = 0.5
+    rest: float = 0.25
+    window: int = 41
+    firm: float = 1e-4
+    shifted: float = 0.3
+    inside: int = 7
+    carried: int = 25
+    near: float = 20.0
+    hair_window: int = 13
+    hair_least: float = 0.3
+    hair_full: float = 0.5
+    hair_radius: int = 24
+    hair_reduction: int = 4
+    hair_sway: float = 2.0
+    guide_epsilon: float = 1e-4
+    colour_reduction: int = 4
+    colour_windows: tuple[int, int] = (21, 3)
+    warm_up: int = 24
+
+
+AUTO: Final = AutoSettings()
+"""What photos are matted with."""
+CLIPS: Final = ClipSettings()
+"""What clips are matted with."""

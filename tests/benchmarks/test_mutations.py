@@ -1,0 +1,34 @@
+"""The deliberate faults of `benchmarks/mutations.py` still find their places, and are seen."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+SCRIPT = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks/mutations.py"))
+
+
+@pytest.mark.parametrize("fault", SCRIPT["FAULTS"], ids=lambda fault: fault.name)
+def test_a_fault_finds_its_place(fault):
+    """Once, and the file it leaves is Python, so that no test fails for want of that."""
+    text = (SCRIPT["PACKAGE"] / fault.file).read_text(encoding="utf-8")
+    assert text.count(fault.old) == 1
+    broken = text.replace(fault.old, fault.new)
+    assert broken != text
+    compile(broken, fault.file, "exec")
+
+
+def test_names_are_unique():
+    names = [fault.name for fault in SCRIPT["FAULTS"]]
+    assert len(set(names)) == len(names)
+
+
+def test_the_faults_that_once_survived_are_all_there():
+    assert sum(fault.survived for fault in SCRIPT["FAULTS"]) == 33
+
+
+def test_a_faulty_copy_is_what_the_tests_see():
+    """The broken package comes first on the path."""
+    (fault,) = [fault for fault in SCRIPT["FAULTS"] if "told as an extra" in fault.name]
+    assert SCRIPT["run"]([fault], [fault.tests, "-k", "no_extra_brings"]) == 1
+    assert SCRIPT["run"]([], [fault.tests, "-k", "no_extra_brings"]) == 0
