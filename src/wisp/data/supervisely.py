@@ -17,10 +17,9 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import pyvips
 
 from wisp.core.errors import InputError
-from wisp.io.vips import libvips
+from wisp.data import vips
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 Mask: TypeAlias = npt.NDArray[np.bool_]
@@ -29,11 +28,6 @@ PERSONS: Final = ("person_bmp", "person_poly")
 """Classes that are subject."""
 NEUTRAL: Final = "neutral"
 """The class that says nothing."""
-DAMAGED: Final = (
-    *(ValueError, KeyError, TypeError, AttributeError, OverflowError),
-    *(zlib.error, pyvips.Error),
-)
-"""What reading a file that is something else may raise."""
 MOST: Final = 1 << 26
 """Pixels that a bitmap may have at most, and bytes that its data may grow to."""
 
@@ -63,15 +57,7 @@ def read_annotation(path: Path) -> tuple[Bytes, Bytes]:
                 neutral |= _drawn(shape, size)
     except OSError as error:
         raise InputError(path, "cannot be read", wrong[1]) from error
-    except (
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        OverflowError,
-        zlib.error,
-        pyvips.Error,
-    ) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, zlib.error) as error:
         raise InputError(path, *wrong) from error
     return (
         np.where(person, np.uint8(255), np.uint8(0)),
@@ -95,11 +81,7 @@ def _decoded(data: str) -> Mask:
     """The mask of a bitmap, (h, w)."""
     inflate = zlib.decompressobj()
     stored = inflate.decompress(base64.b64decode(data, validate=True), MOST)
-    image = libvips().Image.new_from_buffer(stored, "", fail_on="error")
-    if image.width * image.height > MOST:
-        raise ValueError("too large")
-    pixels = np.asarray(image.numpy())
-    mask: Mask = (pixels[..., -1] if pixels.ndim == 3 else pixels) > 0
+    mask: Mask = vips.decode(stored, MOST)[..., -1] > 0
     return mask
 
 
