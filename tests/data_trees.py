@@ -1,5 +1,9 @@
 """Tiny copies of the published data sets' folders, with distinguishable pictures."""
 
+import base64
+import json
+import zlib
+
 import numpy as np
 
 from wisp.data import vips
@@ -91,6 +95,61 @@ def ppm_100(root):
 def photomatte85(root):
     for number in range(3):
         write(root / f"{number}.png", np.dstack([colours((12, 15), number), alpha((12, 15), number)]))
+    return root
+
+
+def human_matting(root):
+    """Three photos of two groups, their mattes with alpha, and what a Mac leaves behind."""
+    for number, group in enumerate(("1803151818", "1803151818", "1804010917")):
+        name = f"{group}-{number:08}"
+        pixels = colours((12, 15), number)
+        write(root / f"clip_img/{group}/clip_00000000/{name}.jpg", pixels)
+        matte = np.dstack([pixels, alpha((12, 15), number)])
+        write(root / f"matting/{group}/matting_00000000/{name}.png", matte)
+    (root / "matting/1803151818/matting_00000000/._1803151818-00000000.png").write_bytes(b"not a picture")
+    return root
+
+
+def bitmap(mask, origin):
+    """A mask (h, w) as Supervisely stores it: the alpha of a PNG, deflated, in base64."""
+    pixels = np.dstack([np.zeros((*mask.shape, 3), np.uint8), np.where(mask, 255, 0).astype(np.uint8)])
+    data = base64.b64encode(zlib.compress(vips.as_image(pixels).pngsave_buffer())).decode()
+    return {"geometryType": "bitmap", "bitmap": {"data": data, "origin": origin}, "points": None}
+
+
+def polygon(exterior, *interior):
+    return {"geometryType": "polygon", "points": {"exterior": exterior, "interior": list(interior)}}
+
+
+def annotation(path, objects, size=(12, 15)):
+    content = {
+        "size": {"height": size[0], "width": size[1]},
+        "objects": objects,
+        "tags": [],
+        "description": "",
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+
+
+def supervisely(root):
+    """Two parts with a photo each, and one of nobody: a bitmap, a polygon with a hole, a neutral strip."""
+    square = polygon([[2, 2], [10, 2], [10, 10], [2, 10]], [[4, 4], [6, 4], [6, 6], [4, 6]])
+    strip = polygon([[0, 0], [15, 0], [15, 3], [0, 3]])
+    shapes = {
+        "ds1/one.png": [{"classTitle": "person_bmp", **bitmap(np.eye(4, dtype=bool), [3, 5])}],
+        "ds1/nobody.png": [],
+        "ds10/two.jpg": [
+            {"classTitle": "person_poly", **square},
+            {"classTitle": "neutral", **strip},
+            {"classTitle": "dog", **strip},
+        ],
+    }
+    for number, (name, objects) in enumerate(shapes.items()):
+        part, file = name.split("/")
+        write(root / part / "img" / file, colours((12, 15), number))
+        annotation(root / part / "ann" / f"{file}.json", objects)
+    (root / "meta.json").write_text("{}")
     return root
 
 

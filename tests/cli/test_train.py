@@ -47,6 +47,8 @@ def test_portrait_trains_and_resumes(folder, capsys):
             "--recipe: is other; mobile, mobile-fine, mobile-led, mobile-clip, paper are accepted",
         ),
         (["--recipe", "paper"], "--perceptual-weights: is missing"),
+        (["--as-published"], "--as-published: is no option of the recipe mobile; --recipe paper has it"),
+        (["--recipe", "paper", "--as-published"], "--segmenter: is missing, and masks of the true alphas"),
         (["--size", "100"], "--size: is 100; a multiple of 32 is accepted"),
         (["--precision", "fp8"], "--precision: is fp8"),
         (["--segmenter", "none.pt"], "none.pt: does not exist"),

@@ -46,6 +46,11 @@ def test_sets_with_splits(make, layout, train, test, tmp_path):
         (trees.aim_500, "aim-500", "o_1"),
         (trees.ppm_100, "ppm-100", "1_o"),
         (trees.photomatte85, "cut-outs", "1"),
+        (
+            trees.human_matting,
+            "human-matting",
+            "1803151818/clip_00000000/1803151818-00000001",
+        ),
     ],
 )
 def test_sets_without_splits(make, layout, stem, tmp_path):
@@ -240,3 +245,42 @@ def test_pascal_voc_is_read_by_its_lists(tmp_path):
     (root / "JPEGImages/c.jpg").unlink()
     with pytest.raises(InputError, match=r"c\.jpg: does not exist; .*val\.txt names it"):
         layouts.split_folders([tmp_path / "VOCdevkit"])
+
+
+def test_the_matte_of_human_matting_is_its_alpha_channel(tmp_path):
+    folder = trees.human_matting(tmp_path / "set")
+    found = layouts.read_folder(folder)
+    assert [entry.cut_out for entry in found.entries] == [False] * 3
+    for number, entry in enumerate(found.entries):
+        np.testing.assert_array_equal(entry.load().alpha, trees.alpha((12, 15), number))
+    matte = next((folder / "matting/1804010917").rglob("*.png"))
+    matte.unlink()
+    with pytest.raises(InputError, match=r"1804010917-00000002\.jpg: has no matte; .*/matting_0"):
+        layouts.read_folder(folder)
+
+
+def test_supervisely(tmp_path):
+    folder = trees.supervisely(tmp_path / "set")
+    (tmp_path / "set/ds1/ann/left.json").write_text("{}")  # an annotation without a photo is of no use
+    for place in (folder, tmp_path):  # the folder, or what it was unpacked into
+        found, root = layouts.find_layout(place)
+        assert (found.name, root) == ("supervisely", folder)
+    entries = layouts.read_folder(folder).entries
+    assert [entry.name for entry in entries] == ["ds1/nobody", "ds1/one", "ds10/two"]
+    nobody, one, two = (entry.load() for entry in entries)
+    assert not nobody.alpha.any()
+    assert (nobody.weight == 255).all()
+    expected = np.zeros((12, 15), np.uint8)
+    expected[range(5, 9), range(3, 7)] = 255
+    np.testing.assert_array_equal(one.alpha, expected)
+    expected[:] = 0
+    expected[2:10, 2:10] = 255
+    expected[4:6, 4:6] = 0
+    np.testing.assert_array_equal(two.alpha, expected)
+    trust = np.full((12, 15), 255, np.uint8)
+    trust[:3] = 0
+    np.testing.assert_array_equal(two.weight, np.where(expected > 0, 255, trust))
+    assert sum(map(len, layouts.split_folders([folder]))) == 3
+    (folder / "ds10/ann/two.jpg.json").unlink()
+    with pytest.raises(InputError, match=r"two\.jpg: has no annotation; .*two\.jpg\.json is accepted"):
+        layouts.read_folder(folder)

@@ -1,5 +1,7 @@
 """Lists of names, several sets as one, subjects kept apart."""
 
+from pathlib import Path
+
 import pytest
 
 import data_trees as trees
@@ -59,3 +61,11 @@ def test_subjects_apart(both):
     selection.check_disjoint(train[:2], train[2:])
     with pytest.raises(InputError, match="is also trained on"):
         selection.check_disjoint(train, train[2:])
+
+
+def test_the_lists_of_persons_name_eleven_each():
+    """As many as section 4 of Yaman et al. 2022 counts."""
+    benchmarks = Path(__file__).parents[2] / "benchmarks"
+    for name in ("aim", "d646"):
+        listed = selection.read_names(benchmarks / f"persons-{name}-test.txt")
+        assert len(set(listed)) == len(listed) == 11

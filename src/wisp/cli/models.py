@@ -32,23 +32,25 @@ def _list_by_default(context: typer.Context) -> None:
 
 @models_app.command("list")
 def list_command() -> None:
-    """List the networks: name, use, size, licence, and whether the file is here; `show` tells the rest."""
+    """List the networks: name, use, size, licence, whether the file is here, and the document it is from."""
     from rich.console import Console
     from rich.table import Table
 
+    from wisp.engine.families import FAMILIES
     from wisp.engine.models import MODELS
     from wisp.engine.store import PUBLISHED, find, rows_here
 
     table = Table(box=None, pad_edge=False)
-    for column in ("name", "use", "size", "licence", "file"):
+    for column in ("name", "use", "size", "licence", "file", "document"):
         table.add_column(column, no_wrap=column in ("name", "size", "licence"))
     for model in MODELS.values():
         size = f"{model.size / 1e6:.1f} MB"
-        table.add_row(model.name, model.family, size, _in_short(model.licence), "comes with wisp")
+        document = FAMILIES[model.family].document
+        table.add_row(model.name, model.family, size, _in_short(model.licence), "comes with wisp", document)
     for row in (*PUBLISHED.values(), *rows_here().values()):
         size = f"{row.size / 1e6:.1f} MB" if row.size else "?"
         state = "here" if find(row) else "not here"
-        table.add_row(row.name, _use(row), size, _in_short(row.licence), state)
+        table.add_row(row.name, _use(row), size, _in_short(row.licence), state, "")
     Console(soft_wrap=False).print(table)
 
 
@@ -131,8 +133,11 @@ def show_command(
 
 
 def _show_shipped(model: Model) -> None:
+    from wisp.engine.families import FAMILIES
+
     typer.echo(f"name           {model.name}")
     typer.echo(f"family         {model.family}")
+    typer.echo(f"document       {FAMILIES[model.family].document or 'none: wisp has it for itself'}")
     typer.echo(f"file           {model.path}")
     typer.echo(f"size           {model.size} bytes")
     typer.echo(f"sha256         {model.sha256}")

@@ -24,7 +24,8 @@ DataOption = Annotated[
     typer.Option(
         help="A corpus (people/ with manifest.csv, backgrounds/), a folder with image/ and alpha/ or with "
         "fg/ and alpha/, a folder of cut-outs, or a published set (Composition-1k, Distinctions-646, "
-        "P3M-10k, AM-2k, AIM-500, PPM-100, PhotoMatte85); may be given several times."
+        "P3M-10k, AM-2k, AIM-500, PPM-100, PhotoMatte85, Human Matting, Supervisely's persons); may be "
+        "given several times."
     ),
 ]
 NamesOption = Annotated[
@@ -98,6 +99,15 @@ WorkersOption = Annotated[int, typer.Option(min=0, help="Processes that make sam
 QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress.")]
 
 
+AsPublishedOption = Annotated[
+    bool,
+    typer.Option(
+        "--as-published",
+        help="Data are the paper's and nothing else, for owners of its sets; with the paper's recipe.",
+    ),
+]
+
+
 class _Recipe(Protocol):
     """What the recipes have in common."""
 
@@ -155,6 +165,7 @@ def train_portrait_command(
             "too) or paper (as published).",
         ),
     ] = "mobile",
+    published: AsPublishedOption = False,
     start: StartOption = None,
     segmenter: SegmenterOption = None,
     names: NamesOption = None,
@@ -191,6 +202,7 @@ def train_portrait_command(
             MobileRecipe,
             PaperRecipe,
             PortraitTask,
+            as_published,
         )
 
     check_options(precision, size)
@@ -204,6 +216,10 @@ def train_portrait_command(
     if recipe_name not in recipes:
         raise InputError("--recipe", f"is {recipe_name}", f"{', '.join(recipes)} are accepted")
     recipe = adapted(recipes[recipe_name], seed=seed, steps=steps, batch=batch, size=size, views=views)
+    if published:
+        if not isinstance(recipe, PaperRecipe):
+            raise _not_published(recipe_name, "paper")
+        recipe = as_published(recipe)
     if adversarial_from is not None:
         recipe = replace(recipe, adversarial_from=adversarial_from)
     if isinstance(recipe, MobileRecipe):
@@ -232,6 +248,7 @@ def train_dim_command(
             "paper's).",
         ),
     ] = "mobile",
+    published: AsPublishedOption = False,
     names: NamesOption = None,
     backgrounds: BackgroundsOption = None,
     encoder_weights: DimEncoderOption = None,
@@ -263,7 +280,7 @@ def train_dim_command(
 ) -> None:
     """Train Deep Image Matting (Xu et al. 2017) in its three steps: alpha from an image and a trimap."""
     with importing("training", "train"):
-        from wisp.training.recipes.dim import FINE, DimTask, MobileRecipe, VGG16Recipe
+        from wisp.training.recipes.dim import FINE, DimTask, MobileRecipe, VGG16Recipe, as_published
 
     check_options(precision, size)
     recipes: dict[str, MobileRecipe | VGG16Recipe] = {
@@ -274,6 +291,12 @@ def train_dim_command(
     if recipe_name not in recipes:
         raise InputError("--recipe", f"is {recipe_name}", f"{', '.join(recipes)} are accepted")
     recipe = adapted(recipes[recipe_name], seed=seed, steps=steps, batch=batch, size=size, views=views)
+    if published:
+        if not isinstance(recipe, VGG16Recipe):
+            raise _not_published(recipe_name, "vgg16")
+        if procedural is not None:
+            raise InputError("--procedural", "does not go with --as-published", "either is accepted")
+        recipe = as_published(recipe)
     if procedural is not None:
         recipe = replace(recipe, synthesis=replace(recipe.synthesis, procedural=procedural))
     if laplacian is not None:
@@ -286,6 +309,12 @@ def train_dim_command(
         for note in task.notes:
             tell(note)
     fit_task(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
+
+
+def _not_published(recipe: str, published: str) -> InputError:
+    return InputError(
+        "--as-published", f"is no option of the recipe {recipe}", f"--recipe {published} has it"
+    )
 
 
 FreezeOption = Annotated[

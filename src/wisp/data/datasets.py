@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from wisp.core.errors import InputError
 from wisp.data import vips
+from wisp.data.supervisely import read_annotation
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 T = TypeVar("T")
@@ -64,6 +65,8 @@ class Entry:
         subject: what it shows, where several entries show the same; empty for a subject of its own.
         classes: `alpha` is a map of classes: all but the first, painted black or 0, are subject, and its
             borders, painted `VOID` or 255, are not trusted.
+        matte: the alpha channel of `alpha` is the label, not its grey.
+        annotated: `alpha` is an annotation in Supervisely's format, see `wisp.data.supervisely`.
     """
 
     name: str
@@ -74,6 +77,8 @@ class Entry:
     cut_out: bool = False
     subject: str = ""
     classes: bool = False
+    matte: bool = False
+    annotated: bool = False
 
     def load(self) -> Labelled:
         """Read the files.
@@ -86,12 +91,17 @@ class Entry:
         elif self.classes:
             image = vips.read_rgb(self.photo)
             alpha, known = _subject_of_classes(vips.read_rgb(self.alpha))
+        elif self.matte:
+            image, alpha = vips.read_rgb(self.photo), vips.read_rgba(self.alpha)[1]
+        elif self.annotated:
+            image = vips.read_rgb(self.photo)
+            alpha, known = read_annotation(self.alpha)
         else:
             image, alpha = vips.read_rgb(self.photo), vips.read_grey(self.alpha)
         if alpha.shape != image.shape[:2]:
             (h, w), (ah, aw) = image.shape[:2], alpha.shape
             raise InputError(self.alpha, f"is {aw}×{ah}", f"its photo's size, {w}×{h}, is accepted")
-        if self.classes:
+        if self.classes or self.annotated:
             weight = known
         elif self.weight is None:
             weight = np.full(alpha.shape, 255, np.uint8)
@@ -115,7 +125,7 @@ def rgba_folder(folder: Path) -> list[Entry]:
     """
     return [
         Entry(_name(path, folder), path, cut_out=True)
-        for path in _images(folder, "image files with an alpha channel are accepted")
+        for path in images(folder, "image files with an alpha channel are accepted")
     ]
 
 
@@ -152,9 +162,9 @@ def paired_folders(
     Raises:
         InputError: a folder is missing or empty, a photo has no alpha, or two share a name.
     """
-    listed = _images(photos, accepted)
+    listed = images(photos, accepted)
     found = {_name(path, photos): path for path in reversed(listed)}
-    labels = {_name(path, alphas): path for path in _images(alphas, accepted)}
+    labels = {_name(path, alphas): path for path in images(alphas, accepted)}
     entries = []
     for photo in listed:
         name = _name(photo, photos)
@@ -221,7 +231,7 @@ def backgrounds(folder: Path) -> list[Path]:
     Raises:
         InputError: no image there.
     """
-    return _images(folder, "a folder of photos without people is accepted")
+    return images(folder, "a folder of photos without people is accepted")
 
 
 def _allowed(licence: str, licences: Iterable[str]) -> bool:
@@ -229,7 +239,16 @@ def _allowed(licence: str, licences: Iterable[str]) -> bool:
     return not wanted or any(text in licence.lower() for text in wanted)
 
 
-def _images(folder: Path, accepted: str) -> list[Path]:
+def images(folder: Path, accepted: str) -> list[Path]:
+    """Image files of a folder, found recursively, sorted; hidden ones are none of the set's.
+
+    Args:
+        folder: where to look.
+        accepted: what the error says would be accepted.
+
+    Raises:
+        InputError: no folder, or no image there.
+    """
     if not folder.is_dir():
         raise InputError(folder, "is no folder", accepted)
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())

@@ -15,6 +15,10 @@ Pascal VOC        ``JPEGImages``, ``SegmentationClass``, ``ImageSets/Segmentatio
                   ``VOCdevkit``; every class but the background is the subject, its painted border is not
                   trusted
 PhotoMatte85      a folder of PNG cut-outs, like any other folder of cut-outs
+Human Matting     AISegment's: ``clip_img/GROUP/clip_NUMBER/NAME.jpg`` and
+                  ``matting/GROUP/matting_NUMBER/NAME.png``, whose alpha channel is the label
+Supervisely       its person set: ``meta.json``, ``ds1`` … with ``img/NAME.png`` and ``ann/NAME.png.json``,
+                  of whose objects ``person_bmp`` and ``person_poly`` are subject and ``neutral`` not trusted
 ================  ============================================================================================
 
 The first two hold pure foreground colours and list the backgrounds that theirs are set on: the first
@@ -267,6 +271,49 @@ def _read_pascal_voc(root: Path, split: Split) -> Collection:
     return _collection("pascal-voc", entries)
 
 
+def _read_human_matting(root: Path, split: Split) -> Collection:
+    """Each photo with its matte of the same group, number and name.
+
+    Raises:
+        InputError: no photos, or one without its matte.
+    """
+    photos, mattes = root / "clip_img", root / "matting"
+    entries = []
+    for photo in datasets.images(photos, "clip_img/ and matting/ of Human Matting are accepted"):
+        place = photo.relative_to(photos).with_suffix("")
+        folder = place.parent.parent / place.parent.name.replace("clip_", "matting_", 1)
+        matte = mattes / folder / f"{place.name}.png"
+        if not matte.is_file():
+            raise InputError(photo, "has no matte", f"{matte} is accepted")
+        entries.append(Entry(place.as_posix(), photo, matte, matte=True))
+    return _collection("human-matting", entries)
+
+
+def _supervisely(folder: Path) -> Path | None:
+    """Where a project of Supervisely lies: in the folder, or in the only folder that it holds."""
+    inside = [path for path in sorted(folder.iterdir()) if path.is_dir() and path.name[0] not in "._"]
+    for place in [folder, *(inside if len(inside) == 1 else [])]:
+        if (place / "meta.json").is_file() and any(place.glob("*/ann")):
+            return place
+    return None
+
+
+def _read_supervisely(root: Path, split: Split) -> Collection:
+    """Each photo of each part that has an annotation, which may show nobody.
+
+    Raises:
+        InputError: no photos, or one without its annotation.
+    """
+    entries = []
+    for part in sorted(path.parent for path in root.glob("*/ann")):
+        for photo in datasets.images(part / "img", "img/ and ann/ of a Supervisely project are accepted"):
+            annotation = part / "ann" / f"{photo.name}.json"
+            if not annotation.is_file():
+                raise InputError(photo, "has no annotation", f"{annotation} is accepted")
+            entries.append(Entry(f"{part.name}/{photo.stem}", photo, annotation, annotated=True))
+    return _collection("supervisely", entries)
+
+
 def _pairs(
     layout: str, photos: str, alphas: str, *, cut_out: bool = False
 ) -> Callable[[Path, Split], Collection]:
@@ -333,6 +380,14 @@ LAYOUTS: Final[tuple[Layout, ...]] = (
         _holding("SegmentationClass", beside="JPEGImages"),
         _read_pascal_voc,
     ),
+    Layout(
+        "human-matting",
+        "clip_img/, matting/",
+        _holding("clip_img", beside="matting"),
+        _read_human_matting,
+        splits=False,
+    ),
+    Layout("supervisely", "meta.json, */img/, */ann/", _supervisely, _read_supervisely, splits=False),
     Layout("ppm-100", "image/, matte/", _holding("matte"), _pairs("ppm-100", "image", "matte"), splits=False),
     Layout(
         "image and alpha",

@@ -60,6 +60,26 @@ def read_grey(path: Path) -> Bytes:
     return pixels[..., 0] if pixels.ndim == 3 else pixels
 
 
+def decode(stored: bytes, most: int) -> Bytes:
+    """A picture in memory: uint8 (H, W, C), its channels as they are stored.
+
+    Args:
+        stored: the encoded picture.
+        most: pixels that it may have.
+
+    Raises:
+        ValueError: it is no picture, or a larger one.
+    """
+    try:
+        image = libvips().Image.new_from_buffer(stored, "", fail_on="error")
+        if image.width * image.height > most:
+            raise ValueError(f"{image.width}×{image.height} pixels are too many")
+        pixels = np.asarray(image.cast("uchar").numpy())
+    except pyvips.Error as error:
+        raise ValueError("no picture") from error
+    return pixels.reshape(*pixels.shape[:2], -1)
+
+
 def resize(pixels: Bytes, size: tuple[int, ...]) -> Bytes:
     """Resample to (H, W) = `size`, antialiased (Lanczos 3 when shrinking, cubic when growing)."""
     height, width = pixels.shape[:2]

@@ -21,7 +21,13 @@ PROCEDURAL, PHOTOS = "procedural", "photos"
 
 
 def fixed_trimap_examples(
-    cutouts: Sequence[Entry], scenes: Sequence[Path], cropping: Cropping, count: int = 32, batch: int = 8
+    cutouts: Sequence[Entry],
+    scenes: Sequence[Path],
+    cropping: Cropping,
+    count: int = 32,
+    batch: int = 8,
+    *,
+    procedural: bool = True,
 ) -> dict[str, list[Batch]]:
     """The same samples at every validation: `count` of procedural foregrounds, `count` of photographed ones.
 
@@ -33,10 +39,13 @@ def fixed_trimap_examples(
         cropping: as in training.
         count: samples of each kind.
         batch: samples a batch.
+        procedural: whether there are procedural ones where there are photographed ones.
     """
     mild = replace(cropping, rotation=0.0, shear=0.0, stretch=1.0, pair=0.0, contrast=1.0, islands=0.0)
     calm = replace(mild, look=CALM, camera=CALM, uses=1)
     shares = {PROCEDURAL: 1.0, PHOTOS: 0.0} if cutouts else {PROCEDURAL: 1.0}
+    if cutouts and not procedural:
+        del shares[PROCEDURAL]
     examples = {}
     for kind, share in shares.items():
         source = TrimapSamples(cutouts, scenes, replace(calm, procedural=share), SEED)

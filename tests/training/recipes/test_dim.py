@@ -27,6 +27,7 @@ from wisp.training.recipes.dim import (
     DimTask,
     MobileRecipe,
     VGG16Recipe,
+    as_published,
     dim_terms,
     fixed_trimap,
     network,
@@ -303,6 +304,32 @@ def _free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def test_as_published_nothing_is_procedural_nor_jittered(photos, monkeypatch):
+    def none(*_, **__):
+        raise AssertionError("a procedural foreground")
+
+    monkeypatch.setattr("wisp.data.procedural.random_foreground", none)
+    monkeypatch.setattr("wisp.data.procedural.with_hair", none)
+    monkeypatch.setattr("wisp.data.trimap_samples.recolour", none)
+    recipe = as_published(VGG16Recipe(width=1 / 32))
+    assert (recipe.synthesis.size, recipe.coefficients) == (320, Coefficients(0.5, 0.5))
+    recipe = replace(recipe, synthesis=replace(recipe.synthesis, size=64, crops=(48, 64), widths=(1, 8)))
+    task = DimTask(recipe, *photos)
+    batch = first_batch(task)
+    shown = batch.alpha * batch.foreground + (1 - batch.alpha) * batch.background
+    assert float((shown - batch.image).abs().mean()) < 0.01
+    with pytest.raises(InputError, match="--data: has no foregrounds"):
+        DimTask(recipe, [], *photos[1:])
+
+
+def test_as_published_validation_has_photos_alone(photos):
+    recipe = replace(as_published(VGG16Recipe(width=1 / 32)), examples=2)
+    recipe = replace(recipe, synthesis=replace(recipe.synthesis, size=64, crops=(64,), widths=(1, 8)))
+    scores = DimTask(recipe, *photos).validate(network(recipe), torch.device("cpu")).scores
+    assert "sad_photos" in scores
+    assert "sad_procedural" not in scores
 
 
 class TestContract(RecipeContract):

@@ -24,6 +24,7 @@ from wisp.training.recipes.portrait import (
     MobileRecipe,
     PaperRecipe,
     PortraitTask,
+    as_published,
     network,
     portrait_terms,
 )
@@ -304,6 +305,48 @@ def test_a_run_can_start_with_the_weights_of_another(mobile, photos, tmp_path):
     wider = replace(short, width=8)
     with pytest.raises(InputError, match="another network"):
         PortraitTask(wider, *photos, start=best)
+
+
+def test_as_published_masks_are_the_segmenters_own(paper, photos, vgg, tmp_path):
+    segmenter = tmp_path / "segmenter.pt"
+    recipe = SegmenterRecipe()
+    state = {"recipe": json.dumps(asdict(recipe)), "network": segmenter_network(recipe).state_dict()}
+    torch.save(state, segmenter)
+    published = as_published(paper)
+    with pytest.raises(InputError, match="--segmenter: is missing"):
+        PortraitTask(published, *photos, perceptual_weights=vgg)
+    task = PortraitTask(published, *photos, perceptual_weights=vgg, segmenter=segmenter)
+    batch = first_batch(task, 2)
+    assert batch.exact.all()
+    found = [task.coarse_mask(batch, damaged=damaged) for damaged in (True, True, False)]
+    assert torch.equal(found[0], found[2])
+    assert torch.equal(found[1], found[2])
+    other = PortraitTask(paper, *photos, perceptual_weights=vgg, segmenter=segmenter)
+    torch.manual_seed(1)
+    assert not all(torch.equal(other.coarse_mask(batch, damaged=True), found[2]) for _ in range(8))
+
+
+def test_equation_2_sums_the_adversarial_term_alone():
+    """Reading C of docs/decisions/033: the others count once, however many discriminators there are."""
+    torch.manual_seed(0)
+    from wisp.training.loader import Batch
+
+    image, truth = torch.rand(1, 3, 64, 64), torch.rand(1, 1, 64, 64).round()
+    ones = torch.ones(1, 1, 64, 64)
+    batch = Batch(image, truth, ones, image, image, torch.ones(1, 1, 1, 1))
+    logits = torch.randn(1, 1, 64, 64)
+    prediction = Prediction(logits, torch.sigmoid(logits), ones)
+    judged = [torch.randn(1, 1, side, side) for side in (9, 5, 3)]
+    one, three = (
+        portrait_terms(PAPER, prediction, truth, batch, radius=2, judgement=judges)
+        for judges in (judged[:1], judged)
+    )
+    for name in ("alpha", "border", "coefficient"):
+        assert three[name] == one[name]
+    assert torch.isclose(three["adversarial"], sum(losses.generator_loss([judge]) for judge in judged))
+    alpha = losses.alpha_loss(prediction.alpha, truth, image, ones)
+    assert torch.isclose(three["alpha"], 25 * alpha)
+    assert torch.isclose(three["border"], 50 * losses.border_loss(prediction.alpha, truth, truth, ones, 2))
 
 
 class TestContract(RecipeContract):

@@ -33,7 +33,12 @@ from wisp.cli.figure.files import (
     scenes_of,
     write_sheet,
 )
-from wisp.cli.figure.study import dim_study_command, dim_votes_command
+from wisp.cli.figure.study import (
+    dim_study_command,
+    dim_votes_command,
+    portrait_ratings_command,
+    portrait_study_command,
+)
 
 if TYPE_CHECKING:
     from wisp.lab.figures.photos import Place
@@ -212,6 +217,8 @@ def portrait_sensitivity_command(
         typer.echo(f"tables: {folder / 'sensitivity.md'}", err=True)
 
 
+figure_app.command("portrait-study")(portrait_study_command)
+figure_app.command("portrait-ratings")(portrait_ratings_command)
 figure_app.command("dim-sheet")(dim_sheet_command)
 figure_app.command("dim-sensitivity")(dim_sensitivity_command)
 figure_app.command("dim-kinds")(dim_kinds_command)

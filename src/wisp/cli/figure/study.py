@@ -1,7 +1,8 @@
-"""The study of real photos under ``wisp figure``: the page that asks, and the table of what was answered."""
+"""The studies under ``wisp figure``: the pages that ask, and the tables of what was answered."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -54,18 +55,89 @@ def dim_votes_command(
     quiet: o.QuietOption = False,
 ) -> None:
     """How often each method was preferred to each other, with 95 % intervals."""
-    from wisp.io.atomic import check_output, write_files
     from wisp.lab.study.votes import read_votes, tabulate
+
+    _write_tables(out, "votes", lambda: tabulate(*read_votes(votes)), overwrite=overwrite, quiet=quiet)
+
+
+def portrait_study_command(
+    photos: Annotated[list[str], typer.Argument(metavar="PHOTO", help="Photos or folders of photos.")],
+    out: Annotated[str, typer.Option("--out", "-o", metavar="FILE", help="The page, an HTML file.")],
+    ours: Annotated[
+        str, typer.Option(metavar="NAME=FOLDER", help="Alphas or cut-outs of the method that is rated.")
+    ],
+    beside: Annotated[
+        list[str],
+        typer.Option(metavar="NAME=FOLDER", help="Those of a method that it is compared with. Repeatable."),
+    ],
+    colour: Annotated[str, typer.Option(help="What subjects are set on.")] = "#00b140",
+    seed: Annotated[int, typer.Option(help="Seed of the order.")] = 0,
+    longest: Annotated[int, typer.Option(min=64, help="Show larger photos so large, pixels.")] = 1000,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="Pairs that each person sees [default: all].")
+    ] = None,
+    overwrite: o.OverwriteOption = False,
+    quiet: o.QuietOption = False,
+) -> None:
+    """A page that asks, on five levels, how much better one of two methods is on green."""
+    from wisp.compositing.backgrounds import parse_colour
+    from wisp.core.errors import InputError
+    from wisp.io.atomic import check_output, write_files
+    from wisp.lab.figures.photos import partner, pictures
+    from wisp.lab.study.portrait import page
+
+    ((name, folder),) = named_folders([ours], "--ours").items()
+    others = named_folders(beside)
+    with usage_errors():
+        parse_colour(colour)
+        if name in others:
+            raise InputError("--beside", f"names {name}, as --ours does", "another name is accepted")
+        places = pictures(photos)
+        for one in (folder, *others.values()):
+            for place in places:
+                partner(place.name, one)
+        check_output(out, overwrite=overwrite, inputs=[place.path for place in places])
+    with progress(len(places), quiet=quiet) as done:
+        content = page(
+            places,
+            (name, folder),
+            others,
+            colour=colour,
+            seed=seed,
+            longest=longest,
+            trials=trials,
+            done=done,
+        )
+    write_files({out: content}, overwrite=overwrite)
+
+
+def portrait_ratings_command(
+    ratings: Annotated[list[str], typer.Argument(metavar="RATINGS", help="Files that the page saved.")],
+    out: Annotated[str, typer.Option("--out", "-o", metavar="FOLDER", help="Folder of the tables.")],
+    overwrite: o.OverwriteOption = False,
+    quiet: o.QuietOption = False,
+) -> None:
+    """How much better or worse ours was found than each other method, with 95 % intervals."""
+    from wisp.lab.study.ratings import read_ratings, tabulate
+
+    _write_tables(out, "ratings", lambda: tabulate(*read_ratings(ratings)), overwrite=overwrite, quiet=quiet)
+
+
+def _write_tables(
+    out: str, name: str, make: Callable[[], Mapping[str, bytes]], *, overwrite: bool, quiet: bool
+) -> None:
+    """Write ``NAME.json`` and ``NAME.md`` into a folder, and show the latter."""
+    from wisp.io.atomic import check_output, write_files
 
     folder = Path(out)
     with usage_errors():
         if folder.is_dir():
-            for name in ("votes.json", "votes.md"):
-                check_output(folder / name, overwrite=overwrite)
+            for suffix in ("json", "md"):
+                check_output(folder / f"{name}.{suffix}", overwrite=overwrite)
         else:
             check_output(folder)
-    files = tabulate(*read_votes(votes))
+    files = make()
     folder.mkdir(exist_ok=True)
-    write_files({str(folder / name): content for name, content in files.items()}, overwrite=overwrite)
+    write_files({str(folder / file): content for file, content in files.items()}, overwrite=overwrite)
     if not quiet:
-        typer.echo(files["votes.md"].decode(), err=True)
+        typer.echo(files[f"{name}.md"].decode(), err=True)

@@ -36,6 +36,7 @@ class Family:
         about: what it is good for, in half a sentence; empty likewise.
         source: the paper; empty likewise.
         default_for: for which guidance ``auto`` stands for it.
+        document: which of the documents in docs/documents.md it belongs to; empty where none has it.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Family:
     about: str = ""
     source: str = ""
     default_for: tuple[Needs, ...] = ()
+    document: str = ""
 
 
 FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
@@ -62,6 +64,7 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
                 "segmenter",
                 "image (N, 3, H, W) → mask (N, 1, H, W)",
                 default="segmenter-mobile",
+                document="Background Image Matting (report); Yaman et al. 2022",
             ),
             Family(
                 "portrait",
@@ -71,11 +74,13 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
                 function="wisp.engine.families.portrait.portrait",
                 about="a network that knows people alone",
                 source="Yaman et al.",
+                document="Yaman et al. 2022",
             ),
             Family(
                 "portrait-refinement",
                 "image (P, 3, 64, 64) and alpha (P, 1, 64, 64) → residual (P, 1, 64, 64)",
                 default="portrait-mobile-refinement",
+                document="Yaman et al. 2022",
             ),
             Family(
                 "dim",
@@ -87,6 +92,7 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
                 about="a network that errs least with a trimap, and most where the trimap itself is wrong",
                 source="Xu et al. 2017",
                 default_for=("trimap",),
+                document="Xu et al. 2017",
             ),
             Family(
                 "dlmn",
@@ -96,10 +102,12 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
                 function="wisp.engine.families.dlmn.dlmn",
                 about="a network for people that sees the neighbouring frames, too; yours, as the model",
                 source="El Abdellaoui and Kachbal",
+                document="El Abdellaoui and Kachbal",
             ),
             Family(
                 "ssrn",
                 "image (N, 3, H, W), mask (N, 1, H, W) and motion (N, 4, H, W) → alpha (N, 1, H, W)",
+                document="El Abdellaoui and Kachbal",
             ),
         )
     }

@@ -37,6 +37,14 @@ FIGURES: Final[Mapping[str, Figure]] = {
         "what background, exposure and the quality of the mask do to a subject's score",
         "Yaman et al. 2022, section 4.1 and Limitations",
     ),
+    "portrait-study": Figure(
+        "a page that asks people how much better one of two methods is on green",
+        "Yaman et al. 2022, section 4.1",
+    ),
+    "portrait-ratings": Figure(
+        "how much better or worse ours was found than each other method",
+        "Yaman et al. 2022, table 2",
+    ),
     "dim-sheet": Figure(
         "photo, trimap, methods' alphas, truth, and the last method's on green",
         "Xu et al. 2017, figures 1, 6 and 8",

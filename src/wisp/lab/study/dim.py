@@ -3,34 +3,29 @@
 Xu, Price, Cohen, Huang 2017, "Deep Image Matting" (CVPR), section 5.3: people who know nothing of alphas are
 shown a photo and the composites of two methods and asked which are more accurate and realistic, especially in
 fine details. As there, the photo itself is blended by alpha; cut-outs are shown with their own colours.
-
-The page holds everything and asks for nothing: no request leaves it, and votes stay in the browser until they
-are saved as a file. Which pairs come when, and on which side, is drawn from a seed and the voter's name.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
-from wisp.compositing.over import over
-from wisp.core.arrays import Float, Image, check_same_size
-from wisp.core.errors import InputError
-from wisp.io.formats import FORMATS
-from wisp.io.images import encode_image, read_photo
-from wisp.lab.figures.photos import Place, partner
-from wisp.lab.figures.subjects import shrunk
+from wisp.lab.figures.photos import Place
+from wisp.lab.study.pages import Asked, build_page
+from wisp.lab.study.votes import FORMAT
 
-MARK: Final = "__STUDY__"
-GROUNDS: Final = (0.0, 1.0)
-"""Black and white."""
+ASKED: Final = Asked(
+    format=FORMAT,
+    grounds=(np.zeros(3, np.float32), np.ones(3, np.float32)),
+    intro="You will see a photo and two results of cutting its subject out, each on black and on white. "
+    "Choose the one that is more accurate and realistic, especially in fine details: hair, edges of objects, "
+    "half-transparent parts.",
+    question="Which is more accurate and realistic?",
+    answers=(("left", "← this one"), ("right", "this one →")),
+)
 
 
 def page(
@@ -42,49 +37,5 @@ def page(
     trials: int | None = None,
     done: Callable[[], None] = lambda: None,
 ) -> bytes:
-    """The page.
-
-    Args:
-        photos: what is shown.
-        methods: folders of alphas or cut-outs, under the photos' names, by the methods' names.
-        seed: of the order.
-        longest: larger photos are shown so large, the longer side, pixels.
-        trials: how many pairs a voter sees; all when None.
-        done: called after each photo.
-
-    Raises:
-        InputError: fewer than two methods, or a file that cannot be read, is missing or has another size.
-    """
-    if len(methods) < 2:
-        raise InputError("methods", f"are {len(methods)}", "two and more are accepted")
-    shown = []
-    for photo in photos:
-        image = read_photo(photo.path).image
-        results = [
-            [_as_url(picture, longest) for picture in _composites(image, photo, folder)]
-            for folder in methods.values()
-        ]
-        shown.append({"name": photo.name, "image": _as_url(image, longest), "results": results})
-        done()
-    study: dict[str, Any] = {"methods": list(methods), "seed": seed, "trials": trials, "photos": shown}
-    study = {"id": hashlib.sha256(json.dumps(study).encode()).hexdigest()[:16], **study}
-    text = json.dumps(study).replace("<", "\\u003c")  # nothing in it may end the script
-    template = files("wisp.lab.study").joinpath("study.html").read_text(encoding="utf-8")
-    return template.replace(MARK, text).encode()
-
-
-def _composites(image: Image, photo: Place, folder: Path | str) -> list[Image]:
-    """A method's result on black and on white."""
-    path = partner(photo.name, folder)
-    result = read_photo(path)
-    check_same_size(str(path), result.image, f"photo {photo.path}", image)
-    if result.alpha is not None:
-        colours, alpha = result.image, result.alpha
-    else:
-        colours, alpha = image, np.ascontiguousarray(result.image[..., 0])
-    return [over(colours, alpha, np.full(3, ground, np.float32)) for ground in GROUNDS]
-
-
-def _as_url(picture: Float, longest: int) -> str:
-    data = encode_image(shrunk(picture, longest).clip(0, 1), FORMATS["jpeg"], bits=8)
-    return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
+    """The page, HTML; arguments and errors as `wisp.lab.study.pages.build_page`."""
+    return build_page(ASKED, photos, methods, seed=seed, longest=longest, trials=trials, done=done)

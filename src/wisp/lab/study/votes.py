@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -83,21 +83,44 @@ def read_votes(paths: Sequence[Path | str]) -> tuple[list[str], list[Vote]]:
     """
     methods: list[str] = []
     votes: list[Vote] = []
-    study, seen = "", dict[str, Path | str]()
+    for content in read_files(paths, FORMAT, ("left", "right")):
+        methods = content["methods"]
+        for vote in content["votes"]:
+            sides = (vote["left"], vote["right"])
+            preferred, other = sides if vote["choice"] == "left" else sides[::-1]
+            votes.append(Vote(content["participant"], vote["photo"], preferred, other))
+    return methods, votes
+
+
+def read_files(
+    paths: Sequence[Path | str], format_: str, choices: Collection[str], *, first_is_rated: bool = False
+) -> list[dict[str, Any]]:
+    """Everybody's file of one study, as the page saved it: study, participant, methods, votes.
+
+    Args:
+        paths: the files.
+        format_: what they must say that they are.
+        choices: the answers that there are.
+        first_is_rated: whether each pair must be of the first method with another.
+
+    Raises:
+        InputError: a file that cannot be read, is something else or belongs to another study, or a person
+            who is there twice.
+    """
+    found: list[dict[str, Any]] = []
+    seen = dict[str, Path | str]()
     for path in paths:
-        content = _read(path)
-        if study and content["study"] != study:
+        content = _read(path, format_, choices, first_is_rated)
+        if found and content["study"] != found[0]["study"]:
+            study = found[0]["study"]
             raise InputError(path, "belongs to another study", f"votes of the study {study} are accepted")
-        study, methods, person = content["study"], content["methods"], content["participant"]
+        person = content["participant"]
         if person in seen:
             problem = f"has votes of {person}, as {seen[person]} has"
             raise InputError(path, problem, "one file a person is accepted")
         seen[person] = path
-        for vote in content["votes"]:
-            sides = (vote["left"], vote["right"])
-            preferred, other = sides if vote["choice"] == "left" else sides[::-1]
-            votes.append(Vote(person, vote["photo"], preferred, other))
-    return methods, votes
+        found.append(content)
+    return found
 
 
 def tabulate(methods: Sequence[str], votes: Sequence[Vote]) -> dict[str, bytes]:
@@ -143,19 +166,22 @@ def _counts(row: Mapping[str, Share]) -> list[tuple[int, int]]:
     return [(share.won, share.count) for share in row.values()]
 
 
-def _read(path: Path | str) -> dict[str, Any]:
-    """A file's content, of which everything that `read_votes` uses is there."""
+def _read(path: Path | str, format_: str, choices: Collection[str], first_is_rated: bool) -> dict[str, Any]:
+    """A file's content, of which everything that `read_files` promises is there."""
     wrong = InputError(path, "holds no votes", "a file that the study's page saved is accepted")
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
-        if content["format"] != FORMAT or not isinstance(content["participant"], str):
+        if content["format"] != format_ or not isinstance(content["participant"], str):
             raise wrong
         for vote in content["votes"]:
-            known = {vote["left"], vote["right"]} <= set(content["methods"]) and vote["left"] != vote["right"]
-            if not known or vote["choice"] not in ("left", "right") or not isinstance(vote["photo"], str):
+            sides = {vote["left"], vote["right"]}
+            known = sides <= set(content["methods"]) and len(sides) == 2
+            if first_is_rated and content["methods"][0] not in sides:
+                raise wrong
+            if not known or vote["choice"] not in choices or not isinstance(vote["photo"], str):
                 raise wrong
         return {key: content[key] for key in ("study", "participant", "methods", "votes")}
     except OSError as error:
         raise InputError(path, "cannot be read", "a file that the study's page saved is accepted") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, IndexError) as error:
         raise wrong from error

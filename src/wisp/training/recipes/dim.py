@@ -5,10 +5,13 @@
     wisp export runs/dim-fine/best.pt -o dim-mobile.onnx
 
     wisp train dim --recipe vgg16 --data corpus --encoder-weights vgg16.pth -o runs/dim-vgg16
+    wisp train dim --recipe vgg16 --as-published --data ADOBE --backgrounds COCO --encoder-weights vgg16.pth \
+        -o runs/published
 
 The paper's three steps, as shares of one run: encoder and decoder; then the refinement alone, the first part
 frozen, by the alpha loss only and with trimaps of a fixed width; then all together. Losses count inside the
-unknown region alone.
+unknown region alone. Beside the paper's five training strategies, samples have what later work found
+(`wisp.data.trimap_samples`) and procedural foregrounds; `as_published` leaves these out.
 
 Xu, Price, Cohen, Huang 2017, "Deep Image Matting" (CVPR).
 """
@@ -17,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
@@ -26,7 +29,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
+from wisp.core.errors import InputError
 from wisp.data import datasets
+from wisp.data.published import FIVE_STRATEGIES, Composites, PublishedCrops
 from wisp.data.trimap_samples import Cropping, TrimapSamples
 from wisp.networks.checkpoints import read_checkpoint
 from wisp.networks.dim import DeepImageMatting, Prediction, VGG16Stage, dim_vgg16
@@ -109,6 +114,7 @@ class VGG16Recipe:
 
     Attributes:
         width: of `wisp.networks.dim.dim_vgg16`.
+        published: samples are those of `wisp.data.published` alone, see `as_published`.
 
     The paper names no batch and no number of steps: the schedule is one epoch of its 49,300 images, most of
     it the first step. fc6 starts at random unless the file of weights has it.
@@ -116,6 +122,7 @@ class VGG16Recipe:
 
     network: str = "dim-vgg16"
     width: float = 1.0
+    published: bool = False
     rate: float = 1e-5
     encoder_rate: float = 1e-5
     first: float = 0.7
@@ -136,6 +143,11 @@ class VGG16Recipe:
             checkpoint_every=500,
         )
     )
+
+
+def as_published(recipe: VGG16Recipe) -> VGG16Recipe:
+    """The recipe with the paper's five training strategies and nothing else; none of it is procedural."""
+    return replace(recipe, published=True, synthesis=replace(FIVE_STRATEGIES, size=recipe.synthesis.size))
 
 
 class DimTask:
@@ -168,7 +180,13 @@ class DimTask:
         start: str | Path | None = None,
     ) -> None:
         self.recipe = recipe
-        self.source = TrimapSamples(cutouts, scenes, recipe.synthesis, recipe.schedule.seed)
+        self.source: TrimapSamples | PublishedCrops
+        if _published(recipe):
+            if not cutouts:
+                raise InputError("--data", "has no foregrounds", "as published, none are procedural")
+            self.source = PublishedCrops(Composites(cutouts, scenes, recipe.schedule.seed), recipe.synthesis)
+        else:
+            self.source = TrimapSamples(cutouts, scenes, recipe.synthesis, recipe.schedule.seed)
         self._held_out, self._held_out_scenes = held_out, held_out_scenes
         torch.manual_seed(recipe.schedule.seed)
         self.networks: Mapping[str, nn.Module] = {NETWORK: network(recipe, encoder_weights, start)}
@@ -219,6 +237,7 @@ class DimTask:
             recipe.synthesis,
             count=recipe.examples,
             batch=min(recipe.examples, 8 if isinstance(recipe, MobileRecipe) else 2),
+            procedural=not _published(recipe),
         )
 
     def validate(self, network: nn.Module, device: torch.device) -> Validation:
@@ -302,6 +321,10 @@ def network(
     if start is not None:
         load_start(built, recipe.network, start)
     return built
+
+
+def _published(recipe: MobileRecipe | VGG16Recipe) -> bool:
+    return isinstance(recipe, VGG16Recipe) and recipe.published
 
 
 def _vgg16_notes(encoder_weights: Path | None) -> tuple[str, ...]:

@@ -6,10 +6,15 @@
 
     wisp train portrait --recipe paper --data corpus --segmenter runs/segmenter/best.pt \
         --perceptual-weights vgg16.pth -o runs/portrait-paper
+    wisp train portrait --recipe paper --as-published --data AIM --data D646 --names persons.txt \
+        --backgrounds COCO --segmenter runs/segmenter/best.pt --perceptual-weights vgg16.pth -o runs/published
 
 Generator and border refinement learn jointly from the image and a coarse mask: that of the frozen segmenter,
 then damaged at random, so that the network mends masks instead of trusting them. Without a segmenter the mask
-is the true alpha, thresholded at a quarter of the resolution and damaged alike.
+is the true alpha, thresholded at a quarter of the resolution and damaged alike. That damage, the geometry and
+the appearance of samples are not the paper's; `as_published` leaves them out.
+
+Of the paper's equation 2, the adversarial term alone is summed over the discriminators (docs/decisions/033).
 
 Yaman, Ekenel, Waibel 2022, "Alpha Matte Generation from Single Input for Portrait Matting" (CVPRW).
 """
@@ -31,6 +36,7 @@ from torch.optim import Adam, AdamW, Optimizer
 from wisp.core.errors import InputError
 from wisp.data import datasets, synthesis
 from wisp.data.initial_alphas import AT_INFERENCE, InitialAlphas, WithInitialAlpha
+from wisp.data.published import Composites, PublishedComposites
 from wisp.data.synthesis import Samples, Synthesis
 from wisp.networks.discriminators import PyramidDiscriminators
 from wisp.networks.encoders.vgg16 import VGG16
@@ -202,6 +208,8 @@ class PaperRecipe:
         widths: of `wisp.networks.portrait.portrait_paper`, as `blocks`.
         blocks: residual blocks.
 
+        published: samples are those of `wisp.data.published` alone, see `as_published`.
+
     The paper gives 56,400 images and no number of epochs: the schedule is one. Its refinement is trained
     through the common loss, on the refined alpha.
     """
@@ -209,6 +217,7 @@ class PaperRecipe:
     network: str = "portrait"
     widths: tuple[int, ...] = (64, 128, 256, 512, 512)
     blocks: int = 4
+    published: bool = False
     rate: float = 1e-4
     discriminator_rate: float = 1e-5
     discriminator_width: int = 64
@@ -242,6 +251,11 @@ class PaperRecipe:
         return portrait_paper(self.widths, self.blocks)
 
 
+def as_published(recipe: PaperRecipe) -> PaperRecipe:
+    """The recipe with the paper's data and nothing else: composites as they are, masks as they are found."""
+    return replace(recipe, published=True, damage=MaskDamage(kept=1.0))
+
+
 class PortraitTask:
     """What `wisp.training.loop.fit` needs to train the portrait network.
 
@@ -258,7 +272,8 @@ class PortraitTask:
         start: what this run begins with, as `wisp.training.importing.load_start` takes it.
 
     Raises:
-        InputError: a file is missing or something else, or the recipe cannot use it or do without it.
+        InputError: a file is missing or something else, or the recipe cannot use it or do without it: data
+            as published need a segmenter.
     """
 
     score = "mae"
@@ -279,8 +294,7 @@ class PortraitTask:
         start: str | Path | None = None,
     ) -> None:
         self.recipe = recipe
-        samples = Samples(people, scenes, recipe.synthesis, recipe.schedule.seed)
-        self.source = samples if recipe.leads is None else WithInitialAlpha(samples, recipe.leads)
+        self.source = self._samples(people, scenes, segmenter)
         self._held_out, self._held_out_scenes = held_out, held_out_scenes
         torch.manual_seed(recipe.schedule.seed)
         portrait = network(recipe, encoder_weights, start)
@@ -292,6 +306,18 @@ class PortraitTask:
         self._features = _features(recipe, perceptual_weights)
         self._joined = recipe.adversarial_from <= 0
         self._predicted: Tensor | None = None
+
+    def _samples(
+        self, people: Sequence[datasets.Entry], scenes: Sequence[Path], segmenter: str | Path | None
+    ) -> Samples | WithInitialAlpha | PublishedComposites:
+        recipe, seed = self.recipe, self.recipe.schedule.seed
+        if isinstance(recipe, PaperRecipe) and recipe.published:
+            if segmenter is None:
+                problem = "is missing, and masks of the true alphas are not the paper's"
+                raise InputError("--segmenter", problem, "segmenter-mobile or a file is accepted")
+            return PublishedComposites(Composites(people, scenes, seed), recipe.synthesis.size)
+        samples = Samples(people, scenes, recipe.synthesis, seed)
+        return samples if recipe.leads is None else WithInitialAlpha(samples, recipe.leads)
 
     def optimisers(self, networks: Mapping[str, nn.Module]) -> Mapping[str, Optimizer]:
         """The generator's with the refinement's, and the discriminators'."""
