@@ -198,8 +198,9 @@ def with_cues(example: Example, rng: np.random.Generator, cues: Cues) -> CueExam
 def imperfect_mask(alpha: Bytes, rng: np.random.Generator, cues: Cues) -> Bytes:
     """A segmentation as an imperfect network would give it, uint8 (H, W), from the true alpha.
 
-    Thresholded, eroded or dilated, blurred; sometimes a rectangle is lost or made up. At a quarter of the
-    resolution, as segmentation networks have it.
+    Thresholded, eroded or dilated, blurred, as El Abdellaoui and Kachbal say without numbers; sometimes a
+    rectangle is lost or made up, which they do not. At a quarter of the resolution, as segmentation networks
+    have it.
     """
     height, width = alpha.shape
     small = (max(1, height // 4), max(1, width // 4))

@@ -2,7 +2,8 @@
 
 Wang et al. 2018, "High-Resolution Image Synthesis and Semantic Manipulation with Conditional GANs"
 (pix2pixHD), section 3.2, as Yaman et al. 2022 use them: three identical PatchGANs (Isola et al. 2017), one
-on the input, one on its half and one on its quarter; the input is alpha beside the extracted foreground.
+on the input, one on its half and one on its quarter; the input is alpha beside the extracted foreground. The
+paper says that they are identical and not what they are; the smaller pictures are means.
 """
 
 from __future__ import annotations

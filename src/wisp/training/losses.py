@@ -197,6 +197,9 @@ def trusted(prediction: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
 def generator_loss(fake: Sequence[Tensor]) -> Tensor:
     """Non-saturating adversarial loss of the generator (Goodfellow et al. 2014), summed over discriminators.
 
+    The documents print log(1 − D), which has the same optimum (docs/decisions/033). A mean over each one's
+    patches.
+
     Args:
         fake: logits of "true" that each discriminator gives to what was predicted.
     """

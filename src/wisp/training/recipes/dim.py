@@ -254,8 +254,9 @@ class DimTask:
 def dim_terms(coefficients: Coefficients, alpha: Tensor, trimap: Tensor, batch: Batch) -> Terms:
     """The weighted terms by name, each the mean of the samples'.
 
-    A sample counts the same however much of it is unknown, so that several processes, each with its part of a
-    batch, together find the gradients of the whole.
+    The paper gives the losses of one pixel; here each is a mean over a sample's unknown pixels. A sample
+    counts the same however much of it is unknown, so that several processes, each with its part of a batch,
+    together find the gradients of the whole.
 
     Args:
         coefficients: a term with weight 0 is left out.

@@ -210,6 +210,7 @@ class PaperRecipe:
 
         published: samples are those of `wisp.data.published` alone, see `as_published`.
 
+    Numbers that the paper leaves open: residual blocks, the border's radius, patches a step, Adam's betas.
     The paper gives 56,400 images and no number of epochs: the schedule is one. Its refinement is trained
     through the common loss, on the refined alpha.
     """

@@ -57,7 +57,7 @@ class Coefficients:
     Attributes:
         alpha: ζ_alpha, L1 of alpha.
         composition: ζ_comp, L1 of what two alphas compose to.
-        adversarial: ζ_GAN.
+        adversarial: ζ_GAN; equation 3 prints 1, which is thirty times the others (docs/decisions/033).
     """
 
     alpha: float = 1.0
