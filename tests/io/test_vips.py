@@ -1,5 +1,6 @@
 """libvips is the host's in a library, and confined where the process is wisp's own."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -40,3 +41,27 @@ def test_the_command_line_owns_its_process():
     script += "; print(pyvips.cache_get_max())"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert run.stdout.split()[-1] == "0"
+
+
+def test_photos_that_are_read_side_by_side_set_it_up_once():
+    """Started in eight threads at the same moment, in a process of its own, as `wisp cutout FOLDER` does."""
+    code = (
+        "import os, threading\n"
+        "from wisp.io import vips\n"
+        "vips.own_process()\n"
+        "gate, failed = threading.Barrier(8), []\n"
+        "def start():\n"
+        "    gate.wait()\n"
+        "    try:\n"
+        "        vips.libvips()\n"
+        "    except Exception as error:\n"
+        "        failed.append(error)\n"
+        "threads = [threading.Thread(target=start) for _ in range(8)]\n"
+        "[thread.start() for thread in threads]\n"
+        "[thread.join() for thread in threads]\n"
+        "assert not failed, failed\n"
+        "assert 'VIPS_CONCURRENCY' not in os.environ\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "VIPS_CONCURRENCY"}
+    for _ in range(3):
+        subprocess.run([sys.executable, "-c", code], check=True, env=environment)

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from threading import Event
+from threading import Event, Lock
 from typing import Any, Final
 
 from wisp.core.machine import cores
@@ -27,11 +27,17 @@ LOADERS: Final = {
 MAX_THREADS: Final = 8
 
 _owned: Final = Event()
+_starting: Final = Lock()
+
+
+def libvips() -> Any:
+    """The `pyvips` module, imported at the first call; set up for the whole process where that is wisp's."""
+    with _starting:  # photos are read side by side, and what is set up is the process's
+        return _prepared()
 
 
 @cache
-def libvips() -> Any:
-    """The `pyvips` module, imported at the first call; set up for the whole process where that is wisp's."""
+def _prepared() -> Any:
     with _few_threads():
         import pyvips
 
@@ -52,7 +58,7 @@ def own_process() -> None:
     """
     if not _owned.is_set():
         _owned.set()
-        libvips.cache_clear()
+        _prepared.cache_clear()
 
 
 @contextmanager
