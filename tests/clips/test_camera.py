@@ -195,7 +195,7 @@ class Unplugged:
 def test_a_lost_device_is_waited_for(monkeypatch, device):
     told, device = [], Unplugged(device)
     monkeypatch.setattr(module, "open_device", device)
-    monkeypatch.setattr(module, "AGAIN", 0.02)
+    monkeypatch.setattr(module, "AGAIN", 0.2)
     screen = Screen(closes_after=None)
     with Camera("0", tell=told.append) as camera:
         keys = iter(lambda: iter("q" if device.opened >= 5 else ""), None)

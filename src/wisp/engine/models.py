@@ -204,7 +204,8 @@ def find_model(name_or_file: str | Path | None, family: str = "segmenter") -> Mo
                 name_or_file, "is no known network and no file", f"{names} or an ONNX file is accepted"
             )
         own = Model(path.stem, family, str(path), "", 0, "", licence="unknown", training_data="unknown")
-        like = MODELS.get(FAMILIES[family].default, own)
+        row = FAMILIES.get(family)  # none for networks that are trained and exported but are no method
+        like = MODELS.get(row.default, own) if row is not None else own
         return replace(own, input_size=like.input_size, multiple=like.multiple)
     if known.family != family and (known.family, family) != ("segmenter", "subject"):
         names = ", ".join(model.name for model in MODELS.values() if model.family == family)

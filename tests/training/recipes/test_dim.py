@@ -278,6 +278,7 @@ def test_two_processes_find_the_gradients_of_the_doubled_batch(corpus_folder, tm
             "WORLD_SIZE": str(count),
             "LOCAL_WORLD_SIZE": str(count),
             "ACCELERATE_USE_CPU": "true",
+            "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]),
         }
         words = [sys.executable, str(script), str(corpus_folder), str(out), str(Path(__file__).parent)]
         processes = [
