@@ -232,7 +232,7 @@ from dataclasses import replace
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
-sys.path.insert(0, sys.argv[3])
+sys.path[:0] = [sys.argv[3], str(Path(sys.argv[3]).parents[1])]  # where contracts.py lies
 from test_dim import small
 from accelerate import Accelerator
 from wisp.training import loop
