@@ -92,7 +92,7 @@ def train_subject_command(
     quiet: QuietOption = False,
 ) -> None:
     """Train the subject network, which finds what a person would cut out and corrects itself by clicks."""
-    with importing("training", "train"):
+    with importing("training", "train", "opencv"):
         from wisp.data.packed import pack as decode
         from wisp.data.subject_samples import Sizes
         from wisp.training.recipes.subject import SubjectRecipe, SubjectTask
@@ -161,7 +161,7 @@ def train_matting_command(
     quiet: QuietOption = False,
 ) -> None:
     """Train the matting network of any subject, which draws the edges of what the subject network finds."""
-    with importing("training", "train"):
+    with importing("training", "train", "opencv"):
         from wisp.data.packed import pack as decode
         from wisp.training.importing import continued
         from wisp.training.recipes.matting import MattingRecipe, MattingTask
