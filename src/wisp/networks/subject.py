@@ -159,6 +159,21 @@ class SubjectNetwork(nn.Module):
         Returns:
             Masks and presence before the sigmoid.
         """
+        logits, presence, steps = self._decode(image, guidance)
+        return Found(logits, self.quarter(steps[3]), self.eighth(steps[2]), presence)
+
+    def find(self, image: Tensor, guidance: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Masks at full size and presence alone, (N, 2, H, W) and (N, 2), before their sigmoid.
+
+        Args:
+            image: as in `forward`.
+            guidance: as there.
+        """
+        logits, presence, _ = self._decode(image, guidance)
+        return logits, presence
+
+    def _decode(self, image: Tensor, guidance: Tensor | None) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """Masks, presence, and the decoder's maps, from stride 16 to 2."""
         with torch.no_grad():
             at2, at4 = self.encoder.early(image)
         if guidance is not None:
@@ -174,7 +189,7 @@ class SubjectNetwork(nn.Module):
             x = mix(functional.relu(x + skip(features)))
             steps.append(x)
         logits = functional.pixel_shuffle(self.head(x), 2)
-        return Found(logits, self.quarter(steps[3]), self.eighth(steps[2]), presence)
+        return logits, presence, steps
 
 
 def subject_network(weights: Path | None = None) -> SubjectNetwork:

@@ -141,7 +141,8 @@ def load_onnx(network: nn.Module, family: Family, path: Path) -> None:
     exported = family.wrap(network).eval()
     example = family.example()
     state = _matched(path, model.graph, exported, example)
-    missing = [key for key in exported.state_dict() if key not in state and "num_batches" not in key]
+    needed = [key for key in exported.state_dict() if key.rpartition(".")[0] not in family.aids]
+    missing = [key for key in needed if key not in state and "num_batches" not in key]
     if missing:
         raise InputError(path, f"lacks {missing[0]} and {len(missing) - 1} others of its network", ACCEPTED)
     try:

@@ -26,6 +26,8 @@ class Family:
         sensitive: modules of the exported network that stay in floats when it is quantised; see
             `wisp.training.quantisation.quantise`.
         usual: what `build` needs of a recipe, for ONNX files that keep none: those of wisp 0.1.
+        aids: modules of the exported network that only its training has; a file lacks them, and whoever goes
+            on with it has them anew.
     """
 
     build: Callable[[Mapping[str, Any]], nn.Module]
@@ -35,6 +37,7 @@ class Family:
     cases: CaseMaker | None = None
     sensitive: Sequence[str] = ()
     usual: Mapping[str, Any] = field(default_factory=dict)
+    aids: Sequence[str] = ()
 
 
 def _segmenter(recipe: Mapping[str, Any]) -> nn.Module:
@@ -69,8 +72,8 @@ class _MasksAndPresence(nn.Module):
         self.network = network
 
     def forward(self, image: Tensor, guidance: Tensor) -> tuple[Tensor, Tensor]:
-        found = self.network(image, guidance)
-        return torch.sigmoid(found.logits), torch.sigmoid(found.presence)
+        logits, presence = self.network.find(image, guidance)  # type: ignore[operator]
+        return torch.sigmoid(logits), torch.sigmoid(presence)
 
 
 def _image_and_guidance() -> dict[str, Tensor]:
@@ -255,7 +258,13 @@ NETWORKS: Final[Mapping[str, Family]] = {
     "segmenter": Family(
         _segmenter, _Mask, _image, ("mask",), mask_cases, SEGMENTER_SENSITIVE, usual={"width": 256}
     ),
-    "subject": Family(_subject, _MasksAndPresence, _image_and_guidance, ("masks", "presence")),
+    "subject": Family(
+        _subject,
+        _MasksAndPresence,
+        _image_and_guidance,
+        ("masks", "presence"),
+        aids=("network.quarter", "network.eighth"),
+    ),
     "portrait": Family(_portrait, _Alpha, _image_and_mask, ("alpha",), alpha_cases, usual={"width": 16}),
     "portrait-refinement": Family(
         _portrait, _refinement, _patches, ("residual",), patch_cases, usual={"width": 16}
