@@ -14,6 +14,7 @@ from wisp.engine.families.subject import (
     keep_sure_regions,
     keep_with_people,
     overlapping_views,
+    segmenter_share,
 )
 from wisp.pipeline import hide_transparent, run
 
@@ -179,8 +180,16 @@ def test_a_segmenter_has_no_say_where_it_sees_nothing():
     assert joined[7, 6, SUBJECT_MAP] == pytest.approx(0.95)
     assert joined[7, 9, SUBJECT_MAP] == pytest.approx(0.45)  # a part of a region that it sees
     assert joined[7, 27, SUBJECT_MAP] == pytest.approx(0.9)  # a region that it overlooks
+    alone = join_where_both_see(masks, people, 1.0)
+    assert alone[7, 9, SUBJECT_MAP] == pytest.approx(0.0)
+    assert alone[7, 27, SUBJECT_MAP] == pytest.approx(0.9)
     people[15, 35] = 1.0
     assert join_where_both_see(masks, people)[15, 35, SUBJECT_MAP] == pytest.approx(0.5)
+
+
+def test_the_segmenter_counts_the_more_the_larger_the_subject():
+    shares = [segmenter_share(share) for share in (0.0, 0.15, 0.25, 0.35, 0.9)]
+    assert shares == pytest.approx([0.5, 0.5, 0.75, 1.0, 1.0])
 
 
 def test_a_result_tells_what_was_found(network):

@@ -4,8 +4,9 @@ The network sees the whole photo at `SubjectSettings.side` pixels. Where all tha
 part of the photo it looks again at that part alone, and a photo much longer than wide is seen in overlapping
 views: what counts is pixels on the subject. Each further look replaces the mask where it looked.
 
-Where it finds people, the person segmenter looks too, at `SubjectSettings.people_side` pixels, and the mean
-of both masks counts: they err in different places (docs/decisions/032).
+Where it finds people, the person segmenter looks too, at `SubjectSettings.people_side` pixels, and a mean of
+both masks counts: they err in different places, and the segmenter knows large people better
+(docs/decisions/032).
 """
 
 from __future__ import annotations
@@ -132,7 +133,9 @@ def find_subject(
             masks = _replace(masks, closer, near)
             looks += 1
     if model is None and settings.people_side and presence[PEOPLE] >= settings.present:
-        masks = join_where_both_see(masks, _look_for_people(image, engine, settings), settings)
+        share = float((masks[..., SUBJECT] > 0.5).mean())
+        seen = _look_for_people(image, engine, share, settings)
+        masks = join_where_both_see(masks, seen, segmenter_share(share, settings), settings)
         looks += 1
     mask, people = masks[..., chosen], masks[..., PEOPLE]
     if presence[chosen] < settings.present:
@@ -259,7 +262,22 @@ def _look(session: Session, row: Model, image: Image, settings: SubjectSettings)
     return resize(np.ascontiguousarray(masks[0].transpose(1, 2, 0)), height, width).clip(0, 1), presence[0]
 
 
-def join_where_both_see(masks: Float, people: Mask, settings: SubjectSettings = NUMBERS) -> Float:
+def segmenter_share(share: float, settings: SubjectSettings = NUMBERS) -> float:
+    """The person segmenter's share of the mask: a half for small subjects, all of it for large ones.
+
+    It learnt large people and knows them better; small ones it overlooks.
+
+    Args:
+        share: of the photo's area that the subject covers, [0, 1].
+        settings: between which it grows.
+    """
+    low, high = settings.people_alone
+    return 0.5 + 0.5 * min(1.0, max(0.0, (share - low) / (high - low)))
+
+
+def join_where_both_see(
+    masks: Float, people: Mask, share: float = 0.5, settings: SubjectSettings = NUMBERS
+) -> Float:
     """Means of both masks and a segmenter's, but for regions of the subject that it does not see at all.
 
     A person of some pixels, or what somebody holds, is no business of a network that overlooks it.
@@ -267,6 +285,7 @@ def join_where_both_see(masks: Float, people: Mask, settings: SubjectSettings = 
     Args:
         masks: of people and of the subject, float32 (H, W, 2), [0, 1].
         people: the segmenter's, float32 (H, W), [0, 1].
+        share: its share of the mean, [0, 1].
         settings: a region is an 8-connected set of pixels of the subject of at least ``floor``; it is seen
             where the segmenter reaches ``sure``.
     """
@@ -274,18 +293,26 @@ def join_where_both_see(masks: Float, people: Mask, settings: SubjectSettings = 
     seen = np.zeros(count + 1, bool)
     seen[np.unique(regions[people >= settings.sure])] = True
     seen[0] = True
-    both: Float = np.where(seen[regions][..., None], (masks + people[..., None]) * np.float32(0.5), masks)
+    mean = masks + np.float32(share) * (people[..., None] - masks)
+    both: Float = np.where(seen[regions][..., None], mean, masks)
     return both
 
 
-def _look_for_people(image: Image, engine: Engine, settings: SubjectSettings) -> Mask:
-    """The person segmenter's mask, (H, W)."""
+def _look_for_people(image: Image, engine: Engine, share: float, settings: SubjectSettings) -> Mask:
+    """The person segmenter's mask, (H, W); of a subject that fills the photo the mean of two sizes."""
     row = find_model(None, "segmenter")
+    mask = _segmented(image, engine.session_of(row), row, settings.people_side)
+    if share <= settings.filled:
+        return mask
+    return (mask + _segmented(image, engine.session_of(row), row, row.input_size)) * np.float32(0.5)
+
+
+def _segmented(image: Image, session: Session, row: Model, side: int) -> Mask:
     height, width = image.shape[:2]
-    scale = settings.people_side / max(height, width)
+    scale = side / max(height, width)
     size = [max(row.multiple, round(side * scale / row.multiple) * row.multiple) for side in (height, width)]
     seen = np.ascontiguousarray(resize(image, size[0], size[1]).transpose(2, 0, 1)[None])
-    mask = engine.session_of(row).run({"image": seen})["mask"][0, 0]
+    mask = session.run({"image": seen})["mask"][0, 0]
     return resize(mask, height, width).clip(0, 1)
 
 
