@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 
@@ -33,7 +33,11 @@ from wisp.core.extras import importing
 
 if TYPE_CHECKING:
     from wisp.data.datasets import Entry
+    from wisp.training.recipes.matting import MattingRecipe
     from wisp.training.recipes.portrait import Coefficients
+    from wisp.training.recipes.subject import SubjectRecipe
+
+R = TypeVar("R", "SubjectRecipe", "MattingRecipe")
 
 CorpusOption = Annotated[
     Path,
@@ -101,12 +105,7 @@ def train_subject_command(
     for one in side or ():
         check_options(precision, one)
     recipe = SubjectRecipe(photos=photos)
-    if rate is not None:
-        share = rate / recipe.rate
-        recipe = replace(recipe, rate=rate, encoder_rate=recipe.encoder_rate * share)
-    schedule = recipe.schedule
-    schedule = replace(schedule, seed=seed, steps=steps or schedule.steps, batch=batch or schedule.batch)
-    schedule = replace(schedule, warm_up=min(schedule.warm_up, max(1, schedule.steps // 10)))
+    recipe = _adapted(recipe, rate=rate, steps=steps, batch=batch, seed=seed)
     synthesis = recipe.synthesis
     if guided is not None:
         synthesis = replace(synthesis, mix=replace(synthesis.mix, guided=guided))
@@ -116,7 +115,7 @@ def train_subject_command(
         )
     if side:
         synthesis = replace(synthesis, sizes=Sizes(phases=((1.0, tuple(side)),)))
-    recipe = replace(recipe, schedule=schedule, synthesis=synthesis)
+    recipe = replace(recipe, synthesis=synthesis)
     report = say_nothing if quiet else tell
     allowed = [text.strip() for text in licences.split(",") if text.strip()]
     folder = pack or out / "photos"
@@ -168,13 +167,9 @@ def train_matting_command(
 
     check_options(precision, None)
     recipe = MattingRecipe()
-    if rate is not None:
-        recipe = replace(recipe, rate=rate, encoder_rate=recipe.encoder_rate * rate / recipe.rate)
     recipe = replace(recipe, coefficients=_weighted(recipe.coefficients, coefficient or []))
-    schedule = recipe.schedule
-    schedule = replace(schedule, seed=seed, steps=steps or schedule.steps, batch=batch or schedule.batch)
-    schedule = replace(schedule, warm_up=min(schedule.warm_up, max(1, schedule.steps // 10)))
-    recipe = continued(replace(recipe, schedule=schedule), start, "lean")
+    recipe = _adapted(recipe, rate=rate, steps=steps, batch=batch, seed=seed)
+    recipe = continued(recipe, start, "lean")
     report = say_nothing if quiet else tell
     allowed = [text.strip() for text in licences.split(",") if text.strip()]
     folder = pack or out / "photos"
@@ -194,6 +189,16 @@ def train_matting_command(
 
 FINE_SIDE: Final = 704
 """Longer side of the decoded photos that the matting network learns from, pixels: the corpus's largest."""
+
+
+def _adapted(recipe: R, *, rate: float | None, steps: int | None, batch: int | None, seed: int) -> R:
+    """The recipe as the command line says; the encoder's rate keeps its ratio, short runs warm up less."""
+    schedule = recipe.schedule
+    schedule = replace(schedule, seed=seed, steps=steps or schedule.steps, batch=batch or schedule.batch)
+    schedule = replace(schedule, warm_up=min(schedule.warm_up, max(1, schedule.steps // 10)))
+    rate = rate or recipe.rate
+    encoder_rate = recipe.encoder_rate * rate / recipe.rate
+    return replace(recipe, rate=rate, encoder_rate=encoder_rate, schedule=schedule)
 
 
 def _weighted(coefficients: Coefficients, given: list[str]) -> Coefficients:

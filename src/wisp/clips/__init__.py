@@ -1,1 +1,1 @@
-"""Everything that moving pictures need and photos do not."""
+"""Moving pictures: clips read, matted steadily and written, and live cameras; photos need none of it."""

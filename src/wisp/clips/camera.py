@@ -384,7 +384,7 @@ class _Matting:
 
 
 class Backgrounds:
-    """What can be put behind the subject of a live session, one after the other.
+    """The backgrounds of a live session, which keys change from one to the next.
 
     Args:
         names: each as `wisp.clips.backdrops.open_backdrop` takes it; ``transparent`` is a green screen, since
@@ -546,7 +546,7 @@ class VirtualCamera:
             raise InputError("--virtual-camera", f"is not there ({reason})", advice) from error
 
     def show(self, picture: Picture, status: str = "") -> bool:
-        """See `Screen`; never closed."""
+        """Send a picture to the virtual camera; True, as nobody can close it."""
         self._camera.send(picture)
         return True
 
@@ -589,7 +589,7 @@ class Preview:
         self._open = True
 
     def show(self, picture: Picture, status: str = "") -> bool:
-        """See `Screen`."""
+        """Show a picture and the line under it; False once the window is closed."""
         if self._open:
             self._status.configure(text=status)
             image = self._tk.PhotoImage(data=as_ppm(picture), format="PPM")

@@ -81,7 +81,7 @@ def estimate_colours(image: Image, alpha: Alpha) -> Foreground:
 
 
 def estimate_soft_colours(image: Image, alpha: Alpha) -> SoftColours:
-    """What `estimate_colours` is where alpha is neither 0 nor 1, which is all that compositing needs of it.
+    """Foreground colours where alpha is neither 0 nor 1: all of `estimate_colours` that compositing needs.
 
     Args:
         image: float32 (H, W, 3), [0, 1].

@@ -191,11 +191,12 @@ def load_openvino() -> Any:
         loaded = sys.modules.get("openvino")
         if loaded is None or not _warmed_up:
             finder = _NoTelemetry()
-            sys.meta_path.insert(0, finder)
+            # New lists: a change of the one that another thread walks through would make it skip a finder.
+            sys.meta_path = [finder, *sys.meta_path]
             try:
                 loaded = importlib.import_module("openvino")
             finally:
-                sys.meta_path.remove(finder)
+                sys.meta_path = [other for other in sys.meta_path if other is not finder]
             _warm_up(loaded)
         return loaded
 

@@ -62,7 +62,7 @@ def write_sheet(out: str, sheet: Image, columns: Sequence[str], *, overwrite: bo
 
 
 def named_folders(texts: Sequence[str], option: str = "--beside", what: str = "FOLDER") -> dict[str, str]:
-    """What ``--beside`` gives: folders by the systems' names; or another option, another thing."""
+    """Folders (or other values) by name, of options given as NAME=VALUE such as ``--beside``."""
     out: dict[str, str] = {}
     for text in texts:
         name, equals, folder = text.partition("=")
