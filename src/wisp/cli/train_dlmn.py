@@ -30,6 +30,7 @@ from wisp.cli.train import (
     photos_of,
     weights_of,
 )
+from wisp.cli.train_packs import PackOption, packs_of
 from wisp.core.errors import InputError
 from wisp.core.extras import importing
 
@@ -46,9 +47,15 @@ def train_dlmn_command(
     data: DataOption,
     out: OutOption,
     recipe_name: Annotated[
-        str, typer.Option("--recipe", help="mobile (the compact network) or paper (as published).")
+        str,
+        typer.Option(
+            "--recipe",
+            help="mobile (the compact network), packed (the same from a corpus of people, things, cut-outs "
+            "and backgrounds, begun as --start, by default portrait-mobile) or paper (as published).",
+        ),
     ] = "mobile",
     start: StartOption = None,
+    pack: PackOption = None,
     names: NamesOption = None,
     backgrounds: BackgroundsOption = None,
     encoder_weights: EncoderOption = None,
@@ -65,9 +72,31 @@ def train_dlmn_command(
 ) -> None:
     """Train DLMN-G (El Abdellaoui and Kachbal): alpha from image, segmentation, trimap and motion cue."""
     with importing("training", "train"):
-        from wisp.training.recipes.dlmn import DLMNTask, MobileRecipe, PaperRecipe
+        from wisp.training.recipes.dlmn import (
+            DLMNTask,
+            MobileRecipe,
+            PackedRecipe,
+            PackedTask,
+            PaperRecipe,
+        )
 
     check_options(precision, size)
+    if recipe_name == "packed":
+        _refuse_photos_alone(names=names, encoder_weights=encoder_weights, size=size)
+        packed = adapted(PackedRecipe(), seed=seed, steps=steps, batch=batch, size=None, views=views)
+        packs = packs_of(_one(data), pack or out / "photos", backgrounds, licences, quiet=quiet)
+        learns = PackedTask(packed, *packs, start=start or "portrait-mobile")
+        fit_task(
+            packed_task,
+            packed.schedule,
+            out,
+            resume=resume,
+            precision=precision,
+            workers=workers,
+            quiet=quiet,
+        )
+        return
+    _refuse_packs(recipe_name, pack)
     recipes: dict[str, MobileRecipe | PaperRecipe] = {"mobile": MobileRecipe(), "paper": PaperRecipe()}
     if recipe_name not in recipes:
         raise InputError("--recipe", f"is {recipe_name}", f"{' and '.join(recipes)} are accepted")
@@ -136,3 +165,24 @@ def train_ssrn_command(
         shots=[*shots(photos or []), *shots(frames or [], frames=True)],
     )
     fit_task(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
+
+
+def _one(data: list[Path]) -> Path:
+    """The corpus that packs are made of."""
+    if len(data) != 1:
+        raise InputError("--data", "is given several times", "packs are made of one corpus")
+    return data[0]
+
+
+def _refuse_photos_alone(**options: object) -> None:
+    """Raise `InputError` for options of the recipes that learn from photos which are not packed."""
+    for name, value in options.items():
+        if value is not None:
+            raise InputError(
+                f"--{name.replace('_', '-')}", "is no option of a packed recipe", "the other recipes have it"
+            )
+
+
+def _refuse_packs(recipe: str, pack: Path | None) -> None:
+    if pack is not None:
+        raise InputError("--pack", f"is no option of --recipe {recipe}", "the packed recipes have it")

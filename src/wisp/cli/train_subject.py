@@ -24,15 +24,13 @@ from wisp.cli.train import (
     WorkersOption,
     check_options,
     fit_task,
-    say_nothing,
-    tell,
     weights_of,
 )
+from wisp.cli.train_packs import PackOption, packs_of
 from wisp.core.errors import InputError
 from wisp.core.extras import importing
 
 if TYPE_CHECKING:
-    from wisp.data.datasets import Entry
     from wisp.training.recipes.matting import MattingRecipe
     from wisp.training.recipes.portrait import Coefficients
     from wisp.training.recipes.subject import SubjectRecipe
@@ -46,10 +44,6 @@ CorpusOption = Annotated[
         help="A corpus: people/ and things/ (photo/, alpha/, weight/, manifest.csv), cutouts/ (files with "
         "transparency), backgrounds/. things/ and cutouts/ may be missing.",
     ),
-]
-PackOption = Annotated[
-    Path | None,
-    typer.Option(help="Folder for the decoded photos, which several runs may share [default: OUT/photos]."),
 ]
 TeachersOption = Annotated[
     Path | None,
@@ -97,7 +91,6 @@ def train_subject_command(
 ) -> None:
     """Train the subject network, which finds what a person would cut out and corrects itself by clicks."""
     with importing("training", "train", "opencv"):
-        from wisp.data.packed import pack as decode
         from wisp.data.subject_samples import Sizes
         from wisp.training.recipes.subject import SubjectRecipe, SubjectTask
 
@@ -116,17 +109,8 @@ def train_subject_command(
     if side:
         synthesis = replace(synthesis, sizes=Sizes(phases=((1.0, tuple(side)),)))
     recipe = replace(recipe, synthesis=synthesis)
-    report = say_nothing if quiet else tell
-    allowed = [text.strip() for text in licences.split(",") if text.strip()]
-    folder = pack or out / "photos"
-    train, held_out = (
-        decode(
-            _groups(data, split, allowed, backgrounds, things=things),
-            folder / split,
-            teachers=teachers,
-            report=report,
-        )
-        for split in ("train", "val")
+    train, held_out = packs_of(
+        data, pack or out / "photos", backgrounds, licences, things=things, teachers=teachers, quiet=quiet
     )
     task = SubjectTask(recipe, train, held_out, weights_of(encoder_weights), start)
     fit_task(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)  # type: ignore[arg-type]
@@ -161,7 +145,6 @@ def train_matting_command(
 ) -> None:
     """Train the matting network of any subject, which draws the edges of what the subject network finds."""
     with importing("training", "train", "opencv"):
-        from wisp.data.packed import pack as decode
         from wisp.training.importing import continued
         from wisp.training.recipes.matting import MattingRecipe, MattingTask
 
@@ -170,18 +153,8 @@ def train_matting_command(
     recipe = replace(recipe, coefficients=_weighted(recipe.coefficients, coefficient or []))
     recipe = _adapted(recipe, rate=rate, steps=steps, batch=batch, seed=seed)
     recipe = continued(recipe, start, "lean")
-    report = say_nothing if quiet else tell
-    allowed = [text.strip() for text in licences.split(",") if text.strip()]
-    folder = pack or out / "photos"
-    train, held_out = (
-        decode(
-            _groups(data, split, allowed, backgrounds, things=True),
-            folder / split,
-            side=FINE_SIDE,
-            teachers=teachers,
-            report=report,
-        )
-        for split in ("train", "val")
+    train, held_out = packs_of(
+        data, pack or out / "photos", backgrounds, licences, side=FINE_SIDE, teachers=teachers, quiet=quiet
     )
     task = MattingTask(recipe, train, held_out, segmenter=segmenter, start=start)
     fit_task(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
@@ -214,39 +187,3 @@ def _weighted(coefficients: Coefficients, given: list[str]) -> Coefficients:
             raise InputError("--coefficient", f"is {text}", accepted)
         coefficients = replace(coefficients, **{name: weight})
     return coefficients
-
-
-def _groups(
-    data: Path, split: str, licences: list[str], backgrounds: Path | None, *, things: bool
-) -> list[tuple[str, list[Entry] | list[Path]]]:
-    """Photos of a corpus by group; one background in ten is held out, cut-outs are all for training."""
-    from wisp.data import datasets
-
-    groups: list[tuple[str, list[Entry] | list[Path]]] = []
-    for name in ("people", "things") if things else ("people",):
-        if name == "things" and not (data / name).is_dir():
-            continue
-        groups.append((name, datasets.corpus(data / name, split, licences)))
-    if split == "train" and things and (data / "cutouts").is_dir():
-        groups.append(("cutouts", _cut_outs(data / "cutouts", licences)))
-    scenes, held_out = datasets.hold_out(datasets.backgrounds(backgrounds or data / "backgrounds"))
-    groups.append(("scenes", scenes if split == "train" else held_out))
-    return groups
-
-
-def _cut_outs(folder: Path, licences: list[str]) -> list[Entry]:
-    """Cut-outs of allowed licences, by the folder's manifest where licences are asked for."""
-    import csv
-
-    from wisp.data import datasets
-
-    entries = datasets.rgba_folder(folder)
-    if not licences:
-        return entries
-    manifest = folder / "manifest.csv"
-    if not manifest.is_file():
-        raise InputError(folder, "has no manifest.csv", "a manifest with name and licence is accepted")
-    with manifest.open(newline="", encoding="utf-8") as file:
-        known = {row["name"]: row["licence"].lower() for row in csv.DictReader(file)}
-    wanted = [text.lower() for text in licences]
-    return [e for e in entries if any(text in known.get(Path(e.name).name, "") for text in wanted)]

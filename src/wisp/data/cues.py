@@ -11,23 +11,24 @@ A sample is a function of (seed, index) alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from wisp.core.arrays import Float, from_float, to_float
+from wisp.core.arrays import Float, Image, Mask, from_float, to_float
 from wisp.core.errors import InputError
+from wisp.core.settings import SUBJECT
 from wisp.data import vips
 from wisp.data.augmentation import Geometry, Matrix
 from wisp.data.clips import moves, scenario
 from wisp.data.datasets import SUFFIXES
 from wisp.data.synthesis import Example, Samples, Synthesis
-from wisp.engine.families.segmenter import segment
+from wisp.engine.families.subject import find_subject
 from wisp.matting.trimap import trimap_from_mask
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
@@ -168,9 +169,9 @@ class Unlabelled:
             ]
             motion = np.stack([grey(frame) for frame in frames])
         else:
-            motion = _shaken(image, rng, self.cues)
+            motion = shaken(image, rng, self.cues)
         mask = from_float(segment(to_float(image)))
-        trimap = _trimap(mask, rng, self.cues)
+        trimap = cue_trimap(mask, rng, self.cues)
         nothing = np.zeros((1, *size), np.uint8)
         return CueExample(
             _channels_first(image),
@@ -192,7 +193,17 @@ def with_cues(example: Example, rng: np.random.Generator, cues: Cues) -> CueExam
         mask = from_float(segment(to_float(image)))
     else:
         mask = imperfect_mask(example.alpha[0], rng, cues)
-    return CueExample(*example, _trimap(mask, rng, cues)[None], mask[None], motion_cue(example, rng, cues))
+    return CueExample(*example, cue_trimap(mask, rng, cues)[None], mask[None], motion_cue(example, rng, cues))
+
+
+def segment(image: Image) -> Mask:
+    """The subject network's mask of a sample, found in one look at the sample's own size.
+
+    Args:
+        image: float32 (H, W, 3), [0, 1].
+    """
+    settings = replace(SUBJECT, side=max(image.shape[:2]), people_side=0, small=0.0)
+    return find_subject(image, settings=settings).mask
 
 
 def imperfect_mask(alpha: Bytes, rng: np.random.Generator, cues: Cues) -> Bytes:
@@ -219,23 +230,43 @@ def imperfect_mask(alpha: Bytes, rng: np.random.Generator, cues: Cues) -> Bytes:
     return vips.resize(from_float(x.clip(0, 1)), alpha.shape)
 
 
-def motion_cue(example: Example, rng: np.random.Generator, cues: Cues) -> Bytes:
+def vips_warp(pixels: Bytes, matrix: Matrix, *, mirrored: bool) -> Bytes:
+    """A picture moved within its own canvas, uint8 (H, W).
+
+    Args:
+        pixels: uint8 (H, W).
+        matrix: (2, 3), as `wisp.data.vips.warp` takes it.
+        mirrored: what comes in from outside is the picture mirrored; else its rim repeated.
+    """
+    size = (pixels.shape[0], pixels.shape[1])
+    border: Literal["mirror", "copy"] = "mirror" if mirrored else "copy"
+    return vips.warp(pixels, matrix, size, border=border, interpolation="bilinear")
+
+
+def motion_cue(
+    example: Example, rng: np.random.Generator, cues: Cues, warp: Callable[..., Bytes] = vips_warp
+) -> Bytes:
     """Four neighbouring frames of a sample in grey, uint8 (4, H, W).
 
     Of a composite, its layers move; of a real photo, whose background is not known, the whole picture.
+
+    Args:
+        example: the sample.
+        rng: source of chance.
+        cues: how things move.
+        warp: as `vips_warp`.
     """
     image = np.ascontiguousarray(example.image.transpose(1, 2, 0))
     if not example.exact[0]:
-        return _shaken(image, rng, cues)
+        return shaken(image, rng, cues, warp)
     if rng.random() < cues.still:
         return _repeated(image)
     front, opacity, behind = grey(example.foreground), example.alpha[0], grey(example.background)
-    size = opacity.shape
     frames = []
-    for subject, scene in _moves(rng, cues, (size[0], size[1])):
-        a = to_float(vips.warp(opacity, subject, size, border="copy", interpolation="bilinear"))
-        f = to_float(vips.warp(front, subject, size, border="copy", interpolation="bilinear"))
-        b = to_float(vips.warp(behind, scene, size, border="mirror", interpolation="bilinear"))
+    for subject, scene in _moves(rng, cues, (opacity.shape[0], opacity.shape[1])):
+        a = to_float(warp(opacity, subject, mirrored=False))
+        f = to_float(warp(front, subject, mirrored=False))
+        b = to_float(warp(behind, scene, mirrored=True))
         frames.append(a * f + (1 - a) * b)
     return _noisy(np.stack(frames), rng, cues)
 
@@ -294,15 +325,14 @@ def _moves(rng: np.random.Generator, cues: Cues, size: tuple[int, int]) -> list[
     return [moves(plan, number * gap / plan.rate) for number in NEIGHBOURS]
 
 
-def _shaken(image: Bytes, rng: np.random.Generator, cues: Cues) -> Bytes:
-    """The cue of a photo as a whole: still, or as a hand that holds the camera moves it."""
+def shaken(
+    image: Bytes, rng: np.random.Generator, cues: Cues, warp: Callable[..., Bytes] = vips_warp
+) -> Bytes:
+    """The cue of a photo as a whole: still, or as a hand that holds the camera moves it; uint8 (4, H, W)."""
     if rng.random() < cues.still:
         return _repeated(image)
     seen, size = grey(image), (image.shape[0], image.shape[1])
-    frames = [
-        vips.warp(seen, camera, size, border="mirror", interpolation="bilinear")
-        for _, camera in _moves(rng, cues, size)
-    ]
+    frames = [warp(seen, camera, mirrored=True) for _, camera in _moves(rng, cues, size)]
     return _noisy(to_float(np.stack(frames)), rng, cues)
 
 
@@ -315,7 +345,8 @@ def _noisy(frames: Float, rng: np.random.Generator, cues: Cues) -> Bytes:
     return from_float((frames + deviation * rng.standard_normal(frames.shape, dtype=np.float32)).clip(0, 1))
 
 
-def _trimap(mask: Bytes, rng: np.random.Generator, cues: Cues) -> Bytes:
+def cue_trimap(mask: Bytes, rng: np.random.Generator, cues: Cues) -> Bytes:
+    """A mask's trimap with a band of a width within `Cues.width`, uint8 (H, W)."""
     return trimap_from_mask(to_float(mask), width=float(rng.uniform(*cues.width)))
 
 

@@ -98,9 +98,12 @@ class MattingSamples(SubjectSamples):
     def __getitem__(self, index: int) -> Example:  # type: ignore[override]
         """Sample number `index` ≥ 0, without end."""
         cv2.setNumThreads(1)
+        return self.example(np.random.default_rng((self.seed, 0, index)), self.size_of(index))
+
+    def size_of(self, index: int) -> tuple[int, int]:
+        """Height and width of sample number `index`, those of all samples of its step."""
         step = index // self.batch
-        size = self.sizes.draw(np.random.default_rng((self.seed, 1, step)), step / max(1, self.steps))
-        return self.example(np.random.default_rng((self.seed, 0, index)), size)
+        return self.sizes.draw(np.random.default_rng((self.seed, 1, step)), step / max(1, self.steps))
 
     def example(self, rng: Rng, size: tuple[int, int], kind: Kind | None = None) -> Example:
         """A sample of a size (height, width) and, where given, of a kind."""
@@ -128,7 +131,7 @@ class MattingSamples(SubjectSamples):
         if layers and kind == "single" and rng.random() < self.synthesis.procedural:
             foreground, alpha = random_foreground(size, rng)
             layers = [Layer(foreground, alpha, person=False, subject=True)]
-        scene = self._scene(rng, size)
+        scene = self.scene(rng, size)
         if layers and rng.random() < self.mix.like:
             scene = like_colours(scene, layers[0].foreground, layers[0].alpha, rng)
         if rng.random() < (0.5 if kind == "empty" else self.mix.distractor):

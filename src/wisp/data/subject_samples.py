@@ -248,7 +248,7 @@ class SubjectSamples:
     ) -> tuple[Bytes, Bytes, Bytes, list[Bytes]]:
         """Layers over a scene; labels are exact."""
         layers = self._layers(rng, size, kind)
-        scene = self._scene(rng, size)
+        scene = self.scene(rng, size)
         if layers and rng.random() < self.mix.like:
             scene = like_colours(scene, layers[0].foreground, layers[0].alpha, rng)
         patches = 0.5 if kind == "empty" else self.mix.distractor
@@ -400,7 +400,7 @@ class SubjectSamples:
             return [poster]
         return [self._layer(rng, size, rng.random() < self.mix.people), poster]
 
-    def _scene(self, rng: Rng, size: tuple[int, int]) -> Floats:
+    def scene(self, rng: Rng, size: tuple[int, int]) -> Floats:
         """A scene that fills the canvas, float32 (H, W, 3)."""
         photo = self.pack[self.scenes[int(rng.integers(len(self.scenes)))]].photo[..., :3]
         cover = max(size[0] / photo.shape[0], size[1] / photo.shape[1])
@@ -420,7 +420,7 @@ class SubjectSamples:
         """One to three soft or hard patches of another scene: pastes that are no subject."""
         size = scene.shape[:2]
         for _ in range(int(rng.integers(1, 4))):
-            other = self._scene(rng, (size[0], size[1]))
+            other = self.scene(rng, (size[0], size[1]))
             alpha = np.zeros(size, np.float32)
             extent = rng.uniform(0.04, 0.25) * min(size)
             count = int(rng.integers(3, 9))

@@ -10,11 +10,14 @@ Green Screen", on which it builds:
     motion ─▶ encoder ─┘  64 maps each ────┘
 
 Two builders: `dlmn_paper` has encoders of 3×3 convolutions that end in 256 maps at a quarter of the size,
-`dlmn_mobile` the same figure around MobileNetV2, at a sixteenth, for CPUs.
+`dlmn_mobile` the same figure around MobileNetV2, at a 32nd, for CPUs.
 
 Choices (docs/decisions/018): alpha is a sigmoid; the foreground is the image plus what its decoder adds,
-which begins at zero. The compact network is shown the motion cue less the image's own grey, so that a still
-shows it zeros, its decoders join the encoders' maps of each stride, and its alpha begins as the mask.
+which begins at zero. Those of the compact network (docs/decisions/034): it is shown the motion cue less the
+image's own grey, so that a still shows it zeros; its mask encoder sees the subject, image × mask, beside the
+mask; its decoders join the encoders' maps of each stride and end at stride 2, where each place yields 2×2
+pixels; its alpha begins as the mask, or as the lean portrait network's whose layers it can take over
+(`take_over`).
 """
 
 from __future__ import annotations
@@ -27,7 +30,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from wisp.networks.encoders.mobilenetv2 import InvertedResidual, MobileNetV2
-from wisp.networks.portrait import MobileSegmentationEncoder
+from wisp.networks.portrait import (
+    Decoder,
+    MobileContentEncoder,
+    MobileSegmentationEncoder,
+    PortraitGenerator,
+)
 
 CUES: Final[Mapping[str, int]] = {"mask": 1, "trimap": 1, "motion": 4}
 """The cues beside the image, and their channels."""
@@ -62,6 +70,7 @@ class DLMN(nn.Module):
         alpha: that and the finer maps of image and cues → logits (N, 1, H, W).
         foreground: that and the image's finer maps → what to add to the image, (N, 3, H, W).
         relative: show the motion cue less the image's grey.
+        shaded: show the mask's encoder the subject, image × mask, beside the mask.
         anchored: add the mask's logits to alpha's.
     """
 
@@ -74,14 +83,15 @@ class DLMN(nn.Module):
         alpha: nn.Module,
         foreground: nn.Module,
         *,
-        relative: bool,
-        anchored: bool,
+        relative: bool = False,
+        shaded: bool = False,
+        anchored: bool = False,
     ) -> None:
         super().__init__()
         self.image, self.cues = image, nn.ModuleDict(cues)
         self.combinator, self.residual = combinator, residual
         self.alpha, self.foreground = alpha, foreground
-        self.relative, self.anchored = relative, anchored
+        self.relative, self.shaded, self.anchored = relative, shaded, anchored
 
     def forward(self, image: Tensor, mask: Tensor, trimap: Tensor, motion: Tensor) -> Prediction:
         """Alpha's logits and the foreground.
@@ -94,7 +104,8 @@ class DLMN(nn.Module):
         """
         if self.relative:
             motion = motion - grey(image)
-        given = {"mask": mask, "trimap": trimap, "motion": motion}
+        shown = torch.cat([mask, image * mask], 1) if self.shaded else mask
+        given = {"mask": shown, "trimap": trimap, "motion": motion}
         seen = self.image(image)
         cues = [encoder(given[name]) for name, encoder in self.cues.items()]
         shared = self.residual(self.combinator(seen[-1], [maps[-1] for maps in cues]))
@@ -152,6 +163,8 @@ class Branch(nn.Module):
         outputs: channels after each doubling, deepest first; as many as there are skips.
         results: channels of the result.
         zero: begin with zeros.
+        lean: the finest maps are of stride 2 as those before, and each place yields 2×2 pixels (as
+            `wisp.networks.portrait.Decoder`).
     """
 
     def __init__(
@@ -164,16 +177,17 @@ class Branch(nn.Module):
         results: int,
         *,
         zero: bool = False,
+        lean: bool = False,
     ) -> None:
         super().__init__()
-        self.residual = residual
+        self.residual, self.lean = residual, lean
         self.narrow, self.blocks = nn.ModuleList(), nn.ModuleList()
         for skip, kept, width in zip(reversed(skips), reversed(narrowed), outputs, strict=True):
-            self.narrow.append(nn.Conv2d(skip, kept, 1) if kept else nn.Identity())
+            self.narrow.append(nn.Conv2d(skip, kept, 1) if 0 < kept != skip else nn.Identity())
             self.blocks.append(conv(inputs + kept, width))
             inputs = width
         self.joined = [kept > 0 for kept in reversed(narrowed)]
-        self.head = nn.Conv2d(inputs, results, 3, padding=1)
+        self.head = nn.Conv2d(inputs, 4 * results if lean else results, 3, padding=1)
         if zero:
             nn.init.zeros_(self.head.weight)
             assert self.head.bias is not None
@@ -182,12 +196,13 @@ class Branch(nn.Module):
     def forward(self, x: Tensor, finer: Sequence[Tensor]) -> Tensor:
         """The shared maps and the finer ones, finest first → (N, results, H, W)."""
         x = self.residual(x)
+        last = len(self.blocks) - 1
         steps = zip(self.narrow, self.blocks, self.joined, reversed(finer), strict=True)
-        for narrow, block, joined, skip in steps:
-            x = double(x)
+        for index, (narrow, block, joined, skip) in enumerate(steps):
+            x = x if self.lean and index == last else double(x)
             x = block(torch.cat([x, narrow(skip)], 1) if joined else x)
         result: Tensor = self.head(x)
-        return result
+        return functional.pixel_shuffle(result, 2) if self.lean else result
 
 
 class PlainEncoder(nn.Module):
@@ -208,28 +223,6 @@ class PlainEncoder(nn.Module):
             x = block(x)
             maps.append(x)
         return maps
-
-
-class MobileImageEncoder(nn.Module):
-    """MobileNetV2's maps at strides 2 to 8, a few at stride 1, and at 16 what it sees there and at 32.
-
-    Args:
-        encoder: with output stride 32.
-        stem: maps at stride 1.
-        deep: maps of stride 32 that are brought to stride 16.
-    """
-
-    def __init__(self, encoder: MobileNetV2, stem: int, deep: int) -> None:
-        super().__init__()
-        self.encoder = encoder
-        self.stem = conv(3, stem)
-        self.deep = conv(320, deep, kernel=1)
-
-    def forward(self, image: Tensor) -> list[Tensor]:
-        """(N, 3, H, W) → five maps, stride 1 first."""
-        seen = self.encoder(image)
-        deep = torch.cat([seen.at16, double(self.deep(seen.deep))], 1)
-        return [self.stem(image), seen.at2, seen.at4, seen.at8, deep]
 
 
 def dlmn_paper(
@@ -263,52 +256,130 @@ def dlmn_paper(
         nn.Sequential(conv(deep + pair * len(cues), deep, kernel=1), *shared),
         branch(width_of, (0, 0), 1),
         branch(finer, (widths[0], 0), 3),  # the image's finest maps, for the foreground alone
-        relative=False,
-        anchored=False,
     )
 
 
-def dlmn_mobile(width: int = 16, cues: Sequence[str] = tuple(CUES)) -> DLMN:
+def dlmn_mobile(width: int = 16, cues: Sequence[str] = tuple(CUES), *, anchored: bool = True) -> DLMN:
     """The compact network, for the CPU.
 
     Args:
-        width: channels of alpha's decoder at stride 1; the other strides follow.
+        width: channels of alpha's decoder at stride 2; the other strides follow.
         cues: which of `CUES` there are.
+        anchored: whether alpha's logits are added to the mask's; not where it begins as a portrait network.
     """
-    image = (4, 16, 24, 32, 96 + 96)
-    cue = (4, 8, 16, 24, 48)
-    inner, pair = 10 * width, 4 * width
-    joined = [a + len(cues) * b for a, b in zip(image[:-1], cue[:-1], strict=True)]
+    image = (16, 16, 24, 32, 96, 320)
+    of_cue = {name: SHADED if name == "mask" else CUE for name in cues}
+    kept_of_cue = [(4, 4, 16, 32) if name == "mask" else (4, 4, 8, 8) for name in cues]
+    inner, pair = 12 * width, 4 * width
+    joined = [sum(maps) for maps in zip(image, *of_cue.values(), strict=True)]
+    narrowed = [sum(maps) for maps in zip((12, 12, 32, 64), *kept_of_cue, strict=True)]
 
-    def blocks(count: int) -> nn.Module:
-        return nn.Sequential(*[InvertedResidual(inner, inner, 1, 3) for _ in range(count)])
+    def block() -> InvertedResidual:
+        return InvertedResidual(inner, inner, 1, 4)
+
+    def branch(skips: Sequence[int], kept: Sequence[int], outputs: Sequence[int], results: int) -> Branch:
+        zero = results == 3 or (anchored and "mask" in cues)
+        return Branch(nn.Sequential(block()), inner, skips, kept, outputs, results, zero=zero, lean=True)
 
     return DLMN(
-        MobileImageEncoder(MobileNetV2(output_stride=32), image[0], image[-1] - 96),
-        {name: MobileSegmentationEncoder(cue[0], cue[1:], CUES[name]) for name in cues},
-        Combinator(image[-1], [cue[-1]] * len(cues), pair),
-        nn.Sequential(conv(image[-1] + pair * len(cues), inner, kernel=1), blocks(3)),
-        Branch(
-            blocks(1),
-            inner,
-            joined,
-            (12, 20, 32, 48),
-            (5 * width, 3 * width, 3 * width // 2, width),
-            1,
-            zero="mask" in cues,
+        MobileContentEncoder(MobileNetV2(output_stride=32), image[0], stride=2),
+        {name: _cue_encoder(name, of_cue[name]) for name in cues},
+        Combinator(image[-1], [maps[-1] for maps in of_cue.values()], pair),
+        nn.Sequential(
+            nn.Conv2d(image[-1] + pair * len(cues), inner, 1, bias=False),
+            nn.BatchNorm2d(inner),
+            nn.ReLU6(),
+            block(),
         ),
-        Branch(
-            blocks(1),
-            inner,
-            image[:-1],
-            (4, 8, 12, 16),
-            (3 * width, 2 * width, width, width // 2),
-            3,
-            zero=True,
-        ),
+        branch(joined[:-1], (joined[0], *narrowed), [n * width for n in (4, 3, 2, 1, 2)], 1),
+        branch(image[:-1], (image[0], 4, 8, 12, 16), [width * n // 2 for n in (3, 2, 1, 1, 1)], 3),
         relative=True,
-        anchored="mask" in cues,
+        shaded="mask" in cues,
+        anchored=anchored and "mask" in cues,
     )
+
+
+SHADED: Final = (16, 8, 16, 32, 64, 96)
+"""Maps of the compact network's mask encoder: two of stride 2, then one a stride; the portrait network's."""
+CUE: Final = (8, 8, 12, 16, 24, 32)
+"""Those of the trimap's and the motion cue's encoders."""
+
+
+def _cue_encoder(name: str, maps: Sequence[int]) -> MobileSegmentationEncoder:
+    inputs = 1 + 3 if name == "mask" else CUES[name]
+    return MobileSegmentationEncoder(maps[0], maps[1:], inputs, stride=2)
+
+
+@torch.no_grad()
+def take_over(network: DLMN, portrait: PortraitGenerator) -> None:
+    """Let the compact network begin as a lean portrait network: nearly its alpha, whatever the other cues.
+
+    Encoders of image and mask, the first and the last residual block and alpha's decoder are the portrait
+    network's; what the other cues add begins at zero. The combinator's pair of image and mask carries those
+    directions of the mask's maps that weigh most in what the portrait network makes of them (a singular value
+    decomposition), each with either sign.
+
+    Args:
+        network: of `dlmn_mobile` with the portrait network's width, the mask first among its cues, not
+            anchored.
+        portrait: the generator of `wisp.networks.portrait.portrait_mobile`, lean.
+
+    Raises:
+        RuntimeError: layers of other shapes, or another network.
+    """
+    decoder, alpha = portrait.decoder, network.alpha
+    if not (isinstance(decoder, Decoder) and isinstance(alpha, Branch) and decoder.lean and alpha.lean):
+        raise RuntimeError("a compact network and a lean portrait network are needed")
+    network.image.load_state_dict(portrait.content.state_dict())
+    network.cues["mask"].load_state_dict(portrait.segmentation.state_dict())
+    theirs, ours = list(portrait.residual.children()), list(network.residual.children())
+    for one, other in zip((*ours[1:], *alpha.residual.children()), (*theirs[1:4], theirs[-1]), strict=True):
+        one.load_state_dict(other.state_dict())
+    joined, first = theirs[0].weight[..., 0, 0], ours[0].weight
+    pair = network.combinator.get_submodule("pairs.0")
+    seen, outputs, maps = joined.shape[1] - SHADED[-1], pair[0].out_channels // 2, SHADED[-1]  # type: ignore[index]
+    left, sizes, right = torch.linalg.svd(joined[:, seen:])
+    towards, weight = right[:outputs], left[:, :outputs] * sizes[:outputs]
+    pair[0].weight.zero_()  # type: ignore[index]
+    pair[0].weight[:, -maps:, 0, 0] = torch.cat([towards, -towards])  # type: ignore[index]
+    _do_nothing(pair[1])  # type: ignore[index]
+    first.zero_()
+    first[:, :seen, 0, 0] = joined[:, :seen]
+    first[:, seen : seen + 2 * outputs, 0, 0] = torch.cat([weight, -weight], 1)
+    parts = zip(alpha.narrow, alpha.blocks, decoder.narrow_content, decoder.narrow_segmentation, strict=True)
+    for index, (narrow, block, of_image, of_mask) in enumerate(parts):
+        if isinstance(narrow, nn.Conv2d):
+            _stack(narrow, of_image, of_mask)
+        earlier = decoder.blocks[index]
+        block[0].weight.zero_()  # type: ignore[index]
+        block[0].weight[:, : earlier[0].in_channels] = earlier[0].weight  # type: ignore[index]
+        block[1].load_state_dict(earlier[1].state_dict())  # type: ignore[index]
+    alpha.head.load_state_dict(decoder.head.state_dict())
+
+
+def _stack(narrow: nn.Conv2d, of_image: nn.Module, of_mask: nn.Module) -> None:
+    """Two 1×1 convolutions, of the first maps and of those after them, as the first rows of one."""
+    assert narrow.bias is not None
+    row = column = 0
+    for one in (of_image, of_mask):
+        assert isinstance(one, nn.Conv2d)
+        assert one.bias is not None
+        rows, columns = slice(row, row + one.out_channels), slice(column, column + one.in_channels)
+        narrow.weight[rows] = 0
+        narrow.weight[rows, columns] = one.weight
+        narrow.bias[rows] = one.bias
+        row, column = rows.stop, columns.stop
+
+
+def _do_nothing(norm: nn.Module) -> None:
+    """A batch norm that returns what it is given, and holds no statistics."""
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    nn.init.ones_(norm.weight)
+    nn.init.zeros_(norm.bias)
+    norm.running_mean.zero_()
+    norm.running_var.fill_(1 - norm.eps)
 
 
 def grey(image: Tensor) -> Tensor:

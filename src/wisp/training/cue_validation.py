@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from wisp.data.cues import Cues, CueSamples, Unlabelled, as_at_inference
 from wisp.data.datasets import Entry
+from wisp.data.matting_samples import MattingSamples, MattingSynthesis
+from wisp.data.packed import Pack
+from wisp.data.packed_cues import PackedPhotos, packed_cues
+from wisp.data.subject_samples import Kind, SubjectMix
 from wisp.data.synthesis import Samples, Synthesis
 from wisp.training.loader import Batch, batches, to_batch
 from wisp.training.loop import Validation
@@ -25,12 +31,29 @@ def fixed_cue_examples(
     return _stored(CueSamples(samples, as_at_inference(cues)), count, batch)
 
 
-def fixed_unlabelled(source: Unlabelled, count: int, batch: int) -> list[Batch]:
+def fixed_packed_examples(pack: Pack, synthesis: MattingSynthesis, cues: Cues, count: int) -> list[Batch]:
+    """As `fixed_cue_examples`, of held-out packed photos: composites, every fourth of several subjects."""
+    mix = SubjectMix(single=0.6, several=0.2, held=0.2, turned=0.0, degraded=0.0)
+    samples = MattingSamples(pack, replace(synthesis, mix=mix), batch=8, steps=1)
+    size, calm = (synthesis.size, synthesis.size), as_at_inference(cues)
+    kinds: tuple[Kind, ...] = ("single", "single", "single", "several")
+    found: list[Batch] = []
+    for number in range(max(1, count // 8)):
+        made = []
+        for place in range(8):
+            rng = np.random.default_rng((77, number, place))
+            made.append(packed_cues(samples.example(rng, size, kinds[place % 4]), rng, calm))
+        stacked = tuple(torch.from_numpy(np.stack(fields)) for fields in zip(*made, strict=True))
+        found.append(to_batch(stacked, torch.device("cpu")))
+    return found
+
+
+def fixed_unlabelled(source: Unlabelled | PackedPhotos, count: int, batch: int) -> list[Batch]:
     """The same `count` photos without labels at every validation."""
     return _stored(source, count, batch)
 
 
-def _stored(source: CueSamples | Unlabelled, count: int, batch: int) -> list[Batch]:
+def _stored(source: CueSamples | Unlabelled | PackedPhotos, count: int, batch: int) -> list[Batch]:
     stored = batches(source, batch=batch, first=0, count=max(1, count // batch), workers=0)
     return [to_batch(tensors, torch.device("cpu")) for tensors in stored]
 

@@ -1,8 +1,9 @@
-"""The recipes of DLMN-G: the compact network, and the paper's own.
+"""The recipes of DLMN-G: the compact network, from few photos or many, and the paper's own.
 
-    wisp train dlmn --data corpus --encoder-weights modnet.onnx -o runs/dlmn
-    wisp export runs/dlmn/best.pt -o dlmn.onnx
+    wisp train dlmn --recipe packed --data corpus -o runs/dlmn
+    wisp export runs/dlmn/last.pt --part dlmn-alpha -o dlmn.onnx
 
+    wisp train dlmn --data corpus --encoder-weights modnet.onnx -o runs/dlmn-photos
     wisp train dlmn --recipe paper --data corpus -o runs/dlmn-paper
 
 El Abdellaoui and Kachbal, background matting with DLMN-G and SSRN; losses and their weights are those of
@@ -25,12 +26,17 @@ from torch.optim import Adam, AdamW, Optimizer
 from wisp.core.errors import InputError
 from wisp.data import datasets
 from wisp.data.cues import Cues, CueSamples
+from wisp.data.matting_samples import MattingSamples, MattingSynthesis
+from wisp.data.packed import Pack
+from wisp.data.packed_cues import PackedCues
+from wisp.data.subject_samples import Sizes
 from wisp.data.synthesis import Samples, Synthesis
-from wisp.networks.dlmn import CUES, DLMN, MobileImageEncoder, Prediction, dlmn_mobile, dlmn_paper
+from wisp.networks.dlmn import CUES, DLMN, Prediction, dlmn_mobile, dlmn_paper, take_over
+from wisp.networks.portrait import MobileContentEncoder, Portrait
 from wisp.training import losses
-from wisp.training.cue_validation import fixed_cue_examples, validate_cues
-from wisp.training.freezing import freeze_batch_norm
-from wisp.training.importing import load_start
+from wisp.training.cue_validation import fixed_cue_examples, fixed_packed_examples, validate_cues
+from wisp.training.freezing import freeze, freeze_batch_norm, freeze_folded
+from wisp.training.importing import load_start, read_network
 from wisp.training.loader import Batch
 from wisp.training.loop import Schedule, Terms, Validation
 from wisp.training.recipes.segmenter import load_encoder
@@ -63,6 +69,7 @@ class MobileRecipe:
         network: which network this is, for its export.
         width: of `wisp.networks.dlmn.dlmn_mobile`.
         shown: the cues that it is shown, of `wisp.networks.dlmn.CUES`.
+        anchored: whether alpha's logits are added to the mask's.
         rate: AdamW's learning rate of the new layers.
         encoder_rate: that of MobileNetV2.
         decay: AdamW's weight decay.
@@ -76,6 +83,7 @@ class MobileRecipe:
     network: str = NETWORK
     width: int = 16
     shown: tuple[str, ...] = tuple(CUES)
+    anchored: bool = True
     rate: float = 1e-3
     encoder_rate: float = 2e-4
     decay: float = 1e-2
@@ -96,7 +104,37 @@ class MobileRecipe:
 
     def build(self) -> DLMN:
         """The network at random."""
-        return dlmn_mobile(self.width, self.shown)
+        return dlmn_mobile(self.width, self.shown, anchored=self.anchored)
+
+
+@dataclass(frozen=True)
+class PackedRecipe(MobileRecipe):
+    """The compact network, from packed photos of people and things, begun as a portrait network.
+
+    It learns at small sizes for long, since a sample of 192² costs a quarter of one of 384². MobileNetV2
+    stays as the portrait network had it: it knows edges and people from many more samples than this run sees,
+    and half of a step is what flows back through it.
+    """
+
+    anchored: bool = False
+    rate: float = 4e-4
+    synthesis: MattingSynthesis = field(  # type: ignore[assignment]
+        default_factory=lambda: MattingSynthesis(
+            size=256, sizes=Sizes(((0.8, (192,)), (1.0, (256,))), wide=0.1)
+        )
+    )
+    examples: int = 64
+    schedule: Schedule = field(
+        default_factory=lambda: Schedule(
+            steps=7500,
+            batch=8,
+            clip=3.0,
+            average=0.998,
+            final=0.01,
+            validate_every=400,
+            checkpoint_every=100,
+        )
+    )
 
 
 @dataclass(frozen=True)
@@ -151,7 +189,8 @@ class DLMNTask:
         held_out_scenes: photos without people to validate on.
         encoder_weights: torchvision's or MODNet's MobileNetV2, for the compact network.
         start: weights to begin with, ``best.pt`` of a run or an ONNX file of the same network
-            (`wisp.training.importing.load_start`).
+            (`wisp.training.importing.load_start`), or of a lean portrait network, whose layers the compact
+            network takes over (`wisp.networks.dlmn.take_over`).
 
     Raises:
         InputError: a file is missing or something else, or the recipe cannot use it.
@@ -177,8 +216,8 @@ class DLMNTask:
         torch.manual_seed(recipe.schedule.seed)
         built = network(recipe, encoder_weights)
         if start is not None:
-            load_start(built, NETWORK, start)
-            if isinstance(built.image, MobileImageEncoder):
+            begin(built, start)
+            if isinstance(built.image, MobileContentEncoder):
                 freeze_batch_norm(built.image.encoder)
         self.networks: Mapping[str, nn.Module] = {NETWORK: built}
 
@@ -188,8 +227,9 @@ class DLMNTask:
         if isinstance(recipe, PaperRecipe):
             return {NETWORK: Adam(built.parameters(), recipe.rate)}
         inside = ".image.encoder."
-        encoder = [p for name, p in built.named_parameters() if inside in f".{name}"]
-        rest = [p for name, p in built.named_parameters() if inside not in f".{name}"]
+        learnt = [(f".{name}", p) for name, p in built.named_parameters() if p.requires_grad]
+        encoder = [p for name, p in learnt if inside in name]
+        rest = [p for name, p in learnt if inside not in name]
         groups = [{"params": rest, "lr": recipe.rate}, {"params": encoder, "lr": recipe.encoder_rate}]
         return {NETWORK: AdamW(groups, weight_decay=recipe.decay)}
 
@@ -218,6 +258,58 @@ class DLMNTask:
             return torch.sigmoid(predict(network, batch).logits)
 
         return validate_cues(alpha, network, self._examples, device)
+
+
+class PackedTask(DLMNTask):
+    """What `wisp.training.loop.fit` needs to train the compact network on packed photos.
+
+    Args:
+        recipe: the recipe.
+        photos: packed training photos, groups ``people``, ``things``, ``cutouts`` and ``scenes``.
+        held_out: packed photos to validate on.
+        start: as `DLMNTask` takes it.
+    """
+
+    def __init__(
+        self, recipe: PackedRecipe, photos: Pack, held_out: Pack, *, start: str | Path | None = None
+    ) -> None:
+        super().__init__(recipe, [], [], [], [], start=start)
+        built = self.networks[NETWORK]
+        if start is not None:
+            freeze(built.get_submodule("image.encoder"))
+        schedule = recipe.schedule
+        samples = MattingSamples(
+            photos, recipe.synthesis, batch=schedule.batch, steps=schedule.steps, seed=schedule.seed
+        )
+        self.source = PackedCues(samples, recipe.cues)  # type: ignore[assignment]
+        self._pack = held_out
+
+    @cached_property
+    def _examples(self) -> list[Batch]:
+        recipe = self.recipe
+        assert isinstance(recipe, PackedRecipe)
+        return fixed_packed_examples(self._pack, recipe.synthesis, recipe.cues, recipe.examples)
+
+
+def begin(built: DLMN, start: str | Path) -> None:
+    """Fill a network with weights of its own kind, or those of a lean portrait network.
+
+    Raises:
+        InputError: no such file or name, or of a network whose layers differ.
+    """
+    found, earlier = read_network(start)
+    if found != "portrait":
+        load_start(built, NETWORK, start)
+        return
+    assert isinstance(earlier, Portrait)
+    try:
+        if next(iter(built.cues), None) != "mask" or built.anchored:
+            raise RuntimeError
+        take_over(built, earlier.generator)
+    except RuntimeError as error:
+        accepted = "the compact network of --recipe packed begins as a lean portrait network"
+        raise InputError(start, "holds another network (portrait)", accepted) from error
+    freeze_folded(built)
 
 
 def predict(network: nn.Module, batch: Batch) -> Prediction:
@@ -268,7 +360,7 @@ def network(recipe: MobileRecipe | PaperRecipe, encoder_weights: Path | None = N
     built = recipe.build()
     if encoder_weights is None:
         return built
-    if not isinstance(built.image, MobileImageEncoder):
+    if not isinstance(built.image, MobileContentEncoder):
         raise InputError("--encoder-weights", "is no option of the paper's network", "--recipe mobile has it")
     load_encoder(built.image.encoder, encoder_weights)
     freeze_batch_norm(built.image.encoder)

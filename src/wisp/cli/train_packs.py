@@ -1,0 +1,96 @@
+"""Packed photos of a corpus, as several of the ``wisp train`` verbs learn from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wisp.cli.train import say_nothing, tell
+from wisp.core.errors import InputError
+
+if TYPE_CHECKING:
+    from wisp.data.datasets import Entry
+    from wisp.data.packed import Pack
+
+PackOption = Annotated[
+    Path | None,
+    typer.Option(help="Folder for the decoded photos, which several runs may share [default: OUT/photos]."),
+]
+
+
+def packs_of(
+    data: Path,
+    folder: Path,
+    backgrounds: Path | None,
+    licences: str,
+    *,
+    things: bool = True,
+    side: int | None = None,
+    teachers: Path | None = None,
+    quiet: bool = False,
+) -> tuple[Pack, Pack]:
+    """Packs to learn from and to validate on, made where they are not there yet.
+
+    Args:
+        data: a corpus: people/ and perhaps things/, cutouts/, backgrounds/.
+        folder: for ``train/`` and ``val/``.
+        backgrounds: photos without a subject instead of the corpus's.
+        licences: words, separated by commas, of which a photo's licence must hold one; empty for all.
+        things: whether things and cut-outs belong to it.
+        side: longer side of what is kept, pixels; that of `wisp.data.packed.SIDE` when None.
+        teachers: as `wisp.data.packed.pack` takes them.
+        quiet: say nothing.
+    """
+    from wisp.data.packed import SIDE, pack
+
+    report = say_nothing if quiet else tell
+    allowed = [text.strip() for text in licences.split(",") if text.strip()]
+    train, held_out = (
+        pack(
+            _groups(data, split, allowed, backgrounds, things=things),
+            folder / split,
+            side=side or SIDE,
+            teachers=teachers,
+            report=report,
+        )
+        for split in ("train", "val")
+    )
+    return train, held_out
+
+
+def _groups(
+    data: Path, split: str, licences: list[str], backgrounds: Path | None, *, things: bool
+) -> list[tuple[str, list[Entry] | list[Path]]]:
+    """Photos of a corpus by group; one background in ten is held out, cut-outs are all for training."""
+    from wisp.data import datasets
+
+    groups: list[tuple[str, list[Entry] | list[Path]]] = []
+    for name in ("people", "things") if things else ("people",):
+        if name == "things" and not (data / name).is_dir():
+            continue
+        groups.append((name, datasets.corpus(data / name, split, licences)))
+    if split == "train" and things and (data / "cutouts").is_dir():
+        groups.append(("cutouts", _cut_outs(data / "cutouts", licences)))
+    scenes, held_out = datasets.hold_out(datasets.backgrounds(backgrounds or data / "backgrounds"))
+    groups.append(("scenes", scenes if split == "train" else held_out))
+    return groups
+
+
+def _cut_outs(folder: Path, licences: list[str]) -> list[Entry]:
+    """Cut-outs of allowed licences, by the folder's manifest where licences are asked for."""
+    import csv
+
+    from wisp.data import datasets
+
+    entries = datasets.rgba_folder(folder)
+    if not licences:
+        return entries
+    manifest = folder / "manifest.csv"
+    if not manifest.is_file():
+        raise InputError(folder, "has no manifest.csv", "a manifest with name and licence is accepted")
+    with manifest.open(newline="", encoding="utf-8") as file:
+        known = {row["name"]: row["licence"].lower() for row in csv.DictReader(file)}
+    wanted = [text.lower() for text in licences]
+    return [e for e in entries if any(text in known.get(Path(e.name).name, "") for text in wanted)]
