@@ -54,6 +54,7 @@ class Method:
         clip: whether it is offered for clips.
         default_for: for which guidance ``auto`` stands for it.
         smooths: whether the matting Laplacian may smooth its alpha (its function's argument `smooth`).
+        refined_by: as `wisp.engine.families.Family.refined_by`.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Method:
     clip: bool = True
     default_for: tuple[Needs, ...] = ()
     smooths: bool = False
+    refined_by: str = ""
 
     def load(self) -> Callable[..., Any]:
         """The function that finds alpha, imported at its first use."""
@@ -161,6 +163,7 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType(
                     family.name,
                     family.function,
                     default_for=family.default_for,
+                    refined_by=family.refined_by,
                 )
                 for family in FAMILIES.values()
                 if family.function
@@ -298,6 +301,7 @@ def check_options(
     width: bool = False,
     refine: str = "none",
     smooth: bool | None = None,
+    ssrn: bool | None = None,
     subject: str = "auto",
     model: str | Path | None = None,
     device: str = "auto",
@@ -315,6 +319,7 @@ def check_options(
         width: whether one is given: a trimap is then made of the mask.
         refine: as `cutout` takes it.
         smooth: as `cutout` takes it.
+        ssrn: as `cutout` takes it.
         subject: as `cutout` takes it.
         model: as `cutout` takes it.
         device: as `cutout` takes it.
@@ -355,6 +360,13 @@ def check_options(
         beside = "alpha, which is finished" if alpha else f"method {method}"
         problem = f"changes nothing beside {prefix}{beside}"
         raise InputError(f"{prefix}smooth", problem, f"{', '.join(smooths)} smooth or not")
+    if ssrn is not None and (alpha or METHODS[method].refined_by != "ssrn"):
+        beside = "alpha, which is finished" if alpha else f"method {method}"
+        accepted = ", ".join(m.name for m in METHODS.values() if m.refined_by == "ssrn")
+        raise InputError(f"{prefix}ssrn", f"changes nothing beside {prefix}{beside}", f"{accepted} has one")
+    if METHODS[method].needs == "nothing" and METHODS[method].family and given:
+        problem = f"changes nothing: {prefix}method {method} looks at the photo alone"
+        raise InputError(given[0], problem, "one of the two is accepted")
     if chosen_peer(model) is not None and not alpha:
         return
     if family_used(method, trimap=trimap, mask=mask, alpha=alpha) is None:

@@ -6,6 +6,7 @@ Each step can be replaced by the user's guidance: a mask, a trimap, or a finishe
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple, get_args
 
@@ -94,6 +95,7 @@ def run(
     width: float | None = None,
     refine: Refinement = "none",
     smooth: bool | None = None,
+    ssrn: bool | None = None,
     subject: Wanted = "auto",
     model: str | Path | None = None,
     engine: Engine = ENGINE,
@@ -116,6 +118,7 @@ def run(
         plate=plate is not None,
         refine=refine,
         smooth=smooth,
+        ssrn=ssrn,
         subject=subject,
         model=model,
         device=engine.device,
@@ -149,6 +152,7 @@ def run(
         engine=engine,
         plate=plate,
         smooth=smooth,
+        ssrn=ssrn,
         subject=subject,
     )
     alpha, finding = found.alpha, found.finding
@@ -200,6 +204,7 @@ def estimate(
     engine: Engine,
     plate: Background | None = None,
     smooth: bool | None = None,
+    ssrn: bool | None = None,
     subject: Wanted = "auto",
 ) -> Estimate:
     """Alpha by the method asked for; what it needs and was not given is found first.
@@ -217,8 +222,11 @@ def estimate(
             return _unguided(image, subject=subject, model=model, engine=engine)
         method = default_method("mask" if trimap is None else "trimap")
     row = METHODS[method]
+    if row.family and row.needs == "nothing":
+        alpha = row.load()(image, model=model, engine=engine)
+        return Estimate(alpha, alpha)
     if row.needs == "mask":
-        network = row.load()
+        network = row.load() if ssrn is None else partial(row.load(), ssrn=ssrn)
         if trimap is not None:
             guess = mask_from_trimap(trimap)
             alpha = network(image, guess, model=model, engine=engine)
@@ -284,6 +292,7 @@ def cutout(
     width: float | None = None,
     refine: Refinement = "none",
     smooth: bool | None = None,
+    ssrn: bool | None = None,
     subject: Wanted = "auto",
     model: str | Path | None = None,
     device: Device = "auto",
@@ -314,6 +323,8 @@ def cutout(
             value.
         smooth: whether the matting Laplacian smooths the alpha of a sampling method; as its paper does when
             None.
+        ssrn: whether the second network of ``dlmn`` refines what the first has found; where there is one when
+            None.
         subject: what to look for where no guidance is given: ``auto`` is what a person would cut out, which
             is people, where there are any, with what they hold and wear; ``people`` alone; or ``anything``.
         model: a network other than the default, its name or an ONNX file: the method's, or the segmentation
@@ -341,6 +352,7 @@ def cutout(
         width=width,
         refine=refine,
         smooth=smooth,
+        ssrn=ssrn,
         subject=subject,
         model=model,
         engine=shared_engine(device, precision),

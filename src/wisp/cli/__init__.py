@@ -31,11 +31,10 @@ from wisp.cli.train import (
     train_dim_command,
     train_portrait_command,
     train_segmenter_command,
-    train_unet_command,
-    train_unet_simple_command,
 )
 from wisp.cli.train_dlmn import train_dlmn_command, train_ssrn_command
 from wisp.cli.train_subject import train_matting_command, train_subject_command
+from wisp.cli.train_unet import train_unet_command, train_unet_simple_command
 from wisp.cli.trimap import trimap_command
 from wisp.cli.video import video_command
 from wisp.core.errors import InputError, WispError, is_out_of_memory

@@ -155,6 +155,14 @@ SmoothOption: TypeAlias = Annotated[
         help="Whether the matting Laplacian smooths a sampling method's alpha; as in its paper if not given.",
     ),
 ]
+SSRNOption: TypeAlias = Annotated[
+    bool | None,
+    typer.Option(
+        "--ssrn/--no-ssrn",
+        rich_help_panel=_RUNNING,
+        help="Whether dlmn's second network refines what its first has found; it does where there is one.",
+    ),
+]
 BitsOption: TypeAlias = Annotated[
     Literal["8", "16"] | None,
     _option("--bits", panel=_RESULT, help="Bits a channel; as many as the photo has, where the format can."),

@@ -46,6 +46,7 @@ class Options:
     plate: str | None
     refine: Refinement
     smooth: bool | None
+    ssrn: bool | None
     bits: Bits | None
     format: FormatName | None
     device: Device
@@ -133,6 +134,7 @@ def _plan(inputs: Sequence[str], options: Options, *, opaque: bool, others: Sequ
         refine=options.refine,
         subject=options.subject,
         smooth=options.smooth,
+        ssrn=options.ssrn,
         model=options.model,
         device=options.device,
         precision=options.precision,
@@ -254,6 +256,7 @@ def _process_one(
         width=options.width,
         refine=options.refine,
         smooth=options.smooth,
+        ssrn=options.ssrn,
         subject=options.subject,
         model=options.model,
         engine=shared_engine(options.device, options.precision),

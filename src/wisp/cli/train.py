@@ -75,15 +75,10 @@ SizeOption = Annotated[
     int | None,
     typer.Option(min=64, help="Side of the samples, a multiple of 32 [default: the recipe's]."),
 ]
-PhotosOption = Annotated[
-    int | None,
-    typer.Option(min=1, help="Only so many photos, drawn at random [default: all]."),
-]
 LetterboxOption = Annotated[
     bool, typer.Option("--letterbox", help="Keep photos' proportions instead of stretching them to a square.")
 ]
 WidthOption = Annotated[int, typer.Option(min=2, help="Filters of the first level.")]
-RateOption = Annotated[float, typer.Option(min=1e-7, max=1, help="Adam's learning rate.")]
 ViewsOption = Annotated[
     int | None,
     typer.Option(
@@ -321,103 +316,6 @@ FreezeOption = Annotated[
     str,
     typer.Option(help="What keeps its weights: none, first, first-two (layers) or all-but-last."),
 ]
-
-
-def train_unet_command(
-    data: DataOption,
-    out: OutOption,
-    start: StartOption = None,
-    freeze: FreezeOption = "none",
-    general: Annotated[
-        float,
-        typer.Option(
-            min=0, max=1, help="Share of samples that are procedural things of any kind on backgrounds."
-        ),
-    ] = 0.0,
-    photos: PhotosOption = None,
-    letterbox: LetterboxOption = False,
-    width: WidthOption = 64,
-    rate: RateOption = 1e-3,
-    names: NamesOption = None,
-    backgrounds: BackgroundsOption = None,
-    licences: LicencesOption = "",
-    steps: StepsOption = None,
-    batch: BatchOption = None,
-    size: SizeOption = None,
-    seed: SeedOption = 0,
-    resume: ResumeOption = False,
-    precision: PrecisionOption = "auto",
-    workers: WorkersOption = 1,
-    quiet: QuietOption = False,
-) -> None:
-    """Train the standard U-Net of the report "Background Image Matting", from scratch or from --start."""
-    _train_unet("unet", **locals())
-
-
-def train_unet_simple_command(
-    data: DataOption,
-    out: OutOption,
-    start: StartOption = None,
-    photos: PhotosOption = None,
-    letterbox: LetterboxOption = False,
-    width: WidthOption = 64,
-    rate: RateOption = 1e-3,
-    names: NamesOption = None,
-    backgrounds: BackgroundsOption = None,
-    licences: LicencesOption = "",
-    steps: StepsOption = None,
-    batch: BatchOption = None,
-    size: SizeOption = None,
-    seed: SeedOption = 0,
-    resume: ResumeOption = False,
-    precision: PrecisionOption = "auto",
-    workers: WorkersOption = 1,
-    quiet: QuietOption = False,
-) -> None:
-    """Train the simplified U-Net of one level of the report "Background Image Matting"."""
-    _train_unet("unet-simple", freeze="none", general=0.0, **locals())
-
-
-def _train_unet(
-    network: str,
-    *,
-    data: list[Path],
-    out: Path,
-    start: str | None,
-    freeze: str,
-    general: float,
-    photos: int | None,
-    letterbox: bool,
-    width: int,
-    rate: float,
-    names: Path | None,
-    backgrounds: Path | None,
-    licences: str,
-    steps: int | None,
-    batch: int | None,
-    size: int | None,
-    seed: int,
-    resume: bool,
-    precision: str,
-    workers: int,
-    quiet: bool,
-) -> None:
-    with importing("training", "train"):
-        from wisp.data.datasets import some
-        from wisp.training.recipes.unet import SIMPLE_RECIPE, UNetRecipe, UNetTask
-
-    check_options(precision, size)
-    base = UNetRecipe() if network == "unet" else SIMPLE_RECIPE
-    recipe = adapted(
-        replace(base, width=width, rate=rate, freeze=freeze), seed=seed, steps=steps, batch=batch, size=size
-    )
-    recipe = replace(recipe, synthesis=replace(recipe.synthesis, letterbox=letterbox, general=general))
-    kept, scenes, held_out, held_out_scenes = photos_of(
-        data, names, backgrounds, licences, scenes_needed=general > 0
-    )
-    kept = kept if photos is None else some(kept, photos, seed)
-    task = UNetTask(recipe, kept, scenes, held_out, held_out_scenes, start)
-    fit_task(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
 
 
 def check_options(precision: str, size: int | None) -> None:

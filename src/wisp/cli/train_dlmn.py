@@ -30,7 +30,7 @@ from wisp.cli.train import (
     photos_of,
     weights_of,
 )
-from wisp.cli.train_packs import PackOption, packs_of
+from wisp.cli.train_packs import PackOption, one_corpus, packs_of, refuse_packs, refuse_photos_alone
 from wisp.core.errors import InputError
 from wisp.core.extras import importing
 
@@ -82,21 +82,13 @@ def train_dlmn_command(
 
     check_options(precision, size)
     if recipe_name == "packed":
-        _refuse_photos_alone(names=names, encoder_weights=encoder_weights, size=size)
+        refuse_photos_alone(names=names, encoder_weights=encoder_weights, size=size)
         packed = adapted(PackedRecipe(), seed=seed, steps=steps, batch=batch, size=None, views=views)
-        packs = packs_of(_one(data), pack or out / "photos", backgrounds, licences, quiet=quiet)
-        learns = PackedTask(packed, *packs, start=start or "portrait-mobile")
-        fit_task(
-            packed_task,
-            packed.schedule,
-            out,
-            resume=resume,
-            precision=precision,
-            workers=workers,
-            quiet=quiet,
-        )
+        packs = packs_of(one_corpus(data), pack or out / "photos", backgrounds, licences, quiet=quiet)
+        task = PackedTask(packed, *packs, start=start or "portrait-mobile")
+        fit_task(task, packed.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
         return
-    _refuse_packs(recipe_name, pack)
+    refuse_packs(recipe_name, pack)
     recipes: dict[str, MobileRecipe | PaperRecipe] = {"mobile": MobileRecipe(), "paper": PaperRecipe()}
     if recipe_name not in recipes:
         raise InputError("--recipe", f"is {recipe_name}", f"{' and '.join(recipes)} are accepted")
@@ -120,11 +112,12 @@ def train_ssrn_command(
         str,
         typer.Option(
             "--recipe",
-            help="mobile or resnet101 (as published), supervised; then mobile-unlabelled or "
-            "resnet101-unlabelled, after --start.",
+            help="packed (the compact generator, from a corpus as of `wisp train dlmn`), mobile or resnet101 "
+            "(as published), supervised; then the same with -unlabelled, after --start.",
         ),
     ] = "mobile",
     start: StartOption = None,
+    pack: PackOption = None,
     photos: Annotated[
         list[Path] | None,
         typer.Option(help="Folder of photos without labels; repeatable. [default: those of DATA]"),
@@ -150,13 +143,24 @@ def train_ssrn_command(
     """Train SSRN (El Abdellaoui and Kachbal), which refines DLMN-G's results, in its two parts."""
     with importing("training", "train"):
         from wisp.data.cues import shots
-        from wisp.training.recipes.ssrn import RECIPES, SSRNTask
+        from wisp.training.recipes import ssrn
 
     check_options(precision, size)
-    if recipe_name not in RECIPES:
-        raise InputError("--recipe", f"is {recipe_name}", f"{', '.join(RECIPES)} are accepted")
-    recipe = adapted(RECIPES[recipe_name], seed=seed, steps=steps, batch=batch, size=size, views=views)
-    task = SSRNTask(
+    if recipe_name not in ssrn.RECIPES:
+        raise InputError("--recipe", f"is {recipe_name}", f"{', '.join(ssrn.RECIPES)} are accepted")
+    recipe = adapted(ssrn.RECIPES[recipe_name], seed=seed, steps=steps, batch=batch, size=size, views=views)
+    if isinstance(recipe, ssrn.PackedRecipe):
+        refuse_photos_alone(
+            names=names, encoder_weights=encoder_weights, size=size, photos=photos, frames=frames
+        )
+        packs = packs_of(one_corpus(data), pack or out / "photos", backgrounds, licences, quiet=quiet)
+        learns = ssrn.PackedTask(recipe, *packs, dlmn=dlmn, start=start)
+        fit_task(
+            learns, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet
+        )
+        return
+    refuse_packs(recipe_name, pack)
+    task = ssrn.SSRNTask(
         recipe,
         *photos_of(data, names, backgrounds, licences),
         dlmn=dlmn,
@@ -165,24 +169,3 @@ def train_ssrn_command(
         shots=[*shots(photos or []), *shots(frames or [], frames=True)],
     )
     fit_task(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
-
-
-def _one(data: list[Path]) -> Path:
-    """The corpus that packs are made of."""
-    if len(data) != 1:
-        raise InputError("--data", "is given several times", "packs are made of one corpus")
-    return data[0]
-
-
-def _refuse_photos_alone(**options: object) -> None:
-    """Raise `InputError` for options of the recipes that learn from photos which are not packed."""
-    for name, value in options.items():
-        if value is not None:
-            raise InputError(
-                f"--{name.replace('_', '-')}", "is no option of a packed recipe", "the other recipes have it"
-            )
-
-
-def _refuse_packs(recipe: str, pack: Path | None) -> None:
-    if pack is not None:
-        raise InputError("--pack", f"is no option of --recipe {recipe}", "the packed recipes have it")

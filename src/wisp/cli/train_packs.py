@@ -60,6 +60,28 @@ def packs_of(
     return train, held_out
 
 
+def one_corpus(data: list[Path]) -> Path:
+    """The one corpus that packs are made of, or `InputError`."""
+    if len(data) != 1:
+        raise InputError("--data", "is given several times", "packs are made of one corpus")
+    return data[0]
+
+
+def refuse_photos_alone(**options: object) -> None:
+    """Raise `InputError` for options of the recipes that learn from photos which are not packed."""
+    for name, value in options.items():
+        if value is not None:
+            raise InputError(
+                f"--{name.replace('_', '-')}", "is no option of a packed recipe", "the other recipes have it"
+            )
+
+
+def refuse_packs(recipe: str, pack: Path | None) -> None:
+    """Raise `InputError` for ``--pack`` beside a recipe that learns from other photos."""
+    if pack is not None:
+        raise InputError("--pack", f"is no option of --recipe {recipe}", "the packed recipes have it")
+
+
 def _groups(
     data: Path, split: str, licences: list[str], backgrounds: Path | None, *, things: bool
 ) -> list[tuple[str, list[Entry] | list[Path]]]:

@@ -116,6 +116,7 @@ def video_command(
     ] = None,
     method: o.ClipMethodOption = "auto",
     model: o.ModelOption = None,
+    ssrn: o.SSRNOption = None,
     device: o.DeviceOption = "auto",
     precision: o.PrecisionOption = "auto",
     max_pixels: Annotated[
@@ -159,11 +160,11 @@ def video_command(
         keep_metadata,
         overwrite,
         resume,
-        _recipe(method, model, device, precision),
+        _recipe(method, model, device, precision, ssrn),
     )
     with usage_errors():
         check_job(job)
-        alpha_of = alpha_method(method, model=model, engine=Engine(device, precision))
+        alpha_of = alpha_method(method, model=model, engine=Engine(device, precision), ssrn=ssrn)
     try:
         with _progress(quiet=quiet) as show:
             notes = convert(job, alpha_of, progress=show)
@@ -196,7 +197,7 @@ def frame_rate(name: str, text: str) -> Fraction:
     return ntsc if rate.denominator > 1 and abs(ntsc - rate) < Fraction(1, 200) else rate
 
 
-def _recipe(method: str, model: str | None, device: str, precision: str) -> dict[str, str]:
+def _recipe(method: str, model: str | None, device: str, precision: str, ssrn: bool | None) -> dict[str, str]:
     """The words that a frame's alpha depends on, for a resumed clip to be compared with."""
     import wisp
 
@@ -205,6 +206,8 @@ def _recipe(method: str, model: str | None, device: str, precision: str) -> dict
         stat = Path(model).stat()
         described = f"{model} ({stat.st_size} bytes, {stat.st_mtime_ns})"
     words = {"method": method, "model": described, "device": device, "precision": precision}
+    if ssrn is not None:
+        words["ssrn"] = str(ssrn)
     return {**words, "wisp": wisp.__version__}
 
 

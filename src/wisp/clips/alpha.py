@@ -175,6 +175,7 @@ def matte_by_dlmn(
     *,
     model: str | Path | None = None,
     engine: Engine = ENGINE,
+    ssrn: bool | None = None,
 ) -> Alpha:
     """Alpha of the people in a frame by DLMN-G, which is shown the neighbouring frames, at a small size.
 
@@ -183,6 +184,7 @@ def matte_by_dlmn(
         motion: four neighbouring frames in grey, float32 (H, W, 4), [0, 1].
         model: a network of the family ``dlmn`` other than the default: its name or an ONNX file.
         engine: what runs the network.
+        ssrn: as `wisp.engine.families.dlmn.dlmn` takes it.
 
     Returns:
         float32 (h, w), [0, 1], of the small picture, as `matte_by_portrait`.
@@ -196,7 +198,7 @@ def matte_by_dlmn(
     size = (small.shape[1], small.shape[0])
     frames = np.asarray(cv2.resize(motion, size, interpolation=cv2.INTER_AREA), np.float32)
     mask = segment(small, engine=engine)
-    return dlmn(small, mask, motion=frames, model=model, engine=engine, refined=False)
+    return dlmn(small, mask, motion=frames, model=model, engine=engine, refined=False, ssrn=ssrn)
 
 
 def matte_by_segmenter(

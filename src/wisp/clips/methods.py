@@ -16,6 +16,7 @@ from wisp.clips.alpha import (
 from wisp.clips.motion import WithMotion
 from wisp.clips.steady import AlphaMethod
 from wisp.core.arrays import Alpha, Image
+from wisp.core.errors import InputError
 from wisp.core.opencv import opencv
 from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.families.portrait import portrait
@@ -30,6 +31,7 @@ def alpha_method(
     *,
     model: str | Path | None = None,
     engine: Engine = ENGINE,
+    ssrn: bool | None = None,
 ) -> AlphaMethod:
     """The function that mattes a frame; its network is loaded now, so that its faults show at once.
 
@@ -40,6 +42,7 @@ def alpha_method(
             of `wisp.pipeline.estimate` and take seconds a frame.
         model: a network other than the default: its name or an ONNX file.
         engine: what runs the network.
+        ssrn: whether ``dlmn``'s second network refines what its first has found; None: where there is one.
 
     Raises:
         InputError: no such method or network, or a device or precision that is not here.
@@ -48,10 +51,12 @@ def alpha_method(
     opencv()
     if name not in ("auto", "segmenter"):
         check_method(name, model)
+    if ssrn is not None and name != "dlmn":
+        raise InputError("--ssrn", f"changes nothing beside --method {name}", "dlmn has one")
     family = "portrait" if name == "auto" else family_of(name)
     engine.session_of(find_model(model, family))
     if name == "dlmn":
-        return WithMotion(partial(matte_by_dlmn, model=model, engine=engine))
+        return WithMotion(partial(matte_by_dlmn, model=model, engine=engine, ssrn=ssrn))
     quick = {"auto": matte_by_portrait, "segmenter": matte_by_segmenter, "portrait": _portrait_alpha}.get(
         name
     )

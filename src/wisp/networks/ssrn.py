@@ -8,7 +8,8 @@ for Natural Image Matting":
     mask ──────────────────────────────────────────────── + ───────┘
 
 Two builders: `ssrn_resnet101` has the paper's encoder, ResNet-101 with dilations of 2 and 4 in its third and
-fourth blocks; `ssrn_mobile` MobileNetV2.
+fourth blocks; `ssrn_mobile` MobileNetV2, and a decoder that ends at stride 2, where each place sees the 2×2
+pixels of image, motion and mask and yields those of alpha.
 
 Choices (docs/decisions/019): the motion channel is the mean of the four grey frames; the mask is DLMN-G's
 alpha ("a copy of DLMN-G results"), or an imperfect segmentation in the supervised part of training; what the
@@ -23,6 +24,7 @@ from typing import Final
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from wisp.networks.discriminators import PatchGAN
 from wisp.networks.dlmn import ResidualBlock, conv, double, grey, mask_logits
@@ -40,12 +42,14 @@ class SSRN(nn.Module):
 
     Args:
         encoder: image (N, 3, H, W), and motion and mask (N, 2, H, W) → maps, finest first.
-        decoder: these → what is added to the mask's logits, (N, 1, H, W).
+        decoder: the image and these → what is added to the mask's logits, (N, 1, H, W).
+        lean: the decoder is given each 2×2 pixels of image, motion and mask, (N, 20, H/2, W/2), instead of
+            the image, and yields each 2×2 pixels, (N, 4, H/2, W/2).
     """
 
-    def __init__(self, encoder: nn.Module, decoder: nn.Module) -> None:
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, *, lean: bool = False) -> None:
         super().__init__()
-        self.encoder, self.decoder = encoder, decoder
+        self.encoder, self.decoder, self.lean = encoder, decoder, lean
 
     def forward(self, image: Tensor, mask: Tensor, motion: Tensor) -> Tensor:
         """Alpha's logits.
@@ -59,8 +63,14 @@ class SSRN(nn.Module):
             (N, 1, H, W); `torch.sigmoid` of it is alpha.
         """
         extra = torch.cat([motion.mean(1, keepdim=True), mask], 1)
-        change: Tensor = self.decoder([image, *self.encoder(image, extra)])
-        return mask_logits(mask, SUREST) + change
+        maps = self.encoder(image, extra)
+        if self.lean:
+            pixels = functional.pixel_unshuffle(torch.cat([image, extra], 1), 2)
+            change = functional.pixel_shuffle(self.decoder([pixels, *maps]), 2)
+        else:
+            change = self.decoder([image, *maps])
+        result: Tensor = mask_logits(mask, SUREST) + change
+        return result
 
 
 class ResidualDecoder(nn.Module):
@@ -74,6 +84,7 @@ class ResidualDecoder(nn.Module):
         narrowed: how many are kept of each skip, finest first.
         outputs: channels after each skip is joined, finest first.
         scales: how much larger each skip is than what it is joined with: 1 or 2, finest first.
+        results: channels of the result.
     """
 
     def __init__(
@@ -85,6 +96,7 @@ class ResidualDecoder(nn.Module):
         narrowed: Sequence[int],
         outputs: Sequence[int],
         scales: Sequence[int],
+        results: int = 1,
     ) -> None:
         super().__init__()
         self.deep = nn.Sequential(conv(deep, inner, kernel=1), *[ResidualBlock(inner) for _ in range(blocks)])
@@ -95,13 +107,13 @@ class ResidualDecoder(nn.Module):
             self.blocks.append(nn.Sequential(conv(inputs + kept, width), ResidualBlock(width)))
             inputs = width
         self.scales = list(reversed(scales))
-        self.head = nn.Conv2d(inputs, 1, 3, padding=1)
+        self.head = nn.Conv2d(inputs, results, 3, padding=1)
         nn.init.zeros_(self.head.weight)
         assert self.head.bias is not None
         nn.init.zeros_(self.head.bias)
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
-        """Maps, finest first → (N, 1, H, W)."""
+        """Maps, finest first → (N, results, h, w) of the finest's size."""
         x = self.deep(maps[-1])
         steps = zip(self.narrow, self.blocks, self.scales, reversed(maps[:-1]), strict=True)
         for narrow, block, scale, skip in steps:
@@ -180,15 +192,16 @@ def ssrn_mobile(encoder: MobileNetV2 | None = None) -> SSRN:
         encoder: with output stride 16; at random when None.
     """
     decoder = ResidualDecoder(
-        skips=(3, 16, 24, 32, 96),
+        skips=(4 * (3 + EXTRA), 16, 24, 32, 96),
         deep=320,
         inner=96,
         blocks=1,
-        narrowed=(8, 12, 16, 24, 32),
-        outputs=(12, 24, 32, 48, 64),
-        scales=(2, 2, 2, 2, 1),
+        narrowed=(16, 12, 16, 24, 32),
+        outputs=(16, 16, 32, 48, 64),
+        scales=(1, 2, 2, 2, 1),
+        results=4,
     )
-    return SSRN(MobileEncoder(encoder or MobileNetV2(output_stride=16)), decoder)
+    return SSRN(MobileEncoder(encoder or MobileNetV2(output_stride=16)), decoder, lean=True)
 
 
 def recompose(alpha: Tensor, foreground: Tensor, background: Tensor, motion: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,8 +5,9 @@ function is a method of `wisp.cutout` and of every verb (`wisp.methods.METHODS`)
 and the guide's table follow from the row.
 
 A function that needs a mask is ``f(image, mask, *, model, engine) -> alpha``, one that needs a
-trimap ``f(image, trimap, *, model, engine) -> alpha``: image float32 (H, W, 3), mask and alpha
-float32 (H, W), trimap uint8 (H, W).
+trimap ``f(image, trimap, *, model, engine) -> alpha``, one that needs nothing
+``f(image, *, model, engine) -> alpha``: image float32 (H, W, 3), mask and alpha float32 (H, W), trimap
+uint8 (H, W). One that `Family.refined_by` another takes its name, too, a bool: whether that is used.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class Family:
         source: the paper; empty likewise.
         default_for: for which guidance ``auto`` stands for it.
         document: which of the documents in docs/documents.md it belongs to; empty where none has it.
+        refined_by: the family of the network that refines what its own has found; empty where there is none.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Family:
     source: str = ""
     default_for: tuple[Needs, ...] = ()
     document: str = ""
+    refined_by: str = ""
 
 
 FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
@@ -103,11 +106,20 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
                 about="a network for people that sees the neighbouring frames, too; yours, as the model",
                 source="El Abdellaoui and Kachbal",
                 document="El Abdellaoui and Kachbal",
+                refined_by="ssrn",
             ),
             Family(
                 "ssrn",
                 "image (N, 3, H, W), mask (N, 1, H, W) and motion (N, 4, H, W) → alpha (N, 1, H, W)",
                 document="El Abdellaoui and Kachbal",
+            ),
+            Family(
+                "unet",
+                "image (N, 3, H, W) → mask (N, 1, H, W)",
+                function="wisp.engine.families.unet.unet",
+                about="a small U-Net's mask by itself, whose edge ``--blend poisson`` hides",
+                source="Li, Miao, Hu, Cao, Jin",
+                document="Background Image Matting (report)",
             ),
         )
     }

@@ -53,6 +53,7 @@ def dlmn(
     model: str | Path | None = None,
     engine: Engine = ENGINE,
     refined: bool = True,
+    ssrn: bool | None = None,
 ) -> Alpha:
     """Alpha of the people in a photo or a frame.
 
@@ -67,6 +68,7 @@ def dlmn(
         engine: what runs the network.
         refined: whether the border is refined on the way to the photo's size, as that of the portrait
             network; otherwise alpha is only resized.
+        ssrn: whether an SSRN refines what the network found; where there is one when None.
 
     Returns:
         float32 (H, W), [0, 1]; 0 everywhere when the mask is below `wisp.engine.families.segmenter.FLOOR`
@@ -78,7 +80,9 @@ def dlmn(
     """
     check_image(image)
     row = find_model(model, "dlmn")
-    refiner = ssrn_of(row)
+    refiner = None if ssrn is False else ssrn_of(row)
+    if ssrn and refiner is None:
+        raise InputError(row.name, "has no SSRN", "FILE-ssrn.onnx beside the model's FILE.onnx is accepted")
     if mask is None:
         mask = segment(image, engine=engine)
     check_same_size("mask", check_alpha(mask, "mask"), "image", image)

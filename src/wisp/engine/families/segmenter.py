@@ -31,6 +31,7 @@ def segment(
     image: Image,
     *,
     model: str | Path | None = None,
+    row: Model | None = None,
     engine: Engine = ENGINE,
 ) -> Mask:
     """A soft mask of the subject.
@@ -43,6 +44,7 @@ def segment(
     Args:
         image: float32 (H, W, 3), sRGB-encoded, [0, 1], of any size.
         model: the name of a network (`wisp.engine.models.MODELS`) or an ONNX file; None for the default.
+        row: the network's row instead, of another family with the same inputs and outputs.
         engine: what runs the network.
 
     Returns:
@@ -52,7 +54,7 @@ def segment(
         InputError: no such network, or a file that is no segmentation network.
     """
     check_image(image)
-    row = find_model(model)
+    row = row or find_model(model)
     session = engine.session_of(row)
     height, width = image.shape[:2]
     scale = row.input_size / max(height, width)

@@ -1,11 +1,16 @@
 """The recipes of SSRN: a supervised start, then training on photos and frames without labels.
 
+    wisp train ssrn --recipe packed --data corpus --dlmn runs/dlmn/last.pt -o runs/ssrn
+    wisp train ssrn --recipe packed-unlabelled --data corpus --dlmn runs/dlmn/last.pt \
+        --start runs/ssrn/last.pt -o runs/ssrn-unlabelled
+    wisp export runs/ssrn-unlabelled/last.pt -o dlmn-ssrn.onnx
+
+learn from packed photos; and from others, with ``--recipe mobile`` and ``mobile-unlabelled`` or ``resnet101``
+and ``resnet101-unlabelled``:
+
     wisp train ssrn --data corpus --dlmn runs/dlmn/best.pt --encoder-weights modnet.onnx -o runs/ssrn
     wisp train ssrn --recipe mobile-unlabelled --data corpus --dlmn runs/dlmn/best.pt \
         --start runs/ssrn/best.pt --photos PHOTOS --frames FRAMES -o runs/ssrn-unlabelled
-    wisp export runs/ssrn-unlabelled/checkpoint.pt -o dlmn-ssrn.onnx
-
-and the same with ``--recipe resnet101`` and ``resnet101-unlabelled``.
 
 El Abdellaoui and Kachbal, background matting with DLMN-G and SSRN, equations 2 and 3:
 ζ_AlphaGAN = ζ_alpha + ζ_comp + ζ_GAN (Lutz et al. 2018). Without labels, ζ_alpha and ζ_comp compare with what
@@ -34,12 +39,24 @@ from wisp.core.errors import InputError
 from wisp.data import datasets
 from wisp.data.augmentation import Geometry
 from wisp.data.cues import Cues, CueSamples, Shot, Unlabelled
+from wisp.data.matting_samples import MattingSamples, MattingSynthesis
+from wisp.data.packed import Pack
+from wisp.data.packed_cues import PackedCues, PackedPhotos
+from wisp.data.subject_samples import Sizes
 from wisp.data.synthesis import Samples, Synthesis
+from wisp.networks.dlmn import DLMN
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 from wisp.networks.encoders.resnet import RESNET101, ResNet
+from wisp.networks.portrait import MobileContentEncoder
 from wisp.networks.ssrn import SSRN, Judge, MobileEncoder, recompose, ssrn_mobile, ssrn_resnet101
 from wisp.training import losses
-from wisp.training.cue_validation import fixed_cue_examples, fixed_unlabelled, on, validate_cues
+from wisp.training.cue_validation import (
+    fixed_cue_examples,
+    fixed_packed_examples,
+    fixed_unlabelled,
+    on,
+    validate_cues,
+)
 from wisp.training.freezing import freeze, freeze_batch_norm
 from wisp.training.importing import load_start, read_network
 from wisp.training.loader import Batch
@@ -141,16 +158,35 @@ class SSRNRecipe:
         return ssrn_resnet101(self.blocks, self.width, self.inner)
 
 
+@dataclass(frozen=True)
+class PackedRecipe(SSRNRecipe):
+    """The compact generator, from packed photos of people and things; its encoder begins as DLMN-G's."""
+
+    synthesis: MattingSynthesis = field(  # type: ignore[assignment]
+        default_factory=lambda: MattingSynthesis(size=256, sizes=Sizes(((1.0, (192,)),), wide=0.1))
+    )
+    examples: int = 64
+    schedule: Schedule = field(
+        default_factory=lambda: Schedule(
+            steps=2500, batch=8, clip=3.0, average=0.995, final=0.01, validate_every=200
+        )
+    )
+
+
 def _without_labels(recipe: SSRNRecipe) -> SSRNRecipe:
     """The second half of a recipe."""
     whole = Geometry(zoom=(0.9, 1.5), rotation=4, shear=0.02, stretch=1.05, shift=0.1)
+    if isinstance(recipe, PackedRecipe):
+        synthesis: Synthesis = recipe.synthesis  # type: ignore[assignment]
+    else:
+        synthesis = replace(recipe.synthesis, person=whole)
     return replace(
         recipe,
         unlabelled=True,
         rate=recipe.rate / 10,
         encoder_rate=recipe.encoder_rate / 10,
         coefficients=Coefficients(),
-        synthesis=replace(recipe.synthesis, person=whole),
+        synthesis=synthesis,
         schedule=replace(
             recipe.schedule, steps=recipe.schedule.steps // 2, warm_up=20, validate_every=25, average=0.98
         ),
@@ -158,6 +194,7 @@ def _without_labels(recipe: SSRNRecipe) -> SSRNRecipe:
 
 
 MOBILE: Final = SSRNRecipe()
+PACKED: Final = PackedRecipe()
 RESNET: Final = SSRNRecipe(
     encoder="resnet101",
     rate=1e-4,
@@ -170,6 +207,8 @@ RESNET: Final = SSRNRecipe(
 RECIPES: Final[Mapping[str, SSRNRecipe]] = {
     "mobile": MOBILE,
     "mobile-unlabelled": _without_labels(MOBILE),
+    "packed": PACKED,
+    "packed-unlabelled": _without_labels(PACKED),
     "resnet101": RESNET,
     "resnet101-unlabelled": _without_labels(RESNET),
 }
@@ -217,7 +256,7 @@ class SSRNTask:
         torch.manual_seed(seed)
         built = network(recipe, encoder_weights)
         self._start: nn.Module | None = None
-        self.source: CueSamples | Unlabelled
+        self.source: CueSamples | Unlabelled | PackedCues | PackedPhotos
         if recipe.unlabelled:
             if start is None:
                 raise InputError("--start", "is missing", "best.pt of the supervised start is accepted")
@@ -372,6 +411,70 @@ class SSRNTask:
                 then += float(self.alpha(self._start.to(device), batch).mean())
         network.train(was_training)
         return replace(result, scores={**result.scores, "alpha_ratio": now / max(then, 1e-6)})
+
+
+class PackedTask(SSRNTask):
+    """What `wisp.training.loop.fit` needs to train the compact generator on packed photos.
+
+    Args:
+        recipe: with labels or without.
+        photos: packed training photos, groups ``people``, ``things``, ``cutouts`` and ``scenes``.
+        held_out: packed photos to validate on.
+        dlmn: as `SSRNTask` takes it: the compact network.
+        start: as there.
+    """
+
+    def __init__(
+        self,
+        recipe: PackedRecipe,
+        photos: Pack,
+        held_out: Pack,
+        *,
+        dlmn: str | Path,
+        start: str | Path | None = None,
+    ) -> None:
+        super().__init__(recipe, [], [], [], [], dlmn=dlmn, start=start)
+        if start is None:
+            built = self.networks[NETWORK]
+            _begin_as(built.get_submodule("encoder.encoder"), self._dlmn, dlmn)
+        self.source = self._packed(photos, recipe.schedule.seed)
+        self._pack = held_out
+
+    def _packed(self, photos: Pack, seed: int) -> PackedCues | PackedPhotos:
+        recipe = self.recipe
+        assert isinstance(recipe, PackedRecipe)
+        schedule = recipe.schedule
+        samples = MattingSamples(
+            photos, recipe.synthesis, batch=schedule.batch, steps=schedule.steps, seed=seed
+        )
+        return (PackedPhotos if recipe.unlabelled else PackedCues)(samples, recipe.cues)
+
+    @cached_property
+    def _examples(self) -> list[Batch]:
+        recipe = self.recipe
+        assert isinstance(recipe, PackedRecipe)
+        return fixed_packed_examples(self._pack, recipe.synthesis, recipe.cues, recipe.examples)
+
+    @cached_property
+    def _photos(self) -> list[Batch]:
+        count = self.recipe.examples
+        source = self._packed(self._pack, 1)
+        assert isinstance(source, PackedPhotos)
+        return fixed_unlabelled(source, count, min(count, 8))
+
+
+def _begin_as(encoder: nn.Module, dlmn: nn.Module, name: str | Path) -> None:
+    """Give SSRN's encoder the weights of DLMN-G's, which sees the image alone."""
+    if not (isinstance(dlmn, DLMN) and isinstance(dlmn.image, MobileContentEncoder)):
+        raise InputError(
+            name, "is not the compact network", "one of wisp train dlmn --recipe packed is accepted"
+        )
+    state = dict(dlmn.image.encoder.state_dict())
+    first = "features.0.0.weight"
+    wide = torch.zeros_like(encoder.state_dict()[first])
+    wide[:, :3] = state[first]
+    encoder.load_state_dict({**state, first: wide})
+    freeze_batch_norm(encoder)
 
 
 def gate(alpha: Tensor, start: Tensor, safeguard: Safeguard) -> float:
