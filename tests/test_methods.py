@@ -29,7 +29,7 @@ def test_every_row_names_a_function_and_its_paper(method):
     assert method.load().__doc__
     assert method.source
     assert method.family in ("", *FAMILIES)
-    assert method.needs in ("mask", "trimap")
+    assert method.needs in ("nothing", "mask", "trimap")
 
 
 def test_every_default_network_is_a_row_of_its_family():

@@ -137,6 +137,8 @@ class TestGuidance:
                 ["--trimap", "trimap.png", "--method", "knn", "--no-smooth"],
                 "--smooth: changes nothing beside --method knn",
             ),
+            (["--alpha", "alpha.png", "--no-ssrn"], "--ssrn: changes nothing beside --alpha"),
+            (["--method", "portrait", "--no-ssrn"], "--ssrn: changes nothing beside --method portrait"),
             (
                 ["--alpha", "alpha.png", "--refine", "guided-filter"],
                 "--refine: changes nothing beside --alpha",

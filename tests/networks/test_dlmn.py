@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from contracts import NetworkContract
-from wisp.networks.dlmn import CUES, dlmn_mobile, dlmn_paper, grey, still
+from wisp.networks.dlmn import CUES, dlmn_mobile, dlmn_paper, grey, still, take_over
+from wisp.networks.portrait import portrait_mobile
 
 
 def inputs(height=64, width=96, count=1):
@@ -63,6 +64,54 @@ def test_the_compact_network_begins_as_the_mask():
     torch.testing.assert_close(alpha, given["mask"].clamp(0.02, 0.98))
 
 
+@pytest.fixture(scope="module")
+def portrait():
+    """A lean generator whose middle blocks do nothing and whose mask maps count in few directions."""
+    torch.manual_seed(2)
+    generator = portrait_mobile(4, lean=True).generator.eval()
+    with torch.no_grad():
+        first = generator.residual[0].weight
+        first[:, 320:, 0, 0] = torch.randn(48, 8) @ torch.randn(8, 96) / 20
+        for block in (generator.residual[4], generator.residual[5]):
+            block.conv[-1].weight.zero_()
+    return generator
+
+
+def test_the_compact_network_begins_as_a_portrait_network(portrait):
+    torch.manual_seed(0)
+    network = dlmn_mobile(4, anchored=False).eval()
+    take_over(network, portrait)
+    given = inputs(count=2)
+    moving = {**given, "motion": torch.rand(2, 4, 64, 96), "trimap": torch.rand(2, 1, 64, 96).round()}
+    with torch.inference_mode():
+        expected = portrait(given["image"], given["mask"])
+        assert expected.std() > 1e-3
+        for seen in (given, moving):
+            torch.testing.assert_close(network(**seen).logits, expected, atol=1e-4, rtol=1e-3)
+
+
+def test_every_cue_can_still_be_learned_after_taking_over(portrait):
+    torch.manual_seed(0)
+    network = dlmn_mobile(4, anchored=False).train()
+    take_over(network, portrait)
+    rate = torch.optim.SGD(network.parameters(), lr=1.0)
+    given = {**inputs(count=2), "motion": torch.rand(2, 4, 64, 96)}
+    for _ in range(2):  # what they feed into begins at zero, so that the first step opens the way
+        rate.zero_grad()
+        network(**given).logits.square().mean().backward()
+        rate.step()
+    for name, encoder in network.cues.items():
+        assert sum(float(p.grad.abs().sum()) for p in encoder.parameters()) > 0, name
+
+
+@pytest.mark.parametrize("start", ["whole", "anchored"])
+def test_only_a_lean_portrait_network_of_the_same_width_is_taken_over(start, portrait):
+    other = portrait_mobile(4).generator if start == "whole" else portrait
+    network = dlmn_mobile(4 if start == "whole" else 8, anchored=False)
+    with pytest.raises(RuntimeError):
+        take_over(network, other)
+
+
 def test_the_papers_encoders_and_pairs():
     with torch.device("meta"):
         network = dlmn_paper()
@@ -116,4 +165,4 @@ def test_grey_is_luma():
 
 
 class TestContract(NetworkContract):
-    family, recipe = "dlmn", {"width": 4, "shown": ["mask", "trimap", "motion"]}
+    family, recipe = "dlmn", {"width": 4, "shown": ["mask", "trimap", "motion"], "anchored": True}

@@ -10,6 +10,7 @@ from wisp.engine.engine import Engine
 from wisp.engine.families.dlmn import dlmn, network_inputs, small_size
 from wisp.engine.models import find_model, ssrn_of
 from wisp.matting.trimap import trimap_from_mask
+from wisp.pipeline import run
 
 FP32 = Engine(precision="fp32")
 
@@ -74,6 +75,30 @@ def test_the_ssrn_beside_a_network_refines_it(network, pair):
     image, alpha = bright_disc(64, 96)
     alone, refined = (dlmn(image, alpha, model=m, engine=FP32, refined=False) for m in (network, pair))
     np.testing.assert_allclose(refined, alone / 2, atol=1e-3)
+
+
+def test_the_ssrn_can_be_left_out_and_asked_for(network, pair):
+    image, alpha = bright_disc(64, 96)
+    alone = dlmn(image, alpha, model=network, engine=FP32, refined=False)
+    without, with_it = (
+        dlmn(image, alpha, model=pair, engine=FP32, refined=False, ssrn=ssrn) for ssrn in (False, True)
+    )
+    np.testing.assert_array_equal(without, alone)
+    np.testing.assert_allclose(with_it, alone / 2, atol=1e-3)
+    with pytest.raises(InputError, match=r"tiny: has no SSRN; FILE-ssrn.onnx beside the model's FILE.onnx"):
+        dlmn(image, alpha, model=network, engine=FP32, ssrn=True)
+
+
+def test_the_method_is_asked_for_the_ssrn_or_not(pair):
+    image, alpha = bright_disc(64, 96)
+    found = {
+        ssrn: run(image, mask=alpha, method="dlmn", model=pair, engine=FP32, ssrn=ssrn).matte.alpha
+        for ssrn in (None, True, False)
+    }
+    np.testing.assert_array_equal(found[None], found[True])
+    assert not np.array_equal(found[None], found[False])
+    with pytest.raises(InputError, match="ssrn: changes nothing beside method portrait; dlmn has one"):
+        run(image, mask=alpha, method="portrait", ssrn=False)
 
 
 def test_the_border_is_refined_at_the_photos_size(network):

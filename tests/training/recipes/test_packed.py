@@ -1,0 +1,189 @@
+"""DLMN-G, SSRN and the small U-Net from packed photos: short runs, how they begin, the command line."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from contracts import RecipeContract
+from wisp.cli import app
+from wisp.core.errors import InputError
+from wisp.data import cues as cue_module
+from wisp.data import datasets, packed_cues
+from wisp.data.matting_samples import MattingSynthesis
+from wisp.data.packed import pack
+from wisp.data.subject_samples import Sizes
+from wisp.training.export import export_checkpoint, load_checkpoint
+from wisp.training.loop import Schedule, fit
+from wisp.training.recipes import dlmn, ssrn, unet
+from wisp.training.recipes.portrait import MobileRecipe
+
+CPU = torch.device("cpu")
+SCHEDULE = Schedule(steps=2, batch=2, warm_up=1, validate_every=2, checkpoint_every=1, average=0.5)
+SYNTHESIS = MattingSynthesis(size=64, sizes=Sizes(((1.0, (64,)),), wide=0.0))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def red_is_subject():
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (cue_module, packed_cues):
+            patch.setattr(module, "segment", lambda image: (image[..., 0] > 0.4).astype(np.float32))
+        yield
+
+
+@pytest.fixture(scope="module")
+def photos(lasting_corpus, tmp_path_factory):
+    people = datasets.corpus(lasting_corpus / "people", "train")
+    scenes = datasets.backgrounds(lasting_corpus / "backgrounds")
+    groups = [("people", people), ("things", people[:2]), ("cutouts", people[2:]), ("scenes", scenes)]
+    return pack(groups, tmp_path_factory.mktemp("packed"))
+
+
+@pytest.fixture(scope="module")
+def portrait(tmp_path_factory):
+    """Weights of a lean portrait network, as a run leaves them."""
+    torch.manual_seed(0)
+    recipe = MobileRecipe(width=4, lean=True)
+    path = tmp_path_factory.mktemp("portrait") / "best.pt"
+    from wisp.training.loop import _recipe, _save
+
+    task = type("Task", (), {"recipe": recipe})
+    _save({"recipe": _recipe(task), "step": 1, "network": recipe.build().state_dict()}, path)
+    return path
+
+
+def recipe_of_dlmn():
+    return dlmn.PackedRecipe(width=4, examples=8, synthesis=SYNTHESIS, schedule=SCHEDULE)
+
+
+def recipe_of_ssrn(name):
+    recipe = ssrn.RECIPES[name]
+    return replace(recipe, examples=8, judge_width=4, synthesis=SYNTHESIS, schedule=SCHEDULE)
+
+
+@pytest.fixture(scope="module")
+def run(photos, portrait, tmp_path_factory):
+    task = dlmn.PackedTask(recipe_of_dlmn(), photos, photos, start=portrait)
+    out = tmp_path_factory.mktemp("dlmn") / "run"
+    fit(task, SCHEDULE, out, workers=0, precision="fp32")
+    return out
+
+
+def test_dlmn_begins_as_the_portrait_network_and_keeps_its_encoder(photos, portrait, run):
+    start = load_checkpoint(portrait)[-1].generator
+    learned = load_checkpoint(run / "last.pt")[-1]
+    kept, moved = learned.image.encoder.state_dict(), learned.alpha.state_dict()
+    for name, values in start.content.encoder.state_dict().items():
+        assert torch.equal(kept[name], values), name
+    assert not torch.equal(moved["head.weight"], start.decoder.head.weight)
+    task = dlmn.PackedTask(recipe_of_dlmn(), photos, photos, start=portrait)
+    assert not task.networks["dlmn"].anchored
+    assert torch.equal(task.networks["dlmn"].alpha.head.weight, start.decoder.head.weight)
+
+
+def test_dlmn_resumes_to_the_same_weights(photos, portrait, run, tmp_path):
+    class Stopped(dlmn.PackedTask):
+        def losses(self, phase, networks, batch):
+            if getattr(self, "went", False):
+                raise KeyboardInterrupt
+            self.went = True
+            return super().losses(phase, networks, batch)
+
+    stopped = Stopped(recipe_of_dlmn(), photos, photos, start=portrait)
+    with pytest.raises(KeyboardInterrupt):
+        fit(stopped, SCHEDULE, tmp_path / "run", workers=0, precision="fp32")
+    task = dlmn.PackedTask(recipe_of_dlmn(), photos, photos, start=portrait)
+    fit(task, SCHEDULE, tmp_path / "run", resume=True, workers=0, precision="fp32")
+    states = [torch.load(folder / "last.pt")["network"] for folder in (run, tmp_path / "run")]
+    assert all(torch.equal(a, b) for a, b in zip(states[0].values(), states[1].values(), strict=True))
+
+
+def test_dlmn_exports_without_the_foregrounds_branch(run, tmp_path):
+    whole = export_checkpoint(run / "last.pt", tmp_path / "dlmn.onnx")
+    alone = export_checkpoint(run / "last.pt", tmp_path / "alone.onnx", part="dlmn-alpha")
+    assert alone.size < whole.size
+    assert alone.difference < 1e-3
+
+
+def test_an_anchored_network_takes_no_portrait_network_over(photos, portrait):
+    anchored = replace(recipe_of_dlmn(), anchored=True)
+    with pytest.raises(InputError, match="the compact network of --recipe packed begins as a lean"):
+        dlmn.PackedTask(anchored, photos, photos, start=portrait)
+
+
+def test_ssrn_begins_with_dlmns_encoder_and_learns_in_both_parts(photos, run, tmp_path):
+    weights = run / "last.pt"
+    first = ssrn.PackedTask(recipe_of_ssrn("packed"), photos, photos, dlmn=weights)
+    theirs = load_checkpoint(weights)[-1].image.encoder.features[3].conv[0][0].weight
+    ours = first.networks["ssrn"].encoder.encoder.features
+    assert torch.equal(ours[3].conv[0][0].weight, theirs)
+    assert not ours[0][0].weight[:, 3:].any()
+    fit(first, SCHEDULE, tmp_path / "first", workers=0, precision="fp32")
+    start = tmp_path / "first" / "last.pt"
+    second = ssrn.PackedTask(recipe_of_ssrn("packed-unlabelled"), photos, photos, dlmn=weights, start=start)
+    assert set(second.networks) == {"ssrn", "judge"}
+    fit(second, SCHEDULE, tmp_path / "second", workers=0, precision="fp32")
+    scores = second.validate(load_checkpoint(tmp_path / "second" / "last.pt")[-1], CPU).scores
+    assert 0.9 < scores["alpha_ratio"] < 1.1
+    assert export_checkpoint(tmp_path / "second" / "last.pt", tmp_path / "ssrn.onnx").difference < 1e-3
+
+
+def test_an_unlabelled_ssrn_needs_its_supervised_start(photos, run):
+    with pytest.raises(InputError, match="--start: is missing"):
+        ssrn.PackedTask(recipe_of_ssrn("packed-unlabelled"), photos, photos, dlmn=run / "last.pt")
+
+
+def test_the_unet_learns_and_exports(photos, tmp_path):
+    base = unet.PackedRecipe(width=4)
+    recipe = replace(
+        base,
+        synthesis=replace(base.synthesis, size=64),
+        samples=replace(base.samples, size=64),
+        schedule=replace(SCHEDULE, steps=30, batch=4, validate_every=30),
+        rate=5e-3,
+    )
+    task = unet.PackedTask(recipe, photos, photos)
+    before = task.validate(task.networks["unet"], CPU).scores["bce"]
+    fit(task, recipe.schedule, tmp_path / "run", workers=0, precision="fp32")
+    learned = load_checkpoint(tmp_path / "run" / "last.pt")[-1]
+    assert learned.size == 64
+    assert task.validate(learned, CPU).scores["bce"] < before
+    assert export_checkpoint(tmp_path / "run" / "last.pt", tmp_path / "unet.onnx").difference < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["dlmn", "--recipe", "packed", "--size", "64"], "--size: is no option of a packed recipe"),
+        (["dlmn", "--recipe", "packed", "--names", "x"], "--names: is no option of a packed recipe"),
+        (["dlmn", "--pack", "x"], "--pack: is no option of --recipe mobile"),
+        (["dlmn", "--recipe", "paper", "--pack", "x"], "--pack: is no option of --recipe paper"),
+        (["dlmn", "--recipe", "packed", "--data", "y"], "--data: is given several times"),
+        (["ssrn", "--dlmn", "d.pt", "--recipe", "packed", "--photos", "x"], "--photos: is no option"),
+        (["ssrn", "--dlmn", "d.pt", "--pack", "x"], "--pack: is no option of --recipe mobile"),
+        (["unet", "--recipe", "packed", "--letterbox"], "--letterbox: is no option of a packed recipe"),
+        (["unet", "--pack", "x"], "--pack: is no option of --recipe report"),
+        (["unet", "--recipe", "small"], "--recipe: is small; report and packed are accepted"),
+    ],
+)
+def test_options_of_other_recipes_are_refused(words, problem, tmp_path):
+    verb, *rest = words
+    command = ["train", verb, "--data", str(tmp_path), "-o", str(tmp_path / "run"), *rest]
+    result = CliRunner().invoke(app, command)
+    assert isinstance(result.exception, InputError)
+    assert problem in str(result.exception)
+    assert not (tmp_path / "run").exists()
+
+
+class TestDLMN(RecipeContract):
+    recipe = dlmn.PackedRecipe()
+
+
+class TestSSRN(RecipeContract):
+    recipe = ssrn.RECIPES["packed-unlabelled"]
+
+
+class TestUNet(RecipeContract):
+    recipe = unet.PackedRecipe()
