@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from wisp.core.arrays import to_float
 from wisp.data import cues as cue_module
 from wisp.data import datasets, packed_cues
 from wisp.data.cues import Cues, grey, vips_warp
@@ -53,7 +54,7 @@ def test_masks_are_the_networks_or_damaged_truth(photos, segmented):
     source = PackedCues(samples(photos, **ALONE), Cues(segmented=segmented))
     for index in range(6):
         example = source[index]
-        red = np.where(example.image[0] / np.float32(255) > np.float32(0.4), 255, 0)
+        red = np.where(to_float(example.image[0]) > 0.4, 255, 0)
         assert np.array_equal(example.mask[0], red) == bool(segmented)
 
 

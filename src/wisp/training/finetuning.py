@@ -455,7 +455,7 @@ def _dlmn(kept: Mapping[str, Any], photos: Photos, tuning: Tuning) -> Task:
         widths, blocks = tuple(kept["widths"]), tuple(kept["blocks"])
         recipe = dlmn_recipe.PaperRecipe(widths=widths, blocks=blocks, pair=kept["pair"], shown=shown)
     else:
-        recipe = dlmn_recipe.MobileRecipe(width=kept["width"], shown=shown)
+        recipe = dlmn_recipe.MobileRecipe(width=kept["width"], shown=shown, anchored=kept["anchored"])
     recipe = _adapted(recipe, photos, tuning)
     return dlmn_recipe.DLMNTask(recipe, photos.kept, photos.scenes, photos.held_out, photos.scenes)
 

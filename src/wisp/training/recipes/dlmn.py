@@ -114,6 +114,20 @@ class PackedRecipe(MobileRecipe):
     It learns at small sizes for long, since a sample of 192² costs a quarter of one of 384². MobileNetV2
     stays as the portrait network had it: it knows edges and people from many more samples than this run sees,
     and half of a step is what flows back through it.
+
+    Attributes:
+        network: which network this is, for its export.
+        width: of `wisp.networks.dlmn.dlmn_mobile`.
+        shown: the cues that it is shown, of `wisp.networks.dlmn.CUES`.
+        anchored: whether alpha's logits are added to the mask's.
+        rate: AdamW's learning rate of the new layers.
+        encoder_rate: that of MobileNetV2.
+        decay: AdamW's weight decay.
+        coefficients: of the loss.
+        cues: how masks, trimaps and motion cues are made.
+        synthesis: how samples are made.
+        examples: held-out samples to validate on.
+        schedule: how long and how fast.
     """
 
     anchored: bool = False

@@ -85,7 +85,14 @@ class PackedRecipe(UNetRecipe):
     """A small standard U-Net for the CPU, from packed photos of people and composites of them.
 
     Attributes:
+        network: as of `UNetRecipe`.
+        width: filters of the first level.
+        dropout: the two rates of the network.
+        rate: Adam's learning rate at first.
+        freeze: which parts keep their weights.
+        synthesis: the squares.
         samples: how samples are made before they are squeezed into squares of `Fitting.size`.
+        schedule: how long and how fast.
 
     With 16 filters and at 128 pixels a step is a sixtieth of the report's; its rate falls along a cosine, and
     weights are averaged, as short runs need.
