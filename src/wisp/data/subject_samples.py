@@ -111,8 +111,8 @@ class SubjectMix:
     """Chance of pasted patches behind a composite's subject."""
     beside: float = 0.1
     """Chance of a thing apart from a composite's people, which is not the subject."""
-    surroundings: float = 0.5
-    """Chance that an empty sample shows what lies beside the subject of a real photo, else a scene."""
+    surroundings: float = 0.35
+    """Chance that an empty sample shows what lies beside the thing of a real photo, else a scene."""
     like: float = 0.1
     """Chance that a scene takes on the subject's colours."""
     grey: float = 0.1
@@ -411,11 +411,12 @@ class SubjectSamples:
         return self._filling(photo, rng, size)
 
     def _surroundings(self, rng: Rng, size: tuple[int, int]) -> Floats:
-        """What lies beside a labelled subject, on the canvas; a scene where five photos have no room there."""
-        groups = [group for group in (self.trusted, self.trusted_things) if group]
-        for _ in range(5):
-            group = groups[int(rng.integers(len(groups)))]
-            photo = self.pack[group[int(rng.integers(len(group)))]]
+        """What lies beside a labelled thing, on the canvas; a scene where five photos have no room there.
+
+        Beside people lies what would be a subject without them (a tower, a truck), so theirs are not taken.
+        """
+        for _ in range(5 if self.trusted_things else 0):
+            photo = self.pack[self.trusted_things[int(rng.integers(len(self.trusted_things)))]]
             beside = clear_part(photo)
             if beside is not None:
                 return self._filling(beside, rng, size)
