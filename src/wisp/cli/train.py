@@ -109,7 +109,7 @@ AsPublishedOption = Annotated[
 
 
 class _Recipe(Protocol):
-    """What the recipes have in common."""
+    """The fields of a recipe that the command line reads."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
@@ -496,4 +496,4 @@ def tell(line: str) -> None:
 
 
 def say_nothing(_: str) -> None:
-    """What ``--quiet`` prints."""
+    """Take a line of a training and print nothing, for ``--quiet``."""

@@ -47,7 +47,7 @@ FOREGROUND: Final = 255
 
 @dataclass(frozen=True, eq=False)
 class Matte:
-    """What matting yields: how much of each pixel is subject, and the subject's own colours there.
+    """A subject cut out: how much of each pixel it covers, and its own colours there.
 
     Two mattes are equal only if they are the same object; ``numpy.array_equal`` compares their arrays.
 

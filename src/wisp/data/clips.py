@@ -70,7 +70,7 @@ class Motion:
     seed: int = 0
 
     def matrix(self, time: float, size: tuple[int, int]) -> Matrix:
-        """Where the canvas's points are `time` seconds after the start: (2, 3), in pixels from its corner."""
+        """Affine map (2, 3) of the canvas `time` seconds after the start, in pixels from its corner."""
         height, width = size
         swing = np.sin(2 * np.pi * time / self.period)
         angle = np.deg2rad(self.turn * swing)
@@ -275,12 +275,12 @@ def _mean(parts: list[Float]) -> Float:
 
 
 def moves(scenario: Scenario, time: float) -> tuple[Matrix, Matrix]:
-    """Where the points of subject and background are `time` seconds after the start: (2, 3) each."""
+    """Affine maps (2, 3) of the subject's and the background's points `time` seconds after the start."""
     camera = scenario.camera.matrix(time, scenario.size)
     subject = scenario.subject.matrix(time, scenario.size)
     return _after(camera, subject), _part(camera, scenario.parallax)
 
 
 def still(scenario: Scenario) -> Scenario:
-    """The same scenario with nothing moving: what a method's own flicker is measured on."""
+    """Stop all motion of a scenario, so that a method's own flicker can be measured."""
     return replace(scenario, subject=Motion(), camera=Motion(), shutter=0.0)

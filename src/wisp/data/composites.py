@@ -72,7 +72,7 @@ def plan(
     order: Order = "listed",
     seed: int = 0,
 ) -> list[Composite]:
-    """Which foreground goes on which backgrounds.
+    """Choose the backgrounds and trimap widths of every foreground.
 
     A composite depends on its own foreground, the backgrounds and the seed alone: a selection of the
     foregrounds gives the same pictures as all of them.
@@ -127,7 +127,7 @@ def plan(
 
 
 def table(composites: Iterable[Composite]) -> str:
-    """What a set is made of, as CSV: name, foreground, background, and the trimap's widths."""
+    """Write composites as CSV: name, foreground, background, and the trimap's widths."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["name", "foreground", "background", "erosion", "dilation"])

@@ -279,7 +279,7 @@ def shots(places: Sequence[Path], *, frames: bool = False) -> list[Shot]:
 
 
 def as_at_inference(cues: Cues) -> Cues:
-    """The same with the segmentation network's masks and the pipeline's trimaps: what is validated with."""
+    """Set cues to the segmentation network's masks and the pipeline's trimaps, for validation."""
     return replace(cues, segmented=1.0, width=(0.02, 0.02), still=0.5, smooth=1.0, noise=0.005)
 
 

@@ -124,7 +124,7 @@ def draw_initial_alpha(example: Example, rng: np.random.Generator, leads: Initia
 
 
 def first_alpha(image: Image, mask: Mask, rng: np.random.Generator, leads: InitialAlphas) -> Alpha:
-    """What closed-form matting makes of a mask's trimap, float32 (H, W); empty where there is no subject."""
+    """Solve closed-form matting on a mask's trimap: float32 (H, W), empty where there is no subject."""
     trimap = trimap_from_mask(mask, width=float(rng.uniform(*leads.cues.width)))
     if rng.random() < leads.half:
         return estimate_initial_alpha(image, trimap)

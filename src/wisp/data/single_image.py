@@ -140,5 +140,5 @@ def mirrored(example: Example) -> Example:
 
 
 def calm(fitting: Fitting) -> Fitting:
-    """The same samples without flips, for validation."""
+    """Leave flips out of a fitting, for validation."""
     return replace(fitting, flip=0.0)

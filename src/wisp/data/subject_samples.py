@@ -411,7 +411,7 @@ class SubjectSamples:
         return self._filling(photo, rng, size)
 
     def _surroundings(self, rng: Rng, size: tuple[int, int]) -> Floats:
-        """What lies beside a labelled thing, on the canvas; a scene where five photos have no room there.
+        """Draw what lies beside a labelled thing, on the canvas; a scene if five photos have no room there.
 
         Beside people lies what would be a subject without them (a tower, a truck), so theirs are not taken.
         """

@@ -304,7 +304,7 @@ def _near_border(alpha: Bytes) -> npt.NDArray[np.bool_]:
 
 
 def turn(seed: int, index: int, count: int) -> int:
-    """Which entry is due: every epoch of `count` indices visits each once, in an order of its own."""
+    """Entry that is due, as an index: every epoch of `count` visits each once, in an order of its own."""
     epoch, place = divmod(index, count)
     return int(np.random.default_rng((seed, epoch, count)).permutation(count)[place])
 

@@ -174,7 +174,7 @@ def _terms(shape: tuple[int, ...]) -> Double:
 
 
 def _smooth_rest(rest: Double, seen: Region) -> Double:
-    """What the polynomial leaves over, smoothed over where it is seen, and fading out where it is not."""
+    """Smooth what the polynomial leaves over where it is seen, and fade it out where it is not."""
     sigma = _SMOOTHING * max(seen.shape)
     weighted = np.dstack([rest * seen[..., None], seen])
     sums = ndimage.gaussian_filter(weighted, (sigma, sigma, 0), mode="constant")

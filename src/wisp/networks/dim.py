@@ -37,7 +37,7 @@ DECODER: Final = (512, 512, 256, 128, 64, 64)
 
 
 class Prediction(NamedTuple):
-    """What `DeepImageMatting` yields, (N, 1, H, W) each, [0, 1], 0 and 1 where the trimap says so.
+    """Alphas of `DeepImageMatting`, (N, 1, H, W) each, [0, 1], 0 and 1 where the trimap says so.
 
     Attributes:
         coarse: alpha of the first stage.

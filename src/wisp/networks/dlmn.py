@@ -40,7 +40,7 @@ SUREST: Final = 0.02
 
 
 class Prediction(NamedTuple):
-    """What `DLMN` yields.
+    """Logits of alpha and the foreground's colours from `DLMN`.
 
     Attributes:
         logits: (N, 1, H, W); their sigmoid is alpha.

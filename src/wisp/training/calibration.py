@@ -63,7 +63,7 @@ def samples(
 
     Args:
         data: as `wisp.data.layouts.split_folders` takes it.
-        names: as there.
+        names: file with the names of the photos to take; None for all.
         backgrounds: photos without people; ``backgrounds/`` in the first folder when None.
         count: how many to calibrate with, a multiple of 8; `HELD_OUT` are held out.
 

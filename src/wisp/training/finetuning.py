@@ -60,7 +60,7 @@ SIDE: Final = 256
 
 @dataclass(frozen=True)
 class Photos:
-    """What is trained on.
+    """Photos of a fine-tuning: the user's, and those that the network knows already.
 
     Attributes:
         kept: the user's photos to train on.
@@ -107,7 +107,7 @@ class Tuning:
 
 @dataclass(frozen=True)
 class Tuned:
-    """What a fine-tuning did.
+    """A fine-tuning's files and its scores before and after.
 
     Attributes:
         files: what it wrote for ``--model``, the main one first.
@@ -159,8 +159,8 @@ def finetune(
         photos: what to train and measure on.
         out: folder, made when missing.
         tuning: how.
-        precision: as in `wisp.training.loop.fit`.
-        workers: as there.
+        precision: ``auto``, ``bf16`` or ``fp32``, see `wisp.training.loop.fit`.
+        workers: processes that make samples; 0 makes them in between the steps.
         report: receives one line now and then.
 
     Raises:

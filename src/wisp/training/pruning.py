@@ -39,14 +39,14 @@ SAMPLES: Final = 480
 HELD_OUT: Final = 32
 """To tell the difference on, as networks are validated on."""
 LEADS: Final = InitialAlphas(shares=(0.4, 0.3, 0.3))
-"""What leads a portrait network in them."""
+"""Initial alphas of a portrait network's samples."""
 DECODER: Final = 128
 """Channels of a lean segmenter's decoder."""
 SOFT: Final = 900
 ANYWHERE: Final = 500
 """Places of a sample's map that count, at most: where the alpha is soft, and anywhere."""
 CALM: Final = 0.1
-"""What a place counts whose alpha is 0 or 1, where one of alpha ½ counts 1."""
+"""Weight of a place whose alpha is 0 or 1, where one of alpha ½ counts 1."""
 RIDGE: Final = 1e-7
 """Added to the diagonal of the normal equations, as a share of its mean."""
 
@@ -56,7 +56,7 @@ Weights: TypeAlias = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Samples:
-    """What a lean edition is made with, one at a time, with first alphas.
+    """Samples that a pruned edition is made with, one at a time, with initial alphas.
 
     Attributes:
         fitted: to fit on.
@@ -74,7 +74,7 @@ def samples(
 
     Args:
         data: as `wisp.data.layouts.split_folders` takes it.
-        names: as there.
+        names: file with the names of the photos to take; None for all.
         backgrounds: photos without people; ``backgrounds/`` in the first folder when None.
         count: how many to fit on.
 
@@ -319,7 +319,7 @@ class Regression:
 
 @dataclass
 class _Seen:
-    """What a module was given last, and what it made of it."""
+    """A module's last input and output."""
 
     inputs: Tensor
     outputs: Tensor
@@ -327,7 +327,7 @@ class _Seen:
 
 @contextmanager
 def _watched(*modules: nn.Module) -> Iterator[Mapping[nn.Module, _Seen]]:
-    """What goes in and out of modules."""
+    """Record what goes in and out of modules, while the block runs."""
     seen: dict[nn.Module, _Seen] = {}
 
     def hook(module: nn.Module, inputs: tuple[Tensor, ...], outputs: Tensor) -> None:

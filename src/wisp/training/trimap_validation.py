@@ -29,7 +29,7 @@ def fixed_trimap_examples(
     *,
     procedural: bool = True,
 ) -> dict[str, list[Batch]]:
-    """The same samples at every validation: `count` of procedural foregrounds, `count` of photographed ones.
+    """Draw the samples of every validation: `count` of procedural foregrounds, `count` of photographed ones.
 
     Colours are left alone and geometry is mild; trimaps are as wide as in training.
 

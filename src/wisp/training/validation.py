@@ -32,7 +32,7 @@ def fixed_examples(
     batch: int = 8,
     leads: InitialAlphas | None = None,
 ) -> list[Batch]:
-    """The same `count` samples at every validation: half real, half composites, an empty one in each batch.
+    """Draw `count` samples for every validation: half real, half composites, an empty one in each batch.
 
     Colours are left alone and geometry is mild, so that scores say how well photos are cut, not how well the
     augmentation is undone. With `leads` they have first alphas.
@@ -44,7 +44,7 @@ def fixed_examples(
 
 
 def calm(synthesis: Synthesis) -> Synthesis:
-    """The same samples with mild geometry, one person each and their own colours."""
+    """Tame a synthesis for validation: mild geometry, one person each and their own colours."""
     return replace(
         synthesis,
         person=Geometry(zoom=(0.9, 1.1), rotation=0, shear=0, stretch=1, shift=0.05, flip=0),

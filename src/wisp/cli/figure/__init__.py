@@ -177,7 +177,7 @@ def portrait_sensitivity_command(
     overwrite: o.OverwriteOption = False,
     quiet: o.QuietOption = False,
 ) -> None:
-    """What a subject's score depends on: its background, exposure, the quality of the mask."""
+    """Measure how a subject's score changes with its background, its exposure and the quality of the mask."""
     from wisp.engine.engine import Engine
     from wisp.io.atomic import check_output, write_files
     from wisp.lab.figures.photos import pictures

@@ -86,7 +86,7 @@ def dlmn_ablation(
     variants: Sequence[str] = tuple(VARIANTS),
     encoder_weights: Path | None = None,
 ) -> Ablation:
-    """What `wisp.lab.ablation.ablate` needs.
+    """Set up DLMN's ablation for `wisp.lab.ablation.ablate`.
 
     Args:
         recipe: what all variants share.
@@ -188,7 +188,7 @@ class AblationTask(DLMNTask):
 
 
 def _settings(recipe: AblationRecipe, people: int, scenes: int, weights: Path | None) -> dict[str, Any]:
-    """What a resumed run must bring again."""
+    """Settings that a resumed run must bring again."""
     shared = asdict(recipe)
     del shared["shown"]
     encoder = None

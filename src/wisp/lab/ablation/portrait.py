@@ -109,7 +109,7 @@ def portrait_ablation(
     encoder_weights: Path | None = None,
     perceptual_weights: Path | None = None,
 ) -> Ablation:
-    """What `wisp.lab.ablation.ablate` needs for tables 3, 4 and 5.
+    """Set up the ablations of the portrait paper's tables 3, 4 and 5 for `wisp.lab.ablation.ablate`.
 
     Args:
         recipe: what all variants share.
@@ -118,8 +118,8 @@ def portrait_ablation(
         held_out: people to score on.
         held_out_scenes: their backgrounds.
         variants: keys of `VARIANTS`.
-        segmenter: as in `PortraitTask`.
-        encoder_weights: as there.
+        segmenter: network that masks are made with, as `PortraitTask` takes it.
+        encoder_weights: torchvision's or MODNet's MobileNetV2.
         perceptual_weights: torchvision's ``vgg16`` checkpoint.
 
     Raises:
@@ -165,7 +165,7 @@ def portrait_ablation(
 
 
 class _Scored(Protocol):
-    """What a recipe says of the pictures that are scored; as in `AblationRecipe`."""
+    """The fields of an `AblationRecipe` that say which pictures are scored."""
 
     @property
     def synthesis(self) -> Synthesis: ...
@@ -197,9 +197,9 @@ class AblationTask(PortraitTask):
         people: training photos.
         scenes: training photos without people.
         examples: what is scored, by name.
-        segmenter: as in `PortraitTask`, like the others.
-        encoder_weights: see there.
-        perceptual_weights: see there.
+        segmenter: network that masks are made with, as `PortraitTask` takes it.
+        encoder_weights: torchvision's or MODNet's MobileNetV2.
+        perceptual_weights: torchvision's ``vgg16`` checkpoint.
 
     Variants start alike: each is the whole network of the seed, from which parts are then taken.
     """
@@ -247,7 +247,7 @@ class AblationTask(PortraitTask):
         self._scored = examples
 
     def optimisers(self, networks: Mapping[str, nn.Module]) -> Mapping[str, Optimizer]:
-        """Those of `PortraitTask`; a single encoder's first convolution learns as fast as what is new."""
+        """Make `PortraitTask`'s optimisers; a lone encoder's first layer learns as fast as what is new."""
         out = super().optimisers(networks)
         for single in (m for m in networks[GENERATOR].modules() if isinstance(m, SingleEncoder)):
             new, pretrained = out[GENERATOR].param_groups
@@ -299,7 +299,7 @@ class AblationTask(PortraitTask):
 def _settings(
     recipe: AblationRecipe, data: Mapping[str, Sequence[object]], files: Mapping[str, str | Path | None]
 ) -> dict[str, Any]:
-    """What a resumed run must bring again: the recipe, and of its data and weights what tells them apart."""
+    """Settings that a resumed run must bring again: the recipe, and what tells its data and weights apart."""
     shared = asdict(recipe)
     del shared["variant"], shared["coefficients"], shared["adversarial"], shared["adversarial_from"]
     return {

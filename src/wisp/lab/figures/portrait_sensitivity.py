@@ -58,7 +58,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Setting:
-    """What the experiments share.
+    """Methods, pictures and seed that all experiments share.
 
     Attributes:
         running: how mattes are made.

@@ -39,7 +39,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a subject lies; `alpha` is None where the photo's own alpha channel is the true one."""
+    """Files of a subject; `alpha` is None where the photo's own alpha channel is the true one."""
 
     name: str
     photo: Path

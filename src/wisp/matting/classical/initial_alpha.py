@@ -1,7 +1,7 @@
 """A quick first alpha from a trimap: closed-form matting at half size, for networks to start from.
 
 A network sees tiles and learns from crops; closed-form matting carries alpha along colour lines across the
-whole photo. At half size it costs a quarter of the time and keeps most of the shape (docs/decisions/013).
+whole photo. At half size it costs a quarter of the time and keeps most of the shape (docs/decisions/014).
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ and 0.005 were tried on two photos with one trimap each, of alphamatting.com's t
 EXPANSION: Final = 10
 """How far from the known parts an unknown pixel may become known, in pixels (Gastal and Oliveira 2010)."""
 EXPANSION_THRESHOLD: Final = 5 / 255
-"""How much its colour may differ from the known one's for that (likewise)."""
+"""How much its colour may differ from the known one's for that (Gastal and Oliveira 2010)."""
 AT_ONCE: Final = 1_000_000
 """Unknown pixels that are smoothed at once."""
 MARGIN: Final = 48
@@ -153,7 +153,7 @@ def smooth_alpha(
         image: float32 (H, W, 3), [0, 1].
         trimap: uint8 (H, W), 0 / 128 / 255.
         alpha: α̂, float32 (H, W), [0, 1], used where the trimap is unknown.
-        confidence: f, float32 (H, W), zero and above, likewise.
+        confidence: f, float32 (H, W), zero and above, used where the trimap is unknown.
         tolerance: relative residual at which the solver stops.
         max_iterations: steps at which it gives up.
         at_once: unknown pixels above which the photo is smoothed in tiles.
