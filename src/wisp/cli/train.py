@@ -161,8 +161,8 @@ def train_portrait_command(
         typer.Option(
             "--recipe",
             help="mobile (the compact network), mobile-fine (its second half, after --start), mobile-led (a "
-            "third part, led by first alphas, after --start), mobile-clip (the same, led by its own alphas, "
-            "too) or paper (as published).",
+            "third part, given initial alphas, after --start), mobile-clip (its own alphas, too, after "
+            "--start) or paper (as published).",
         ),
     ] = "mobile",
     published: AsPublishedOption = False,

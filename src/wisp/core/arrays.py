@@ -31,6 +31,8 @@ Alpha: TypeAlias = Float
 Mask: TypeAlias = Float
 Motion: TypeAlias = Float
 Trimap: TypeAlias = npt.NDArray[np.uint8]
+Bytes: TypeAlias = npt.NDArray[np.uint8]
+Region: TypeAlias = npt.NDArray[np.bool_]
 Bits: TypeAlias = Literal[8, 16]
 
 _CHUNK: Final = 1 << 16

@@ -14,15 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from wisp.compositing.over import over
-from wisp.core.arrays import Alpha, Background, Float, Foreground, Image, from_float, to_float
+from wisp.core.arrays import Alpha, Background, Bytes, Float, Foreground, Image, from_float, to_float
 from wisp.core.errors import InputError
 from wisp.data import vips
 from wisp.data.augmentation import Matrix
 from wisp.data.datasets import Labelled
 from wisp.data.synthesis import keep_cut_sides
 from wisp.matting.foreground import estimate_foreground
-
-Bytes = npt.NDArray[np.uint8]
 
 _SHAKE_HERTZ: Final = (1.1, 2.3, 3.7, 5.9)
 """What hand-held shake is made of, cycles a second; slower parts are larger."""
@@ -281,6 +279,6 @@ def moves(scenario: Scenario, time: float) -> tuple[Matrix, Matrix]:
     return _after(camera, subject), _part(camera, scenario.parallax)
 
 
-def still(scenario: Scenario) -> Scenario:
+def freeze_motion(scenario: Scenario) -> Scenario:
     """Stop all motion of a scenario, so that a method's own flicker can be measured."""
     return replace(scenario, subject=Motion(), camera=Motion(), shutter=0.0)

@@ -24,7 +24,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from wisp.core.arrays import Trimap, check_trimap, from_float, to_float
+from wisp.core.arrays import Bytes, Trimap, check_trimap, from_float, to_float
 from wisp.core.errors import InputError
 from wisp.data import datasets, vips
 from wisp.data.datasets import Entry, Labelled
@@ -32,7 +32,6 @@ from wisp.data.selection import Collection
 from wisp.matting.foreground import estimate_foreground
 from wisp.matting.trimap import random_trimap
 
-Bytes: TypeAlias = npt.NDArray[np.uint8]
 Order: TypeAlias = Literal["listed", "names", "random"]
 
 PER_FOREGROUND: Final = {"train": 100, "test": 20}

@@ -17,7 +17,7 @@ from scipy import ndimage
 
 from wisp.compositing.backgrounds import blur_background
 from wisp.compositing.over import over
-from wisp.core.arrays import Alpha, Foreground, Image, from_float, to_float
+from wisp.core.arrays import Alpha, Bytes, Foreground, Image, from_float, to_float
 from wisp.data import vips
 from wisp.data.augmentation import Appearance, Geometry, Matrix, degrade, recolour, soften
 from wisp.data.datasets import Entry, Labelled
@@ -25,7 +25,6 @@ from wisp.data.procedural import with_hair
 from wisp.matting.foreground import estimate_foreground
 
 Kind: TypeAlias = Literal["real", "composite", "empty"]
-Bytes: TypeAlias = npt.NDArray[np.uint8]
 
 
 class Example(NamedTuple):

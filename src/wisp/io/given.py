@@ -88,7 +88,7 @@ def given_photo(source: object, name: str = "image") -> tuple[Image, Alpha | Non
     if values.dtype.kind == "f":
         return as_image(values, name), alpha
     stored = values[..., None] if values.ndim == 2 else values
-    profile = profiles.fitting(profile, stored.shape[2], name)
+    profile = profiles.matching_profile(profile, stored.shape[2], name)
     return profiles.to_srgb(np.ascontiguousarray(stored), profile), alpha
 
 

@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 from scipy import ndimage
 
-from wisp.core.arrays import Alpha, check_alpha
-from wisp.core.regions import Region, small_enclosed
+from wisp.core.arrays import Alpha, Region, check_alpha
+from wisp.core.regions import small_enclosed
 from wisp.core.settings import AUTO
 from wisp.matting.trimap import subject_size
 

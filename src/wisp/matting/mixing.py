@@ -55,7 +55,7 @@ def mix_alphas(first: Alpha, network: Alpha, trimap: Trimap, trusted: npt.NDArra
         first: closed-form matting's, float32 (H, W), [0, 1]; 0 and 1 where the trimap is known.
         network: the portrait network's, float32 (H, W), [0, 1].
         trimap: uint8 (H, W), 0, 128 and 255.
-        trusted: where the network has a say (`find_persons`); elsewhere the first alpha stays.
+        trusted: where the network has a say (`find_persons`); elsewhere the initial alpha stays.
 
     Returns:
         float32 (H, W), [0, 1].

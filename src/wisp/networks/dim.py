@@ -68,7 +68,7 @@ class DeepImageMatting(nn.Module):
         Args:
             image: (N, 3, H, W), sRGB-encoded RGB, [0, 1]; H and W multiples of 32.
             trimap: (N, 1, H, W): 0 background, about 0.5 unknown, 1 foreground.
-            prior: a first alpha (`wisp.matting.classical.initial_alpha`), (N, 1, H, W), [0, 1],
+            prior: an initial alpha (`wisp.matting.classical.initial_alpha`), (N, 1, H, W), [0, 1],
                 for stages that take one.
             refine: with the second stage.
         """

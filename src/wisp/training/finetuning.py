@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from wisp.core.arrays import Alpha, Image, from_float, to_float
+from wisp.core.arrays import Alpha, Bytes, Image, from_float, to_float
 from wisp.core.errors import InputError
 from wisp.data.datasets import Entry
 from wisp.data.samples import AnyExample, Source
@@ -273,7 +273,7 @@ class TuningTask:
         self._alphas.append(alphas)
         return Report("whole", scores)
 
-    def sheet(self) -> pictures.Bytes:
+    def sheet(self) -> Bytes:
         """Photo, truth, alpha before, alpha now, and the subject on green; one row a held-out photo."""
         rows = []
         for (_, image, truth), before, now in zip(
@@ -340,7 +340,7 @@ class Remembered:
         return image, alpha, np.full_like(weight, 255), foreground, background, np.zeros_like(exact)
 
 
-def _small(values: np.ndarray[Any, np.dtype[np.float32]]) -> pictures.Bytes:
+def _small(values: np.ndarray[Any, np.dtype[np.float32]]) -> Bytes:
     from wisp.data.single_image import square
 
     return square(from_float(values), SIDE, letterbox=True)

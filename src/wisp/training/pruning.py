@@ -38,7 +38,7 @@ SAMPLES: Final = 480
 """To fit on: half of them as networks are trained on, half as they are validated on."""
 HELD_OUT: Final = 32
 """To tell the difference on, as networks are validated on."""
-LEADS: Final = InitialAlphas(shares=(0.4, 0.3, 0.3))
+INITIAL_ALPHAS: Final = InitialAlphas(shares=(0.4, 0.3, 0.3))
 """Initial alphas of a portrait network's samples."""
 DECODER: Final = 128
 """Channels of a lean segmenter's decoder."""
@@ -87,8 +87,8 @@ def samples(
 
     def made(sources: Sequence[tuple[synthesis.Samples, int]]) -> Iterator[Batch]:
         for source, number in sources:
-            led = WithInitialAlpha(source, LEADS)
-            for tensors in batches(led, batch=1, first=0, count=number, workers=0):
+            with_initial = WithInitialAlpha(source, INITIAL_ALPHAS)
+            for tensors in batches(with_initial, batch=1, first=0, count=number, workers=0):
                 yield to_batch(tensors, torch.device("cpu"))
 
     half = count // 2
@@ -101,7 +101,7 @@ def samples(
 def prune(
     name: str, recipe: Mapping[str, Any], network: nn.Module, given: Samples
 ) -> tuple[Mapping[str, Any], nn.Module, float]:
-    """The lean edition of a network.
+    """The pruned variant of a network.
 
     Args:
         name: its key in `wisp.training.recipes.NETWORKS`.
@@ -180,7 +180,7 @@ def prune_portrait(network: Portrait, given: Iterable[Batch], width: int) -> Por
 
     Args:
         network: the trained compact one, in evaluation mode.
-        given: samples to fit on, with first alphas.
+        given: samples to fit on, with initial alphas.
         width: of `portrait_mobile`.
     """
     generator, decoder = network.generator, network.generator.decoder

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from wisp.core.arrays import Bytes
 from wisp.core.errors import InputError
 from wisp.data.datasets import Entry
 from wisp.data.synthesis import Example, Synthesis, composite, layer
@@ -31,7 +32,7 @@ from wisp.data.vips import read_rgb
 from wisp.engine.models import MODELS
 from wisp.evaluation.protocols import PROTOCOLS, Report
 from wisp.lab.ablation import Ablation
-from wisp.lab.ablation.portrait_parts import SingleEncoder, reduced
+from wisp.lab.ablation.portrait_parts import SingleEncoder, leave_out
 from wisp.lab.ablation.portrait_variants import TABLES, VARIANTS, Variant
 from wisp.networks.discriminators import PyramidDiscriminators
 from wisp.networks.portrait import Portrait
@@ -230,7 +231,7 @@ class AblationTask(PortraitTask):
         whole = self.networks[GENERATOR]
         assert isinstance(whole, Portrait)
         variant = recipe.variant
-        part = reduced(
+        part = leave_out(
             whole,
             segmentation_encoder=variant.segmentation_encoder,
             refinement=variant.refinement,
@@ -276,8 +277,8 @@ class AblationTask(PortraitTask):
         alpha = self.predict(network, batch)
         rows = []
         for index in range(len(alpha)):
-            image = _stored(batch.image[index].permute(1, 2, 0))
-            truth, found = _stored(batch.alpha[index, 0]), _stored(alpha[index, 0])
+            image = _to_integers(batch.image[index].permute(1, 2, 0))
+            truth, found = _to_integers(batch.alpha[index, 0]), _to_integers(alpha[index, 0])
             rows.append([image, truth, found, pictures.on_green(image, found)])
         error = float((alpha - batch.alpha.cpu()).abs().mean())
         return Validation({"mae": error}, pictures.sheet(rows))
@@ -290,7 +291,9 @@ class AblationTask(PortraitTask):
             batch = _batch([self._scored[name] for name in few], device)
             found, truth = self.predict(network, batch), batch.alpha.cpu()
             for index, name in enumerate(few):
-                pair = [_stored(x[index, 0]).astype(np.float32) / np.float32(255) for x in (found, truth)]
+                pair = [
+                    _to_integers(x[index, 0]).astype(np.float32) / np.float32(255) for x in (found, truth)
+                ]
                 metrics = PROTOCOLS["default"]
                 images[name] = {key: metric(pair[0], pair[1], None) for key, metric in metrics.items()}
         return Report("whole", images)
@@ -324,6 +327,6 @@ def _batch(examples: Sequence[Example], device: torch.device) -> Batch:
     return to_batch(stacked, device)
 
 
-def _stored(x: Tensor) -> pictures.Bytes:
+def _to_integers(x: Tensor) -> Bytes:
     """Values in [0, 1] rounded to 8 bits."""
     return (x.cpu().clamp(0, 1) * 255 + 0.5).to(torch.uint8).numpy()

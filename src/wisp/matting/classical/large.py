@@ -66,7 +66,7 @@ class Tile:
         return weight
 
 
-def half(image: Image, trimap: Trimap) -> tuple[Image, Trimap]:
+def halve(image: Image, trimap: Trimap) -> tuple[Image, Trimap]:
     """Both at half size, rounded up. Of four pixels one that is known decides, unless another one disagrees.
 
     Args:

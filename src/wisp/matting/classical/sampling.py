@@ -29,13 +29,13 @@ import numpy.typing as npt
 from scipy.ndimage import binary_dilation, distance_transform_edt
 from scipy.sparse import dia_array
 
-from wisp.core.arrays import FOREGROUND, UNKNOWN, Alpha, Float, Image, Trimap
+from wisp.core.arrays import FOREGROUND, UNKNOWN, Alpha, Float, Image, Region, Trimap
 from wisp.core.errors import InputError
 from wisp.core.threads import one_blas_thread
 from wisp.matting.classical.cholesky import nested_dissection
 from wisp.matting.classical.closed_form import matting_laplacian
 from wisp.matting.classical.guided_filter import guided_upsampling
-from wisp.matting.classical.large import half
+from wisp.matting.classical.large import halve
 from wisp.matting.classical.local_linear import factorise
 from wisp.matting.classical.system import (
     Solution,
@@ -62,7 +62,6 @@ HELD: Final = 1e4
 """Confidence of the outermost pixels of a tile in what was found at half size."""
 
 Indices = npt.NDArray[np.intp]
-Region = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +164,7 @@ def smooth_alpha(
     unknown = trimap == UNKNOWN
     if np.count_nonzero(unknown) <= at_once:
         return _smooth_at_once(image, trimap, alpha, confidence, tolerance, max_iterations)
-    small, coarse = half(image, trimap)
+    small, coarse = halve(image, trimap)
     weight = np.where(unknown, confidence, np.float32(0))
     total = _sums_of_four(weight)
     guess = _sums_of_four(weight * alpha)

@@ -125,7 +125,7 @@ class MobileRecipe:
         coefficients: of the loss.
         adversarial: of the loss once the discriminators have joined.
         damage: of coarse masks.
-        leads: first alphas that stand in for coarse masks, undamaged; None for masks alone.
+        leads: initial alphas that stand in for coarse masks, undamaged; None for masks alone.
         own: share of the steps in which the generator is led by what it has itself made of those, up to
             `AGAIN` times over: as in clips, where each frame's alpha leads the next frame's. Never when None.
         synthesis: how samples are made.
@@ -193,7 +193,7 @@ LED: Final = replace(
     leads=InitialAlphas(),
     schedule=Schedule(steps=1300, batch=6, clip=3.0, warm_up=50, average=0.998, validate_every=200),
 )
-"""Its third part, the generator alone: led by first alphas, as photos and clips have them (decision 024)."""
+"""Its third part, the generator alone: given initial alphas, as photos and clips have them (decision 024)."""
 
 
 CLIP: Final = replace(LED, own=0.5)
@@ -408,7 +408,7 @@ class PortraitTask:
 
     @torch.no_grad()
     def coarse_mask(self, batch: Batch, *, damaged: bool) -> Tensor:
-        """The sample's first alpha; else the segmenter's mask, or the true alpha's: (N, 1, H, W), [0, 1]."""
+        """The sample's initial alpha, else the segmenter's mask or the true alpha's: (N, 1, H, W), [0, 1]."""
         if batch.mask is not None:
             return batch.mask
         if self._segmenter is None:
