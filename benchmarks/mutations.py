@@ -65,7 +65,7 @@ FAULTS: tuple[Fault, ...] = (
         "pipeline.py",
         "return Estimate(clean(alpha), mask, trimap, overruled=True, finding=finding)",
         "return Estimate(alpha, mask, trimap, overruled=True, finding=finding)",
-        "tests/test_pipeline.py tests/test_quality.py -k 'clean or auto'",
+        "tests/test_pipeline.py -k Cleaning",
         True,
     ),
     Fault(
@@ -73,7 +73,7 @@ FAULTS: tuple[Fault, ...] = (
         "pipeline.py",
         "return Estimate(clean(alpha), mask, finding=finding)",
         "return Estimate(alpha, mask, finding=finding)",
-        "tests/test_pipeline.py tests/test_quality.py -k 'clean or portrait'",
+        "tests/test_pipeline.py -k Cleaning",
         True,
     ),
     Fault(
@@ -148,7 +148,7 @@ FAULTS: tuple[Fault, ...] = (
         "clips/steady.py",
         "believed *= min(steadiness.hold, age / (age + 1))",
         "believed *= steadiness.hold",
-        _figures("clip"),
+        "tests/clips/test_steady.py -k count_alike",
         True,
     ),
     _number("clips", "small_side", "384", "192", True),
@@ -319,7 +319,7 @@ FAULTS: tuple[Fault, ...] = (
         "pipeline.py",
         'FROM_INITIAL_ALPHA: Final = "portrait-mobile-led"',
         'FROM_INITIAL_ALPHA: Final = "portrait-mobile"',
-        _figures("two"),
+        "tests/test_pipeline.py -k Cleaning",
     ),
     Fault(
         "networks' hashes unchecked",
@@ -361,7 +361,7 @@ FAULTS: tuple[Fault, ...] = (
         "cli/photos.py",
         "pictures[job.foreground_out] = result.matte.foreground",
         "pictures[job.foreground_out] = photo.image",
-        "tests/cli/test_cutout.py -k foreground",
+        "tests/cli/test_cutout.py -k companions",
     ),
     _number("clips", "hair_window", "13", "9"),
     _number("photos", "at_once", "2_000_000", "200_000"),
@@ -486,11 +486,11 @@ FAULTS: tuple[Fault, ...] = (
         "tests/clips/test_colours.py",
     ),
     Fault(
-        "foreground: colours not continued where alpha is nothing",
+        "foreground: no known pixels solved along with the soft ones",
         "matting/foreground/multilevel.py",
         "RIM: Final = AUTO.colour_rim",
         "RIM: Final = -AUTO.colour_rim + 2",
-        "tests/test_quality.py -k colours",
+        "tests/matting/foreground/test_foreground.py -k solved_for_along",
     ),
     Fault(
         "a missing module of one's own told as an extra",
