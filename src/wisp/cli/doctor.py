@@ -87,11 +87,11 @@ def _devices() -> dict[str, list[str]]:
     """List the devices of each installed runtime, by its name."""
     import importlib
 
-    from wisp.engine.sessions import load_openvino
+    from wisp.engine.sessions import openvino_core
 
     devices: dict[str, list[str]] = {}
     try:
-        core = load_openvino().Core()
+        core = openvino_core()
         devices["OpenVINO"] = [
             f"{name} ({core.get_property(name, 'FULL_DEVICE_NAME').strip()})"
             for name in core.available_devices

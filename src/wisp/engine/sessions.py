@@ -154,7 +154,7 @@ def open_session(
             raise InputError("runtime", "is openvino, which is not installed", "install wisp again") from None
         return _OnnxRuntimeSession(file, device, precision, threads)
     with _one_at_a_time:
-        core = openvino.Core()
+        core = openvino_core()
         if device != "gpu" or "GPU" in core.available_devices:
             return _OpenVinoSession(
                 core,
@@ -199,6 +199,26 @@ def load_openvino() -> Any:
                 sys.meta_path = [other for other in sys.meta_path if other is not finder]
             _warm_up(loaded)
         return loaded
+
+
+def openvino_core() -> Any:
+    """The process's one `openvino.Core`, which is kept until the process ends.
+
+    Its CPU plugin gives the thread that makes it a stack for signal handlers, and takes that stack's memory
+    back when it is let go of, in whichever thread that happens. If it is another one, the next signal that
+    the first handles, even a child process's end, kills the process (OpenVINO 2026.4).
+
+    Raises:
+        ImportError: OpenVINO is not installed.
+    """
+    openvino = load_openvino()
+    with _one_at_a_time:
+        if not _cores:
+            _cores.append(openvino.Core())
+        return _cores[0]
+
+
+_cores: Final[list[Any]] = []
 
 
 class _NoTelemetry:
@@ -248,11 +268,11 @@ def runtime_version() -> str:
 
 def _of_cpu(what: str) -> Any:
     try:
-        openvino = load_openvino()
+        load_openvino()
     except ImportError:
         return None
     with _one_at_a_time:
-        return openvino.Core().get_property("CPU", what)
+        return openvino_core().get_property("CPU", what)
 
 
 _one_at_a_time: Final = threading.RLock()
