@@ -8,7 +8,7 @@ import pytest
 from wisp.core.arrays import to_float
 from wisp.data import cues as cue_module
 from wisp.data import datasets, packed_cues
-from wisp.data.cues import Cues, grey, vips_warp
+from wisp.data.cues import Cues, to_luma, vips_warp
 from wisp.data.matting_samples import MattingSamples, MattingSynthesis
 from wisp.data.packed import pack
 from wisp.data.packed_cues import PackedCues, PackedPhotos, opencv_warp
@@ -62,7 +62,7 @@ def test_a_still_repeats_its_grey_and_a_moving_one_does_not(photos):
     for still in (True, False):
         source = PackedCues(samples(photos, **ALONE), Cues(still=float(still), noise=0.0))
         example = source[0]
-        shown = np.repeat(grey(example.image)[None], 4, 0)
+        shown = np.repeat(to_luma(example.image)[None], 4, 0)
         apart = np.abs(example.motion.astype(int) - shown).mean((1, 2))
         assert (apart == 0).all() == still
         assert (apart > 0).all() != still

@@ -14,13 +14,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
-from wisp.core.arrays import Float, Image, Mask, from_float, to_float
+from wisp.core.arrays import Bytes, Float, Image, Mask, from_float, to_float
 from wisp.core.errors import InputError
 from wisp.core.settings import SUBJECT
 from wisp.data import vips
@@ -30,8 +29,6 @@ from wisp.data.datasets import SUFFIXES
 from wisp.data.synthesis import Example, Samples, Synthesis
 from wisp.engine.families.subject import find_subject
 from wisp.matting.trimap import trimap_from_mask
-
-Bytes: TypeAlias = npt.NDArray[np.uint8]
 
 NEIGHBOURS: Final = (-2, -1, 1, 2)
 """The frames of a motion cue, counted from the image's own."""
@@ -167,7 +164,7 @@ class Unlabelled:
             frames = [
                 vips.warp(vips.read_rgb(path), matrix, size, border="mirror") for path in shot.neighbours
             ]
-            motion = np.stack([grey(frame) for frame in frames])
+            motion = np.stack([to_luma(frame) for frame in frames])
         else:
             motion = shaken(image, rng, self.cues)
         mask = from_float(segment(to_float(image)))
@@ -261,7 +258,7 @@ def motion_cue(
         return shaken(image, rng, cues, warp)
     if rng.random() < cues.still:
         return _repeated(image)
-    front, opacity, behind = grey(example.foreground), example.alpha[0], grey(example.background)
+    front, opacity, behind = to_luma(example.foreground), example.alpha[0], to_luma(example.background)
     frames = []
     for subject, scene in _moves(rng, cues, (opacity.shape[0], opacity.shape[1])):
         a = to_float(warp(opacity, subject, mirrored=False))
@@ -271,7 +268,7 @@ def motion_cue(
     return _noisy(np.stack(frames), rng, cues)
 
 
-def grey(colours: Bytes) -> Bytes:
+def to_luma(colours: Bytes) -> Bytes:
     """Luma of sRGB-encoded colours: uint8 (H, W, 3) or (3, H, W) → (H, W)."""
     axis = 0 if colours.shape[0] == 3 and colours.shape[-1] != 3 else -1
     channels = np.moveaxis(colours, axis, -1)
@@ -310,7 +307,7 @@ def shots(places: Sequence[Path], *, frames: bool = False) -> list[Shot]:
 
 
 def as_at_inference(cues: Cues) -> Cues:
-    """The same with the segmentation network's masks and the pipeline's trimaps: what is validated with."""
+    """Set cues to the segmentation network's masks and the pipeline's trimaps, for validation."""
     return replace(cues, segmented=1.0, width=(0.02, 0.02), still=0.5, smooth=1.0, noise=0.005)
 
 
@@ -331,13 +328,13 @@ def shaken(
     """The cue of a photo as a whole: still, or as a hand that holds the camera moves it; uint8 (4, H, W)."""
     if rng.random() < cues.still:
         return _repeated(image)
-    seen, size = grey(image), (image.shape[0], image.shape[1])
+    seen, size = to_luma(image), (image.shape[0], image.shape[1])
     frames = [warp(seen, camera, mirrored=True) for _, camera in _moves(rng, cues, size)]
     return _noisy(to_float(np.stack(frames)), rng, cues)
 
 
 def _repeated(image: Bytes) -> Bytes:
-    return np.repeat(grey(image)[None], len(NEIGHBOURS), 0)
+    return np.repeat(to_luma(image)[None], len(NEIGHBOURS), 0)
 
 
 def _noisy(frames: Float, rng: np.random.Generator, cues: Cues) -> Bytes:

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from wisp.core.arrays import from_float, to_float
+from wisp.core.arrays import Bytes, from_float, to_float
 from wisp.data.augmentation import Matrix
-from wisp.data.cues import Bytes, CueExample, Cues, cue_trimap, motion_cue, segment, shaken
+from wisp.data.cues import CueExample, Cues, cue_trimap, motion_cue, segment, shaken
 from wisp.data.matting_samples import MattingSamples
 from wisp.data.subject_samples import Rng, damage, fit_matrix, recolour, warp
 from wisp.data.synthesis import Example
@@ -87,7 +87,7 @@ def packed_cues(example: Example, rng: Rng, cues: Cues) -> CueExample:
 
 
 def opencv_warp(pixels: Bytes, matrix: Matrix, *, mirrored: bool) -> Bytes:
-    """As `wisp.data.cues.vips_warp`."""
+    """Move a picture within its own canvas, uint8 (H, W); arguments of `wisp.data.cues.vips_warp`."""
     offset = matrix[:, 2] + matrix[:, :2] @ np.array([0.5, 0.5]) - 0.5
     placed = np.column_stack([matrix[:, :2], offset])
     border = cv2.BORDER_REFLECT if mirrored else cv2.BORDER_REPLICATE

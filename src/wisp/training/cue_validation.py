@@ -26,13 +26,13 @@ from wisp.training.validation import SEED, calm, validate_alpha
 def fixed_cue_examples(
     people: Sequence[Entry], scenes: Sequence[Path], synthesis: Synthesis, cues: Cues, count: int, batch: int
 ) -> list[Batch]:
-    """The same `count` samples at every validation: masks as at inference, half of the cues in motion."""
+    """Draw `count` samples for every validation: masks as at inference, half of the cues in motion."""
     samples = Samples(people, scenes, calm(synthesis), SEED)
     return _stored(CueSamples(samples, as_at_inference(cues)), count, batch)
 
 
 def fixed_packed_examples(pack: Pack, synthesis: MattingSynthesis, cues: Cues, count: int) -> list[Batch]:
-    """As `fixed_cue_examples`, of held-out packed photos: composites, every fourth of several subjects."""
+    """Draw `count` composites of packed photos for every validation, every fourth of several subjects."""
     mix = SubjectMix(single=0.6, several=0.2, held=0.2, turned=0.0, degraded=0.0)
     samples = MattingSamples(pack, replace(synthesis, mix=mix), batch=8, steps=1)
     size, calm = (synthesis.size, synthesis.size), as_at_inference(cues)
@@ -49,7 +49,7 @@ def fixed_packed_examples(pack: Pack, synthesis: MattingSynthesis, cues: Cues, c
 
 
 def fixed_unlabelled(source: Unlabelled | PackedPhotos, count: int, batch: int) -> list[Batch]:
-    """The same `count` photos without labels at every validation."""
+    """Draw `count` photos without labels for every validation."""
     return _stored(source, count, batch)
 
 
