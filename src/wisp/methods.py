@@ -362,8 +362,8 @@ def check_options(
         raise InputError(f"{prefix}smooth", problem, f"{', '.join(smooths)} smooth or not")
     if ssrn is not None and (alpha or METHODS[method].refined_by != "ssrn"):
         beside = "alpha, which is finished" if alpha else f"method {method}"
-        accepted = ", ".join(m.name for m in METHODS.values() if m.refined_by == "ssrn")
-        raise InputError(f"{prefix}ssrn", f"changes nothing beside {prefix}{beside}", f"{accepted} has one")
+        refined = ", ".join(m.name for m in METHODS.values() if m.refined_by == "ssrn")
+        raise InputError(f"{prefix}ssrn", f"changes nothing beside {prefix}{beside}", f"{refined} has one")
     if METHODS[method].needs == "nothing" and METHODS[method].family and given:
         problem = f"changes nothing: {prefix}method {method} looks at the photo alone"
         raise InputError(given[0], problem, "one of the two is accepted")

@@ -13,6 +13,7 @@ from wisp.core.extras import importing
 
 if TYPE_CHECKING:
     from wisp.data.datasets import Entry
+    from wisp.data.matting_samples import MattingSynthesis
     from wisp.data.single_image import Fitting
     from wisp.data.synthesis import Synthesis
     from wisp.data.trimap_samples import Cropping
@@ -111,7 +112,7 @@ class _Recipe(Protocol):
     @property
     def schedule(self) -> Schedule: ...
     @property
-    def synthesis(self) -> Synthesis | Cropping | Fitting: ...
+    def synthesis(self) -> Synthesis | Cropping | Fitting | MattingSynthesis: ...
 
 
 R = TypeVar("R", bound=_Recipe)

@@ -85,8 +85,10 @@ def train_dlmn_command(
         refuse_photos_alone(names=names, encoder_weights=encoder_weights, size=size)
         packed = adapted(PackedRecipe(), seed=seed, steps=steps, batch=batch, size=None, views=views)
         packs = packs_of(one_corpus(data), pack or out / "photos", backgrounds, licences, quiet=quiet)
-        task = PackedTask(packed, *packs, start=start or "portrait-mobile")
-        fit_task(task, packed.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
+        learns = PackedTask(packed, *packs, start=start or "portrait-mobile")
+        fit_task(
+            learns, packed.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet
+        )
         return
     refuse_packs(recipe_name, pack)
     recipes: dict[str, MobileRecipe | PaperRecipe] = {"mobile": MobileRecipe(), "paper": PaperRecipe()}

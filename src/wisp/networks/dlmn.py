@@ -335,26 +335,42 @@ def take_over(network: DLMN, portrait: PortraitGenerator) -> None:
     theirs, ours = list(portrait.residual.children()), list(network.residual.children())
     for one, other in zip((*ours[1:], *alpha.residual.children()), (*theirs[1:4], theirs[-1]), strict=True):
         one.load_state_dict(other.state_dict())
-    joined, first = theirs[0].weight[..., 0, 0], ours[0].weight
-    pair = network.combinator.get_submodule("pairs.0")
-    seen, outputs, maps = joined.shape[1] - SHADED[-1], pair[0].out_channels // 2, SHADED[-1]  # type: ignore[index]
-    left, sizes, right = torch.linalg.svd(joined[:, seen:])
-    towards, weight = right[:outputs], left[:, :outputs] * sizes[:outputs]
-    pair[0].weight.zero_()  # type: ignore[index]
-    pair[0].weight[:, -maps:, 0, 0] = torch.cat([towards, -towards])  # type: ignore[index]
-    _do_nothing(pair[1])  # type: ignore[index]
-    first.zero_()
-    first[:, :seen, 0, 0] = joined[:, :seen]
-    first[:, seen : seen + 2 * outputs, 0, 0] = torch.cat([weight, -weight], 1)
+    _carry_over(theirs[0], ours[0], network.combinator.get_submodule("pairs.0"))
     parts = zip(alpha.narrow, alpha.blocks, decoder.narrow_content, decoder.narrow_segmentation, strict=True)
     for index, (narrow, block, of_image, of_mask) in enumerate(parts):
         if isinstance(narrow, nn.Conv2d):
             _stack(narrow, of_image, of_mask)
-        earlier = decoder.blocks[index]
-        block[0].weight.zero_()  # type: ignore[index]
-        block[0].weight[:, : earlier[0].in_channels] = earlier[0].weight  # type: ignore[index]
-        block[1].load_state_dict(earlier[1].state_dict())  # type: ignore[index]
+        earlier, earlier_norm = _first_two(decoder.blocks[index])
+        convolution, norm = _first_two(block)
+        convolution.weight.zero_()
+        convolution.weight[:, : earlier.in_channels] = earlier.weight
+        norm.load_state_dict(earlier_norm.state_dict())
     alpha.head.load_state_dict(decoder.head.state_dict())
+
+
+def _carry_over(theirs: nn.Module, ours: nn.Module, pair: nn.Module) -> None:
+    """Make a 1×1 convolution of image and mask maps anew from the image's maps and from a pair's."""
+    assert isinstance(theirs, nn.Conv2d)
+    assert isinstance(ours, nn.Conv2d)
+    joined, seen = theirs.weight[..., 0, 0], theirs.in_channels - SHADED[-1]
+    paired, norm = _first_two(pair)
+    count = paired.out_channels // 2
+    left, sizes, right = torch.linalg.svd(joined[:, seen:])
+    paired.weight.zero_()
+    paired.weight[:, seen:, 0, 0] = torch.cat([right[:count], -right[:count]])
+    _do_nothing(norm)
+    weight = left[:, :count] * sizes[:count]
+    ours.weight.zero_()
+    ours.weight[:, :seen, 0, 0] = joined[:, :seen]
+    ours.weight[:, seen : seen + 2 * count, 0, 0] = torch.cat([weight, -weight], 1)
+
+
+def _first_two(block: nn.Module) -> tuple[nn.Conv2d, nn.BatchNorm2d]:
+    """The convolution and the batch norm that a block begins with."""
+    convolution, norm, *_ = block.children()
+    assert isinstance(convolution, nn.Conv2d)
+    assert isinstance(norm, nn.BatchNorm2d)
+    return convolution, norm
 
 
 def _stack(narrow: nn.Conv2d, of_image: nn.Module, of_mask: nn.Module) -> None:
@@ -371,9 +387,8 @@ def _stack(narrow: nn.Conv2d, of_image: nn.Module, of_mask: nn.Module) -> None:
         row, column = rows.stop, columns.stop
 
 
-def _do_nothing(norm: nn.Module) -> None:
-    """A batch norm that returns what it is given, and holds no statistics."""
-    assert isinstance(norm, nn.BatchNorm2d)
+def _do_nothing(norm: nn.BatchNorm2d) -> None:
+    """Let a batch norm return what it is given, and hold no statistics."""
     assert norm.running_mean is not None
     assert norm.running_var is not None
     nn.init.ones_(norm.weight)

@@ -80,6 +80,13 @@ class UNetRecipe:
     )
 
 
+PEOPLE: Final[SubjectMix] = SubjectMix(
+    person=0.45, thing=0.0, single=0.35, several=0.08, small=0.03, held=0.03, poster=0.0, empty=0.06,
+    faint=0.0, people=1.0, beside=0.1, turned=0.0, rotation=8.0, cut=0.5, degraded=0.25, guided=0.0,
+)  # fmt: skip
+"""Shares of samples: people of every kind but turned ones."""
+
+
 @dataclass(frozen=True)
 class PackedRecipe(UNetRecipe):
     """A small standard U-Net for the CPU, from packed photos of people and composites of them.
@@ -118,12 +125,6 @@ class PackedRecipe(UNetRecipe):
         )
     )
 
-
-PEOPLE: Final = SubjectMix(
-    person=0.45, thing=0.0, single=0.35, several=0.08, small=0.03, held=0.03, poster=0.0, empty=0.06,
-    faint=0.0, people=1.0, beside=0.1, turned=0.0, rotation=8.0, cut=0.5, degraded=0.25, guided=0.0,
-)  # fmt: skip
-"""Shares of samples: people of every kind but turned ones."""
 
 SIMPLE_RECIPE: Final = UNetRecipe(network=SIMPLE, dropout=(0.1, 0.2))
 """The simple network with the report's dropout."""
