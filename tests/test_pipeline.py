@@ -530,3 +530,22 @@ def test_results_compare_by_identity(scene):
     one, other = run(image, alpha=alpha), run(image, alpha=alpha)
     assert one != other
     assert len({one, other, one.matte, other.matte}) == 4
+
+
+@pytest.mark.parametrize("method", classical_methods())
+def test_a_caller_is_told_how_far_a_method_without_a_network_is(scene, method):
+    image, _, trimap = scene
+    alone, whole = [], []
+    estimate_alpha(image, trimap, method=method, progress=alone.append)
+    cutout(image, trimap=trimap, method=method, progress=whole.append)
+    assert alone[-1] == whole[-1] == 1
+    assert len(set(alone)) > 2
+    assert max(whole[:-1]) < 1  # the foreground comes after alpha
+    np.testing.assert_allclose(whole[:-1], np.array(alone) * max(whole[:-1]))
+
+
+def test_a_finished_alpha_is_all_the_work_there_is(scene):
+    image, alpha, _ = scene
+    shares = []
+    cutout(image, alpha=alpha, progress=shares.append)
+    assert shares == [1.0]

@@ -49,6 +49,7 @@ from wisp.core.arrays import (
     check_trimap,
 )
 from wisp.core.errors import InputError
+from wisp.core.progress import Progress, silent
 from wisp.matting.classical.cholesky import nested_dissection
 from wisp.matting.classical.closed_form import explained
 from wisp.matting.classical.local_linear import factorise, window_laplacian
@@ -56,12 +57,10 @@ from wisp.matting.classical.neighbours import features, mixing_weights, nearest
 from wisp.matting.classical.system import (
     Indices,
     Part,
-    Progress,
     Solution,
     System,
     Vector,
     by_rows,
-    silent,
     solve,
     warn_unless_converged,
 )
@@ -148,7 +147,7 @@ def information_flow(
     solution = solve(
         image,
         trimap,
-        lambda part: _system(part, known_weight, unknown_weight, local_weight, approximation),
+        lambda part, told: _system(part, known_weight, unknown_weight, local_weight, approximation),
         method=METHOD,
         tolerance=tolerance,
         max_iterations=max_iterations,

@@ -20,18 +20,9 @@ from scipy.sparse import csr_array
 
 from wisp.core.arrays import Image, Trimap
 from wisp.core.errors import InputError
+from wisp.core.progress import Progress, silent, within
 from wisp.matting.classical.neighbours import features, nearest
-from wisp.matting.classical.system import (
-    Part,
-    Progress,
-    Solution,
-    System,
-    by_rows,
-    graph,
-    silent,
-    solve,
-    warn_unless_converged,
-)
+from wisp.matting.classical.system import Part, Solution, System, by_rows, graph, solve, warn_unless_converged
 
 METHOD: Final = "knn"
 AT_ONCE: Final = 300_000
@@ -99,7 +90,7 @@ def knn(
     solution = solve(
         image,
         trimap,
-        lambda part: _system(part, sets, kernel == "soft", known_weight, approximation),
+        lambda part, told: _system(part, sets, kernel == "soft", known_weight, approximation, told),
         method=METHOD,
         tolerance=tolerance,
         max_iterations=max_iterations,
@@ -115,6 +106,7 @@ def _system(
     soft: bool,
     known_weight: float,
     approximation: float,
+    progress: Progress,
 ) -> System:
     pixels = np.flatnonzero(part.unknown)
     count = len(pixels)
@@ -124,9 +116,10 @@ def _system(
 
     joints = csr_array((count, count))
     degree, rhs = np.zeros(count), np.zeros(count)
-    for k, distance_weight in sets:
+    for s, (k, distance_weight) in enumerate(sets):
+        told = within(progress, s / len(sets), (s + 1) / len(sets))
         values = features(part, distance_weight)
-        found = nearest(values, pixels, k, approximation=approximation)
+        found = nearest(values, pixels, k, approximation=approximation, progress=told)
         weight = np.ones(found.shape)
         if soft:
             difference = np.abs(values[found] - values[pixels][:, None])

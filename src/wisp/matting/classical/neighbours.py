@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
+from wisp.core.progress import Progress, silent
 from wisp.matting.classical.system import Indices, Part
 
 Features = npt.NDArray[np.float64]
@@ -29,7 +30,13 @@ def features(part: Part, distance_weight: float) -> Features:
 
 
 def nearest(
-    values: Features, pixels: Indices, k: int, *, among: Indices | None = None, approximation: float = 0.0
+    values: Features,
+    pixels: Indices,
+    k: int,
+    *,
+    among: Indices | None = None,
+    approximation: float = 0.0,
+    progress: Progress = silent,
 ) -> npt.NDArray[np.int32]:
     """The pixels with the features nearest to those of each of `pixels`, itself included where it is one.
 
@@ -39,6 +46,7 @@ def nearest(
         k: how many each; at most as many as there are.
         among: int, the pixels that may be neighbours; all when None.
         approximation: how much farther than the nearest those found may be, as a share of their distance.
+        progress: called with the share of the pixels that are looked up.
 
     Returns:
         int32 (n, k), nearest first.
@@ -56,6 +64,7 @@ def nearest(
     for begin in range(0, len(pixels), CHUNK):
         rows = in_turn[begin : begin + CHUNK]
         found[rows] = tree.query(values[pixels[rows]], k=[*range(1, k + 1)], eps=approximation)[1]
+        progress(min(1.0, (begin + CHUNK) / len(pixels)))
     return found if among is None else among[found].astype(np.int32)
 
 
