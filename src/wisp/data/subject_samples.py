@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from wisp.core.errors import InputError
 from wisp.data.packed import Pack, Packed
+from wisp.data.patterns import random_pattern
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 Floats: TypeAlias = npt.NDArray[np.float32]
@@ -113,6 +114,10 @@ class SubjectMix:
     """Chance of a thing apart from a composite's people, which is not the subject."""
     surroundings: float = 0.35
     """Chance that an empty sample shows what lies beside the thing of a real photo, else a scene."""
+    pattern: float = 0.15
+    """Chance that an empty sample is a page of text, tiles or noise (`wisp.data.patterns`)."""
+    patterned: float = 0.04
+    """Chance that a composite's scene is such a pattern."""
     like: float = 0.1
     """Chance that a scene takes on the subject's colours."""
     grey: float = 0.1
@@ -250,8 +255,10 @@ class SubjectSamples:
     ) -> tuple[Bytes, Bytes, Bytes, list[Bytes]]:
         """Layers over a scene; labels are exact."""
         layers = self._layers(rng, size, kind)
-        if kind == "empty" and rng.random() < self.mix.surroundings:
-            scene = self._surroundings(rng, size)
+        if kind == "empty":
+            scene = self._empty(rng, size)
+        elif rng.random() < self.mix.patterned:
+            scene = to_floats(random_pattern(size, rng))
         else:
             scene = self._scene(rng, size)
         if layers and rng.random() < self.mix.like:
@@ -409,6 +416,15 @@ class SubjectSamples:
         """A scene that fills the canvas, float32 (H, W, 3)."""
         photo = self.pack[self.scenes[int(rng.integers(len(self.scenes)))]].photo[..., :3]
         return self._filling(photo, rng, size)
+
+    def _empty(self, rng: Rng, size: tuple[int, int]) -> Floats:
+        """A picture that shows nothing to cut out, float32 (H, W, 3)."""
+        draw = rng.random()
+        if draw < self.mix.pattern:
+            return to_floats(recolour(random_pattern(size, rng), rng))
+        if draw < self.mix.pattern + self.mix.surroundings:
+            return self._surroundings(rng, size)
+        return self._scene(rng, size)
 
     def _surroundings(self, rng: Rng, size: tuple[int, int]) -> Floats:
         """What lies beside a labelled thing, on the canvas; a scene where five photos have no room there.
