@@ -43,7 +43,8 @@ def random_pattern(size: tuple[int, int], rng: Rng) -> Bytes:
 def _colour(rng: Rng, low: float = 0, high: float = 255) -> npt.NDArray[np.float32]:
     grey = rng.uniform(low, high)
     tint = rng.uniform(-1, 1, 3) * rng.choice([0, 10, 60])
-    return np.clip(grey + tint, 0, 255).astype(np.float32)
+    out: npt.NDArray[np.float32] = np.clip(grey + tint, 0, 255).astype(np.float32)
+    return out
 
 
 def _light(size: tuple[int, int], rng: Rng) -> npt.NDArray[np.float32]:
