@@ -58,8 +58,8 @@ class Sizes:
     """Canvas sizes over a run: (share of the steps until which they hold, sides to draw from), pixels."""
 
     phases: tuple[tuple[float, tuple[int, ...]], ...] = (
-        (0.70, (192, 224, 256)),
-        (0.90, (320,)),
+        (0.75, (192, 224, 256)),
+        (0.93, (320,)),
         (1.00, (384, 416)),
     )
     wide: float = 0.1
