@@ -18,11 +18,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from wisp.core.arrays import Bytes
 from wisp.core.errors import InputError
 from wisp.data.packed import Pack, Packed
 from wisp.data.patterns import random_pattern
 
-Bytes: TypeAlias = npt.NDArray[np.uint8]
 Floats: TypeAlias = npt.NDArray[np.float32]
 Matrix: TypeAlias = npt.NDArray[np.float64]
 Rng: TypeAlias = np.random.Generator
@@ -427,7 +427,7 @@ class SubjectSamples:
         return self._scene(rng, size)
 
     def _surroundings(self, rng: Rng, size: tuple[int, int]) -> Floats:
-        """What lies beside a labelled thing, on the canvas; a scene where five photos have no room there.
+        """Draw what lies beside a labelled thing, on the canvas; a scene if five photos have no room there.
 
         Beside people lies what would be a subject without them (a tower, a truck), so theirs are not taken.
         """

@@ -68,11 +68,11 @@ class Session(Protocol):
 
     @property
     def inputs(self) -> tuple[Port, ...]:
-        """What it takes, in the file's order."""
+        """The network's inputs, in the file's order."""
 
     @property
     def outputs(self) -> tuple[Port, ...]:
-        """What it gives, in the file's order."""
+        """The network's outputs, in the file's order."""
 
     def run(self, inputs: Mapping[str, Float]) -> dict[str, Float]:
         """Map input names to float32 arrays, to output names to float32 arrays. Safe to call from threads.
@@ -83,7 +83,7 @@ class Session(Protocol):
         """
 
     def describe(self) -> Description:
-        """What runtime, device, precision and number of threads this session uses."""
+        """Tell the runtime, device, precision and number of threads of this session."""
 
 
 def check_ports(
@@ -94,7 +94,7 @@ def check_ports(
     Args:
         session: the loaded network.
         inputs: name → number of channels of (N, C, H, W).
-        outputs: the same.
+        outputs: name → number of channels of (N, C, H, W), of those that are read.
         wrong: the error to raise.
     """
     takes = {port.name: port for port in session.inputs}
@@ -475,7 +475,7 @@ def _out_of_memory(file: Path) -> MemoryError:
 
 
 def _failure(file: Path, error: BaseException) -> Exception:
-    """What to raise where a loaded network failed: what it is, in one line."""
+    """Make the error to raise for a network that failed as it ran: out of memory, or a line with its file."""
     if is_out_of_memory(error):
         return _out_of_memory(file)
     # OpenVINO begins with places in its source and ends with what happened there

@@ -59,7 +59,7 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Loss:
-    """What int8 costs.
+    """Accuracy before and after a quantisation to int8.
 
     Attributes:
         quantised: convolutions in int8.
@@ -83,7 +83,7 @@ class Loss:
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export did.
+    """An export's files, sizes and measured costs.
 
     Attributes:
         path: the file.

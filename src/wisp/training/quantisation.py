@@ -37,7 +37,7 @@ MEANS: Final = frozenset({"ReduceMean", "GlobalAveragePool", "InstanceNormalizat
 
 @dataclass(frozen=True)
 class Quantised:
-    """What a quantisation did.
+    """How many of a network's convolutions went to int8, and how many did not.
 
     Attributes:
         quantised: convolutions in int8.

@@ -39,7 +39,7 @@ from wisp.training.loop import Schedule, Terms, Validation
 
 @dataclass(frozen=True)
 class SubjectRecipe:
-    """Everything that decides the weights, but for the data.
+    """Every setting that decides the subject network's weights, but for the data.
 
     Attributes:
         network: which network this is, for its export.
