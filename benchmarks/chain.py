@@ -42,7 +42,7 @@ from wisp.io.images import read_grey, read_photo
 from wisp.matting import cleaning
 from wisp.matting.classical.initial_alpha import estimate_initial_alpha
 from wisp.matting.mixing import find_persons, mix_alphas
-from wisp.matting.trimap import impose_known, trimap_from_mask
+from wisp.matting.trimap import impose_known, subject_size, trimap_from_mask
 from wisp.methods import solve
 from wisp.pipeline import FROM_INITIAL_ALPHA
 
@@ -94,7 +94,8 @@ class Parts:
     def mixture(self) -> Alpha:
         """What is shipped, before it is cleaned."""
         if not (self.trimap == UNKNOWN).any():
-            return (self.trimap == FOREGROUND).astype(np.float32)
+            known: Alpha = (self.trimap == FOREGROUND).astype(np.float32)
+            return known
         return self.mixed(self.network)
 
     def mixed(self, network: Alpha) -> Alpha:
@@ -160,7 +161,7 @@ def ways(matting: Callable[[Image, Mask, int, bool], Alpha] | None) -> dict[str,
 
 def _cleaned(alpha: Alpha, *, haze: bool = True, islands: bool = True, pinholes: bool = True) -> Alpha:
     """`clean` with parts of it left out."""
-    size = cleaning.subject_size(alpha)
+    size = subject_size(alpha)
     if size == 0:
         return alpha.copy()
     reach = max(3, round(cleaning.REACH * size))

@@ -50,7 +50,8 @@ def _shifted(alpha: Alpha, rng: np.random.Generator) -> Mask:
     angle, length = rng.uniform(0, 2 * np.pi), 0.01 * max(alpha.shape)
     move = np.array([[1, 0, length * np.cos(angle)], [0, 1, length * np.sin(angle)]])
     hard = (alpha > 0.5).astype(np.float32)
-    return cv2.warpAffine(hard, move, alpha.shape[::-1], borderMode=cv2.BORDER_REPLICATE)  # type: ignore[return-value]
+    moved: Mask = cv2.warpAffine(hard, move, alpha.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
+    return moved
 
 
 def _holed(alpha: Alpha, rng: np.random.Generator) -> Mask:
@@ -76,7 +77,8 @@ def _wide(alpha: Alpha, rng: np.random.Generator) -> Mask:
     """Hard, and wider by 1 % of the longer side, as people draw around hair."""
     radius = round(0.01 * max(alpha.shape))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    return cv2.dilate((alpha > 0.5).astype(np.float32), kernel)  # type: ignore[return-value]
+    wider: Mask = cv2.dilate((alpha > 0.5).astype(np.float32), kernel)
+    return wider
 
 
 def _exact(alpha: Alpha, rng: np.random.Generator) -> Mask:
