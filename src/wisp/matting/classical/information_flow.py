@@ -258,9 +258,9 @@ def _known_to_unknown(
     eta[left] = np.minimum(np.einsum("nc,nc->n", between, between) / 3, 1)
     share[left] = np.clip(weights[:, :split].sum(axis=1), 0, 1)
     for settled in (by_window, trimmed_edges(part.image, trimap)) if trim else ():
-        kind = settled.ravel()[pixels]
-        known = kind != UNKNOWN
-        eta[known], share[known] = 1, kind[known] == FOREGROUND
+        found = settled.ravel()[pixels]
+        known = found != UNKNOWN
+        eta[known], share[known] = 1, found[known] == FOREGROUND
     return eta, share
 
 
