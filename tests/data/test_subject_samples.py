@@ -4,17 +4,16 @@ import numpy as np
 import pytest
 
 from wisp.data import datasets
+from wisp.data.damage import damage, like_colours
 from wisp.data.matting_samples import MattingSamples, MattingSynthesis
 from wisp.data.packed import pack
+from wisp.data.placing import warp
 from wisp.data.subject_samples import (
     KINDS,
     Sizes,
     SubjectMix,
     SubjectSamples,
     SubjectSynthesis,
-    damage,
-    like_colours,
-    warp,
 )
 
 SIZE = (96, 96)
