@@ -17,19 +17,19 @@ class Chances(Protocol):
 
     @property
     def grey(self) -> float:
-        """That the picture has no colours."""
+        """Chance of a picture without colours."""
 
     @property
     def sepia(self) -> float:
-        """That it is brown."""
+        """Chance of a brown one."""
 
     @property
     def degraded(self) -> float:
-        """That contrast, blur, noise and JPEG are drawn at all."""
+        """Chance that contrast, blur, noise and JPEG are drawn at all."""
 
     @property
     def motion_blur(self) -> float:
-        """That it is blurred along a line."""
+        """Chance of a blur along a line."""
 
 
 def photograph(image: Bytes, rng: Rng, chances: Chances) -> Bytes:
