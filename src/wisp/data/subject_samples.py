@@ -20,6 +20,7 @@ from wisp.core.arrays import Bytes, Float
 from wisp.core.errors import InputError
 from wisp.data.damage import damage, like_colours, photograph, recolour, to_bytes, to_floats
 from wisp.data.packed import Pack, Packed
+from wisp.data.patterns import random_pattern
 from wisp.data.placing import Rng, fit_matrix, keep_cut_sides, rotation_matrix, warp
 from wisp.data.subject_scenes import Scenes
 
@@ -55,8 +56,8 @@ class Sizes:
     """Canvas sizes over a run: (share of the steps until which they hold, sides to draw from), pixels."""
 
     phases: tuple[tuple[float, tuple[int, ...]], ...] = (
-        (0.70, (192, 224, 256)),
-        (0.90, (320,)),
+        (0.75, (192, 224, 256)),
+        (0.93, (320,)),
         (1.00, (384, 416)),
     )
     wide: float = 0.1
@@ -111,6 +112,10 @@ class SubjectMix:
     """Chance of a thing apart from a composite's people, which is not the subject."""
     surroundings: float = 0.35
     """Chance that an empty sample shows what lies beside the thing of a real photo, else a scene."""
+    pattern: float = 0.15
+    """Chance that an empty sample is a page of text, tiles or noise (`wisp.data.patterns`)."""
+    patterned: float = 0.04
+    """Chance that a composite's scene is such a pattern."""
     like: float = 0.1
     """Chance that a scene takes on the subject's colours."""
     grey: float = 0.1
@@ -249,8 +254,10 @@ class SubjectSamples:
     ) -> tuple[Bytes, Bytes, Bytes, list[Bytes]]:
         """Layers over a scene; labels are exact."""
         layers = self._layers(rng, size, kind)
-        if kind == "empty" and rng.random() < self.mix.surroundings:
-            scene = self.scenery.beside(rng, size)
+        if kind == "empty":
+            scene = self._empty(rng, size)
+        elif rng.random() < self.mix.patterned:
+            scene = to_floats(random_pattern(size, rng))
         else:
             scene = self.scenery.draw(rng, size)
         if layers and rng.random() < self.mix.like:
@@ -403,6 +410,15 @@ class SubjectSamples:
         if rng.random() < 0.5:
             return [poster]
         return [self._layer(rng, size, rng.random() < self.mix.people), poster]
+
+    def _empty(self, rng: Rng, size: tuple[int, int]) -> Float:
+        """A picture that shows nothing to cut out, float32 (H, W, 3)."""
+        draw = rng.random()
+        if draw < self.mix.pattern:
+            return to_floats(recolour(random_pattern(size, rng), rng))
+        if draw < self.mix.pattern + self.mix.surroundings:
+            return self.scenery.beside(rng, size)
+        return self.scenery.draw(rng, size)
 
     def _angle(self, rng: Rng) -> float:
         if rng.random() < self.mix.turned / 2:
