@@ -5,20 +5,19 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from wisp.data import datasets, subject_samples
+from wisp.data import datasets, subject_samples, subject_scenes
+from wisp.data.damage import damage, like_colours
 from wisp.data.matting_samples import MattingSamples, MattingSynthesis
 from wisp.data.packed import pack
+from wisp.data.placing import warp
 from wisp.data.subject_samples import (
     KINDS,
     Sizes,
     SubjectMix,
     SubjectSamples,
     SubjectSynthesis,
-    clear_part,
-    damage,
-    like_colours,
-    warp,
 )
+from wisp.data.subject_scenes import clear_part
 
 SIZE = (96, 96)
 
@@ -94,11 +93,12 @@ def test_the_clear_part_is_the_largest_side_without_a_label():
 
 def test_empty_pictures_also_show_patterns_and_what_lies_beside_things(packed, monkeypatch):
     beside = np.full((120, 120, 3), 77, np.uint8)
-    monkeypatch.setattr(subject_samples, "clear_part", lambda photo: beside)
+    monkeypatch.setattr(subject_scenes, "clear_part", lambda photo: beside)
     monkeypatch.setattr(
         subject_samples, "random_pattern", lambda size, rng: np.full((*size, 3), 13, np.uint8)
     )
-    monkeypatch.setattr(subject_samples, "recolour", lambda pixels, rng: pixels)
+    for module in (subject_samples, subject_scenes):
+        monkeypatch.setattr(module, "recolour", lambda pixels, rng: pixels)
     source = samples(packed, pattern=0.3, surroundings=0.4)
     shown = [round(float(source._empty(rng(seed), SIZE).max()) * 255) for seed in range(60)]
     assert {13, 77} < set(shown)
