@@ -5,23 +5,19 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from wisp.cli.console import complain, complain_of_bug, progress, tell_memory, usage_errors
+from wisp.cli.console import complain, complain_of_bug, shares, tell_memory, usage_errors
 from wisp.cli.jobs import Gate, end_process, job_count, run_jobs
-from wisp.cli.options import FormatName
+from wisp.cli.options import PhotoOptions
 from wisp.core.errors import InputError, WispError, is_out_of_memory
-from wisp.engine.devices import Device, Precision
-from wisp.engine.families import Wanted
-from wisp.methods import Refinement
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from wisp.core.arrays import Bits
     from wisp.io.batch import Job, Plan
     from wisp.io.images import Photo, Pixels
     from wisp.pipeline import Result
@@ -29,41 +25,8 @@ if TYPE_CHECKING:
     Finish = Callable[[Photo, Result], Pixels]
 
 
-@dataclass(frozen=True)
-class Options:
-    """The options of ``cutout`` and ``replace``, as `wisp.cli.options` describes them."""
-
-    out: str
-    save_alpha: str | None
-    save_foreground: str | None
-    subject: Wanted
-    method: str
-    model: str | None
-    trimap: str | None
-    mask: str | None
-    alpha: str | None
-    width: float | None
-    plate: str | None
-    refine: Refinement
-    smooth: bool | None
-    ssrn: bool | None
-    bits: Bits | None
-    format: FormatName | None
-    device: Device
-    precision: Precision
-    jobs: int
-    page: int | None
-    max_pixels: int
-    overwrite: bool
-    skip_existing: bool
-    keep_metadata: bool
-    strict: bool
-    ignore_alpha: bool
-    quiet: bool
-
-
 def process(
-    inputs: Sequence[str], options: Options, finish: Finish, *, opaque: bool, others: Sequence[str] = ()
+    inputs: Sequence[str], options: PhotoOptions, finish: Finish, *, opaque: bool, others: Sequence[str] = ()
 ) -> None:
     """Turn photos into results and raise `typer.Exit` with code 1 if any of them failed.
 
@@ -85,9 +48,17 @@ def process(
         complain(error)
     failed: list[object] = list(todo.errors)
 
-    def work(job: Job, gate: Gate) -> None:
+    def work(job: Job, gate: Gate, advance: Callable[[float], None]) -> None:
+        done = 0.0
+
+        def tell(share: float) -> None:
+            nonlocal done
+            if share == 1.0 or share - done > 0.001:  # and a residual may rise for a while
+                advance(share - done)
+                done = share
+
         try:
-            notes = _process_one(job, options, finish, gate, folder=todo.folder, opaque=opaque)
+            notes = _process_one(job, options, finish, gate, tell, folder=todo.folder, opaque=opaque)
         except (WispError, MemoryError) as error:
             failed.append(job.input)
             complain(_naming(job, error))
@@ -97,10 +68,17 @@ def process(
         else:
             for note in () if options.quiet else notes:
                 complain(f"{job.input}: {note}")
+        finally:
+            tell(1.0)
 
     try:
-        with progress(len(todo.jobs), quiet=options.quiet) as advance, _warnings_as_lines(options.quiet):
-            run_jobs(todo.jobs, work, advance, job_count(options.jobs, len(todo.jobs)))
+        with shares(len(todo.jobs), quiet=options.quiet) as advance, _warnings_as_lines(options.quiet):
+            run_jobs(
+                todo.jobs,
+                lambda job, gate: work(job, gate, advance),
+                lambda: None,
+                job_count(options.jobs, len(todo.jobs)),
+            )
     except KeyboardInterrupt:
         complain("interrupted; --skip-existing goes on" if len(todo.jobs) > 1 else "interrupted")
         end_process(130)
@@ -117,7 +95,7 @@ def process(
         raise typer.Exit(1)
 
 
-def _plan(inputs: Sequence[str], options: Options, *, opaque: bool, others: Sequence[str]) -> Plan:
+def _plan(inputs: Sequence[str], options: PhotoOptions, *, opaque: bool, others: Sequence[str]) -> Plan:
     from wisp.engine.models import find_model
     from wisp.engine.peers.chosen import chosen_peer
     from wisp.io.batch import plan
@@ -163,8 +141,8 @@ def _plan(inputs: Sequence[str], options: Options, *, opaque: bool, others: Sequ
     )
     if todo.jobs:
         row = format_of(todo.jobs[0].output, options.format)
-        if options.bits is not None:
-            check_holds(options.out, row, alpha=not opaque, bits=options.bits, width=1, height=1)
+        if options.depth is not None:
+            check_holds(options.out, row, alpha=not opaque, bits=options.depth, width=1, height=1)
         if options.keep_metadata and not row.exif:
             able = ", ".join(name for name, other in FORMATS.items() if other.exif)
             raise InputError("--keep-metadata", f"{row.name} cannot hold EXIF", f"{able} can")
@@ -199,7 +177,7 @@ def _warnings_as_lines(quiet: bool) -> Iterator[None]:
         yield
 
 
-def _load_network(options: Options) -> None:
+def _load_network(options: PhotoOptions) -> None:
     """Load the network, so that what is wrong with it is told once, and not for every photo."""
     from wisp.engine.engine import shared_engine
     from wisp.engine.models import find_model
@@ -215,7 +193,7 @@ def _load_network(options: Options) -> None:
         engine.session_of(find_model(options.model, family))
 
 
-def _family(options: Options) -> str | None:
+def _family(options: PhotoOptions) -> str | None:
     """The family of the network that ``--model`` replaces; None where none runs."""
     from wisp.methods import family_used
 
@@ -228,7 +206,14 @@ def _family(options: Options) -> str | None:
 
 
 def _process_one(
-    job: Job, options: Options, finish: Finish, gate: Gate, *, folder: bool, opaque: bool
+    job: Job,
+    options: PhotoOptions,
+    finish: Finish,
+    gate: Gate,
+    progress: Callable[[float], None],
+    *,
+    folder: bool,
+    opaque: bool,
 ) -> tuple[str, ...]:
     """One photo to its files; what there is to tell the user."""
     from wisp.core.arrays import check_same_size
@@ -261,6 +246,7 @@ def _process_one(
         model=options.model,
         engine=shared_engine(options.device, options.precision),
         opacity=photo.alpha,
+        progress=progress,
         **guidance,
     )
     if NO_SUBJECT in result.notes and (options.strict or opaque):
@@ -275,7 +261,7 @@ def _process_one(
         str(path): encode_image(
             pixels,
             format_of(path, options.format if path == job.output else None),
-            bits=options.bits,
+            bits=options.depth,
             like=photo,
             keep_metadata=options.keep_metadata,
             name=path,
