@@ -140,7 +140,7 @@ def test_dlmn_and_ssrn_train_one_after_the_other(folder, capsys, bright_is_subje
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["dlmn", "--recipe", "other"], "--recipe: is other; mobile and paper are accepted"),
+        (["dlmn", "--recipe", "other"], "--recipe: is other; mobile, packed and paper are accepted"),
         (["dlmn", "--recipe", "paper", "--encoder-weights", __file__], "is no option of the paper's network"),
         (["dlmn", "--start", "none.pt"], "none.pt: does not exist"),
         (["ssrn", "--dlmn", "none.pt"], "none.pt: does not exist"),

@@ -93,7 +93,7 @@ def train_dlmn_command(
     refuse_packs(recipe_name, pack)
     recipes: dict[str, MobileRecipe | PaperRecipe] = {"mobile": MobileRecipe(), "paper": PaperRecipe()}
     if recipe_name not in recipes:
-        raise InputError("--recipe", f"is {recipe_name}", f"{' and '.join(recipes)} are accepted")
+        raise InputError("--recipe", f"is {recipe_name}", "mobile, packed and paper are accepted")
     recipe = adapted(recipes[recipe_name], seed=seed, steps=steps, batch=batch, size=size, views=views)
     photos = photos_of(data, names, backgrounds, licences)
     task = DLMNTask(recipe, *photos, encoder_weights=weights_of(encoder_weights), start=start)

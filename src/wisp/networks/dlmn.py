@@ -13,7 +13,7 @@ Two builders: `dlmn_paper` has encoders of 3×3 convolutions that end in 256 map
 `dlmn_mobile` the same figure around MobileNetV2, at a 32nd, for CPUs.
 
 Choices (docs/decisions/018): alpha is a sigmoid; the foreground is the image plus what its decoder adds,
-which begins at zero. Those of the compact network (docs/decisions/034): it is shown the motion cue less the
+which begins at zero. Those of the compact network (docs/decisions/035): it is shown the motion cue less the
 image's own grey, so that a still shows it zeros; its mask encoder sees the subject, image × mask, beside the
 mask; its decoders join the encoders' maps of each stride and end at stride 2, where each place yields 2×2
 pixels; its alpha begins as the mask, or as the lean portrait network's whose layers it can take over

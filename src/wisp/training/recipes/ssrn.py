@@ -229,10 +229,10 @@ RESNET: Final = SSRNRecipe(
 RECIPES: Final[Mapping[str, SSRNRecipe]] = {
     "mobile": MOBILE,
     "mobile-unlabelled": _without_labels(MOBILE),
-    "packed": PACKED,
-    "packed-unlabelled": _without_labels(PACKED),
     "resnet101": RESNET,
     "resnet101-unlabelled": _without_labels(RESNET),
+    "packed": PACKED,
+    "packed-unlabelled": _without_labels(PACKED),
 }
 """By the name that ``--recipe`` takes."""
 
