@@ -92,13 +92,13 @@ def main() -> None:
         if arguments.sizes is not None:
             names = [name for name in chosen if ", " not in name]
             for size in arguments.sizes or SIZES:
-                photo = Path(folder) / "photo.npz"
-                write_sized(arguments.shared, size, photo)
+                sized = Path(folder) / "photo.npz"
+                write_sized(arguments.shared, size, sized)
                 for method in names:
                     found = kept.setdefault("sizes", {}).setdefault(method, {})
                     if size not in found or arguments.fresh:
                         python = arguments.pymatting if ":" in method else sys.executable
-                        found[size] = measure_size(python, method, photo)
+                        found[size] = measure_size(python, method, sized)
                         print(f"{method:32} {size:11} {found[size]}", flush=True)
                         _keep(kept)
             return
