@@ -1,0 +1,307 @@
+"""What the subject of a clip is, decided over time: belief that looks add to and that moves along.
+
+A look is what the networks see in a frame. One look is not trusted: what is new is believed at once only
+where a subject can come from, which is beside one or at the picture's border; elsewhere it has to be seen
+again, and what is missed once stays for a while. So whoever enters is there at once, and what is taken for a
+subject for a moment is not shown. Things are believed slowly while no person has been seen.
+
+Where there are people the subject is they and what they hold. What both networks call people is; what is no
+person, though part of a subject, is held where it is small beside the person, and else stands behind them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+from scipy import ndimage
+
+from wisp.clips.selection import Selection
+from wisp.core.arrays import Alpha, Float, Image, Mask
+from wisp.core.errors import InputError
+from wisp.core.opencv import opencv, shrink
+from wisp.core.settings import CLIPS, SUBJECT, ClipSettings
+from wisp.engine.engine import ENGINE, Engine
+from wisp.engine.families import Wanted
+from wisp.engine.families.subject import Guidance, Seen, find_selected, see, segmenter_share
+
+PEOPLE, THING, SEGMENTED, DECIDED = range(4)
+"""Channels of a belief: people and subject by the subject network, people by the segmenter, what follows."""
+
+GLANCE: Final = replace(SUBJECT, side=CLIPS.look_side, people_side=0, small=0.0)
+"""How the subject network looks between whole looks: once, at a smaller picture, alone."""
+
+_AROUND: Final = np.ones((3, 3))
+
+
+def begin(
+    small: Image,
+    wanted: Wanted,
+    things: float = CLIPS.thing,
+    engine: Engine = ENGINE,
+    settings: ClipSettings = CLIPS,
+) -> Float:
+    """The belief after a whole look at a clip's first frame, float32 (h, w, 4), [0, 1].
+
+    Args:
+        small: the frame, reduced, float32 (H, W, 3), [0, 1]; the belief has at most `evidence_side` pixels.
+        wanted: ``auto``, ``people`` or ``anything``.
+        things: how far a look at a thing is believed in ``auto`` while nobody has been seen, [0, 1].
+        engine: what runs the networks.
+        settings: how looks are believed.
+    """
+    belief = _reduced(see(small, engine=engine), settings)
+    if wanted == "auto" and not people_in(belief):
+        belief *= np.float32(things)
+    return decided(belief, wanted, settings)
+
+
+def look_again(
+    small: Image,
+    belief: Float,
+    wanted: Wanted,
+    *,
+    whole: bool,
+    things: float = CLIPS.thing,
+    engine: Engine = ENGINE,
+    settings: ClipSettings = CLIPS,
+) -> Float:
+    """The belief after a further look.
+
+    Args:
+        small: the frame, reduced, float32 (H, W, 3), [0, 1].
+        belief: before, moved along to the frame, float32 (h, w, 4), [0, 1].
+        wanted: as in `begin`.
+        whole: whether both networks look, as at a photo; else the subject network glances at a smaller
+            picture, and both look if something new is there.
+        things: as in `begin`.
+        engine: what runs the networks.
+        settings: how looks are believed.
+    """
+    seen = _reduced(see(small, engine=engine, settings=SUBJECT if whole else GLANCE), settings)
+    if belief.shape != seen.shape:
+        return begin(small, wanted, things, engine, settings)
+    if not whole:
+        new = (seen[..., THING] > 0.5) & (belief[..., THING] < settings.believed[0])
+        if new.mean() > settings.fresh:
+            return look_again(
+                small, belief, wanted, whole=True, things=things, engine=engine, settings=settings
+            )
+        seen[..., SEGMENTED] = belief[..., SEGMENTED]
+    return decided(updated(belief, seen, wanted, things, settings), wanted, settings)
+
+
+def updated(
+    belief: Float,
+    seen: Float,
+    wanted: Wanted,
+    things: float = CLIPS.thing,
+    settings: ClipSettings = CLIPS,
+) -> Float:
+    """A belief with a look added to it, float32 (h, w, 4).
+
+    Args:
+        belief: before, moved along to the frame, float32 (h, w, 4), [0, 1].
+        seen: the look, likewise.
+        wanted: as in `begin`.
+        things: as in `begin`.
+        settings: how far a single look is believed.
+    """
+    new = belief[..., THING] < settings.believed[0]
+    if wanted == "auto" and not people_in(belief) and not people_in(seen):
+        rise = np.where(new, np.float32(things), np.float32(1))
+    else:
+        near = _reachable(belief[..., DECIDED], settings)
+        rise = np.where(new & ~near, np.float32(settings.arrive), np.float32(1))
+    gain = np.where(seen > belief, rise[..., None], np.float32(settings.depart))
+    for channel in (PEOPLE, SEGMENTED):  # what is known already is judged by many looks
+        gain[..., channel][~new] = settings.judge
+    after: Float = belief + gain * (seen - belief)
+    return after
+
+
+def decided(belief: Float, wanted: Wanted, settings: ClipSettings = CLIPS) -> Float:
+    """A belief whose last channel is the mask that follows from the others, float32 (h, w, 4)."""
+    low, high = settings.believed
+    people, subject, segmented = (belief[..., channel] for channel in (PEOPLE, THING, SEGMENTED))
+    mask = people if wanted == "people" else subject
+    found = ((_joined(mask, segmented, settings) - low) / (high - low)).clip(0, 1)
+    if wanted != "anything":
+        person = _persons(belief, settings)
+        if person.any():
+            found = _with_people(found, person, left_out(belief), settings)
+        elif wanted == "people":
+            found = np.zeros_like(found)
+    return np.dstack([people, subject, segmented, found])
+
+
+def select(
+    small: Image, selection: Selection, engine: Engine = ENGINE, settings: ClipSettings = CLIPS
+) -> Float:
+    """The belief after clicks or a box on a frame, whoever else is there: as `begin` gives it.
+
+    Args:
+        small: the frame, reduced, float32 (H, W, 3), [0, 1].
+        selection: in pixels of the reduced frame.
+        engine: what runs the network.
+        settings: how large the belief is.
+
+    Raises:
+        InputError: a place outside of the frame, or nothing was found there.
+    """
+    guidance, near = selection.guidance(small.shape[:2])
+    mask = np.zeros(small.shape[:2], np.float32)
+    mask[near.slices] = find_selected(small[near.slices], guidance.within(near), engine=engine)
+    if guidance.before is not None:
+        mask *= opencv().dilate(guidance.before, np.ones((9, 9), np.uint8))
+    if not (mask > 0.5).any():
+        raise InputError("selection", "holds nothing that could be a subject", "another place is accepted")
+    people = np.minimum(see(small, engine=engine, settings=GLANCE).masks[..., PEOPLE], mask)
+    return _resized(np.dstack([people, mask, people, mask]), settings)
+
+
+def follow(
+    small: Image, belief: Float, alpha: Alpha, engine: Engine = ENGINE, settings: ClipSettings = CLIPS
+) -> Float:
+    """The belief after a further look at whom was selected: guided by the last alpha and its inmost point.
+
+    Args:
+        small: the frame, reduced, float32 (H, W, 3), [0, 1].
+        belief: before, moved along, float32 (h, w, 4), [0, 1].
+        alpha: the last one, moved along, float32 (H, W), [0, 1].
+        engine: what runs the network.
+        settings: how looks are believed.
+    """
+    mask = np.zeros_like(alpha)
+    if (alpha > 0.5).any():
+        depth = opencv().distanceTransform((alpha > 0.5).view(np.uint8), opencv().DIST_L2, 3)
+        row, column = np.unravel_index(int(depth.argmax()), depth.shape)
+        mask = find_selected(small, Guidance(((float(row), float(column)),), (), alpha), engine=engine)
+    seen = _resized(mask, settings)
+    if seen.shape[:2] != belief.shape[:2]:
+        return belief
+    decided_on = belief[..., DECIDED]
+    near = reach_of(decided_on, settings) > 0
+    gain = np.where(seen > decided_on, near.astype(np.float32), np.float32(settings.depart))
+    after = decided_on + gain * (seen - decided_on)
+    inside = decided_on > 0.5
+    person = inside.any() and belief[..., PEOPLE][inside].mean() > 0.5
+    people = after if person else np.zeros_like(after)
+    return np.dstack([people, after, people, after])
+
+
+def people_in(belief: Float, settings: ClipSettings = CLIPS) -> bool:
+    """Whether there are people in a belief or a look, float32 (h, w, 4)."""
+    return bool(_persons(belief, settings).any())
+
+
+def believed_subject(belief: Float, size: tuple[int, int]) -> Mask:
+    """The mask that was decided on, at a size (height, width): float32, [0, 1]."""
+    large: Mask = opencv().resize(belief[..., DECIDED], size[::-1], interpolation=opencv().INTER_LINEAR)
+    return large
+
+
+def believed_things(belief: Float, settings: ClipSettings = CLIPS) -> Mask:
+    """The decided regions in which nobody is, bool (h, w)."""
+    regions, count = ndimage.label(belief[..., DECIDED] > 0.05, _AROUND)
+    held = np.zeros(count + 1, bool)
+    held[np.unique(regions[_persons(belief, settings)])] = True
+    held[0] = True
+    things: Mask = ~held[regions]
+    return things
+
+
+def left_out(belief: Float) -> Mask:
+    """Where something is seen that is not the subject, bool (h, w)."""
+    out: Mask = (belief[..., THING] > 0.5) & (belief[..., DECIDED] < 0.05)
+    return out
+
+
+def reach_of(mask: Mask, settings: ClipSettings = CLIPS) -> Mask:
+    """Where a subject can reach from a mask: that, wider by `ClipSettings.reach`; uint8 (h, w), 0 or 1."""
+    extent = 2 * round(settings.reach * max(mask.shape)) + 1
+    wider: Mask = opencv().dilate((mask > 0.5).view(np.uint8), np.ones((extent, extent), np.uint8))
+    return wider
+
+
+def _reduced(seen: Seen, settings: ClipSettings) -> Float:
+    """A look as a belief, of which nothing is decided yet."""
+    segmented = np.zeros_like(seen.masks[..., 0]) if seen.people is None else seen.people
+    return _resized(np.dstack([seen.masks, segmented, np.zeros_like(segmented)]), settings)
+
+
+def _resized(masks: Float, settings: ClipSettings) -> Float:
+    """Masks (H, W, C) at a belief's size."""
+    height, width = masks.shape[:2]
+    scale = min(1.0, settings.evidence_side / max(height, width))
+    return shrink(masks, max(1, round(height * scale)), max(1, round(width * scale)))
+
+
+def _joined(mask: Mask, segmented: Mask, settings: ClipSettings) -> Mask:
+    """The mean of both networks' masks where both see a region, as for photos."""
+    regions, count = ndimage.label(mask >= SUBJECT.floor, _AROUND)
+    both = np.zeros(count + 1, bool)
+    both[np.unique(regions[segmented >= SUBJECT.sure])] = True
+    share = np.float32(segmenter_share(float((mask > 0.5).mean())))
+    joined: Mask = np.where(both[regions], mask + share * (segmented - mask), mask)
+    return joined
+
+
+def _persons(belief: Float, settings: ClipSettings) -> Mask:
+    """Where people are believed to be, bool (h, w).
+
+    A region of people is believed where four fifths of its inside are surely people, a large one where the
+    segmenter sees people, too; a little less is enough for what was decided on before. Where no region is
+    so sure the surest is taken. What was left out before is judged by itself, though it touches them now.
+    """
+    people = belief[..., PEOPLE]
+    away = left_out(belief)
+    regions, count = ndimage.label((people > 0.5) & ~away, _AROUND)
+    others, more = ndimage.label((people > 0.5) & away, _AROUND)
+    regions[others > 0] = others[others > 0] + count
+    count += more
+    sure = np.zeros(count + 1, np.float32)
+    for number, slices in enumerate(ndimage.find_objects(regions), 1):
+        part = regions[slices] == number
+        inside = ndimage.binary_erosion(part)
+        inside = inside if np.count_nonzero(inside) > 30 else part
+        sure[number] = np.quantile(people[slices][inside], 0.2)
+        known = belief[..., DECIDED][slices][part].mean() > 0.5
+        sure[number] += np.float32(settings.known * (int(known) - int(away[slices][part].all())))
+        large = np.count_nonzero(part) > settings.overlooked * people.size
+        least = settings.segmented * (0.75 if known else 1)
+        if large and belief[..., SEGMENTED][slices][part].mean() < least:
+            sure[number] = 0
+    surest = float(sure.max())
+    least = settings.person if surest >= settings.person else max(settings.doubtful_person, surest - 0.05)
+    persons: Mask = (sure >= least)[regions] & (regions > 0)
+    return persons
+
+
+def _with_people(mask: Mask, person: Mask, away: Mask, settings: ClipSettings) -> Mask:
+    """The mask with people and what they hold alone, which was not left out before."""
+    regions, count = ndimage.label(mask > 0.05, _AROUND)
+    people_area = np.bincount(regions[person], minlength=count + 1)
+    people_area[0] = 0
+    rest = (regions > 0) & ~person
+    parts, part_count = ndimage.label(ndimage.binary_opening(rest, np.ones((5, 5))))
+    area = np.bincount(parts.ravel(), minlength=part_count + 1)
+    home = np.zeros(part_count + 1, np.intp)
+    home[parts[parts > 0]] = regions[parts > 0]
+    foreign = area > settings.holdable * people_area[home]
+    foreign |= np.bincount(parts[away], minlength=part_count + 1) > 0.5 * area
+    foreign[0] = False
+    away = foreign[parts] | (people_area[regions] == 0)
+    grown = opencv().dilate(away.view(np.uint8), np.ones((7, 7), np.uint8)).astype(bool) & ~person
+    kept: Mask = np.where(away | (grown & rest), np.float32(0), mask)
+    return kept
+
+
+def _reachable(subject: Mask, settings: ClipSettings) -> Mask:
+    """Where new parts of a subject may appear: near it, and near the border; bool (h, w)."""
+    near = reach_of(subject, settings).astype(bool)
+    edge = max(1, round(settings.reach * max(subject.shape)))
+    near[:edge] = near[-edge:] = True
+    near[:, :edge] = near[:, -edge:] = True
+    return near
