@@ -120,11 +120,24 @@ class PortraitMethod:
             raise InputError("subject", f"is {self.subject}", f"{', '.join(get_args(Wanted))} are accepted")
 
     def __call__(self, image: Image, past: WarpedPrevious | None = None, /) -> Alpha:
-        """Alpha alone, see `matte_by_portrait`."""
+        """Alpha alone, of `decide`."""
         return self.decide(image, past).alpha
 
     def decide(self, image: Image, past: WarpedPrevious | None = None, /) -> Decided:
-        """Alpha of a frame, and the belief to hand on; arguments and errors of `matte_by_portrait`."""
+        """Alpha of a frame, and the belief to hand on.
+
+        Args:
+            image: float32 (H, W, 3), sRGB-encoded, [0, 1], of any size.
+            past: what the frames before say; None to look for the subject anew.
+
+        Returns:
+            alpha: that of `working_picture`, whose longer side is ``SIDES["alpha"]`` at most.
+            belief: where what is believed to be.
+
+        Raises:
+            InputError: no such network, a file that is no portrait network, or a selection of nothing.
+            MissingExtraError: OpenCV is not installed.
+        """
         size = working_size(check_image(image), SIDES["alpha"])
         known = None if past is None else past.picture
         small = known if known is not None and known.shape[:2] == size else shrink(image, *size)
@@ -169,8 +182,8 @@ class PortraitMethod:
         lost = not believed_subject(before, before.shape[:2]).any()
         if past.age % LOOK and not lost:
             return before, False
-        if (self.selected is not None or self.follows) and past.alpha.shape == small.shape[:2]:
-            return follow(small, before, past.alpha.clip(0, 1), self.engine), True
+        if self.selected is not None or self.follows:
+            return follow(small, before, self.engine), True
         whole = past.age % REFRESH == 0 or lost
         return (
             look_again(small, before, self.subject, whole=whole, things=self.things, engine=self.engine),
@@ -180,34 +193,6 @@ class PortraitMethod:
 
 PORTRAIT: Final = PortraitMethod()
 """The usual one."""
-
-
-def matte_by_portrait(
-    image: Image,
-    past: WarpedPrevious | None = None,
-    /,
-    *,
-    model: str | Path | None = None,
-    engine: Engine = ENGINE,
-    subject: Wanted = "auto",
-) -> Alpha:
-    """Alpha of the subject in a frame by the portrait network, at the size of a small picture.
-
-    Args:
-        image: float32 (H, W, 3), sRGB-encoded, [0, 1], of any size.
-        past: what the frames before say; None to look for the subject anew.
-        model: a portrait network other than the default: its name or an ONNX file.
-        engine: what runs the network.
-        subject: what to look for, see `PortraitMethod`.
-
-    Returns:
-        float32 (h, w), [0, 1]: that of `working_picture`, whose longer side is ``SIDES["alpha"]`` at most.
-
-    Raises:
-        InputError: no such network, a file that is no portrait network, or another word for the subject.
-        MissingExtraError: OpenCV is not installed.
-    """
-    return PortraitMethod(model, engine, subject)(image, past)
 
 
 def lead_of(subject: Mask, last: Alpha | None, *, looked: bool) -> Mask:
@@ -303,7 +288,7 @@ def matte_by_dlmn(
         engine: what runs the network.
 
     Returns:
-        float32 (h, w), [0, 1], of the small picture, as `matte_by_portrait`.
+        float32 (h, w), [0, 1], of the small picture, as `PortraitMethod`.
 
     Raises:
         InputError: see `wisp.engine.families.dlmn.dlmn`.

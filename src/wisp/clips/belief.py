@@ -18,19 +18,22 @@ import numpy as np
 from scipy import ndimage
 
 from wisp.clips.selection import Selection
-from wisp.core.arrays import Alpha, Float, Image, Mask
+from wisp.core.arrays import Float, Image, Mask
 from wisp.core.errors import InputError
 from wisp.core.opencv import opencv, shrink
 from wisp.core.settings import CLIPS, SUBJECT, ClipSettings
 from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.families import Wanted
-from wisp.engine.families.subject import Guidance, Seen, find_selected, see, segmenter_share
+from wisp.engine.families.subject import Clicks, Seen, find_selected, see, segmenter_share
 
 PEOPLE, THING, SEGMENTED, DECIDED = range(4)
 """Channels of a belief: people and subject by the subject network, people by the segmenter, what follows."""
 
 GLANCE: Final = replace(SUBJECT, side=CLIPS.look_side, people_side=0, small=0.0)
 """How the subject network looks between whole looks: once, at a smaller picture, alone."""
+
+ONCE: Final = replace(SUBJECT, people_side=0, small=0.0)
+"""How the subject network looks for whom was selected: once, alone."""
 
 _AROUND: Final = np.ones((3, 3))
 
@@ -54,7 +57,7 @@ def begin(
     belief = _reduced(see(small, engine=engine), settings)
     if wanted == "auto" and not people_in(belief):
         belief *= np.float32(things)
-    return decided(belief, wanted, settings)
+    return decided(belief, wanted, settings=settings)
 
 
 def look_again(
@@ -89,7 +92,8 @@ def look_again(
                 small, belief, wanted, whole=True, things=things, engine=engine, settings=settings
             )
         seen[..., SEGMENTED] = belief[..., SEGMENTED]
-    return decided(updated(belief, seen, wanted, things, settings), wanted, settings)
+    after = updated(belief, seen, wanted, things, settings)
+    return decided(after, wanted, left_out(belief), settings)
 
 
 def updated(
@@ -113,27 +117,37 @@ def updated(
         rise = np.where(new, np.float32(things), np.float32(1))
     else:
         near = _reachable(belief[..., DECIDED], settings)
+        if not belief[..., DECIDED].any():  # nobody is there yet: whoever is seen is somebody
+            near[:] = True
         rise = np.where(new & ~near, np.float32(settings.arrive), np.float32(1))
     gain = np.where(seen > belief, rise[..., None], np.float32(settings.depart))
     for channel in (PEOPLE, SEGMENTED):  # what is known already is judged by many looks
         gain[..., channel][~new] = settings.judge
     after: Float = belief + gain * (seen - belief)
+    after[..., DECIDED] = belief[..., DECIDED]
     return after
 
 
-def decided(belief: Float, wanted: Wanted, settings: ClipSettings = CLIPS) -> Float:
-    """A belief whose last channel is the mask that follows from the others, float32 (h, w, 4)."""
+def decided(belief: Float, wanted: Wanted, away: Mask | None = None, settings: ClipSettings = CLIPS) -> Float:
+    """A belief whose last channel is the mask that follows from the others, float32 (h, w, 4).
+
+    Args:
+        belief: float32 (h, w, 4), [0, 1]; its last channel is what was decided before.
+        wanted: as in `begin`.
+        away: what was left out before, bool (h, w), see `left_out`; None for nothing.
+        settings: what makes a person.
+    """
+    away = np.zeros(belief.shape[:2], bool) if away is None else away
     low, high = settings.believed
-    people, subject, segmented = (belief[..., channel] for channel in (PEOPLE, THING, SEGMENTED))
-    mask = people if wanted == "people" else subject
-    found = ((_joined(mask, segmented, settings) - low) / (high - low)).clip(0, 1)
-    if wanted != "anything":
-        person = _persons(belief, settings)
-        if person.any():
-            found = _with_people(found, person, left_out(belief), settings)
-        elif wanted == "people":
-            found = np.zeros_like(found)
-    return np.dstack([people, subject, segmented, found])
+    mask = belief[..., PEOPLE if wanted == "people" else THING]
+    person = _persons(belief, away, settings)
+    area = float((person if person.any() else mask > 0.5).mean())
+    found = ((_joined(belief, mask, area) - low) / (high - low)).clip(0, 1)
+    if wanted != "anything" and person.any():
+        found = _with_people(found, person, away, settings)
+    elif wanted == "people":
+        found = np.zeros_like(found)
+    return np.dstack([belief[..., :DECIDED], found])
 
 
 def select(
@@ -157,43 +171,65 @@ def select(
         mask *= opencv().dilate(guidance.before, np.ones((9, 9), np.uint8))
     if not (mask > 0.5).any():
         raise InputError("selection", "holds nothing that could be a subject", "another place is accepted")
-    people = np.minimum(see(small, engine=engine, settings=GLANCE).masks[..., PEOPLE], mask)
-    return _resized(np.dstack([people, mask, people, mask]), settings)
+    mask *= _nearer(guidance.inside, guidance.outside, mask.shape)
+    masks = see(small, engine=engine, settings=ONCE).masks
+    people = np.minimum(masks[..., PEOPLE], mask)
+    subject = np.maximum(masks[..., THING], mask)
+    return _resized(np.dstack([people, subject, people, mask]), settings)
 
 
-def follow(
-    small: Image, belief: Float, alpha: Alpha, engine: Engine = ENGINE, settings: ClipSettings = CLIPS
-) -> Float:
-    """The belief after a further look at whom was selected: guided by the last alpha and its inmost point.
+def follow(small: Image, belief: Float, engine: Engine = ENGINE, settings: ClipSettings = CLIPS) -> Float:
+    """The belief after a further look at whom was selected.
+
+    What is seen is theirs where it is nearer to where they were than to anybody else: both are moved along
+    with the picture, so that those who touch stay apart. Who comes out from behind them becomes theirs.
 
     Args:
         small: the frame, reduced, float32 (H, W, 3), [0, 1].
         belief: before, moved along, float32 (h, w, 4), [0, 1].
-        alpha: the last one, moved along, float32 (H, W), [0, 1].
         engine: what runs the network.
         settings: how looks are believed.
     """
-    mask = np.zeros_like(alpha)
-    if (alpha > 0.5).any():
-        depth = opencv().distanceTransform((alpha > 0.5).view(np.uint8), opencv().DIST_L2, 3)
-        row, column = np.unravel_index(int(depth.argmax()), depth.shape)
-        mask = find_selected(small, Guidance(((float(row), float(column)),), (), alpha), engine=engine)
-    seen = _resized(mask, settings)
-    if seen.shape[:2] != belief.shape[:2]:
-        return belief
-    decided_on = belief[..., DECIDED]
-    near = reach_of(decided_on, settings) > 0
-    gain = np.where(seen > decided_on, near.astype(np.float32), np.float32(settings.depart))
-    after = decided_on + gain * (seen - decided_on)
-    inside = decided_on > 0.5
-    person = inside.any() and belief[..., PEOPLE][inside].mean() > 0.5
+    seen = _resized(see(small, engine=engine, settings=ONCE).masks[..., THING], settings)
+    mine, subject = belief[..., DECIDED], belief[..., THING]
+    if seen.shape != mine.shape or not (mine > 0.5).any():
+        return np.dstack([belief[..., :3], np.zeros_like(mine)])
+    distances = [_distance(place) for place in (mine > 0.5, left_out(belief))]
+    near = (distances[0] <= distances[1]) & (distances[0] < settings.reach * max(mine.shape))
+    theirs = np.where(near, seen, np.float32(0))
+    after = mine + np.where(theirs > mine, np.float32(1), np.float32(settings.depart)) * (theirs - mine)
+    person = belief[..., PEOPLE][mine > 0.5].mean() > 0.5
     people = after if person else np.zeros_like(after)
-    return np.dstack([people, after, people, after])
+    subject = subject + np.where(seen > subject, np.float32(1), np.float32(settings.depart)) * (
+        seen - subject
+    )
+    return np.dstack([people, np.maximum(subject, after), people, after])
+
+
+def _distance(place: Mask) -> Float:
+    """How far every pixel is from a region, (h, w), pixels; infinite where the region is empty."""
+    if not place.any():
+        return np.full(place.shape, np.inf, np.float32)
+    far: Float = opencv().distanceTransform((~place).view(np.uint8), opencv().DIST_L2, 3)
+    return far
+
+
+def _nearer(inside: Clicks, outside: Clicks, shape: tuple[int, ...]) -> Mask:
+    """1 where a click inside is nearer than every click outside, else 0, (H, W)."""
+    rows, columns = np.ogrid[: shape[0], : shape[1]]
+
+    def least(clicks: Clicks) -> Float:
+        far = np.full(shape, np.inf, np.float32)
+        for y, x in clicks:
+            far = np.minimum(far, np.hypot(rows - y, columns - x))
+        return far
+
+    return (least(inside) <= least(outside)).astype(np.float32)
 
 
 def people_in(belief: Float, settings: ClipSettings = CLIPS) -> bool:
     """Whether there are people in a belief or a look, float32 (h, w, 4)."""
-    return bool(_persons(belief, settings).any())
+    return bool(_persons(belief, np.zeros(belief.shape[:2], bool), settings).any())
 
 
 def believed_subject(belief: Float, size: tuple[int, int]) -> Mask:
@@ -206,7 +242,7 @@ def believed_things(belief: Float, settings: ClipSettings = CLIPS) -> Mask:
     """The decided regions in which nobody is, bool (h, w)."""
     regions, count = ndimage.label(belief[..., DECIDED] > 0.05, _AROUND)
     held = np.zeros(count + 1, bool)
-    held[np.unique(regions[_persons(belief, settings)])] = True
+    held[np.unique(regions[_persons(belief, np.zeros(regions.shape, bool), settings)])] = True
     held[0] = True
     things: Mask = ~held[regions]
     return things
@@ -238,17 +274,27 @@ def _resized(masks: Float, settings: ClipSettings) -> Float:
     return shrink(masks, max(1, round(height * scale)), max(1, round(width * scale)))
 
 
-def _joined(mask: Mask, segmented: Mask, settings: ClipSettings) -> Mask:
-    """The mean of both networks' masks where both see a region, as for photos."""
+def _joined(belief: Float, mask: Mask, area: float) -> Mask:
+    """The mean of both networks' masks where both see a region, as for photos.
+
+    What people hold, which the segmenter may not know, is the subject network's.
+
+    Args:
+        belief: float32 (h, w, 4), [0, 1].
+        mask: one of the subject network's masks in it.
+        area: of the people, or of the subject where nobody is, as a share of the picture's.
+    """
+    segmented = belief[..., SEGMENTED]
     regions, count = ndimage.label(mask >= SUBJECT.floor, _AROUND)
     both = np.zeros(count + 1, bool)
     both[np.unique(regions[segmented >= SUBJECT.sure])] = True
-    share = np.float32(segmenter_share(float((mask > 0.5).mean())))
-    joined: Mask = np.where(both[regions], mask + share * (segmented - mask), mask)
+    held = (belief[..., THING] - belief[..., PEOPLE] > 0.5) & (segmented < 0.5)
+    share = np.float32(segmenter_share(area))
+    joined: Mask = np.where(both[regions] & ~held, mask + share * (segmented - mask), mask)
     return joined
 
 
-def _persons(belief: Float, settings: ClipSettings) -> Mask:
+def _persons(belief: Float, away: Mask, settings: ClipSettings) -> Mask:
     """Where people are believed to be, bool (h, w).
 
     A region of people is believed where four fifths of its inside are surely people, a large one where the
@@ -256,7 +302,6 @@ def _persons(belief: Float, settings: ClipSettings) -> Mask:
     so sure the surest is taken. What was left out before is judged by itself, though it touches them now.
     """
     people = belief[..., PEOPLE]
-    away = left_out(belief)
     regions, count = ndimage.label((people > 0.5) & ~away, _AROUND)
     others, more = ndimage.label((people > 0.5) & away, _AROUND)
     regions[others > 0] = others[others > 0] + count
@@ -281,18 +326,20 @@ def _persons(belief: Float, settings: ClipSettings) -> Mask:
 
 def _with_people(mask: Mask, person: Mask, away: Mask, settings: ClipSettings) -> Mask:
     """The mask with people and what they hold alone, which was not left out before."""
-    regions, count = ndimage.label(mask > 0.05, _AROUND)
+    touching = opencv().dilate((mask > 0.05).view(np.uint8), np.ones((7, 7), np.uint8))
+    regions, count = ndimage.label(touching, _AROUND)
     people_area = np.bincount(regions[person], minlength=count + 1)
     people_area[0] = 0
-    rest = (regions > 0) & ~person
+    rest = (mask > 0.05) & ~person
     parts, part_count = ndimage.label(ndimage.binary_opening(rest, np.ones((5, 5))))
     area = np.bincount(parts.ravel(), minlength=part_count + 1)
     home = np.zeros(part_count + 1, np.intp)
     home[parts[parts > 0]] = regions[parts > 0]
     foreign = area > settings.holdable * people_area[home]
-    foreign |= np.bincount(parts[away], minlength=part_count + 1) > 0.5 * area
+    before = np.bincount(parts[away], minlength=part_count + 1) > 0.5 * area
+    foreign |= before & (area > settings.limb * people_area[home])
     foreign[0] = False
-    away = foreign[parts] | (people_area[regions] == 0)
+    away = foreign[parts] | ((regions > 0) & (people_area[regions] == 0))
     grown = opencv().dilate(away.view(np.uint8), np.ones((7, 7), np.uint8)).astype(bool) & ~person
     kept: Mask = np.where(away | (grown & rest), np.float32(0), mask)
     return kept

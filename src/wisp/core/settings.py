@@ -157,6 +157,8 @@ class ClipSettings:
         known: that much less is enough for people that were decided on before. Decision 034.
         segmented: mean of the segmenter's mask over a large region that makes it people. Decision 034.
         holdable: what is no person beside one is held by them up to this share of their area. Decision 034.
+        limb: what was left out before and touches somebody is theirs again below this share of their area.
+            Decision 034.
         overlooked: people of less than this share of the picture are none of the segmenter's business.
             Decision 034.
         fresh: a glance that finds more new than this share of the picture is followed by a whole look.
@@ -210,6 +212,7 @@ class ClipSettings:
     known: float = 0.04
     segmented: float = 0.4
     holdable: float = 0.3
+    limb: float = 0.1
     overlooked: float = 0.01
     fresh: float = 0.005
     led: float = 0.3

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 from scipy import ndimage
@@ -31,6 +31,9 @@ from wisp.engine.families.segmenter import segment
 from wisp.engine.models import Model, find_model
 from wisp.engine.sessions import Session
 
+Clicks: TypeAlias = tuple[tuple[float, float], ...]
+"""Rows and columns, pixels."""
+
 PEOPLE, SUBJECT = 0, 1
 """Places of the two masks and presence values in the network's outputs."""
 
@@ -45,14 +48,14 @@ class Guidance:
         before: the mask that there was, float32 (H, W), [0, 1]; None where there was none.
     """
 
-    inside: tuple[tuple[float, float], ...] = ()
-    outside: tuple[tuple[float, float], ...] = ()
+    inside: Clicks = ()
+    outside: Clicks = ()
     before: Mask | None = None
 
     def within(self, part: Box) -> Guidance:
         """The guidance of a part of the picture."""
 
-        def moved(clicks: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+        def moved(clicks: Clicks) -> Clicks:
             return tuple((y - part.top, x - part.left) for y, x in clicks)
 
         before = None if self.before is None else self.before[part.slices]
