@@ -47,9 +47,9 @@ from wisp.clips.methods import alpha_method
 from wisp.clips.steady import STEADY, State, Steadiness, steady_alpha
 from wisp.core.arrays import Alpha, Image, from_float, to_float
 from wisp.data import vips
-from wisp.data.clips import ClipFrame, Scenario, clip, scenario, still
+from wisp.data.clips import ClipFrame, Scenario, clip, freeze_motion, scenario
 from wisp.data.datasets import Entry, backgrounds, corpus
-from wisp.engine.sessions import load_openvino
+from wisp.engine.sessions import openvino_core
 from wisp.evaluation.video_metrics import clip_scores
 from wisp.lab.benchmark.machine import cpu_name
 
@@ -158,8 +158,7 @@ def by_onnxruntime(file: Path) -> Run:
 
 def by_openvino(file: Path) -> Run:
     """The same in our runtime, which computes in bf16 where the CPU does."""
-    openvino: Any = load_openvino()
-    core = openvino.Core()
+    core = openvino_core()
     network = core.compile_model(core.read_model(str(file)), "CPU", {"PERFORMANCE_HINT": "LATENCY"})
     request = network.create_infer_request()
 
@@ -202,7 +201,7 @@ def scored(
     if rvm_file:
         methods[RVM] = rvm(by_onnxruntime(rvm_file))
     plan = scenario(index, SIZE, frames=frames, seed=SEED)
-    images, truths = rendered(person, scene, plan if kind == "moving" else still(plan))
+    images, truths = rendered(person, scene, plan if kind == "moving" else freeze_motion(plan))
     rows = {}
     for name, method in methods.items():
         alphas = map(rounded, method(map(to_float, images)))

@@ -160,6 +160,36 @@ class TestPortrait:
         assert error(smaller, whole) < 0.01
 
 
+class TestCleaning:
+    """What a network leaves far from the subject is no part of it."""
+
+    @pytest.fixture
+    def asked(self, monkeypatch):
+        """The names of the networks that are asked; each leaves an island of 5×5 pixels in a corner."""
+        from wisp import pipeline
+        from wisp.engine.families import portrait as family
+
+        names, whole = [], family.portrait
+
+        def with_island(image, mask=None, *, model=None, **options):
+            names.append(model)
+            alpha = whole(image, mask, model=model, **options).copy()
+            alpha[2:7, 2:7] = 1
+            return alpha
+
+        monkeypatch.setattr(family, "portrait", with_island)
+        monkeypatch.setattr(pipeline, "portrait", with_island)
+        return names
+
+    @pytest.mark.parametrize(("method", "network"), [("auto", "portrait-mobile-led"), ("portrait", None)])
+    def test_a_stray_island_goes(self, person, asked, method, network):
+        image, mask = person
+        found = run(image, method=method, mask=None if method == "auto" else mask)
+        assert asked == [network]
+        assert found.matte.alpha[:12, :12].max() == 0
+        assert error(found.matte.alpha, mask) < 0.1
+
+
 class TestNoSubject:
     def test_an_empty_alpha_and_a_note(self, network):
         image = np.random.default_rng(0).random((50, 70, 3), np.float32) * np.float32(0.2)

@@ -1,5 +1,6 @@
 """The deliberate faults of `benchmarks/mutations.py` still find their places, and are seen."""
 
+import json
 import runpy
 from pathlib import Path
 
@@ -30,5 +31,19 @@ def test_the_faults_that_once_survived_are_all_there():
 def test_a_faulty_copy_is_what_the_tests_see():
     """The broken package comes first on the path."""
     (fault,) = [fault for fault in SCRIPT["FAULTS"] if "told as an extra" in fault.name]
-    assert SCRIPT["run"]([fault], [fault.tests, "-k", "no_extra_brings"]) == 1
-    assert SCRIPT["run"]([], [fault.tests, "-k", "no_extra_brings"]) == 0
+    found = SCRIPT["run"]([fault], [fault.tests, "-k", "no_extra_brings"])
+    assert found.code == 1
+    assert [name.split("::")[0] for name in found.failed] == ["tests/core/test_extras.py"]
+    sound = SCRIPT["run"]([], [fault.tests, "-k", "no_extra_brings"])
+    assert (sound.code, sound.failed) == (0, ())
+
+
+def test_what_was_run_is_kept_beside_what_was_kept_before(tmp_path):
+    """A part of the list adds its rows, the list's order stays, and a survivor is counted."""
+    first, second, *_ = SCRIPT["FAULTS"]
+    found, survived = SCRIPT["Run"](1, ("tests/x.py::y",), 2.0), SCRIPT["Run"](0, (), 3.0)
+    SCRIPT["keep"](tmp_path / "m.json", {second.name: survived})
+    SCRIPT["keep"](tmp_path / "m.json", {first.name: found})
+    kept = json.loads((tmp_path / "m.json").read_text(encoding="utf-8"))
+    assert [row["fault"] for row in kept["faults"]] == [first.name, second.name]
+    assert (kept["found"], kept["survivors"], kept["processor_seconds"]) == (1, [second.name], 5)

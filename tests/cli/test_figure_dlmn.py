@@ -8,7 +8,7 @@ import pytest
 
 from wisp.io.images import read_photo, write_image
 from wisp.lab.figures.dlmn_accuracy import accuracy
-from wisp.lab.figures.dlmn_cases import alike, case_of, plain
+from wisp.lab.figures.dlmn_cases import alike, case_of, constant_background
 from wisp.lab.figures.dlmn_sheets import best_columns
 from wisp.lab.figures.sheets import GAP
 from wisp.lab.figures.subjects import Subject
@@ -86,7 +86,7 @@ def test_backgrounds_are_unlike_or_like_the_subject(subject):
     front += np.random.default_rng(0).normal(0, 0.02, front.shape).astype(np.float32)
     one = Subject("x", alpha, front, None)
     scene = np.random.default_rng(1).random((30, 50, 3), np.float32)
-    like, unlike = alike(one, scene), plain(one)
+    like, unlike = alike(one, scene), constant_background(one)
     assert like.shape == unlike.shape == front.shape
     mean = front.reshape(-1, 3).mean(0)
     assert np.abs(like.reshape(-1, 3).mean(0) - mean).max() < 0.02

@@ -120,6 +120,17 @@ def test_what_is_held_can_be_enlarged_later():
         np.testing.assert_array_equal(one.alpha, state.alpha)
 
 
+def test_the_first_frames_count_alike():
+    """Of a still every alpha is the mean of those so far."""
+    image, _ = frame(0)
+    levels, state, shown = (0.5, 0.6, 0.4, 0.5), None, []
+    for level in levels:
+        alpha = np.full(SIZE, level, np.float32)
+        held, state = filter_alpha(image, state, says(alpha), steadiness=Steadiness(rest=0))
+        shown.append(float(held.alpha.mean()))
+    np.testing.assert_allclose(shown, [0.5, 0.55, 0.5, 0.5], atol=1e-4)
+
+
 def test_another_size_starts_afresh():
     image, alpha = frame(0)
     _, state = steady_alpha(image, None, says(alpha))

@@ -5,7 +5,7 @@ import pytest
 
 from wisp.compositing.over import over
 from wisp.core.errors import InputError
-from wisp.data.clips import Motion, Scenario, clip, scenario, still
+from wisp.data.clips import Motion, Scenario, clip, freeze_motion, scenario
 from wisp.data.datasets import Labelled
 
 SIZE = (48, 64)
@@ -116,7 +116,7 @@ def test_a_person_cut_off_by_the_photo_stays_cut_off_by_the_canvas(scene):
 
 
 def test_a_still_scenario_has_only_noise(person, scene):
-    frames = list(clip(person, scene, still(scenario(0, SIZE, frames=3))))
+    frames = list(clip(person, scene, freeze_motion(scenario(0, SIZE, frames=3))))
     np.testing.assert_array_equal(frames[0].alpha, frames[2].alpha)
     np.testing.assert_array_equal(frames[0].background, frames[2].background)
 

@@ -12,10 +12,10 @@ from wisp.data.cues import (
     CueSamples,
     Shot,
     Unlabelled,
-    grey,
     imperfect_mask,
     motion_cue,
     shots,
+    to_luma,
 )
 from wisp.data.datasets import backgrounds, corpus
 from wisp.data.synthesis import Samples, Synthesis
@@ -70,17 +70,17 @@ def test_a_still_repeats_itself_and_a_clip_does_not(samples):
     still = CueSamples(samples, Cues(still=1.0))[0]
     image = still.image.transpose(1, 2, 0)
     for frame in still.motion:
-        np.testing.assert_array_equal(frame, grey(image))
+        np.testing.assert_array_equal(frame, to_luma(image))
     for smooth in (0.0, 1.0):
         moving = CueSamples(samples, Cues(still=0.0, smooth=smooth, noise=0.0))[0]
-        differences = np.abs(moving.motion.astype(int) - grey(image).astype(int)).mean((1, 2))
+        differences = np.abs(moving.motion.astype(int) - to_luma(image).astype(int)).mean((1, 2))
         assert (differences > 0.05).all()
 
 
 def test_moving_frames_are_of_the_same_layers(samples):
     """With nothing moving, a cue is the composition itself, up to noise and JPEG of the image."""
     example = samples[0]
-    front, behind = (grey(x).astype(float) for x in (example.foreground, example.background))
+    front, behind = (to_luma(x).astype(float) for x in (example.foreground, example.background))
     a = example.alpha[0] / 255
     cues = Cues(
         still=0.0,
@@ -140,7 +140,7 @@ def test_frames_have_their_real_neighbours(corpus_folder):
     assert all(not shot.neighbours for shot in shots([folder]))
     scenes = backgrounds(corpus_folder / "backgrounds")
     example = Unlabelled(found[2:3], scenes, Synthesis(size=64), Cues())[0]
-    different = [np.abs(frame.astype(int) - grey(example.image)).mean() > 0.5 for frame in example.motion]
+    different = [np.abs(frame.astype(int) - to_luma(example.image)).mean() > 0.5 for frame in example.motion]
     assert all(different)
 
 

@@ -1,10 +1,9 @@
-"""First alphas of training samples: functions of seed and index, each kind with the errors it should have."""
+"""Initial alphas of training samples: functions of seed and index, each kind with its errors."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from wisp.core.arrays import to_float
 from wisp.data import initial_alphas as module
@@ -16,11 +15,10 @@ from wisp.data.initial_alphas import (
     InitialAlphas,
     WithInitialAlpha,
     draw_initial_alpha,
-    first_alpha,
     last_alpha,
+    solve_initial_alpha,
 )
 from wisp.data.synthesis import Samples, Synthesis
-from wisp.training.loader import batches, to_batch
 
 
 def only(kind, **changes):
@@ -53,7 +51,11 @@ def test_a_sample_is_a_function_of_seed_and_index(samples):
     assert not np.array_equal(one[0].mask, one[3].mask)
 
 
-def test_batches_carry_first_alphas_as_masks(samples):
+def test_batches_carry_initial_alphas_as_masks(samples):
+    import torch
+
+    from wisp.training.loader import batches, to_batch
+
     source = WithInitialAlpha(samples, InitialAlphas())
     (tensors,) = batches(source, batch=3, first=0, count=1, workers=0)
     batch = to_batch(tensors, torch.device("cpu"))
@@ -65,7 +67,7 @@ def test_batches_carry_first_alphas_as_masks(samples):
 def test_shares_decide_which_kind_leads(samples, monkeypatch):
     asked = []
     known = np.zeros((64, 64), np.float32)
-    monkeypatch.setattr(module, "first_alpha", lambda *_: asked.append("prior") or known)
+    monkeypatch.setattr(module, "solve_initial_alpha", lambda *_: asked.append("prior") or known)
     monkeypatch.setattr(module, "last_alpha", lambda *_: asked.append("last") or known)
     example = samples[0]
     for kind in KINDS:
@@ -85,7 +87,7 @@ def test_closed_form_finds_more_of_the_edge_than_the_mask(samples):
     mask = np.kron((truth[::8, ::8] > 0.5).astype(np.float32), np.ones((8, 8), np.float32))
     wide = Cues(width=(0.3, 0.3))
     for half in (0.0, 1.0):
-        found = first_alpha(
+        found = solve_initial_alpha(
             image, mask, np.random.default_rng(0), replace(AT_INFERENCE, half=half, cues=wide)
         )
         assert found.dtype == np.float32

@@ -13,7 +13,14 @@ from wisp.engine import models, precision
 from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.models import MODELS, Model, Variant, find_model
 from wisp.engine.precision import choose
-from wisp.engine.sessions import cpu_capabilities, cpu_name, load_openvino, open_session, runtime_version
+from wisp.engine.sessions import (
+    cpu_capabilities,
+    cpu_name,
+    load_openvino,
+    open_session,
+    openvino_core,
+    runtime_version,
+)
 
 WITH_BF16, WITHOUT_BF16 = frozenset({"FP32", "INT8", "BF16"}), frozenset({"FP32", "INT8"})
 
@@ -159,7 +166,7 @@ def test_the_measurement_runs_both_on_what_they_usually_see(model, monkeypatch):
 
 
 def test_what_the_runtime_says_of_this_cpu():
-    core = load_openvino().Core()
+    core = openvino_core()
     assert cpu_capabilities() == frozenset(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
     assert cpu_name() == core.get_property("CPU", "FULL_DEVICE_NAME").strip()
     assert runtime_version() == load_openvino().__version__

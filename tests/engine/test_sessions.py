@@ -12,11 +12,11 @@ from tiny_networks import GAIN, write_segmenter
 from wisp.core.errors import InputError, MissingExtraError
 from wisp.core.machine import cores
 from wisp.engine import sessions
-from wisp.engine.sessions import Port, check_ports, load_openvino, open_session
+from wisp.engine.sessions import Port, check_ports, load_openvino, open_session, openvino_core
 
 openvino = load_openvino()
-NATIVE_BF16 = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-HAS_INTEL_GPU = "GPU" in openvino.Core().available_devices
+NATIVE_BF16 = "BF16" in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+HAS_INTEL_GPU = "GPU" in openvino_core().available_devices
 
 
 @pytest.fixture
@@ -118,8 +118,7 @@ def test_bf16_is_refused_where_it_is_not_native(network, monkeypatch):
         def compile_model(self, *args):
             return self._core.compile_model(*args)
 
-    openvino_core = openvino.Core
-    monkeypatch.setattr(openvino, "Core", OlderCpu)
+    monkeypatch.setattr(sessions, "openvino_core", OlderCpu)
     assert open_session(network).describe().precision == "fp32"
     with pytest.raises(InputError, match="bf16: this CPU lacks it; auto and fp32"):
         open_session(network, precision="bf16")
@@ -194,7 +193,7 @@ def test_a_compiler_without_memory_says_so(network, monkeypatch):
         def compile_model(self, *args):
             raise RuntimeError("Exception from core.cpp:1:\nstd::bad_alloc")
 
-    monkeypatch.setattr(openvino, "Core", Core)
+    monkeypatch.setattr(sessions, "openvino_core", Core)
     with pytest.raises(MemoryError, match=r"tiny\.onnx: there is not enough memory"):
         open_session(network)
 
@@ -285,6 +284,29 @@ def test_other_threads_find_openvino_s_telemetry_while_openvino_is_imported(tmp_
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=120
     )
     assert run.stdout.split() == ["{True}", "False", "True"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+def test_signals_are_handled_after_networks_were_let_go_of_in_another_thread(network):
+    """OpenVINO takes back the stack that it gave a thread for its signal handlers; see `openvino_core`."""
+    code = (
+        "import gc, os, signal, sys, threading\n"
+        "from pathlib import Path\n"
+        "from wisp.engine.sessions import cpu_name, open_session\n"
+        "signal.signal(signal.SIGUSR1, lambda *_: print('handled'))\n"
+        "cpu_name()\n"
+        "held = [open_session(Path(sys.argv[1]))]\n"
+        "def let_go():\n"
+        "    held.clear()\n"
+        "    gc.collect()\n"
+        "thread = threading.Thread(target=let_go)\n"
+        "thread.start()\n"
+        "thread.join()\n"
+        "os.kill(os.getpid(), signal.SIGUSR1)\n"
+        "print('alive')\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code, network], check=False, capture_output=True, timeout=120)
+    assert (run.returncode, run.stdout.split()) == (0, [b"handled", b"alive"])
 
 
 def test_one_session_serves_several_threads(network):

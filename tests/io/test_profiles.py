@@ -12,11 +12,11 @@ from wisp.io.images import read_photo, write_image
 from wisp.io.profiles import (
     as_vips,
     channels_of,
-    fitting,
     from_srgb,
     is_srgb,
     is_usable,
     is_writable,
+    matching_profile,
     srgb_profile,
     to_srgb,
 )
@@ -159,12 +159,12 @@ def test_cmyk():
 def test_profiles_for_other_channels_are_ignored_with_a_warning(channels, found):
     profile = {1: grey_profile(), 3: built_in("p3"), 4: built_in("cmyk")}[found]
     with pytest.warns(UserWarning, match=r"x.jpg: its ICC profile is for other channels"):
-        assert fitting(profile, channels, "x.jpg") is None
+        assert matching_profile(profile, channels, "x.jpg") is None
 
 
 def test_fitting_profiles_pass(p3):
     for profile, channels in ((grey_profile(), 1), (p3, 1), (p3, 3), (built_in("cmyk"), 4), (None, 3)):
-        assert fitting(profile, channels, "x.jpg") is profile
+        assert matching_profile(profile, channels, "x.jpg") is profile
 
 
 def test_damaged_profiles_are_ignored_with_a_warning(p3):
@@ -172,7 +172,7 @@ def test_damaged_profiles_are_ignored_with_a_warning(p3):
     many[128:132] = b"\xff\xff\xff\xff"
     for damaged in (b"", b"rubbish" * 40, p3[:100], p3[:200], p3[:-1], bytes(many), p3[:128] + bytes(4)):
         with pytest.warns(UserWarning, match=r"x.jpg: its ICC profile is damaged"):
-            assert fitting(damaged, 3, "x.jpg") is None
+            assert matching_profile(damaged, 3, "x.jpg") is None
 
 
 def save(path, stored, profile, interpretation=None):
@@ -298,7 +298,7 @@ def test_profiles_that_say_too_little_are_ignored_with_a_warning(p3, change):
     assert change[0] in p3 or change[0] == b"curv"
     useless = p3.replace(*change) if change[0] in p3 else p3.replace(b"para", b"text")
     with pytest.warns(UserWarning, match=r"x.jpg: its ICC profile says nothing .* is ignored"):
-        assert fitting(useless, 3, "x.jpg") is None
+        assert matching_profile(useless, 3, "x.jpg") is None
 
 
 def test_pixels_of_one_s_own_keep_their_values_beside_others(tmp_path, p3):

@@ -4,14 +4,14 @@ import pytest
 import torch
 
 from contracts import NetworkContract
-from wisp.networks.dlmn import CUES, dlmn_mobile, dlmn_paper, grey, still
+from wisp.networks.dlmn import CUES, dlmn_mobile, dlmn_paper, motion_of_still, to_luma
 
 
 def inputs(height=64, width=96, count=1):
     torch.manual_seed(1)
     image = torch.rand(count, 3, height, width)
     mask = torch.rand(count, 1, height, width)
-    return {"image": image, "mask": mask, "trimap": (mask > 0.5).float(), "motion": still(image)}
+    return {"image": image, "mask": mask, "trimap": (mask > 0.5).float(), "motion": motion_of_still(image)}
 
 
 @pytest.fixture(scope="module")
@@ -111,8 +111,8 @@ def test_a_still_shows_the_compact_network_no_motion(mobile):
 
 def test_grey_is_luma():
     image = torch.eye(3).view(1, 3, 1, 3)
-    torch.testing.assert_close(grey(image).flatten(), torch.tensor([0.299, 0.587, 0.114]))
-    assert still(image).shape == (1, 4, 1, 3)
+    torch.testing.assert_close(to_luma(image).flatten(), torch.tensor([0.299, 0.587, 0.114]))
+    assert motion_of_still(image).shape == (1, 4, 1, 3)
 
 
 class TestContract(NetworkContract):

@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from wisp.networks.dlmn import grey, still
+from wisp.networks.dlmn import motion_of_still, to_luma
 from wisp.networks.ssrn import Judge, recompose, ssrn_mobile, ssrn_resnet101
 
 
 def inputs(height=64, width=96):
     torch.manual_seed(1)
     image = torch.rand(1, 3, height, width)
-    return {"image": image, "mask": torch.rand(1, 1, height, width), "motion": still(image)}
+    return {"image": image, "mask": torch.rand(1, 1, height, width), "motion": motion_of_still(image)}
 
 
 def build(name):
@@ -81,5 +81,5 @@ def test_recomposing_with_alpha_one_is_the_foreground_and_with_zero_the_new_back
         image, motion = recompose(alpha, foreground, background, given["motion"])
         torch.testing.assert_close(image, foreground if value else background)
         torch.testing.assert_close(
-            motion, given["motion"] if value else grey(background).expand_as(given["motion"])
+            motion, given["motion"] if value else to_luma(background).expand_as(given["motion"])
         )

@@ -167,7 +167,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _with_hint(error: typer.TyperException) -> str:
-    """What is wrong with the command line, and where its help is."""
+    """Add to an error of the command line where its help is."""
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "wisp"
     problem = error.format_message().replace("Value error, ", "").rstrip(".")

@@ -113,7 +113,7 @@ def _write(benchmark: Any, result: dict[str, Any], count: int) -> None:
 
 
 def _peers(texts: Sequence[str]) -> dict[str, str]:
-    """What ``--peer`` gives: files by the peers' names."""
+    """Parse every ``--peer`` NAME=FILE: files by the peers' names."""
     from wisp.engine.peers import find_peer
 
     found = {}
@@ -159,4 +159,4 @@ def _alone_in(target: Path, tell: Callable[[str], None]) -> Iterator[None]:
 
 
 def _say_nothing(_: str) -> None:
-    """What ``--quiet`` tells of each system."""
+    """Take a line on a system and print nothing, for ``--quiet``."""

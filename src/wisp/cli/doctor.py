@@ -84,14 +84,14 @@ def _versions() -> dict[str, str]:
 
 
 def _devices() -> dict[str, list[str]]:
-    """What each installed runtime could run on."""
+    """List the devices of each installed runtime, by its name."""
     import importlib
 
-    from wisp.engine.sessions import load_openvino
+    from wisp.engine.sessions import openvino_core
 
     devices: dict[str, list[str]] = {}
     try:
-        core = load_openvino().Core()
+        core = openvino_core()
         devices["OpenVINO"] = [
             f"{name} ({core.get_property(name, 'FULL_DEVICE_NAME').strip()})"
             for name in core.available_devices
@@ -131,7 +131,7 @@ def _networks(device: Device, precision: Precision, *, measure: bool) -> list[di
 
 
 def _cache() -> dict[str, Any]:
-    """Where compiled networks are kept; asked after the networks were loaded, so that theirs count."""
+    """Tell where compiled networks are kept, and how many; asked after networks were loaded."""
     from wisp.engine import compiled
 
     where = compiled.folder()

@@ -117,7 +117,7 @@ def _submit(
 
 @dataclass(frozen=True)
 class _Todo:
-    """What is to be scored: how many, the files that are read, what scores them, what shows the scores."""
+    """A scoring that has not begun: how many steps, the files it reads, how to score and show the scores."""
 
     count: int
     files: list[Path]

@@ -88,7 +88,7 @@ def export_command(
 
 
 def _told(done: Exported) -> str:
-    """What an export did, in a line."""
+    """Sum an export up in one line: file, size, and what int8 costs."""
     size = f"{done.size / 1e6:.2f} MB, {done.parameters / 1e6:.2f} M parameters"
     if done.pruned is not None:
         size += f", lean: {done.pruned:.1e} from the whole network on average"

@@ -144,7 +144,7 @@ def replace_command(
 
 
 def _scene(text: str, fit: Fit, anchor: Anchor, max_pixels: int) -> Scene:
-    """What ``--background`` names, as a function of the photo that it goes behind."""
+    """Make of a ``--background`` a function that gives the scene for a photo."""
     import numpy as np
 
     from wisp.compositing import backgrounds

@@ -109,7 +109,7 @@ AsPublishedOption = Annotated[
 
 
 class _Recipe(Protocol):
-    """What the recipes have in common."""
+    """The fields of a recipe that the command line reads."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
@@ -161,8 +161,8 @@ def train_portrait_command(
         typer.Option(
             "--recipe",
             help="mobile (the compact network), mobile-fine (its second half, after --start), mobile-led (a "
-            "third part, led by first alphas, after --start), mobile-clip (the same, led by its own alphas, "
-            "too) or paper (as published).",
+            "third part, given initial alphas, after --start), mobile-clip (its own alphas, too, after "
+            "--start) or paper (as published).",
         ),
     ] = "mobile",
     published: AsPublishedOption = False,
@@ -496,4 +496,4 @@ def tell(line: str) -> None:
 
 
 def say_nothing(_: str) -> None:
-    """What ``--quiet`` prints."""
+    """Take a line of a training and print nothing, for ``--quiet``."""

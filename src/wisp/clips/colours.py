@@ -110,7 +110,7 @@ def soft_part(foreground: Foreground, alpha: Alpha) -> SoftColours:
 
 
 def _reach(alpha: Alpha) -> Box | None:
-    """What the averages reach around the subject, on a grid that reduced pixels fall on; None for nobody."""
+    """Find the box that averages reach around the subject, on the grid of reduced pixels; None for nobody."""
     box = bounding_box(alpha, REDUCTION * WINDOWS[0] // 2)
     return None if box is None else box.on_grid(REDUCTION, alpha.shape)
 
@@ -140,7 +140,7 @@ def _thrice(plane: Float) -> Float:
 
 
 def _soft(image: Image, alpha: Alpha, box: Box, nearer: Float, farther: Float) -> SoftColours:
-    """What the averages of a part leave unexplained shared out, where alpha is soft."""
+    """Correct both layers' averages where alpha is soft, by sharing out what they leave unexplained."""
     opacity = alpha[box.slices]
     rows, columns = np.divmod(np.flatnonzero((opacity > 0) & (opacity < 1)), opacity.shape[1])
     scale = (nearer.shape[0] / opacity.shape[0], nearer.shape[1] / opacity.shape[1])

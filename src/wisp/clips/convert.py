@@ -409,7 +409,7 @@ def _expected(job: Job, clip: Clip) -> int:
 
 
 def _described(job: Job) -> dict[str, Any]:
-    """What a folder of frames is made of, to be compared when it is resumed."""
+    """Describe what decides a folder of frames, to be compared when it is resumed."""
     described: dict[str, Any] = {
         "source": Path(job.source).name,
         "background": job.background,
@@ -429,7 +429,7 @@ def _described(job: Job) -> dict[str, Any]:
 
 
 def _lost(job: Job, clip: Clip, begin: Fraction) -> Iterator[str]:
-    """What the outputs cannot hold."""
+    """Yield a line for everything of the clip that an output cannot hold."""
     info = clip.info
     result, *others = job.outputs
     suffix = suffix_of(result.path, job.piped)

@@ -26,7 +26,7 @@ class MissingDeviceError(InputError):
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a device is asked for.
+    """Picture size, rate and coding that a camera is asked for.
 
     Attributes:
         size: height and width of its pictures, pixels; None leaves it to the device.

@@ -130,7 +130,7 @@ def fit_to_size(
 
 
 def _offset(room: int, at_start: bool, at_end: bool) -> int:
-    """Where something starts that leaves `room` pixels free (or is `-room` too large)."""
+    """Place something that leaves `room` pixels free, or is `-room` too large: its first pixel."""
     if at_start:
         return 0
     return room if at_end else -(-room // 2) if room < 0 else room // 2

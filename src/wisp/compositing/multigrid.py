@@ -21,21 +21,19 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-from wisp.core.arrays import Float
+from wisp.core.arrays import Float, Region
 from wisp.core.threads import one_blas_thread
 
 DAMPING: Final = np.float32(0.8)  # of the Jacobi smoother
 COARSEST: Final = 8  # cells across the level that is solved directly
 ITERATIONS: Final = 200  # never reached in practice: each one divides the error by about five
 
-Bools: TypeAlias = npt.NDArray[np.bool_]
 Sides: TypeAlias = tuple[bool, bool, bool, bool]
 
 
 def solve_poisson(
-    region: Bools, right_hand: Float, *, open_sides: Sides, screening: float = 0.0, tolerance: float = 4e-4
+    region: Region, right_hand: Float, *, open_sides: Sides, screening: float = 0.0, tolerance: float = 4e-4
 ) -> Float:
     """Solve the equations above for several right-hand sides.
 
@@ -109,7 +107,7 @@ class _Level:
         return product
 
 
-def _levels(region: Bools, open_sides: Sides, screening: float) -> list[_Level]:
+def _levels(region: Region, open_sides: Sides, screening: float) -> list[_Level]:
     inside = np.pad(region, 1).astype(np.float32)
     east, south = np.zeros_like(inside), np.zeros_like(inside)
     east[:, :-1] = inside[:, :-1] * inside[:, 1:]

@@ -28,11 +28,20 @@ from __future__ import annotations
 from typing import Final, Literal, TypeAlias, get_args
 
 import numpy as np
-import numpy.typing as npt
 from scipy import fft
 
 from wisp.compositing.multigrid import Sides, solve_poisson
-from wisp.core.arrays import Alpha, Background, Float, Image, Mask, as_alpha, as_image, check_same_size
+from wisp.core.arrays import (
+    Alpha,
+    Background,
+    Float,
+    Image,
+    Mask,
+    Region,
+    as_alpha,
+    as_image,
+    check_same_size,
+)
 from wisp.core.errors import InputError
 from wisp.core.regions import bounding_box
 
@@ -40,8 +49,6 @@ Gradients: TypeAlias = Literal["seamless", "mixed"]
 
 CLEAR: Final = 0.5 / 255
 """Alpha below this is clear, as it is in a file of 8 bits."""
-
-Bools: TypeAlias = npt.NDArray[np.bool_]
 
 
 def poisson_blend(
@@ -103,9 +110,9 @@ def poisson_blend(
 
 
 def _right_hand(
-    region: Bools, source: Image, target: Image, box: tuple[slice, slice], *, mixed: bool
+    region: Region, source: Image, target: Image, box: tuple[slice, slice], *, mixed: bool
 ) -> Float:
-    """What f − g has to solve: Σ_{q ∉ Ω} (f* − g)_q + Σ_q (v_pq − (gₚ − g_q)), (3, h, w) of the box."""
+    """Right-hand side for f − g: Σ_{q ∉ Ω} (f* − g)_q + Σ_q (v_pq − (gₚ − g_q)), (3, h, w) of the box."""
     rows, columns = (slice(max(0, s.start - 1), s.stop + 1) for s in box)
     g = np.ascontiguousarray(source[rows, columns].transpose(2, 0, 1))
     f = np.ascontiguousarray(target[rows, columns].transpose(2, 0, 1))
@@ -129,7 +136,7 @@ def _right_hand(
 
 
 def _solve_without_edge(right_hand: Float) -> Float:
-    """The same equations over a whole image (no edge anywhere) and with mean 0, by the cosine transform."""
+    """Solve over a whole image, no edge anywhere and with mean 0, by the cosine transform."""
     _, h, w = right_hand.shape
     eigenvalues = (2 - 2 * np.cos(np.pi * np.arange(h) / h))[:, None] + (
         2 - 2 * np.cos(np.pi * np.arange(w) / w)

@@ -31,6 +31,8 @@ Alpha: TypeAlias = Float
 Mask: TypeAlias = Float
 Motion: TypeAlias = Float
 Trimap: TypeAlias = npt.NDArray[np.uint8]
+Bytes: TypeAlias = npt.NDArray[np.uint8]
+Region: TypeAlias = npt.NDArray[np.bool_]
 Bits: TypeAlias = Literal[8, 16]
 
 _CHUNK: Final = 1 << 16
@@ -47,7 +49,7 @@ FOREGROUND: Final = 255
 
 @dataclass(frozen=True, eq=False)
 class Matte:
-    """What matting yields: how much of each pixel is subject, and the subject's own colours there.
+    """A subject cut out: how much of each pixel it covers, and its own colours there.
 
     Two mattes are equal only if they are the same object; ``numpy.array_equal`` compares their arrays.
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
-from wisp.core.arrays import Alpha
-
-Region = npt.NDArray[np.bool_]
+from wisp.core.arrays import Alpha, Region
 
 
 class Box(NamedTuple):

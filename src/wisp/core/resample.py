@@ -55,7 +55,7 @@ def _along(values: Float, axis: int, size: int) -> Float:
 
 @lru_cache(maxsize=32)
 def _weights(old: int, new: int) -> csr_array:
-    """What each of `new` values is made of, as shares of `old` ones: float32 (new, old), rows add up to 1."""
+    """Shares of `old` values that each of `new` is made of: float32 (new, old), rows add up to 1."""
     step = old / new
     reach = max(1.0, step)
     centre = (np.arange(new) + 0.5) * step - 0.5

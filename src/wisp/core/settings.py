@@ -85,12 +85,12 @@ class AutoSettings:
         tolerance: of closed-form matting's solver. No evidence yet.
         at_once: unknown pixels that are solved at once. Decision 004.
         settled: alphas this near to 0 or 1 at half size are settled. No evidence yet.
-        colour_epsilon: of the multi-level foreground. results/foreground.json, as a whole.
-        colour_omega: likewise. results/foreground.json, as a whole.
+        colour_epsilon: a neighbour's least weight, in the foreground. results/foreground.json, as a whole.
+        colour_omega: weight of a difference in alpha there. results/foreground.json, as a whole.
         colour_sweeps: sweeps over single pixels. results/foreground.json, as a whole.
         colour_rim: known pixels solved along with the soft band. results/foreground.json, as a whole.
-        layer_bending: of its smooth layers. results/foreground.json, as a whole.
-        layer_tension: likewise. results/foreground.json, as a whole.
+        layer_bending: weight of bending of its smooth layers. results/foreground.json, as a whole.
+        layer_tension: weight of tension of its smooth layers. results/foreground.json, as a whole.
         layer_nodes: along the shorter and the longer side. results/foreground.json, as a whole.
         layer_margin: what is looked at around the subject, of its box. results/foreground.json, as a whole.
         blur: standard deviation of a photo's own background, of its diagonal. No evidence yet.
@@ -246,8 +246,8 @@ class ClipSettings:
 
 
 SUBJECT: Final = SubjectSettings()
-"""What the subject of a photo is found with."""
+"""Numbers that the subject of a photo is found with."""
 AUTO: Final = AutoSettings()
-"""What photos are matted with."""
+"""Numbers that photos are matted with."""
 CLIPS: Final = ClipSettings()
-"""What clips are matted with."""
+"""Numbers that clips are matted with."""

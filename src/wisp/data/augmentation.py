@@ -11,11 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from wisp.core.arrays import Float, from_float
+from wisp.core.arrays import Bytes, Float, from_float
 from wisp.data import vips
 
 Matrix = npt.NDArray[np.float64]
-Bytes = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

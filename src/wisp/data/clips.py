@@ -14,15 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from wisp.compositing.over import over
-from wisp.core.arrays import Alpha, Background, Float, Foreground, Image, from_float, to_float
+from wisp.core.arrays import Alpha, Background, Bytes, Float, Foreground, Image, from_float, to_float
 from wisp.core.errors import InputError
 from wisp.data import vips
 from wisp.data.augmentation import Matrix
 from wisp.data.datasets import Labelled
 from wisp.data.synthesis import keep_cut_sides
 from wisp.matting.foreground import estimate_foreground
-
-Bytes = npt.NDArray[np.uint8]
 
 _SHAKE_HERTZ: Final = (1.1, 2.3, 3.7, 5.9)
 """What hand-held shake is made of, cycles a second; slower parts are larger."""
@@ -70,7 +68,7 @@ class Motion:
     seed: int = 0
 
     def matrix(self, time: float, size: tuple[int, int]) -> Matrix:
-        """Where the canvas's points are `time` seconds after the start: (2, 3), in pixels from its corner."""
+        """Affine map (2, 3) of the canvas `time` seconds after the start, in pixels from its corner."""
         height, width = size
         swing = np.sin(2 * np.pi * time / self.period)
         angle = np.deg2rad(self.turn * swing)
@@ -275,12 +273,12 @@ def _mean(parts: list[Float]) -> Float:
 
 
 def moves(scenario: Scenario, time: float) -> tuple[Matrix, Matrix]:
-    """Where the points of subject and background are `time` seconds after the start: (2, 3) each."""
+    """Affine maps (2, 3) of the subject's and the background's points `time` seconds after the start."""
     camera = scenario.camera.matrix(time, scenario.size)
     subject = scenario.subject.matrix(time, scenario.size)
     return _after(camera, subject), _part(camera, scenario.parallax)
 
 
-def still(scenario: Scenario) -> Scenario:
-    """The same scenario with nothing moving: what a method's own flicker is measured on."""
+def freeze_motion(scenario: Scenario) -> Scenario:
+    """Stop all motion of a scenario, so that a method's own flicker can be measured."""
     return replace(scenario, subject=Motion(), camera=Motion(), shutter=0.0)

@@ -11,9 +11,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
+from wisp.core.arrays import Bytes
 from wisp.core.errors import InputError
 from wisp.data import vips
-from wisp.data.composites import Bytes, Composite, table
+from wisp.data.composites import Composite, table
 from wisp.io.atomic import reason, write_files
 from wisp.io.images import SAVE_OPTIONS
 

@@ -24,7 +24,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from wisp.core.arrays import Trimap, check_trimap, from_float, to_float
+from wisp.core.arrays import Bytes, Trimap, check_trimap, from_float, to_float
 from wisp.core.errors import InputError
 from wisp.data import datasets, vips
 from wisp.data.datasets import Entry, Labelled
@@ -32,7 +32,6 @@ from wisp.data.selection import Collection
 from wisp.matting.foreground import estimate_foreground
 from wisp.matting.trimap import random_trimap
 
-Bytes: TypeAlias = npt.NDArray[np.uint8]
 Order: TypeAlias = Literal["listed", "names", "random"]
 
 PER_FOREGROUND: Final = {"train": 100, "test": 20}
@@ -72,7 +71,7 @@ def plan(
     order: Order = "listed",
     seed: int = 0,
 ) -> list[Composite]:
-    """Which foreground goes on which backgrounds.
+    """Choose the backgrounds and trimap widths of every foreground.
 
     A composite depends on its own foreground, the backgrounds and the seed alone: a selection of the
     foregrounds gives the same pictures as all of them.
@@ -127,7 +126,7 @@ def plan(
 
 
 def table(composites: Iterable[Composite]) -> str:
-    """What a set is made of, as CSV: name, foreground, background, and the trimap's widths."""
+    """Write composites as CSV: name, foreground, background, and the trimap's widths."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["name", "foreground", "background", "erosion", "dilation"])

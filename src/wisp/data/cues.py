@@ -14,13 +14,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
-from wisp.core.arrays import Float, from_float, to_float
+from wisp.core.arrays import Bytes, Float, from_float, to_float
 from wisp.core.errors import InputError
 from wisp.data import vips
 from wisp.data.augmentation import Geometry, Matrix
@@ -29,8 +28,6 @@ from wisp.data.datasets import SUFFIXES
 from wisp.data.synthesis import Example, Samples, Synthesis
 from wisp.engine.families.segmenter import segment
 from wisp.matting.trimap import trimap_from_mask
-
-Bytes: TypeAlias = npt.NDArray[np.uint8]
 
 NEIGHBOURS: Final = (-2, -1, 1, 2)
 """The frames of a motion cue, counted from the image's own."""
@@ -166,7 +163,7 @@ class Unlabelled:
             frames = [
                 vips.warp(vips.read_rgb(path), matrix, size, border="mirror") for path in shot.neighbours
             ]
-            motion = np.stack([grey(frame) for frame in frames])
+            motion = np.stack([to_luma(frame) for frame in frames])
         else:
             motion = _shaken(image, rng, self.cues)
         mask = from_float(segment(to_float(image)))
@@ -229,7 +226,7 @@ def motion_cue(example: Example, rng: np.random.Generator, cues: Cues) -> Bytes:
         return _shaken(image, rng, cues)
     if rng.random() < cues.still:
         return _repeated(image)
-    front, opacity, behind = grey(example.foreground), example.alpha[0], grey(example.background)
+    front, opacity, behind = to_luma(example.foreground), example.alpha[0], to_luma(example.background)
     size = opacity.shape
     frames = []
     for subject, scene in _moves(rng, cues, (size[0], size[1])):
@@ -240,7 +237,7 @@ def motion_cue(example: Example, rng: np.random.Generator, cues: Cues) -> Bytes:
     return _noisy(np.stack(frames), rng, cues)
 
 
-def grey(colours: Bytes) -> Bytes:
+def to_luma(colours: Bytes) -> Bytes:
     """Luma of sRGB-encoded colours: uint8 (H, W, 3) or (3, H, W) → (H, W)."""
     axis = 0 if colours.shape[0] == 3 and colours.shape[-1] != 3 else -1
     channels = np.moveaxis(colours, axis, -1)
@@ -279,7 +276,7 @@ def shots(places: Sequence[Path], *, frames: bool = False) -> list[Shot]:
 
 
 def as_at_inference(cues: Cues) -> Cues:
-    """The same with the segmentation network's masks and the pipeline's trimaps: what is validated with."""
+    """Set cues to the segmentation network's masks and the pipeline's trimaps, for validation."""
     return replace(cues, segmented=1.0, width=(0.02, 0.02), still=0.5, smooth=1.0, noise=0.005)
 
 
@@ -298,7 +295,7 @@ def _shaken(image: Bytes, rng: np.random.Generator, cues: Cues) -> Bytes:
     """The cue of a photo as a whole: still, or as a hand that holds the camera moves it."""
     if rng.random() < cues.still:
         return _repeated(image)
-    seen, size = grey(image), (image.shape[0], image.shape[1])
+    seen, size = to_luma(image), (image.shape[0], image.shape[1])
     frames = [
         vips.warp(seen, camera, size, border="mirror", interpolation="bilinear")
         for _, camera in _moves(rng, cues, size)
@@ -307,7 +304,7 @@ def _shaken(image: Bytes, rng: np.random.Generator, cues: Cues) -> Bytes:
 
 
 def _repeated(image: Bytes) -> Bytes:
-    return np.repeat(grey(image)[None], len(NEIGHBOURS), 0)
+    return np.repeat(to_luma(image)[None], len(NEIGHBOURS), 0)
 
 
 def _noisy(frames: Float, rng: np.random.Generator, cues: Cues) -> Bytes:

@@ -17,16 +17,15 @@ import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
+from wisp.core.arrays import Bytes
 from wisp.core.errors import InputError
 from wisp.data import vips
 from wisp.data.supervisely import read_annotation
 
-Bytes: TypeAlias = npt.NDArray[np.uint8]
 T = TypeVar("T")
 
 VOID: Final = (224, 224, 192)

@@ -1,4 +1,4 @@
-"""Training samples of networks that are led by a first alpha: what the pipeline and the frame before give.
+"""Training samples of networks that are given an initial alpha: what the pipeline and the frame before give.
 
 The portrait network of Yaman et al. is given a coarse segmentation. It can be given more, where more is to be
 had for little (docs/decisions/024):
@@ -17,9 +17,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-from wisp.core.arrays import Alpha, Image, Mask, from_float, to_float
+from wisp.core.arrays import Alpha, Bytes, Image, Mask, from_float, to_float
 from wisp.data import vips
 from wisp.data.augmentation import Geometry
 from wisp.data.cues import Cues, imperfect_mask
@@ -29,14 +28,13 @@ from wisp.matting.classical.closed_form import solve_closed_form
 from wisp.matting.classical.initial_alpha import estimate_initial_alpha
 from wisp.matting.trimap import trimap_from_mask
 
-Bytes: TypeAlias = npt.NDArray[np.uint8]
 Lead: TypeAlias = Literal["mask", "prior", "last"]
 
 KINDS: Final[tuple[Lead, ...]] = ("prior", "mask", "last")
 
 
 class InitialAlphaExample(NamedTuple):
-    """One training sample, ready to stack; fields as in `Example`, and what leads the network.
+    """One training sample, ready to stack; fields as in `Example`, and the initial alpha.
 
     Attributes:
         image: uint8 (3, S, S), sRGB.
@@ -45,7 +43,7 @@ class InitialAlphaExample(NamedTuple):
         foreground: uint8 (3, S, S), straight colours of the subject.
         background: uint8 (3, S, S), what lies behind.
         exact: uint8 (1,), 1 where alpha, foreground and background compose to the image by construction.
-        mask: uint8 (1, S, S), a first alpha.
+        mask: uint8 (1, S, S), a initial alpha.
     """
 
     image: Bytes
@@ -59,7 +57,7 @@ class InitialAlphaExample(NamedTuple):
 
 @dataclass(frozen=True)
 class InitialAlphas:
-    """How first alphas are made.
+    """How initial alphas are made.
 
     Attributes:
         shares: of the kinds in `KINDS`; they add up to 1.
@@ -93,40 +91,40 @@ AT_INFERENCE: Final = InitialAlphas(shares=(1, 0, 0), imperfect=0, cues=Cues(wid
 
 @dataclass(frozen=True)
 class WithInitialAlpha:
-    """`Samples` with their first alphas, by index.
+    """`Samples` with their initial alphas, by index.
 
     Args:
         samples: images with their layers.
-        leads: how first alphas are made.
+        settings: how initial alphas are made.
     """
 
     samples: Samples
-    leads: InitialAlphas
+    settings: InitialAlphas
 
     def __getitem__(self, index: int) -> InitialAlphaExample:
         """The sample number `index` ≥ 0."""
         example = self.samples[index]
         rng = np.random.default_rng((self.samples.seed, index, 4))
-        return InitialAlphaExample(*example, draw_initial_alpha(example, rng, self.leads)[None])
+        return InitialAlphaExample(*example, draw_initial_alpha(example, rng, self.settings)[None])
 
 
-def draw_initial_alpha(example: Example, rng: np.random.Generator, leads: InitialAlphas) -> Bytes:
-    """A first alpha of a sample, uint8 (S, S)."""
-    kind = KINDS[int(rng.choice(len(KINDS), p=leads.shares))]
+def draw_initial_alpha(example: Example, rng: np.random.Generator, settings: InitialAlphas) -> Bytes:
+    """A initial alpha of a sample, uint8 (S, S)."""
+    kind = KINDS[int(rng.choice(len(KINDS), p=settings.shares))]
     image = to_float(np.ascontiguousarray(example.image.transpose(1, 2, 0)))
     if kind == "last":
-        last = last_alpha(example.alpha[0], rng, leads)
-        if rng.random() < leads.joined:
-            last = (last + _mask(image, example, rng, leads)) * np.float32(0.5)
+        last = last_alpha(example.alpha[0], rng, settings)
+        if rng.random() < settings.joined:
+            last = (last + _mask(image, example, rng, settings)) * np.float32(0.5)
         return from_float(last)
-    mask = _mask(image, example, rng, leads)
-    return from_float(first_alpha(image, mask, rng, leads) if kind == "prior" else mask)
+    mask = _mask(image, example, rng, settings)
+    return from_float(solve_initial_alpha(image, mask, rng, settings) if kind == "prior" else mask)
 
 
-def first_alpha(image: Image, mask: Mask, rng: np.random.Generator, leads: InitialAlphas) -> Alpha:
-    """What closed-form matting makes of a mask's trimap, float32 (H, W); empty where there is no subject."""
-    trimap = trimap_from_mask(mask, width=float(rng.uniform(*leads.cues.width)))
-    if rng.random() < leads.half:
+def solve_initial_alpha(image: Image, mask: Mask, rng: np.random.Generator, settings: InitialAlphas) -> Alpha:
+    """Solve closed-form matting on a mask's trimap: float32 (H, W), empty where there is no subject."""
+    trimap = trimap_from_mask(mask, width=float(rng.uniform(*settings.cues.width)))
+    if rng.random() < settings.half:
         return estimate_initial_alpha(image, trimap)
     found = solve_closed_form(image, trimap, tolerance=1e-3).alpha.astype(
         np.float32
@@ -134,29 +132,29 @@ def first_alpha(image: Image, mask: Mask, rng: np.random.Generator, leads: Initi
     return found.clip(0, 1)
 
 
-def last_alpha(alpha: Bytes, rng: np.random.Generator, leads: InitialAlphas) -> Alpha:
+def last_alpha(alpha: Bytes, rng: np.random.Generator, settings: InitialAlphas) -> Alpha:
     """The alpha of the frame before as a clip has it: seen smaller, moved not quite right, with a patch lost.
 
     Args:
         alpha: the true one, uint8 (H, W).
         rng: where its errors come from.
-        leads: how large they are.
+        settings: how large they are.
 
     Returns:
         float32 (H, W), [0, 1].
     """
     size = (alpha.shape[0], alpha.shape[1])
-    moved = vips.warp(alpha, leads.moved.sample(rng, size, size), size, border="copy")
-    scale = rng.uniform(leads.coarse, 1)
+    moved = vips.warp(alpha, settings.moved.sample(rng, size, size), size, border="copy")
+    scale = rng.uniform(settings.coarse, 1)
     small = vips.resize(moved, (max(1, round(size[0] * scale)), max(1, round(size[1] * scale))))
     last = to_float(vips.resize(small, size))
-    if rng.random() < leads.cues.patch:
-        rough = to_float(imperfect_mask(alpha, rng, replace(leads.cues, patch=1.0)))
+    if rng.random() < settings.cues.patch:
+        rough = to_float(imperfect_mask(alpha, rng, replace(settings.cues, patch=1.0)))
         last = np.where(np.abs(rough - last) > 0.5, rough, last)
     return last
 
 
-def _mask(image: Image, example: Example, rng: np.random.Generator, leads: InitialAlphas) -> Mask:
-    if rng.random() < leads.imperfect:
-        return to_float(imperfect_mask(example.alpha[0], rng, leads.cues))
+def _mask(image: Image, example: Example, rng: np.random.Generator, settings: InitialAlphas) -> Mask:
+    if rng.random() < settings.imperfect:
+        return to_float(imperfect_mask(example.alpha[0], rng, settings.cues))
     return segment(image)

@@ -108,7 +108,7 @@ def read_folder(folder: Path, split: Split | None = None, licences: Sequence[str
 def split_folders(
     folders: Sequence[Path], licences: Sequence[str] = (), names: Path | None = None
 ) -> tuple[list[Entry], list[Entry]]:
-    """What of some folders, merged, to train on, and what to hold out; no subject is in both.
+    """Split some folders' entries, merged, into those to train on and those held out, which share no subject.
 
     Where there are no parts, or nothing of the authors' test part is there or selected, a tenth of the
     subjects is held out.
@@ -162,7 +162,7 @@ def _has_test(layout: Layout, root: Path) -> bool:
 
 
 def _holding(*parts: str, beside: str = "") -> Callable[[Path], Path | None]:
-    """Where one of `parts`, with `beside`, lies: in the folder, or in the only folder that it holds."""
+    """Make a finder of the folder with one of `parts`, and `beside`: the given one, or the only one in it."""
 
     def root(folder: Path) -> Path | None:
         inside = [path for path in sorted(folder.iterdir()) if path.is_dir() and path.name[0] not in "._"]
@@ -290,7 +290,7 @@ def _read_human_matting(root: Path, split: Split) -> Collection:
 
 
 def _supervisely(folder: Path) -> Path | None:
-    """Where a project of Supervisely lies: in the folder, or in the only folder that it holds."""
+    """Find the folder of a Supervisely project: the given one, or the only one in it; None if neither."""
     inside = [path for path in sorted(folder.iterdir()) if path.is_dir() and path.name[0] not in "._"]
     for place in [folder, *(inside if len(inside) == 1 else [])]:
         if (place / "meta.json").is_file() and any(place.glob("*/ann")):

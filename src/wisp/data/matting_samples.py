@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
+from wisp.core.arrays import Bytes
 from wisp.data.packed import Pack
 from wisp.data.procedural import random_foreground, with_hair
 from wisp.data.subject_samples import (
     KINDS,
-    Bytes,
     Kind,
     Layer,
     Rng,

@@ -12,18 +12,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-from wisp.core.arrays import from_float, to_float
+from wisp.core.arrays import Bytes, from_float, to_float
 from wisp.core.errors import InputError
 from wisp.data import vips
 from wisp.data.datasets import Entry, Labelled
 from wisp.matting.foreground.blur_fusion import estimate_blur_fusion
-
-Bytes: TypeAlias = npt.NDArray[np.uint8]
 
 SIDE = 480
 """Longer side of what is kept, pixels: a sample of 416 shows most photos whole."""

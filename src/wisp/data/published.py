@@ -18,20 +18,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from wisp.core.arrays import UNKNOWN, to_float
+from wisp.core.arrays import UNKNOWN, Bytes, to_float
 from wisp.data import vips
 from wisp.data.augmentation import Appearance, Geometry
 from wisp.data.composites import PER_FOREGROUND, TRIMAP_WIDTHS, cover, foreground_of, over
 from wisp.data.datasets import Entry
 from wisp.data.synthesis import Example, turn
 from wisp.data.trimap_samples import Cropping, TrimapExample, dilated
-
-Bytes: TypeAlias = npt.NDArray[np.uint8]
 
 UNCHANGED: Final = Appearance(0, 1, 1, 0, 1, 0, (0, 0), (0, 0), (0, 100))
 """An appearance that changes nothing."""

@@ -14,7 +14,7 @@ from wisp.data.datasets import Entry
 
 @dataclass(frozen=True)
 class Collection:
-    """What was read of one folder; the tuples go together.
+    """The entries read of one folder; the tuples go together.
 
     Attributes:
         layout: name of its layout.
@@ -50,7 +50,7 @@ def read_names(file: Path) -> list[str]:
 
 
 def select(collections: Sequence[Collection], names: Sequence[str], source: Path | str) -> list[Collection]:
-    """Those entries that a list names, with or without suffix, with or without folders.
+    """Keep the entries that a list names, with or without suffix, with or without folders.
 
     Args:
         collections: of several sets, one list may serve all.
@@ -114,7 +114,7 @@ def check_disjoint(train: Sequence[Entry], test: Sequence[Entry]) -> None:
 
 
 def only(collection: Collection, keep: Sequence[bool]) -> Collection:
-    """Those entries for which `keep`, one for each, says so."""
+    """Keep the entries for which `keep`, one for each, is true."""
     kept = [index for index, wanted in enumerate(keep) if wanted]
     return replace(
         collection,

@@ -16,16 +16,14 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from wisp.core.arrays import Bytes
 from wisp.core.errors import InputError
 from wisp.data import vips
 from wisp.data.augmentation import Appearance, Geometry
 from wisp.data.datasets import Entry, Labelled
 from wisp.data.synthesis import Example, Synthesis, composite, layer, turn
 from wisp.data.trimap_samples import drawn_cutout, scene
-
-Bytes = npt.NDArray[np.uint8]
 
 _HELD = 256
 _POOL, _USES = 64, 4
@@ -140,5 +138,5 @@ def mirrored(example: Example) -> Example:
 
 
 def calm(fitting: Fitting) -> Fitting:
-    """The same samples without flips, for validation."""
+    """Leave flips out of a fitting, for validation."""
     return replace(fitting, flip=0.0)

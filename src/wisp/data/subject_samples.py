@@ -18,10 +18,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from wisp.core.arrays import Bytes
 from wisp.core.errors import InputError
 from wisp.data.packed import Pack, Packed
 
-Bytes: TypeAlias = npt.NDArray[np.uint8]
 Floats: TypeAlias = npt.NDArray[np.float32]
 Matrix: TypeAlias = npt.NDArray[np.float64]
 Rng: TypeAlias = np.random.Generator
@@ -93,7 +93,7 @@ class SubjectMix:
     """A person with something in front, held or worn: both are subject."""
     poster: float = 0.03
     """A picture of a person on a wall or a screen, which is no subject; half of them with a real one."""
-    empty: float = 0.07
+    empty: float = 0.12
     """Nothing to cut out; half of them with pasted patches that are nothing."""
     faint: float = 0.01
     """See-through subjects."""
@@ -111,6 +111,8 @@ class SubjectMix:
     """Chance of pasted patches behind a composite's subject."""
     beside: float = 0.1
     """Chance of a thing apart from a composite's people, which is not the subject."""
+    surroundings: float = 0.35
+    """Chance that an empty sample shows what lies beside the thing of a real photo, else a scene."""
     like: float = 0.1
     """Chance that a scene takes on the subject's colours."""
     grey: float = 0.1
@@ -248,7 +250,10 @@ class SubjectSamples:
     ) -> tuple[Bytes, Bytes, Bytes, list[Bytes]]:
         """Layers over a scene; labels are exact."""
         layers = self._layers(rng, size, kind)
-        scene = self._scene(rng, size)
+        if kind == "empty" and rng.random() < self.mix.surroundings:
+            scene = self._surroundings(rng, size)
+        else:
+            scene = self._scene(rng, size)
         if layers and rng.random() < self.mix.like:
             scene = like_colours(scene, layers[0].foreground, layers[0].alpha, rng)
         patches = 0.5 if kind == "empty" else self.mix.distractor
@@ -403,6 +408,22 @@ class SubjectSamples:
     def _scene(self, rng: Rng, size: tuple[int, int]) -> Floats:
         """A scene that fills the canvas, float32 (H, W, 3)."""
         photo = self.pack[self.scenes[int(rng.integers(len(self.scenes)))]].photo[..., :3]
+        return self._filling(photo, rng, size)
+
+    def _surroundings(self, rng: Rng, size: tuple[int, int]) -> Floats:
+        """Draw what lies beside a labelled thing, on the canvas; a scene if five photos have no room there.
+
+        Beside people lies what would be a subject without them (a tower, a truck), so theirs are not taken.
+        """
+        for _ in range(5 if self.trusted_things else 0):
+            photo = self.pack[self.trusted_things[int(rng.integers(len(self.trusted_things)))]]
+            beside = clear_part(photo)
+            if beside is not None:
+                return self._filling(beside, rng, size)
+        return self._scene(rng, size)
+
+    def _filling(self, photo: Bytes, rng: Rng, size: tuple[int, int]) -> Floats:
+        """A picture, uint8 (h, w, 3), that fills the canvas, zoomed into by chance, float32 (H, W, 3)."""
         cover = max(size[0] / photo.shape[0], size[1] / photo.shape[1])
         scale = cover * float(np.exp(rng.uniform(0, np.log(2.2))))
         linear = _rotation(float(rng.uniform(-5, 5))) @ np.diag([scale, scale])
@@ -535,6 +556,36 @@ def keep_cut_sides(matrix: Matrix, photo: Packed, size: tuple[int, int]) -> Matr
         elif high[axis]:
             out[axis, 2] += max(0.0, side - end)
     return out
+
+
+def clear_part(photo: Packed) -> Bytes | None:
+    """The largest part of a photo, whole on three sides, in which nothing is labelled; uint8 (h, w, 3).
+
+    Args:
+        photo: labelled, with a box.
+
+    Returns:
+        A view of its colours; None where each such part is narrower than 96 pixels, holds less than a sixth
+        of the photo, or has a label that is not trusted.
+    """
+    height, width = photo.photo.shape[:2]
+    visible = photo.photo[..., 3] > 8
+    rows, columns = np.flatnonzero(visible.any(1)), np.flatnonzero(visible.any(0))
+    if not len(rows):
+        return None
+    parts = [
+        (slice(0, int(rows[0])), slice(None)),
+        (slice(int(rows[-1]) + 1, height), slice(None)),
+        (slice(None), slice(0, int(columns[0]))),
+        (slice(None), slice(int(columns[-1]) + 1, width)),
+    ]
+    largest = max(parts, key=lambda part: photo.photo[part].size)
+    colours: Bytes = photo.photo[largest][..., :3]
+    if min(colours.shape[:2]) < 96 or 6 * colours.size < photo.photo[..., :3].size:
+        return None
+    if photo.layer[largest][..., 3].mean() < 200:
+        return None
+    return colours
 
 
 def recolour(pixels: Bytes, rng: Rng) -> Bytes:

@@ -18,10 +18,10 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from wisp.core.arrays import Bytes
 from wisp.core.errors import InputError
 from wisp.data import vips
 
-Bytes: TypeAlias = npt.NDArray[np.uint8]
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
 PERSONS: Final = ("person_bmp", "person_poly")

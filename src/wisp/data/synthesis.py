@@ -17,7 +17,7 @@ from scipy import ndimage
 
 from wisp.compositing.backgrounds import blur_background
 from wisp.compositing.over import over
-from wisp.core.arrays import Alpha, Foreground, Image, from_float, to_float
+from wisp.core.arrays import Alpha, Bytes, Foreground, Image, from_float, to_float
 from wisp.data import vips
 from wisp.data.augmentation import Appearance, Geometry, Matrix, degrade, recolour, soften
 from wisp.data.datasets import Entry, Labelled
@@ -25,7 +25,6 @@ from wisp.data.procedural import with_hair
 from wisp.matting.foreground import estimate_foreground
 
 Kind: TypeAlias = Literal["real", "composite", "empty"]
-Bytes: TypeAlias = npt.NDArray[np.uint8]
 
 
 class Example(NamedTuple):
@@ -304,7 +303,7 @@ def _near_border(alpha: Bytes) -> npt.NDArray[np.bool_]:
 
 
 def turn(seed: int, index: int, count: int) -> int:
-    """Which entry is due: every epoch of `count` indices visits each once, in an order of its own."""
+    """Entry that is due, as an index: every epoch of `count` visits each once, in an order of its own."""
     epoch, place = divmod(index, count)
     return int(np.random.default_rng((seed, epoch, count)).permutation(count)[place])
 

@@ -21,11 +21,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
 from wisp.compositing.over import over
-from wisp.core.arrays import UNKNOWN, Alpha, Foreground, Image, Trimap, from_float, to_float
+from wisp.core.arrays import UNKNOWN, Alpha, Bytes, Foreground, Image, Trimap, from_float, to_float
 from wisp.data import vips
 from wisp.data.augmentation import Appearance, Geometry, Matrix, degrade, recolour, soften
 from wisp.data.datasets import Entry
@@ -33,8 +32,6 @@ from wisp.data.synthesis import blur_layer, merge
 from wisp.matting.classical.initial_alpha import estimate_initial_alpha
 from wisp.matting.foreground import estimate_foreground
 from wisp.matting.trimap import random_trimap
-
-Bytes = npt.NDArray[np.uint8]
 
 INTERPOLATIONS: Final = ("nearest", "bilinear", "bicubic", "vsqbs")
 """What libvips calls the ways to read between pixels; each layer draws one."""

@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import pyvips
 
+from wisp.core.arrays import Bytes
 from wisp.core.errors import InputError
 from wisp.io.vips import libvips
 
 ACCEPTED: Final = "JPEG, PNG, TIFF, WebP and AVIF are accepted"
 
-Bytes = npt.NDArray[np.uint8]
 Size: TypeAlias = int | tuple[int, int]
 """Side of a square canvas, or height and width; pixels."""
 

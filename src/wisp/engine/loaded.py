@@ -32,7 +32,7 @@ class Loaded(Generic[T]):
 
         Args:
             files: whatever decides what `load` makes.
-            options: the same.
+            options: whatever else decides it.
             load: called without a lock on anything else; what it raises is raised, and nothing is kept.
         """
         place = options, tuple(str(file.resolve()) for file in files)

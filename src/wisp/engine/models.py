@@ -30,7 +30,7 @@ class Variant:
 
     @property
     def path(self) -> Path:
-        """Where the file lies."""
+        """Path of the ONNX file in the installed package."""
         return Path(str(resources.files("wisp.weights") / self.file))
 
 
@@ -71,14 +71,14 @@ class Model:
 
     @property
     def path(self) -> Path:
-        """Where the file lies."""
+        """Path of the ONNX file in the installed package."""
         if self.shipped:
             return Path(str(resources.files("wisp.weights") / self.file))
         return Path(self.file)
 
     @property
     def card(self) -> Path | None:
-        """Where the model card lies, beside the file; None where there is none."""
+        """Path of the model card beside the file; None where there is none."""
         card = self.path.with_suffix(".md")
         return card if card.is_file() else None
 

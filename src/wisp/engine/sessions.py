@@ -68,11 +68,11 @@ class Session(Protocol):
 
     @property
     def inputs(self) -> tuple[Port, ...]:
-        """What it takes, in the file's order."""
+        """The network's inputs, in the file's order."""
 
     @property
     def outputs(self) -> tuple[Port, ...]:
-        """What it gives, in the file's order."""
+        """The network's outputs, in the file's order."""
 
     def run(self, inputs: Mapping[str, Float]) -> dict[str, Float]:
         """Map input names to float32 arrays, to output names to float32 arrays. Safe to call from threads.
@@ -83,7 +83,7 @@ class Session(Protocol):
         """
 
     def describe(self) -> Description:
-        """What runtime, device, precision and number of threads this session uses."""
+        """Tell the runtime, device, precision and number of threads of this session."""
 
 
 def check_ports(
@@ -94,7 +94,7 @@ def check_ports(
     Args:
         session: the loaded network.
         inputs: name → number of channels of (N, C, H, W).
-        outputs: the same.
+        outputs: name → number of channels of (N, C, H, W), of those that are read.
         wrong: the error to raise.
     """
     takes = {port.name: port for port in session.inputs}
@@ -154,7 +154,7 @@ def open_session(
             raise InputError("runtime", "is openvino, which is not installed", "install wisp again") from None
         return _OnnxRuntimeSession(file, device, precision, threads)
     with _one_at_a_time:
-        core = openvino.Core()
+        core = openvino_core()
         if device != "gpu" or "GPU" in core.available_devices:
             return _OpenVinoSession(
                 core,
@@ -199,6 +199,26 @@ def load_openvino() -> Any:
                 sys.meta_path = [other for other in sys.meta_path if other is not finder]
             _warm_up(loaded)
         return loaded
+
+
+def openvino_core() -> Any:
+    """The process's one `openvino.Core`, which is kept until the process ends.
+
+    Its CPU plugin gives the thread that makes it a stack for signal handlers, and takes that stack's memory
+    back when it is let go of, in whichever thread that happens. If it is another one, the next signal that
+    the first handles, even a child process's end, kills the process (OpenVINO 2026.4).
+
+    Raises:
+        ImportError: OpenVINO is not installed.
+    """
+    openvino = load_openvino()
+    with _one_at_a_time:
+        if not _cores:
+            _cores.append(openvino.Core())
+        return _cores[0]
+
+
+_cores: Final[list[Any]] = []
 
 
 class _NoTelemetry:
@@ -248,11 +268,11 @@ def runtime_version() -> str:
 
 def _of_cpu(what: str) -> Any:
     try:
-        openvino = load_openvino()
+        load_openvino()
     except ImportError:
         return None
     with _one_at_a_time:
-        return openvino.Core().get_property("CPU", what)
+        return openvino_core().get_property("CPU", what)
 
 
 _one_at_a_time: Final = threading.RLock()
@@ -455,7 +475,7 @@ def _out_of_memory(file: Path) -> MemoryError:
 
 
 def _failure(file: Path, error: BaseException) -> Exception:
-    """What to raise where a loaded network failed: what it is, in one line."""
+    """Make the error to raise for a network that failed as it ran: out of memory, or a line with its file."""
     if is_out_of_memory(error):
         return _out_of_memory(file)
     # OpenVINO begins with places in its source and ends with what happened there

@@ -27,11 +27,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from wisp.core.arrays import check_same_size
+from wisp.core.arrays import Region, check_same_size
 from wisp.core.errors import InputError
 
 FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]
-Region: TypeAlias = npt.NDArray[np.bool_]
 Metric: TypeAlias = Callable[[FloatArray, FloatArray, Region | None], float]
 
 _SIGMA: Final = 1.4  # of the Gaussian whose derivative Grad compares, in pixels

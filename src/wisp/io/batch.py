@@ -344,7 +344,7 @@ def _walk(top: Path, barred: set[tuple[int, int] | None]) -> Iterator[Path]:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """What tells a file from every other, None where there is none."""
+    """Device and inode of a file, which tell it from every other; None where there is none."""
     try:
         status = path.stat()
     except OSError:

@@ -15,6 +15,7 @@ from typing import Final, cast
 import numpy as np
 import numpy.typing as npt
 
+from wisp.core.arrays import Bytes
 from wisp.core.errors import InputError
 from wisp.io.profiles import Stored
 from wisp.io.refusals import DamageError
@@ -22,7 +23,6 @@ from wisp.io.refusals import DamageError
 Check = Callable[[int, int], None]
 """Raises for a width and height that are not to be decoded."""
 
-Bytes = npt.NDArray[np.uint8]
 
 _CORE_HEADER: Final = 12
 _PLAIN, _RLE8, _RLE4, _FIELDS, _JPEG, _PNG, _ALPHA_FIELDS = 0, 1, 2, 3, 4, 5, 6

@@ -231,7 +231,7 @@ def _decode_deep_jpeg(opened: _Input, bits: int) -> Stored:
 
 
 def _choose(opened: _Input, page: int | None, contents: heif.Contents) -> tuple[int, tuple[int, int] | None]:
-    """Which of libheif's pictures is meant, and its code points; without `page` the primary one."""
+    """Choose the picture of a HEIF file, and its code points: page `page`, or the primary one without it."""
     count = len(contents.pictures)
     if page is None and not is_sequence(opened.head):
         chosen = contents.pictures[contents.primary]
@@ -242,7 +242,7 @@ def _choose(opened: _Input, page: int | None, contents: heif.Contents) -> tuple[
 
 
 def _space_of(opened: _Input, kind: str, picture: Any, nclx: tuple[int, int] | None) -> png.Told:
-    """What a file says of its colours without a profile."""
+    """Read a file's colour space where no profile tells it."""
     if kind == "png":
         return png.told_colours(opened.stream, opened.name)
     if nclx is not None:

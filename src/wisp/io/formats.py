@@ -155,7 +155,7 @@ def is_other_picture(head: bytes) -> bool:
 
 
 def describe_unreadable(head: bytes, name: str = "") -> str:
-    """What a file that `sniff` does not know seems to be by its first bytes, else by its name's suffix.
+    """Guess the kind of a file that `sniff` does not know by its first bytes, else by its name's suffix.
 
     Returns:
         The end of a sentence.

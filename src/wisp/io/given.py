@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class ArrayLike(Protocol):
-    """What NumPy can see as an array: its own, those of torch and others, pictures of Pillow's."""
+    """An object that NumPy can see as an array: its own, those of torch and others, pictures of Pillow's."""
 
     def __array__(self) -> npt.NDArray[Any]:
         """Its values."""
@@ -38,7 +38,7 @@ class Readable(Protocol):
     """A file opened in binary mode."""
 
     def read(self) -> bytes:
-        """All that is left of it."""
+        """Read the bytes from here to the end."""
 
 
 Given: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | Readable | ArrayLike"
@@ -88,12 +88,12 @@ def given_photo(source: object, name: str = "image") -> tuple[Image, Alpha | Non
     if values.dtype.kind == "f":
         return as_image(values, name), alpha
     stored = values[..., None] if values.ndim == 2 else values
-    profile = profiles.fitting(profile, stored.shape[2], name)
+    profile = profiles.matching_profile(profile, stored.shape[2], name)
     return profiles.to_srgb(np.ascontiguousarray(stored), profile), alpha
 
 
 def given_image(source: object, name: str = "image") -> Image:
-    """A photo without its alpha channel; arguments and errors are those of `given_photo`.
+    """Take a photo without its alpha channel; `source`, `name` and errors are those of `given_photo`.
 
     Returns:
         float32 (H, W, 3), sRGB-encoded, [0, 1].
@@ -102,7 +102,7 @@ def given_image(source: object, name: str = "image") -> Image:
 
 
 def given_alpha(source: object, name: str = "alpha") -> Alpha:
-    """A finished alpha.
+    """Take a finished alpha from a path, bytes, a file, a PIL image or an array.
 
     Args:
         source: see `Given`; of a picture with a channel of transparency it is that channel.
@@ -119,12 +119,30 @@ def given_alpha(source: object, name: str = "alpha") -> Alpha:
 
 
 def given_mask(source: object, name: str = "mask") -> Mask:
-    """A mask: float32 (H, W), [0, 1]; arguments and errors as of `given_alpha`, but for `read_mask`."""
+    """Take a mask from a path, bytes, a file, a PIL image or an array: float32 (H, W), [0, 1].
+
+    Args:
+        source: see `Given`; of a picture with a channel of transparency it is that channel.
+        name: what errors call it where it has no name of its own.
+
+    Raises:
+        InputError: none of these, or one that cannot be used; see `wisp.io.images.read_mask` and
+            `wisp.core.arrays.as_mask`.
+    """
     return _given(source, name, read_mask, as_mask)
 
 
 def given_trimap(source: object, name: str = "trimap") -> Trimap:
-    """A trimap: uint8 (H, W) of 0, 128, 255; arguments and errors as of `given_alpha` (`read_trimap`)."""
+    """Take a trimap from a path, bytes, a file, a PIL image or an array: uint8 (H, W) of 0, 128, 255.
+
+    Args:
+        source: see `Given`.
+        name: what errors call it where it has no name of its own.
+
+    Raises:
+        InputError: none of these, or one that cannot be used; see `wisp.io.images.read_trimap` and
+            `wisp.core.arrays.as_trimap`.
+    """
     return _given(source, name, read_trimap, as_trimap)
 
 
@@ -153,7 +171,7 @@ def _given(source: object, name: str, read: Callable[[Any], T], convert: Callabl
 
 
 def _as_file(source: object, name: str) -> Any:
-    """What `read_photo` takes, for a path, bytes or a file; None for anything else."""
+    """Turn a path, bytes or a file into what `read_photo` takes; None for anything else."""
     if isinstance(source, str | os.PathLike):
         path = os.fspath(source)
         if not isinstance(path, str):

@@ -49,7 +49,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Contents:
-    """What a container offers.
+    """The pictures of a HEIF or AVIF container, and which is the primary one.
 
     Attributes:
         pictures: those that stand for themselves, in libheif's order.
@@ -74,7 +74,7 @@ class _Items:
 
 
 def contents_of(stream: BinaryIO) -> Contents | None:
-    """What a container offers; None where its description is damaged or of another kind. Moves `stream`."""
+    """Read which pictures a container holds; None where its description is damaged. Moves `stream`."""
     try:
         items = _read_items(_meta(stream))
     except (struct.error, IndexError):

@@ -389,7 +389,7 @@ def _with_profile(colour: Stored, decoded: Decoded, name: str) -> tuple[Stored, 
     """
     space = decoded.space if colour.shape[2] < 4 else None
     if space is None or not decoded.space_first:
-        profile = profiles.fitting(decoded.icc_profile, colour.shape[2], name)
+        profile = profiles.matching_profile(decoded.icc_profile, colour.shape[2], name)
         if profile is not None:
             return colour, profile
     if space is None:

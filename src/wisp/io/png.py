@@ -15,7 +15,7 @@ _LONGEST: Final = 64
 
 @dataclass(frozen=True)
 class Told:
-    """What a PNG says of its colours beside an ICC profile.
+    """A PNG's colour space as its chunks other than an ICC profile tell it.
 
     Attributes:
         space: by cICP, sRGB, or gAMA and cHRM, in this order; None without any.
@@ -32,7 +32,7 @@ def is_animated(stream: BinaryIO) -> bool:
 
 
 def told_colours(stream: BinaryIO, name: str) -> Told:
-    """What a PNG says of its colours without an ICC profile. Moves `stream`; `name` is for warnings."""
+    """Read a PNG's colour space beside an ICC profile. Moves `stream`; `name` is for warnings."""
     chunks = _chunks(stream)
     cicp = chunks.get(b"cICP", b"")
     if len(cicp) == 4 and cicp[2] == 0:  # other matrices than that of RGB are not allowed in PNG

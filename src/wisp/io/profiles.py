@@ -64,7 +64,7 @@ def is_whole(profile: bytes) -> bool:
     return all(offset + size <= len(profile) for offset, size in tags)
 
 
-def fitting(profile: bytes | None, channels: int, name: str) -> bytes | None:
+def matching_profile(profile: bytes | None, channels: int, name: str) -> bytes | None:
     """`profile` if it is whole, can be used and is for colours of so many channels, else None with a warning.
 
     A grey picture may have an RGB profile: it is R = G = B in it.

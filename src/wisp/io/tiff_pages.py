@@ -99,7 +99,7 @@ def check_kind(tags: tiff.Directory, name: str) -> None:
 
 
 def alpha_of(tags: tiff.Directory, colours: int, channels: int) -> int | None:
-    """Which channel is opacity: the first extra one that ExtraSamples calls so.
+    """Find the channel of opacity: the first extra one that ExtraSamples calls so; None without one.
 
     A channel of the kind "unspecified" is a saved selection and no opacity. Where the tag is missing, the
     first extra channel counts as opacity, as in other readers.
@@ -207,7 +207,7 @@ def _decoded(page: Any, tags: tiff.Directory, name: str) -> npt.NDArray[Any]:
 
 
 def _coding(tags: tiff.Directory) -> str:
-    """What is uncommon about a page's coding, as the end of a sentence."""
+    """Describe what is uncommon about a page's coding, as the end of a sentence."""
     coding = int(tags.get(tiff.COMPRESSION, (1,))[0])
     if coding in _UNCOMMON_CODINGS:
         return f"{_UNCOMMON_CODINGS[coding]} compression"

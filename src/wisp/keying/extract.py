@@ -17,7 +17,7 @@ class Known:
     Attributes:
         colour: of a plain one, roughly, [0, 1]; None looks for it along the photo's edge.
         plate: float32 (H, W, 3), a photo of the background without the subject; None for a plain one.
-        second_plate: the same for the second photo.
+        second_plate: float32 (H, W, 3), the background of the second photo without the subject; None for one.
         reach: as for `wisp.keying.pull.pull_matte`.
         despill: take the screen's light off the foreground.
     """

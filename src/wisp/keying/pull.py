@@ -32,13 +32,14 @@ from wisp.core.arrays import (
     Foreground,
     Image,
     Matte,
+    Region,
     check_image,
     check_same_size,
 )
 from wisp.core.blur import blur_normalised, scipy_tools
 from wisp.core.errors import InputError
 from wisp.core.resample import block_means, enlarge_blocks
-from wisp.keying.screen import Double, Region, estimate_noise, within_noise
+from wisp.keying.screen import Double, estimate_noise, within_noise
 
 REACH: Final = 0.0375
 """Depth at which a pixel counts as surely inside the subject, as a part of the photo's longer side."""

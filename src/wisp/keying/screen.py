@@ -16,12 +16,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from wisp.core.arrays import Background, Float, Image, check_image, check_same_size
+from wisp.core.arrays import Background, Float, Image, Region, check_image, check_same_size
 from wisp.core.errors import InputError
 from wisp.core.resample import block_means, enlarge_blocks
 
 Double = npt.NDArray[np.float64]
-Region = npt.NDArray[np.bool_]
 
 SIDE: Final = 192
 """The field is fitted to a photo whose longer side is at most this, in pixels."""
@@ -174,7 +173,7 @@ def _terms(shape: tuple[int, ...]) -> Double:
 
 
 def _smooth_rest(rest: Double, seen: Region) -> Double:
-    """What the polynomial leaves over, smoothed over where it is seen, and fading out where it is not."""
+    """Smooth what the polynomial leaves over where it is seen, and fade it out where it is not."""
     sigma = _SMOOTHING * max(seen.shape)
     weighted = np.dstack([rest * seen[..., None], seen])
     sums = ndimage.gaussian_filter(weighted, (sigma, sigma, 0), mode="constant")

@@ -13,15 +13,15 @@ from typing import Final
 import numpy as np
 from scipy import ndimage
 
-from wisp.core.arrays import Alpha, check_alpha
-from wisp.core.regions import Region, small_enclosed
+from wisp.core.arrays import Alpha, Region, check_alpha
+from wisp.core.regions import small_enclosed
 from wisp.core.settings import AUTO
 from wisp.matting.trimap import subject_size
 
 HAZE: Final = AUTO.haze
-"""Alpha below this is haze unless something stronger is near; above 1 − this, alike."""
+"""Alpha below this is haze unless something stronger is near; 1 − alpha below it is a hole as faint."""
 STRONGER: Final = AUTO.stronger
-"""What keeps faint pixels beside it."""
+"""Alpha from which a pixel keeps the faint ones near it."""
 REACH: Final = AUTO.reach
 """How near that must be, as a share of the subject's size."""
 CLOSE: Final = AUTO.close
@@ -58,7 +58,7 @@ def clean(alpha: Alpha) -> Alpha:
 
 
 def _without_haze(alpha: Alpha, reach: int) -> Alpha:
-    """0 where alpha is faint and nothing stronger lies within `reach` pixels; 1 where nearly 1, alike."""
+    """Set faint alpha to 0 where nothing stronger lies within `reach` pixels, and faint 1 − alpha, too."""
     cleaned = alpha.copy()
     faint = (alpha > 0) & (alpha < HAZE)
     cleaned[faint & ~_near(alpha > STRONGER, reach)] = 0
@@ -107,7 +107,7 @@ def _stray(alpha: Alpha, size: float) -> Region:
 
 
 def _surroundings(region: Region, reach: int) -> tuple[Region, int]:
-    """What lies within `reach` pixels of a region, on a grid of `reach` / 4 pixels; and the grid's step."""
+    """Grow a region by `reach` pixels, on a grid of `reach` / 4 pixels; also returns the grid's step."""
     step = max(1, reach // 4)
     height, width = region.shape
     rows, columns = -(-height // step), -(-width // step)

@@ -15,8 +15,8 @@ PORTRAIT_SHARE: Final = tuple(map(np.float32, AUTO.portrait_share))
 """The portrait network's share of what ``auto`` makes without guidance: where it agrees with closed-form
 matting, and where it does not; chosen in docs/decisions/024."""
 DISAGREEMENT: Final = tuple(map(np.float32, AUTO.doubt))
-"""Differences between which it counts less and less as agreeing; likewise. Of what the mask's trimap calls
-known it overrules as much."""
+"""Differences from closed-form matting between which the network's share goes from the one to the other;
+chosen in docs/decisions/024. Of what the mask's trimap calls known it overrules as much."""
 PERSON: Final = AUTO.agreed
 """The network's least mean alpha over a subject's known foreground; below, it takes it for no person. Of 202
 people's, none was below 0.99 (docs/decisions/026)."""
@@ -53,9 +53,9 @@ def mix_alphas(first: Alpha, network: Alpha, trimap: Trimap, trusted: npt.NDArra
 
     Args:
         first: closed-form matting's, float32 (H, W), [0, 1]; 0 and 1 where the trimap is known.
-        network: the portrait network's, likewise.
+        network: the portrait network's, float32 (H, W), [0, 1].
         trimap: uint8 (H, W), 0, 128 and 255.
-        trusted: where the network has a say (`find_persons`); elsewhere the first alpha stays.
+        trusted: where the network has a say (`find_persons`); elsewhere the initial alpha stays.
 
     Returns:
         float32 (H, W), [0, 1].

@@ -37,7 +37,7 @@ DECODER: Final = (512, 512, 256, 128, 64, 64)
 
 
 class Prediction(NamedTuple):
-    """What `DeepImageMatting` yields, (N, 1, H, W) each, [0, 1], 0 and 1 where the trimap says so.
+    """Alphas of `DeepImageMatting`, (N, 1, H, W) each, [0, 1], 0 and 1 where the trimap says so.
 
     Attributes:
         coarse: alpha of the first stage.
@@ -68,7 +68,7 @@ class DeepImageMatting(nn.Module):
         Args:
             image: (N, 3, H, W), sRGB-encoded RGB, [0, 1]; H and W multiples of 32.
             trimap: (N, 1, H, W): 0 background, about 0.5 unknown, 1 foreground.
-            prior: a first alpha (`wisp.matting.classical.initial_alpha`), (N, 1, H, W), [0, 1],
+            prior: an initial alpha (`wisp.matting.classical.initial_alpha`), (N, 1, H, W), [0, 1],
                 for stages that take one.
             refine: with the second stage.
         """

@@ -172,12 +172,12 @@ def carry_colours(image: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def colour_cues(image: Tensor, background: Tensor, foreground: Tensor) -> tuple[Tensor, Tensor]:
-    """What the colours of the known regions say about the image.
+    """Carry the known regions' colours to every pixel, and solve for the alpha with which they mix to it.
 
     Args:
         image: (N, 3, H, W), [0, 1].
         background: known background, (N, 1, H, W), 0 or 1.
-        foreground: known foreground, likewise.
+        foreground: known foreground, (N, 1, H, W), 0 or 1.
 
     Returns:
         carried: (N, 9, H/4, W/4): carried colours of foreground and background, how far either is to be had,

@@ -40,7 +40,7 @@ SUREST: Final = 0.02
 
 
 class Prediction(NamedTuple):
-    """What `DLMN` yields.
+    """Logits of alpha and the foreground's colours from `DLMN`.
 
     Attributes:
         logits: (N, 1, H, W); their sigmoid is alpha.
@@ -93,7 +93,7 @@ class DLMN(nn.Module):
             motion: (N, 4, H, W), four neighbouring frames in grey, [0, 1]; of a still, its own grey.
         """
         if self.relative:
-            motion = motion - grey(image)
+            motion = motion - to_luma(image)
         given = {"mask": mask, "trimap": trimap, "motion": motion}
         seen = self.image(image)
         cues = [encoder(given[name]) for name, encoder in self.cues.items()]
@@ -311,14 +311,14 @@ def dlmn_mobile(width: int = 16, cues: Sequence[str] = tuple(CUES)) -> DLMN:
     )
 
 
-def grey(image: Tensor) -> Tensor:
+def to_luma(image: Tensor) -> Tensor:
     """Luma of sRGB-encoded colours: (N, 3, H, W) → (N, 1, H, W)."""
     return LUMA[0] * image[:, :1] + LUMA[1] * image[:, 1:2] + LUMA[2] * image[:, 2:3]
 
 
-def still(image: Tensor) -> Tensor:
+def motion_of_still(image: Tensor) -> Tensor:
     """The motion cue of a still, which repeats itself: (N, 3, H, W) → (N, 4, H, W)."""
-    return grey(image).expand(-1, CUES["motion"], -1, -1)
+    return to_luma(image).expand(-1, CUES["motion"], -1, -1)
 
 
 def mask_logits(mask: Tensor, surest: float) -> Tensor:

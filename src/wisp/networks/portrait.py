@@ -37,7 +37,7 @@ REACH: Final = 3
 
 
 class Prediction(NamedTuple):
-    """What `Portrait` yields, (N, 1, H, W) each.
+    """Logits and alphas of `Portrait`, (N, 1, H, W) each.
 
     Attributes:
         logits: the generator's; their sigmoid is the alpha before refinement.
@@ -84,7 +84,7 @@ class PortraitGenerator(nn.Module):
         return logits
 
     def guidance(self, image: Tensor, mask: Tensor) -> Tensor:
-        """What the segmentation encoder sees: mask and subject, which is image × mask; (N, 4, H, W)."""
+        """Lay mask and subject, image × mask, side by side for the segmentation encoder: (N, 4, H, W)."""
         return torch.cat([mask, image * mask], 1)
 
 
@@ -474,7 +474,7 @@ def _double(x: Tensor) -> Tensor:
 
 
 def _stem(inputs: int, outputs: int, stride: int) -> nn.Sequential:
-    """What sees a picture itself: a convolution that misses no pixel, norm, ReLU; stride 1 or 2."""
+    """Build a network's first layers: a convolution that misses no pixel, norm, ReLU; stride 1 or 2."""
     if stride == 1:
         return _conv(inputs, outputs)
     convolution = nn.Conv2d(inputs, outputs, 2 * stride, stride, stride // 2, bias=False)

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from wisp.networks.discriminators import PatchGAN
-from wisp.networks.dlmn import ResidualBlock, conv, double, grey, mask_logits
+from wisp.networks.dlmn import ResidualBlock, conv, double, mask_logits, to_luma
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 from wisp.networks.encoders.resnet import RESNET101, ResNet
 
@@ -206,4 +206,4 @@ def recompose(alpha: Tensor, foreground: Tensor, background: Tensor, motion: Ten
         Image (N, 3, H, W) and motion cue (N, 4, H, W).
     """
     image = alpha * foreground + (1 - alpha) * background
-    return image, alpha * motion + (1 - alpha) * grey(background)
+    return image, alpha * motion + (1 - alpha) * to_luma(background)

@@ -167,8 +167,8 @@ class SubjectNetwork(nn.Module):
         """Masks at full size and presence alone, (N, 2, H, W) and (N, 2), before their sigmoid.
 
         Args:
-            image: as in `forward`.
-            guidance: as there.
+            image: (N, 3, H, W), sRGB-encoded, [0, 1]; H and W as `forward` takes them.
+            guidance: (N, 3, H, W), clicks and the mask before, as `forward` takes them; None for none.
         """
         logits, presence, _ = self._decode(image, guidance)
         return logits, presence

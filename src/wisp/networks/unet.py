@@ -25,7 +25,7 @@ from torch.nn import functional
 
 
 class Squared(nn.Module):
-    """What the U-Nets share: they see a square, whatever the photo's shape.
+    """Base of the U-Nets, which see a square, whatever the photo's shape.
 
     Attributes:
         size: side of the square, pixels.
@@ -112,7 +112,7 @@ class UNet(Squared):
         _initialise(self)
 
     def forward(self, image: Tensor) -> Tensor:
-        """As `SimpleUNet.forward`; H and W are multiples of 16."""
+        """Compute logits (N, 1, H, W) of an image (N, 3, H, W); H and W are multiples of 16."""
         skips = []
         x = image
         for level in self.down:

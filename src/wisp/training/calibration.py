@@ -1,7 +1,7 @@
 """What a network is quantised and judged on: its inputs as they come at inference, and the truth beside them.
 
 Samples are those of validation (`wisp.training.validation.fixed_examples`): photos and composites, mild
-geometry, their own colours, and scenes without people; with the first alphas of `wisp.data.initial_alphas`.
+geometry, their own colours, and scenes without people; with the initial alphas of `wisp.data.initial_alphas`.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def samples(
 
     Args:
         data: as `wisp.data.layouts.split_folders` takes it.
-        names: as there.
+        names: file with the names of the photos to take; None for all.
         backgrounds: photos without people; ``backgrounds/`` in the first folder when None.
         count: how many to calibrate with, a multiple of 8; `HELD_OUT` are held out.
 
@@ -98,7 +98,7 @@ def mask_cases(segmenter: nn.Module, batch: Batch) -> list[Case]:
 
 
 def alpha_cases(portrait: nn.Module, batch: Batch) -> list[Case]:
-    """Image and first alpha, or the true one's coarse mask where samples have none → alpha."""
+    """Image and initial alpha, or the true one's coarse mask where samples have none → alpha."""
     masks = damage_mask(coarsen(batch.alpha), MaskDamage()) if batch.mask is None else batch.mask
     return [
         Case(

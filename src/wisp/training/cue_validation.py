@@ -20,13 +20,13 @@ from wisp.training.validation import SEED, calm, validate_alpha
 def fixed_cue_examples(
     people: Sequence[Entry], scenes: Sequence[Path], synthesis: Synthesis, cues: Cues, count: int, batch: int
 ) -> list[Batch]:
-    """The same `count` samples at every validation: masks as at inference, half of the cues in motion."""
+    """Draw `count` samples for every validation: masks as at inference, half of the cues in motion."""
     samples = Samples(people, scenes, calm(synthesis), SEED)
     return _stored(CueSamples(samples, as_at_inference(cues)), count, batch)
 
 
 def fixed_unlabelled(source: Unlabelled, count: int, batch: int) -> list[Batch]:
-    """The same `count` photos without labels at every validation."""
+    """Draw `count` photos without labels for every validation."""
     return _stored(source, count, batch)
 
 

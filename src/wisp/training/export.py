@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from wisp.core.errors import InputError
-from wisp.engine.sessions import load_openvino
+from wisp.engine.sessions import openvino_core
 from wisp.io.atomic import atomic_paths
 from wisp.networks.checkpoints import read_checkpoint
 from wisp.training import pruning
@@ -59,7 +59,7 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Loss:
-    """What int8 costs.
+    """Accuracy before and after a quantisation to int8.
 
     Attributes:
         quantised: convolutions in int8.
@@ -83,7 +83,7 @@ class Loss:
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export did.
+    """An export's files, sizes and measured costs.
 
     Attributes:
         path: the file.
@@ -324,7 +324,7 @@ def halve_weights(model: Any, smallest: int = SMALLEST) -> None:
 
 def parity(network: nn.Module, example: Mapping[str, Tensor], path: Path) -> float:
     """Largest difference between the outputs of a torch module and of an ONNX file, at two sizes."""
-    core = load_openvino().Core()
+    core = openvino_core()
     compiled = core.compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     worst = 0.0
     for factor in (1, 2):

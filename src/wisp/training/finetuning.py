@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from wisp.core.arrays import Alpha, Image, from_float, to_float
+from wisp.core.arrays import Alpha, Bytes, Image, from_float, to_float
 from wisp.core.errors import InputError
 from wisp.data.datasets import Entry
 from wisp.data.samples import AnyExample, Source
@@ -60,7 +60,7 @@ SIDE: Final = 256
 
 @dataclass(frozen=True)
 class Photos:
-    """What is trained on.
+    """Photos of a fine-tuning: the user's, and those that the network knows already.
 
     Attributes:
         kept: the user's photos to train on.
@@ -107,7 +107,7 @@ class Tuning:
 
 @dataclass(frozen=True)
 class Tuned:
-    """What a fine-tuning did.
+    """A fine-tuning's files and its scores before and after.
 
     Attributes:
         files: what it wrote for ``--model``, the main one first.
@@ -159,8 +159,8 @@ def finetune(
         photos: what to train and measure on.
         out: folder, made when missing.
         tuning: how.
-        precision: as in `wisp.training.loop.fit`.
-        workers: as there.
+        precision: ``auto``, ``bf16`` or ``fp32``, see `wisp.training.loop.fit`.
+        workers: processes that make samples; 0 makes them in between the steps.
         report: receives one line now and then.
 
     Raises:
@@ -273,7 +273,7 @@ class TuningTask:
         self._alphas.append(alphas)
         return Report("whole", scores)
 
-    def sheet(self) -> pictures.Bytes:
+    def sheet(self) -> Bytes:
         """Photo, truth, alpha before, alpha now, and the subject on green; one row a held-out photo."""
         rows = []
         for (_, image, truth), before, now in zip(
@@ -340,7 +340,7 @@ class Remembered:
         return image, alpha, np.full_like(weight, 255), foreground, background, np.zeros_like(exact)
 
 
-def _small(values: np.ndarray[Any, np.dtype[np.float32]]) -> pictures.Bytes:
+def _small(values: np.ndarray[Any, np.dtype[np.float32]]) -> Bytes:
     from wisp.data.single_image import square
 
     return square(from_float(values), SIDE, letterbox=True)

@@ -86,7 +86,7 @@ def read_network(name_or_file: str | Path, family: str | None = None) -> tuple[s
 def read_trained(
     name_or_file: str | Path, family: str | None = None
 ) -> tuple[str, Mapping[str, Any], nn.Module]:
-    """As `read_network`, with the recipe in the middle, as far as the file tells it."""
+    """Read a trained network: its name, its recipe as far as the file tells it, and itself."""
     known = MODELS.get(str(name_or_file))
     if known is None and Path(name_or_file).suffix.lower() != ".onnx":
         if not Path(name_or_file).exists():

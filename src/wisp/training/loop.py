@@ -44,7 +44,7 @@ Terms: TypeAlias = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Validation:
-    """What a validation found.
+    """Scores of one validation, and a sheet of its results.
 
     Attributes:
         scores: by name.
@@ -56,7 +56,7 @@ class Validation:
 
 
 class Task(Protocol):
-    """What a recipe trains.
+    """A training: its networks, optimisers, samples, losses and validation.
 
     A task whose samples are not those of `wisp.training.loader.Batch` brings a method ``batch``, which makes
     of stored tensors and a device what its `losses` takes.
@@ -79,7 +79,7 @@ class Task(Protocol):
         ...
 
     def phases(self, step: int) -> Sequence[str]:
-        """Which optimisers step in this step, in order."""
+        """Names of the optimisers that step in this step, in order."""
         ...
 
     def losses(self, phase: str, networks: Mapping[str, nn.Module], batch: Batch) -> Terms:
@@ -239,7 +239,7 @@ def uses_bf16(precision: str) -> bool:
 
 
 class _Run:
-    """Everything that changes while training."""
+    """State of a training: networks, optimisers, averages and step."""
 
     def __init__(self, task: Task, schedule: Schedule, accelerator: Accelerator) -> None:
         self.task, self.schedule, self.accelerator = task, schedule, accelerator
@@ -315,7 +315,7 @@ class _Run:
         _save({"recipe": _recipe(self.task), "step": self.step, "network": state}, path)
 
     def save(self, path: Path, history: list[dict[str, float]]) -> None:
-        """Everything that `load` needs."""
+        """Write a checkpoint that `load` goes on from."""
         _save(
             {
                 "recipe": _recipe(self.task),

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from wisp.core.arrays import Bytes
 from wisp.data import vips
 
-Bytes = npt.NDArray[np.uint8]
 GREEN = np.array([0, 177, 64], np.float32)
 
 

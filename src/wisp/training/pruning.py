@@ -38,15 +38,15 @@ SAMPLES: Final = 480
 """To fit on: half of them as networks are trained on, half as they are validated on."""
 HELD_OUT: Final = 32
 """To tell the difference on, as networks are validated on."""
-LEADS: Final = InitialAlphas(shares=(0.4, 0.3, 0.3))
-"""What leads a portrait network in them."""
+INITIAL_ALPHAS: Final = InitialAlphas(shares=(0.4, 0.3, 0.3))
+"""Initial alphas of a portrait network's samples."""
 DECODER: Final = 128
 """Channels of a lean segmenter's decoder."""
 SOFT: Final = 900
 ANYWHERE: Final = 500
 """Places of a sample's map that count, at most: where the alpha is soft, and anywhere."""
 CALM: Final = 0.1
-"""What a place counts whose alpha is 0 or 1, where one of alpha ½ counts 1."""
+"""Weight of a place whose alpha is 0 or 1, where one of alpha ½ counts 1."""
 RIDGE: Final = 1e-7
 """Added to the diagonal of the normal equations, as a share of its mean."""
 
@@ -56,7 +56,7 @@ Weights: TypeAlias = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Samples:
-    """What a lean edition is made with, one at a time, with first alphas.
+    """Samples that a pruned edition is made with, one at a time, with initial alphas.
 
     Attributes:
         fitted: to fit on.
@@ -74,7 +74,7 @@ def samples(
 
     Args:
         data: as `wisp.data.layouts.split_folders` takes it.
-        names: as there.
+        names: file with the names of the photos to take; None for all.
         backgrounds: photos without people; ``backgrounds/`` in the first folder when None.
         count: how many to fit on.
 
@@ -87,8 +87,8 @@ def samples(
 
     def made(sources: Sequence[tuple[synthesis.Samples, int]]) -> Iterator[Batch]:
         for source, number in sources:
-            led = WithInitialAlpha(source, LEADS)
-            for tensors in batches(led, batch=1, first=0, count=number, workers=0):
+            with_initial = WithInitialAlpha(source, INITIAL_ALPHAS)
+            for tensors in batches(with_initial, batch=1, first=0, count=number, workers=0):
                 yield to_batch(tensors, torch.device("cpu"))
 
     half = count // 2
@@ -101,7 +101,7 @@ def samples(
 def prune(
     name: str, recipe: Mapping[str, Any], network: nn.Module, given: Samples
 ) -> tuple[Mapping[str, Any], nn.Module, float]:
-    """The lean edition of a network.
+    """The pruned variant of a network.
 
     Args:
         name: its key in `wisp.training.recipes.NETWORKS`.
@@ -180,7 +180,7 @@ def prune_portrait(network: Portrait, given: Iterable[Batch], width: int) -> Por
 
     Args:
         network: the trained compact one, in evaluation mode.
-        given: samples to fit on, with first alphas.
+        given: samples to fit on, with initial alphas.
         width: of `portrait_mobile`.
     """
     generator, decoder = network.generator, network.generator.decoder
@@ -319,7 +319,7 @@ class Regression:
 
 @dataclass
 class _Seen:
-    """What a module was given last, and what it made of it."""
+    """A module's last input and output."""
 
     inputs: Tensor
     outputs: Tensor
@@ -327,7 +327,7 @@ class _Seen:
 
 @contextmanager
 def _watched(*modules: nn.Module) -> Iterator[Mapping[nn.Module, _Seen]]:
-    """What goes in and out of modules."""
+    """Record what goes in and out of modules, while the block runs."""
     seen: dict[nn.Module, _Seen] = {}
 
     def hook(module: nn.Module, inputs: tuple[Tensor, ...], outputs: Tensor) -> None:

@@ -28,7 +28,7 @@ import numpy as np
 from wisp.core.arrays import Float
 from wisp.core.errors import InputError
 from wisp.core.extras import importing
-from wisp.engine.sessions import load_openvino
+from wisp.engine.sessions import openvino_core
 from wisp.training.calibration import Case
 
 CONVOLUTIONS: Final = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
@@ -37,7 +37,7 @@ MEANS: Final = frozenset({"ReduceMean", "GlobalAveragePool", "InstanceNormalizat
 
 @dataclass(frozen=True)
 class Quantised:
-    """What a quantisation did.
+    """How many of a network's convolutions went to int8, and how many did not.
 
     Attributes:
         quantised: convolutions in int8.
@@ -111,7 +111,7 @@ def error_of(network: Path, cases: Sequence[Case]) -> float:
         network: ONNX file; OpenVINO runs it, what is not int8 in fp32.
         cases: what to run it on.
     """
-    core = load_openvino().Core()
+    core = openvino_core()
     compiled = core.compile_model(str(network), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     error = weight = 0.0
     for case in cases:

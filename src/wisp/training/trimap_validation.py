@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from wisp.core.arrays import Bytes
 from wisp.data.datasets import Entry
 from wisp.data.trimap_samples import Cropping, TrimapSamples
 from wisp.training import pictures
@@ -29,7 +30,7 @@ def fixed_trimap_examples(
     *,
     procedural: bool = True,
 ) -> dict[str, list[Batch]]:
-    """The same samples at every validation: `count` of procedural foregrounds, `count` of photographed ones.
+    """Draw the samples of every validation: `count` of procedural foregrounds, `count` of photographed ones.
 
     Colours are left alone and geometry is mild; trimaps are as wide as in training.
 
@@ -77,7 +78,7 @@ def validate_unknown(
     was_training = network.training
     network.eval()
     found: dict[str, list[float]] = {"sad": [], "mse": [], "mae": []}
-    rows: list[list[pictures.Bytes]] = []
+    rows: list[list[Bytes]] = []
     with torch.inference_mode():
         for kind, kept in examples.items():
             left, name = shown, f"sad_{kind}"
@@ -103,11 +104,11 @@ def validate_unknown(
     return Validation(scores, pictures.sheet(rows))
 
 
-def _row(batch: Batch, index: int, alpha: Tensor) -> list[pictures.Bytes]:
-    def stored(x: Tensor) -> pictures.Bytes:
+def _row(batch: Batch, index: int, alpha: Tensor) -> list[Bytes]:
+    def to_integers(x: Tensor) -> Bytes:
         return (x.clamp(0, 1) * 255 + 0.5).to(torch.uint8).numpy()
 
     assert batch.trimap is not None
-    photo, matte = stored(batch.image[index].permute(1, 2, 0)), stored(alpha[0])
-    trimap, truth = stored(batch.trimap[index, 0]), stored(batch.alpha[index, 0])
+    photo, matte = to_integers(batch.image[index].permute(1, 2, 0)), to_integers(alpha[0])
+    trimap, truth = to_integers(batch.trimap[index, 0]), to_integers(batch.alpha[index, 0])
     return [photo, trimap, truth, matte, pictures.on_green(photo, matte)]

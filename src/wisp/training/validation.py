@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from wisp.core.arrays import Bytes
 from wisp.data.augmentation import Appearance, Geometry
 from wisp.data.datasets import Entry
 from wisp.data.initial_alphas import InitialAlphas, WithInitialAlpha
@@ -32,10 +33,10 @@ def fixed_examples(
     batch: int = 8,
     leads: InitialAlphas | None = None,
 ) -> list[Batch]:
-    """The same `count` samples at every validation: half real, half composites, an empty one in each batch.
+    """Draw `count` samples for every validation: half real, half composites, an empty one in each batch.
 
     Colours are left alone and geometry is mild, so that scores say how well photos are cut, not how well the
-    augmentation is undone. With `leads` they have first alphas.
+    augmentation is undone. With `leads` they have initial alphas.
     """
     samples = Samples(people, scenes, calm(synthesis), SEED)
     source = samples if leads is None else WithInitialAlpha(samples, leads)
@@ -44,7 +45,7 @@ def fixed_examples(
 
 
 def calm(synthesis: Synthesis) -> Synthesis:
-    """The same samples with mild geometry, one person each and their own colours."""
+    """Tame a synthesis for validation: mild geometry, one person each and their own colours."""
     return replace(
         synthesis,
         person=Geometry(zoom=(0.9, 1.1), rotation=0, shear=0, stretch=1, shift=0.05, flip=0),
@@ -78,7 +79,7 @@ def validate_alpha(
     was_training = network.training
     network.eval()
     sums: dict[str, list[float]] = {}
-    rows: list[list[pictures.Bytes]] = []
+    rows: list[list[Bytes]] = []
     with torch.inference_mode():
         for batch in examples:
             prediction = predict(batch.image.to(device)).float().cpu()
@@ -103,9 +104,9 @@ def validate_alpha(
     return Validation({name: float(np.mean(values)) for name, values in sums.items()}, pictures.sheet(rows))
 
 
-def _row(image: Tensor, truth: Tensor, prediction: Tensor) -> list[pictures.Bytes]:
-    def stored(x: Tensor) -> pictures.Bytes:
+def _row(image: Tensor, truth: Tensor, prediction: Tensor) -> list[Bytes]:
+    def to_integers(x: Tensor) -> Bytes:
         return (x.clamp(0, 1) * 255 + 0.5).to(torch.uint8).numpy()
 
-    photo, alpha = stored(image.permute(1, 2, 0)), stored(prediction[0])
-    return [photo, stored(truth[0]), alpha, pictures.on_green(photo, alpha)]
+    photo, alpha = to_integers(image.permute(1, 2, 0)), to_integers(prediction[0])
+    return [photo, to_integers(truth[0]), alpha, pictures.on_green(photo, alpha)]

@@ -18,7 +18,7 @@ from wisp.lab.ablation.portrait import (
     portrait_ablation,
     short,
 )
-from wisp.lab.ablation.portrait_parts import reduced
+from wisp.lab.ablation.portrait_parts import leave_out
 from wisp.lab.ablation.portrait_variants import TABLES, VARIANTS
 from wisp.networks.encoders.vgg16 import VGG16
 from wisp.networks.portrait import portrait_mobile
@@ -129,7 +129,7 @@ def test_variants_start_as_the_whole(tasks):
 
 def test_without_refinement_alpha_is_the_generator_s():
     image, mask = inputs()
-    prediction = reduced(whole(), refinement=False).eval()(image, mask)
+    prediction = leave_out(whole(), refinement=False).eval()(image, mask)
     torch.testing.assert_close(prediction.alpha, prediction.logits.sigmoid())
     assert prediction.coverage.sum() == 0
 
@@ -137,8 +137,8 @@ def test_without_refinement_alpha_is_the_generator_s():
 def test_a_hidden_input_is_not_seen():
     image, mask = inputs()
     complete = whole()
-    map_only = reduced(whole(), foreground=False).eval()
-    blind = reduced(whole(), mask=False).eval()
+    map_only = leave_out(whole(), foreground=False).eval()
+    blind = leave_out(whole(), mask=False).eval()
     seen = complete.generator(image, mask)
     assert not torch.allclose(map_only.generator(image, mask), seen)
     torch.testing.assert_close(blind.generator(image, mask), blind.generator(image, 1 - mask))
@@ -152,7 +152,7 @@ def test_a_hidden_input_is_not_seen():
 
 def test_a_single_encoder_begins_without_the_mask_and_learns_to_see_it(tasks):
     image, mask = inputs()
-    single = reduced(whole(), segmentation_encoder=False).eval()
+    single = leave_out(whole(), segmentation_encoder=False).eval()
     begun = single.generator(image, mask)
     torch.testing.assert_close(begun, single.generator(image, 1 - mask))
     assert begun.shape == (1, 1, 64, 96)

@@ -13,9 +13,9 @@ from wisp.lab.figures.portrait_sensitivity import (
     STOPS,
     Setting,
     Trial,
+    count_mattes,
     draw_backgrounds,
     expose,
-    mattes,
     vary,
 )
 from wisp.lab.figures.sensitivity_report import report, within_share
@@ -53,7 +53,7 @@ def setting(tmp_path):
 def test_each_subject_on_each_background(sources, setting):
     calls = []
     trials = vary(sources, ["backgrounds"], setting, done=lambda: calls.append(1))["backgrounds"]
-    assert len(calls) == len(sources) * mattes(["backgrounds"], 3)
+    assert len(calls) == len(sources) * count_mattes(["backgrounds"], 3)
     assert [trial.subject for trial in trials] == ["day"] * 3 + ["dusk"] * 3
     for name in ("day", "dusk"):
         scores = {trial.case: trial.scores for trial in trials if trial.subject == name}
@@ -93,7 +93,7 @@ def test_dark_photos_lose_the_subject(sources, setting):
 
 def test_masks_get_worse_and_so_do_scores(sources, setting):
     trials = vary(sources[:1], ["mask"], setting)["mask"]
-    assert len(trials) == mattes(["mask"], 3)
+    assert len(trials) == count_mattes(["mask"], 3)
     assert [trials[0].case, trials[1].case] == [FOUND, "true"]
     assert trials[1].iou == 1
     assert trials[0].iou == pytest.approx(1, abs=0.1)
@@ -139,7 +139,7 @@ def test_report_has_every_trial_its_tables_and_plots(sources, setting):
     assert {name: len(found) for name, found in kept["trials"].items()} == {
         "backgrounds": 6,
         "exposure": 14,
-        "mask": 2 * mattes(["mask"], 3),
+        "mask": 2 * count_mattes(["mask"], 3),
     }
     day = [t["scores"]["mse"] for t in kept["trials"]["backgrounds"] if t["subject"] == "day"]
     summary = kept["summary"]["backgrounds"]["subjects"]["day"]["mse"]

@@ -35,6 +35,13 @@ def test_it_follows_the_colours_as_closed_form_does(size):
     assert np.abs(found - closed_form(image, trimap).alpha)[unknown].mean() < 0.03
 
 
+def test_it_lies_between_the_values_at_half_size():
+    """Along a ramp of 18 columns every step is 1/18: four times as wide a step would be seen at half size."""
+    image, _, trimap = scene(40, 60)
+    steps = np.diff(estimate_initial_alpha(image, trimap)[20, 23:37])
+    np.testing.assert_allclose(steps, 1 / 18, atol=1e-3)
+
+
 @pytest.mark.parametrize("known", [0, 255, None])
 def test_nothing_follows_from_one_region_alone(known):
     image, _, trimap = scene(9, 20)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from matting.classical.scenes import scene
-from wisp.matting.classical.large import OVERLAP, half, tiles
+from wisp.matting.classical.large import OVERLAP, halve, tiles
 from wisp.matting.classical.system import System, solve
 
 
@@ -12,7 +12,7 @@ def test_half_size_keeps_what_is_known_unless_pixels_disagree():
     image, trimap = np.zeros((3, 4, 3), np.float32), np.full((3, 4), 128, np.uint8)
     image[:2, :2] = np.float32([[0.1], [0.3]])[:, None]
     trimap[0, 0], trimap[0, 2], trimap[1, 3], trimap[2, 1] = 255, 255, 0, 0
-    small, coarse = half(image, trimap)
+    small, coarse = halve(image, trimap)
     assert small.shape == (2, 2, 3)
     np.testing.assert_allclose(small[0, 0], 0.2, atol=1e-6)
     assert coarse.tolist() == [[255, 128], [0, 128]]

@@ -177,12 +177,12 @@ def portrait_sensitivity_command(
     overwrite: o.OverwriteOption = False,
     quiet: o.QuietOption = False,
 ) -> None:
-    """What a subject's score depends on: its background, exposure, the quality of the mask."""
+    """Measure how a subject's score changes with its background, its exposure and the quality of the mask."""
     from wisp.engine.engine import Engine
     from wisp.io.atomic import check_output, write_files
     from wisp.lab.figures.photos import pictures
     from wisp.lab.figures.plots import check_plots
-    from wisp.lab.figures.portrait_sensitivity import Experiment, Setting, mattes, vary
+    from wisp.lab.figures.portrait_sensitivity import Experiment, Setting, count_mattes, vary
     from wisp.lab.figures.running import Running
     from wisp.lab.figures.sensitivity_report import report
     from wisp.lab.figures.subjects import find
@@ -207,7 +207,7 @@ def portrait_sensitivity_command(
     if subjects is not None and subjects < len(sources):
         sources = [sources[index * len(sources) // subjects] for index in range(subjects)]
     setting = Setting(Running(method, model, Engine(device, precision)), scenes, count, seed, longest)
-    with progress(len(sources) * mattes(experiments, count), quiet=quiet) as done:
+    with progress(len(sources) * count_mattes(experiments, count), quiet=quiet) as done:
         trials = vary(sources, experiments, setting, done=done)
     about = {"method": method, "model": model, "subjects": len(sources), "seed": seed, "longest": longest}
     files = report(trials, about)

@@ -206,7 +206,7 @@ def dim_kinds_command(
 
 
 def _about(methods: list[Running], seed: int | None) -> dict[str, object]:
-    """What results depend on; a network's file by its name alone, wherever it lies."""
+    """Name what results depend on, for their file: methods, seed, and a network's file without its folder."""
     model = next((Path(running.model).name for running in methods if running.model is not None), None)
     return {"methods": [running.method for running in methods], "model": model, "seed": seed}
 

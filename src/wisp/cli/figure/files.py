@@ -37,7 +37,7 @@ def photos_of_a_sheet(
 
 
 def scenes_of(text: str) -> list[str]:
-    """What a ``--background`` stands for: itself, or every picture of a folder."""
+    """List the scenes of a ``--background``: itself, or every picture of a folder."""
     from wisp.compositing.backgrounds import parse_colour
     from wisp.core.errors import InputError
     from wisp.lab.figures.photos import pictures

@@ -39,8 +39,8 @@ class Codec:
         encoder: FFmpeg's name of the encoder; empty for picture files.
         suffixes: of the files that it can be in; empty for a folder.
         opaque: pixel formats for 8 and 16 bits without alpha.
-        alpha: the same with alpha; empty where it holds none.
-        grey: the same for one grey channel; empty where `opaque` stands in for it.
+        alpha: pixel formats for 8 and 16 bits with alpha; empty where it holds none.
+        grey: pixel formats for 8 and 16 bits of one grey channel; empty where `opaque` stands in for it.
         options: of the encoder.
         even: whether both sides must be even.
         tells_aspect: whether the stream itself tells the shape of its pixels.

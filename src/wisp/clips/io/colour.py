@@ -54,13 +54,13 @@ class Colour:
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """Name of its kind: ``standard``, ``wide-gamut``, ``HDR (PQ)`` or ``HDR (HLG)``."""
         if self.transfer in (16, 18):
             return "HDR (PQ)" if self.transfer == 16 else "HDR (HLG)"
         return "wide-gamut" if not self.standard else "standard"
 
     def written(self) -> Colour:
-        """What a clip is written in when it was read in this: limited range, standard gamut and transfer."""
+        """Colour that a clip read in this one is written in: limited range, standard gamut and transfer."""
         if not self.standard:
             return Colour()
         matrix = self.matrix if self.matrix in _BT601 | {BT709} else BT709

@@ -73,7 +73,7 @@ class Extras:
     timecode: str = ""
 
     def part(self, start: Fraction, end: Fraction | None, rate: Fraction) -> Extras:
-        """Those of the part from `start` to `end`, seconds, at `rate` frames a second."""
+        """Cut tags, chapters and time code to `start` to `end`, seconds, at `rate` frames a second."""
         chapters = tuple(
             replace(
                 chapter,
@@ -89,12 +89,12 @@ class Extras:
         return replace(self, chapters=chapters, timecode=timecode)
 
     def without_private(self) -> tuple[Extras, list[str]]:
-        """The same without the tags that say where and with which camera it was taken, and their names."""
+        """Drop the tags that say where and with which camera a clip was taken; also returns their names."""
         names = [name for name in self.tags if name.lower().startswith(_PRIVATE)]
         return replace(self, tags={k: v for k, v in self.tags.items() if k not in names}), names
 
     def held_by(self, suffix: str) -> tuple[Extras, list[str]]:
-        """What a container can hold of them, and notes of what it cannot."""
+        """Keep the tags, chapters and time code that a container can hold; and notes of the others."""
         notes = []
         held = TAGS_HELD.get(suffix, frozenset())
         lost = [name for name in self.tags if held is not None and name.lower() not in held]

@@ -76,7 +76,7 @@ class FolderClip:
         )
 
     def frames(self, start: Fraction = Fraction(0), end: Fraction | None = None) -> Iterator[Frame]:
-        """See `wisp.clips.io.frame.Clip`."""
+        """Yield the pictures whose time is at least `start` and below `end`, seconds."""
         index = -1
         for index, place in enumerate(self._places(start, end)):
             file = self._files[place]
@@ -92,12 +92,12 @@ class FolderClip:
             raise InputError(self.info.path, f"has no frame from {float(start):g} s on")
 
     def stems(self, start: Fraction = Fraction(0), end: Fraction | None = None) -> list[str]:
-        """See `wisp.clips.io.frame.Clip`."""
+        """List the file names, without suffix, of the pictures that `frames` yields for the same span."""
         stems = [self._files[place].stem for place in self._places(start, end)]
         return stems if len({stem.casefold() for stem in stems}) == len(stems) else []
 
     def _places(self, start: Fraction, end: Fraction | None) -> list[int]:
-        """Which pictures are shown in a span."""
+        """Find the indices of the pictures shown in a span, seconds."""
         times = enumerate(self._times)
         return [place for place, time in times if time >= start and (end is None or time < end)]
 
@@ -186,7 +186,7 @@ class FolderWriter:
         self._write_times()
 
     def write(self, pixels: Pixels, time: Fraction, duration: Fraction = Fraction(0)) -> None:
-        """See `wisp.clips.io.write.ClipWriter`."""
+        """Write a frame as the next picture, unless one of that time is there already."""
         file = self._partial / f"{self._stem(self._count)}.png"
         self._count += 1
         beside = self._partial / f"{file.name}.tmp"
@@ -207,7 +207,7 @@ class FolderWriter:
         self._write_times()
 
     def finish(self) -> None:
-        """See `wisp.clips.io.write.ClipWriter`. What cannot get its final name stays under its first."""
+        """Give the folder its final name; where that fails, the frames stay under the first."""
         written = {f"{self._stem(index)}.png" for index in range(self._count)}
         for file in self._partial.glob("*.png"):
             if file.name not in written:
@@ -229,7 +229,7 @@ class FolderWriter:
             _remove(aside)
 
     def close(self) -> None:
-        """See `wisp.clips.io.write.ClipWriter`; what is not finished is removed unless `keep`."""
+        """Let go of the folder; a folder that is not finished is removed unless `keep`."""
         if not self._done and not self.keep and self._partial.exists():
             _remove(self._partial)
 

@@ -164,7 +164,7 @@ class FileClip:
             self.notes.append(f"{_counted(self._patched, 'damaged frame')} shown as far as decoded")
 
     def stems(self, start: Fraction = Fraction(0), end: Fraction | None = None) -> list[str]:
-        """See `Clip`."""
+        """Give no names, since the frames of a file are no files of their own: an empty list."""
         return []
 
     def _choose_stream(self) -> Any:
@@ -320,7 +320,7 @@ class FileClip:
         return Fraction(first.pts * (first.time_base or self._stream.time_base)) - self.info.origin
 
     def _find_origin(self, first: Any) -> tuple[Fraction, bool]:
-        """Where the clip's times begin in the file's own, and whether that is surprisingly late.
+        """Find the file's time at which the clip begins, and whether that is surprisingly late.
 
         Broadcast streams begin at any time; others at 0, unless a frame comes before that or nothing for long
         after it.

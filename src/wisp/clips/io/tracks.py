@@ -247,7 +247,7 @@ class Tracks:
 
     @property
     def _shift(self) -> Fraction:
-        """What is subtracted from the source's times."""
+        """Seconds that are subtracted from the source's times."""
         return self._span.origin + self._span.start
 
     def _produce(self) -> Iterator[tuple[Fraction, Any] | None]:

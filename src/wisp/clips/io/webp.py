@@ -59,7 +59,7 @@ class WebpClip:
         )
 
     def frames(self, start: Fraction = Fraction(0), end: Fraction | None = None) -> Iterator[Frame]:
-        """See `wisp.clips.io.frame.Clip`."""
+        """Yield the frames from `start` to before `end`, seconds; `InputError` where there is none."""
         index = 0
         for number, length in enumerate(self._lengths):
             time = self._times[number]
@@ -73,7 +73,7 @@ class WebpClip:
             raise InputError(self._path, f"has no frame from {float(start):g} s on")
 
     def stems(self, start: Fraction = Fraction(0), end: Fraction | None = None) -> list[str]:
-        """See `wisp.clips.io.frame.Clip`."""
+        """Give no names, since the frames of an animation are no files of their own: an empty list."""
         return []
 
     def _open(self) -> Any:

@@ -21,7 +21,7 @@ from wisp.core.opencv import opencv
 
 @dataclass(frozen=True)
 class Layout:
-    """What a writer must know of all frames beforehand.
+    """Size, rate and colours of all frames, which a writer must know before the first.
 
     Attributes:
         height: pixels.
@@ -177,7 +177,7 @@ class FileWriter:
         return stream
 
     def write(self, pixels: Pixels, time: Fraction, duration: Fraction = Fraction(0)) -> None:
-        """See `ClipWriter`. A frame that is not after the one before is put one tick after it.
+        """Encode a frame; one that is not after the one before is put one tick after it.
 
         An animation begins with its first frame, and frames that come sooner than it can tell are left out.
         """
@@ -207,7 +207,7 @@ class FileWriter:
             self._mux(self._stream.encode(frame))
 
     def finish(self) -> None:
-        """See `ClipWriter`."""
+        """Encode what is waiting and end sound and container; without it the clip is not whole."""
         with writing(self._path):
             if self._tracks is not None:
                 self._tracks.mux_until(None)
@@ -225,7 +225,7 @@ class FileWriter:
             )
 
     def close(self) -> None:
-        """See `ClipWriter`."""
+        """Close the file and its sound, finished or not."""
         if self._tracks is not None:
             self._tracks.close()
         try:

@@ -71,7 +71,7 @@ def _things(size: Size, rng: np.random.Generator) -> Float:
 
 
 def _seen_through(sharp: Float, kernel: Float) -> tuple[Foreground, Alpha]:
-    """What a kernel (K, K), K odd, makes of premultiplied (4, H, W): foreground and alpha."""
+    """Blur premultiplied (4, H, W) with a kernel (K, K), K odd: foreground and alpha."""
     reach = kernel.shape[0] // 2
     _, height, width = sharp.shape
     padded = np.pad(sharp, ((0, 0), (reach, reach), (reach, reach)), mode="edge")

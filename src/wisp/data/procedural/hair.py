@@ -16,7 +16,7 @@ from wisp.data.procedural.strands import Canvas, Strands
 
 @dataclass(frozen=True)
 class Head:
-    """Where a head is.
+    """An upright ellipse that hair grows on, pixels.
 
     Attributes:
         x: its centre.
@@ -174,7 +174,7 @@ def _cap(canvas: Canvas, head: Head, paint: Paint, *, back: bool) -> None:
 def _roots(
     head: Head, count: int, lift: float, rng: np.random.Generator, *, back: bool
 ) -> tuple[Float, Float]:
-    """Where locks leave the skull, and how.
+    """Draw the points at which locks leave the skull, and the directions in which they do.
 
     Args:
         head: of whom.

@@ -57,7 +57,7 @@ class Pieces(NamedTuple):
     values: Float  # (P, 4): colour times the weight of nearness, and that weight
 
     def where(self, chosen: npt.NDArray[np.intp] | slice) -> Pieces:
-        """Those of the pieces that are `chosen`."""
+        """Take the `chosen` pieces."""
         return Pieces._make(array[chosen] for array in self)
 
     @classmethod

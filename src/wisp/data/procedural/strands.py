@@ -45,7 +45,7 @@ class Strands:
 
 
 class Canvas:
-    """What is to be seen, in any order.
+    """A picture that layers and strands are added to in any order.
 
     Args:
         size: height and width, pixels.

@@ -60,7 +60,7 @@ class Span(NamedTuple):
 
     @property
     def kept(self) -> tuple[int, int]:
-        """Where its weight is not zero."""
+        """First and past-the-last position where the span's weight is not zero."""
         first = self.start if self.first is None else self.first - RAMP // 2
         return first, self.stop if self.last is None else self.last + RAMP // 2
 

@@ -80,11 +80,11 @@ NOTHING_SAID = Guidance()
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found in a photo.
+    """A mask of what was found in a photo, with how sure that is and of which kind.
 
     Attributes:
         mask: soft mask of what is to be cut out, float32 (H, W), [0, 1].
-        people: soft mask of people alone, likewise.
+        people: soft mask of people alone, float32 (H, W), [0, 1].
         presence: how sure the network is that there is a subject, [0, 1].
         people_presence: how sure it is that there are people, [0, 1].
         count: separate regions of the mask.
@@ -104,7 +104,7 @@ class Finding:
 
     @property
     def kind(self) -> Literal["nothing", "people", "something else"]:
-        """What was found."""
+        """Kind of subject: ``nothing``, ``people`` or ``something else``."""
         if not self.count:
             return "nothing"
         return "people" if self.people_presence >= NUMBERS.present else "something else"
@@ -243,7 +243,7 @@ def _finding(
 
 
 def _by_segmenter(mask: Mask) -> Finding:
-    """What a network of people alone has found; its surest pixel stands for presence."""
+    """Make a finding of the mask of people alone; its surest pixel stands for presence."""
     _, count = ndimage.label(mask >= NUMBERS.floor, np.ones((3, 3)))
     surest = float(mask.max())
     return _finding(mask, mask, surest, surest, int(count), 1)
@@ -463,7 +463,7 @@ def _segmented(image: Image, session: Session, row: Model, side: int) -> Mask:
 
 
 def _surroundings(box: Box, shape: tuple[int, int], settings: SubjectSettings) -> Box | None:
-    """What a second look sees: the box, enlarged; None where that is most of the photo."""
+    """Enlarge a box to the part that a second look sees; None where that is most of the photo."""
     longer = max(box.bottom - box.top, box.right - box.left)
     if longer > settings.small * max(shape):
         return None

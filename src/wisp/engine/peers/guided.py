@@ -107,7 +107,7 @@ def _mirrored(values: Float) -> Float:
 
 
 def _around_uncertain(alpha: Alpha, radius: float) -> npt.NDArray[np.bool_]:
-    """Where a pixel that is neither 0 nor 1, by more than 1/255, lies within `radius`."""
+    """Mask of the pixels within `radius` of one that differs from 0 and 1 by more than 1/255."""
     certain = (alpha < 1 / 255) | (alpha > 1 - 1 / 255)
     if certain.all():
         return np.zeros(alpha.shape, bool)

@@ -24,7 +24,7 @@ class Signature:
 
     Attributes:
         inputs: name → number of channels of (N, C, H, W), in order; 0 where any shape will do.
-        outputs: name → number of channels, likewise.
+        outputs: name → number of channels of (N, C, H, W), in order; 0 where any shape will do.
         more: whether further outputs may follow.
         named: whether the inputs must have these very names.
     """
@@ -53,7 +53,7 @@ class Signature:
 
 
 def bind(names: Mapping[str, int], ports: Sequence[Port]) -> dict[str, Port]:
-    """Which port each of the names stands for: the one called so if all are there, else by order."""
+    """Find the port of each name: the one called so if all are there, else by order."""
     found = {port.name: port for port in ports}
     if names.keys() <= found.keys():
         return {name: found[name] for name in names}

@@ -187,7 +187,7 @@ class _Direct(HTTPConnection):
 
 
 class _DirectTls(HTTPSConnection):
-    """The same, encrypted."""
+    """A connection over TLS that asks no name server and takes no proxy."""
 
     def __init__(self, host: str, port: int, *, trusted: bool) -> None:
         super().__init__(host, port, timeout=TIMEOUT)

@@ -89,7 +89,7 @@ class Derived:
 
 @dataclass(frozen=True)
 class Ablation:
-    """What is compared.
+    """Variants to be trained alike, scored alike and set side by side.
 
     Attributes:
         trials: builders by the name of the variant, in the order in which they are trained.
@@ -136,8 +136,8 @@ def ablate(
         ablation: what is compared.
         out: folder of the run, made when missing.
         resume: go on with the run that `out` holds.
-        precision: as in `wisp.training.loop.fit`.
-        workers: as there.
+        precision: ``auto``, ``bf16`` or ``fp32``, see `wisp.training.loop.fit`.
+        workers: processes that make samples; 0 makes them in between the steps.
         report: receives one line now and then.
 
     Returns:
@@ -284,7 +284,7 @@ def _cells(
     result: Mapping[str, Any] | None,
     difference: Mapping[str, float] | None,
 ) -> list[str]:
-    """What a line shows after its case: scores, and the difference from the reference."""
+    """Cells of a table's line after its case: scores, and the difference from the reference."""
     if result is None or "failed" in result:
         word = "" if result is None else "failed"
         return [word] * len(columns) + [""]

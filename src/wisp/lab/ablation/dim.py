@@ -41,7 +41,7 @@ from wisp.training.recipes.dim import Coefficients, DimTask, MobileRecipe
 
 @dataclass(frozen=True)
 class Variant:
-    """What one training has.
+    """Loss and stages of one training.
 
     Attributes:
         coefficients: of the loss.
@@ -124,7 +124,7 @@ def dim_ablation(
     variants: Sequence[str] = (*VARIANTS, FILTERED),
     encoder_weights: Path | None = None,
 ) -> Ablation:
-    """What `wisp.lab.ablation.ablate` needs for table 1.
+    """Set up the ablation of Deep Image Matting's table 1 for `wisp.lab.ablation.ablate`.
 
     Args:
         recipe: what all variants share.

@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from wisp.core.arrays import Bytes
 from wisp.core.errors import InputError
 from wisp.data.cues import CueExample, as_at_inference, with_cues
 from wisp.data.datasets import Entry
@@ -86,7 +87,7 @@ def dlmn_ablation(
     variants: Sequence[str] = tuple(VARIANTS),
     encoder_weights: Path | None = None,
 ) -> Ablation:
-    """What `wisp.lab.ablation.ablate` needs.
+    """Set up DLMN's ablation for `wisp.lab.ablation.ablate`.
 
     Args:
         recipe: what all variants share.
@@ -167,8 +168,8 @@ class AblationTask(DLMNTask):
         assert batch.mask is not None
         rows = []
         for index in range(len(alpha)):
-            image = _stored(batch.image[index].permute(1, 2, 0))
-            shown = [_stored(x[index, 0]) for x in (batch.mask, batch.alpha, alpha)]
+            image = _to_integers(batch.image[index].permute(1, 2, 0))
+            shown = [_to_integers(x[index, 0]) for x in (batch.mask, batch.alpha, alpha)]
             rows.append([image, *shown, pictures.on_green(image, shown[-1])])
         error = float((alpha - batch.alpha.cpu()).abs().mean())
         return Validation({"mae": error}, pictures.sheet(rows))
@@ -182,13 +183,15 @@ class AblationTask(DLMNTask):
             batch = on(_batch([self._scored[name] for name in few]), device)
             found, truth = self.alpha(network, batch), batch.alpha.cpu()
             for index, name in enumerate(few):
-                pair = [_stored(x[index, 0]).astype(np.float32) / np.float32(255) for x in (found, truth)]
+                pair = [
+                    _to_integers(x[index, 0]).astype(np.float32) / np.float32(255) for x in (found, truth)
+                ]
                 images[name] = {key: metric(pair[0], pair[1], None) for key, metric in metrics.items()}
         return Report("whole", images)
 
 
 def _settings(recipe: AblationRecipe, people: int, scenes: int, weights: Path | None) -> dict[str, Any]:
-    """What a resumed run must bring again."""
+    """Settings that a resumed run must bring again."""
     shared = asdict(recipe)
     del shared["shown"]
     encoder = None
@@ -205,6 +208,6 @@ def _batch(examples: Sequence[CueExample]) -> Batch:
     return to_batch(stacked, torch.device("cpu"))
 
 
-def _stored(x: Tensor) -> pictures.Bytes:
+def _to_integers(x: Tensor) -> Bytes:
     """Values in [0, 1] rounded to 8 bits."""
     return (x.cpu().clamp(0, 1) * 255 + 0.5).to(torch.uint8).numpy()

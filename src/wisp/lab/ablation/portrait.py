@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from wisp.core.arrays import Bytes
 from wisp.core.errors import InputError
 from wisp.data.datasets import Entry
 from wisp.data.synthesis import Example, Synthesis, composite, layer
@@ -31,7 +32,7 @@ from wisp.data.vips import read_rgb
 from wisp.engine.models import MODELS
 from wisp.evaluation.protocols import PROTOCOLS, Report
 from wisp.lab.ablation import Ablation
-from wisp.lab.ablation.portrait_parts import SingleEncoder, reduced
+from wisp.lab.ablation.portrait_parts import SingleEncoder, leave_out
 from wisp.lab.ablation.portrait_variants import TABLES, VARIANTS, Variant
 from wisp.networks.discriminators import PyramidDiscriminators
 from wisp.networks.portrait import Portrait
@@ -109,7 +110,7 @@ def portrait_ablation(
     encoder_weights: Path | None = None,
     perceptual_weights: Path | None = None,
 ) -> Ablation:
-    """What `wisp.lab.ablation.ablate` needs for tables 3, 4 and 5.
+    """Set up the ablations of the portrait paper's tables 3, 4 and 5 for `wisp.lab.ablation.ablate`.
 
     Args:
         recipe: what all variants share.
@@ -118,8 +119,8 @@ def portrait_ablation(
         held_out: people to score on.
         held_out_scenes: their backgrounds.
         variants: keys of `VARIANTS`.
-        segmenter: as in `PortraitTask`.
-        encoder_weights: as there.
+        segmenter: network that masks are made with, as `PortraitTask` takes it.
+        encoder_weights: torchvision's or MODNet's MobileNetV2.
         perceptual_weights: torchvision's ``vgg16`` checkpoint.
 
     Raises:
@@ -165,7 +166,7 @@ def portrait_ablation(
 
 
 class _Scored(Protocol):
-    """What a recipe says of the pictures that are scored; as in `AblationRecipe`."""
+    """The fields of an `AblationRecipe` that say which pictures are scored."""
 
     @property
     def synthesis(self) -> Synthesis: ...
@@ -197,9 +198,9 @@ class AblationTask(PortraitTask):
         people: training photos.
         scenes: training photos without people.
         examples: what is scored, by name.
-        segmenter: as in `PortraitTask`, like the others.
-        encoder_weights: see there.
-        perceptual_weights: see there.
+        segmenter: network that masks are made with, as `PortraitTask` takes it.
+        encoder_weights: torchvision's or MODNet's MobileNetV2.
+        perceptual_weights: torchvision's ``vgg16`` checkpoint.
 
     Variants start alike: each is the whole network of the seed, from which parts are then taken.
     """
@@ -230,7 +231,7 @@ class AblationTask(PortraitTask):
         whole = self.networks[GENERATOR]
         assert isinstance(whole, Portrait)
         variant = recipe.variant
-        part = reduced(
+        part = leave_out(
             whole,
             segmentation_encoder=variant.segmentation_encoder,
             refinement=variant.refinement,
@@ -247,7 +248,7 @@ class AblationTask(PortraitTask):
         self._scored = examples
 
     def optimisers(self, networks: Mapping[str, nn.Module]) -> Mapping[str, Optimizer]:
-        """Those of `PortraitTask`; a single encoder's first convolution learns as fast as what is new."""
+        """Make `PortraitTask`'s optimisers; a lone encoder's first layer learns as fast as what is new."""
         out = super().optimisers(networks)
         for single in (m for m in networks[GENERATOR].modules() if isinstance(m, SingleEncoder)):
             new, pretrained = out[GENERATOR].param_groups
@@ -276,8 +277,8 @@ class AblationTask(PortraitTask):
         alpha = self.predict(network, batch)
         rows = []
         for index in range(len(alpha)):
-            image = _stored(batch.image[index].permute(1, 2, 0))
-            truth, found = _stored(batch.alpha[index, 0]), _stored(alpha[index, 0])
+            image = _to_integers(batch.image[index].permute(1, 2, 0))
+            truth, found = _to_integers(batch.alpha[index, 0]), _to_integers(alpha[index, 0])
             rows.append([image, truth, found, pictures.on_green(image, found)])
         error = float((alpha - batch.alpha.cpu()).abs().mean())
         return Validation({"mae": error}, pictures.sheet(rows))
@@ -290,7 +291,9 @@ class AblationTask(PortraitTask):
             batch = _batch([self._scored[name] for name in few], device)
             found, truth = self.predict(network, batch), batch.alpha.cpu()
             for index, name in enumerate(few):
-                pair = [_stored(x[index, 0]).astype(np.float32) / np.float32(255) for x in (found, truth)]
+                pair = [
+                    _to_integers(x[index, 0]).astype(np.float32) / np.float32(255) for x in (found, truth)
+                ]
                 metrics = PROTOCOLS["default"]
                 images[name] = {key: metric(pair[0], pair[1], None) for key, metric in metrics.items()}
         return Report("whole", images)
@@ -299,7 +302,7 @@ class AblationTask(PortraitTask):
 def _settings(
     recipe: AblationRecipe, data: Mapping[str, Sequence[object]], files: Mapping[str, str | Path | None]
 ) -> dict[str, Any]:
-    """What a resumed run must bring again: the recipe, and of its data and weights what tells them apart."""
+    """Settings that a resumed run must bring again: the recipe, and what tells its data and weights apart."""
     shared = asdict(recipe)
     del shared["variant"], shared["coefficients"], shared["adversarial"], shared["adversarial_from"]
     return {
@@ -324,6 +327,6 @@ def _batch(examples: Sequence[Example], device: torch.device) -> Batch:
     return to_batch(stacked, device)
 
 
-def _stored(x: Tensor) -> pictures.Bytes:
+def _to_integers(x: Tensor) -> Bytes:
     """Values in [0, 1] rounded to 8 bits."""
     return (x.cpu().clamp(0, 1) * 255 + 0.5).to(torch.uint8).numpy()

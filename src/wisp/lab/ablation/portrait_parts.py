@@ -9,7 +9,7 @@ from wisp.networks.encoders.mobilenetv2 import STAGES
 from wisp.networks.portrait import Decoder, MobileContentEncoder, Portrait, PortraitGenerator
 
 
-def reduced(
+def leave_out(
     whole: Portrait,
     *,
     segmentation_encoder: bool = True,

@@ -24,7 +24,7 @@ from wisp.training.recipes.portrait import PAPER, SUPERVISED, Coefficients
 
 @dataclass(frozen=True)
 class Variant:
-    """What one training has that the whole has not, or the other way round.
+    """One training's differences from the whole network and loss.
 
     Attributes:
         coefficients: of the loss.

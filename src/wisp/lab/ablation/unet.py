@@ -57,7 +57,7 @@ MODELS: Final = Table(
 
 @dataclass(frozen=True)
 class UNetAblation:
-    """What all variants share.
+    """Photos, steps and recipes that all variants of the U-Nets' ablation share.
 
     Attributes:
         photos: how many photos the networks are trained on.
@@ -164,7 +164,7 @@ def unet_ablation(
     general: Sequence[Entry] = (),
     encoder_weights: Path | None = None,
 ) -> Ablation:
-    """What `wisp.lab.ablation.ablate` needs for tables 1 and 2.
+    """Set up the ablations of the U-Net paper's tables 1 and 2 for `wisp.lab.ablation.ablate`.
 
     Args:
         shared: what all variants share.

@@ -25,7 +25,7 @@ from wisp.training.recipes.unet import UNetRecipe, UNetTask
 
 @dataclass(frozen=True)
 class Space:
-    """Where values are looked for.
+    """Ranges that a search draws its values from.
 
     Attributes:
         rates: least and greatest learning rate, drawn on a logarithmic scale.
@@ -40,7 +40,7 @@ class Space:
 
 @dataclass(frozen=True)
 class Search:
-    """What is searched, and how long.
+    """A search for hyperparameters: recipe, space, and how long.
 
     Attributes:
         recipe: what all trials share; its schedule's steps and batch say how many images each sees.
@@ -72,12 +72,12 @@ def search(
     Args:
         settings: what, and how long.
         photos: to train on.
-        scenes: as `UNetTask` takes them.
+        scenes: photos without people to train on, as `UNetTask` takes them.
         held_out: photos to judge by.
-        held_out_scenes: as there.
+        held_out_scenes: photos without people to judge by.
         out: folder, made when missing.
-        precision: as in `wisp.training.loop.fit`.
-        workers: as there.
+        precision: ``auto``, ``bf16`` or ``fp32``, see `wisp.training.loop.fit`.
+        workers: processes that make samples; 0 makes them in between the steps.
         report: receives one line now and then.
 
     Returns:

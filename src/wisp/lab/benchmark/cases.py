@@ -76,5 +76,5 @@ def guide_sets(folder: Path) -> list[str]:
 
 
 def kind_of(guide: str) -> str | None:
-    """What kind of guidance a folder of that name holds; None for no guidance."""
+    """Tell the kind of guidance in a folder by its name; None for no guidance."""
     return next((kind for kind in GUIDES if guide.startswith(kind)), None)

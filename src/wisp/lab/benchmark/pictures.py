@@ -21,7 +21,7 @@ _QUALITY: Final = {"photo": 78, "alpha": 70, "error": 60}
 
 
 def pictures_of(cases: Sequence[Case], alphas: Mapping[str, Path], side: int = SIDE) -> list[dict[str, Any]]:
-    """What the report shows of each photo, as data URLs.
+    """Make the report's pictures of each photo, as data URLs.
 
     An error map is the absolute difference at the photo's own size, then made smaller: what is spread over
     many pixels and what is deep in few look as they count in SAD.

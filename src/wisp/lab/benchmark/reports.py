@@ -88,7 +88,7 @@ def cells(result: Mapping[str, Any], row: Mapping[str, Any], region: str) -> lis
 
 
 def heading(region: str) -> str:
-    """What a region is called."""
+    """Name a region for a table's heading."""
     return "Whole image" if region == WHOLE else f"Unknown part of {region}"
 
 
@@ -183,5 +183,5 @@ def _part(name: str) -> str:
 
 
 def _csp_hash(text: str) -> str:
-    """What the page's policy names its own script and style by."""
+    """Hash a script or style as the page's content security policy names it."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}"

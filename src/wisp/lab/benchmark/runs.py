@@ -39,7 +39,7 @@ _PACKAGES: Final = ("openvino", "onnxruntime", "pymatting", "numba", "numpy", "s
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What is to be measured, and where.
+    """A benchmark to be run: photos, systems, and where its results go.
 
     Attributes:
         folder: of the photos.
@@ -59,7 +59,7 @@ class Benchmark:
 
     @property
     def regions(self) -> list[str]:
-        """What is scored: the whole image, and the unknown part of each set of trimaps."""
+        """Names of the scored regions: the whole image, and the unknown part of each set of trimaps."""
         guides = self.cases[0].guides
         return [WHOLE, *(guide for guide in guides if kind_of(guide) == "trimap")]
 
@@ -146,7 +146,7 @@ def _measured(benchmark: Benchmark, system: System, *, fresh: bool) -> dict[str,
 
 @dataclass(frozen=True)
 class Log:
-    """What a system's processes wrote down: of their start, of each photo, and why they stopped early."""
+    """Notes of a system's processes: of their start, of each photo, and why they stopped early."""
 
     start: Mapping[str, Any]
     images: Mapping[str, Mapping[str, Any]]
@@ -192,7 +192,7 @@ def _begin(place: Path, key: Mapping[str, Any], *, fresh: bool) -> None:
 
 
 def _key(benchmark: Benchmark, system: System) -> dict[str, Any]:
-    """All that the alphas and times of a system depend on."""
+    """Key of a system's kept results: everything that its alphas and times depend on."""
     pictures = [
         [case.name, *(_stamp(path) for path in (case.image, case.guides.get(system.guide)))]
         for case in benchmark.cases
@@ -313,7 +313,7 @@ def _in_short(row: Mapping[str, Any]) -> str:
 
 
 def _stamp(path: Path | None) -> list[Any] | None:
-    """What tells a file from an earlier one of its name."""
+    """Size and time of a file, which tell it from an earlier one of its name."""
     if path is None:
         return None
     status = path.stat()

@@ -58,7 +58,7 @@ class System:
 
     @property
     def name(self) -> str:
-        """What the tables call it."""
+        """Name of the system in tables."""
         guide = f", {self.guide}" if self.guide else ""
         if self.kind == "peer":
             return f"{find_peer(self.key).family}, {RUNTIMES[self.runtime]}{guide}"
@@ -66,7 +66,7 @@ class System:
 
     @property
     def slug(self) -> str:
-        """The same as the name of a folder."""
+        """Name of the system as a folder may be called."""
         parts = (
             self.kind,
             self.key,
@@ -79,7 +79,7 @@ class System:
         )
 
     def about(self) -> dict[str, str]:
-        """What there is to know before it runs."""
+        """Facts on the system that are known before it runs, by name."""
         if self.kind == "ours":
             default = "yes" if self.key == "auto" else "no"
             return {"kind": "ours", "method": self.key, "default": default, "network": Path(self.file).name}
@@ -147,7 +147,7 @@ def _named(kind: str | None, guidance: Guidance | None) -> dict[str, Any]:
 
 
 def _ours(key: str, model: str | None, kind: str | None) -> Callable[[Image, Guidance | None], Alpha]:
-    """What `wisp.cutout` does with a photo before it looks for the foreground's colours."""
+    """Make a function that gives `wisp.cutout`'s alpha, without the foreground's colours."""
     from wisp.engine.engine import ENGINE
     from wisp.engine.families.segmenter import segment
     from wisp.methods import check_method
@@ -200,7 +200,7 @@ def our_methods() -> list[str]:
 
 
 def guided_methods(methods: Sequence[str]) -> list[str]:
-    """Those that are of their own once a trimap is given: ``auto`` is one of the others then."""
+    """Leave out the methods that are another once a trimap is given, as ``auto`` is."""
     return [word for word in methods if _split(word)[0] not in ("auto", "segmenter")]
 
 
@@ -212,7 +212,7 @@ def choose_systems(
     pymatting: Sequence[str] | None = None,
     runtime: str | None = None,
 ) -> tuple[list[System], dict[str, str]]:
-    """What a benchmark of a folder compares, and what is left out and why.
+    """Choose the systems that a benchmark of a folder compares; also returns what is left out, and why.
 
     Args:
         guides: folder of guidance → its kind.

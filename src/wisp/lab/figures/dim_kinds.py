@@ -24,7 +24,7 @@ from wisp.lab.figures.dim_sensitivity import widened
 from wisp.lab.figures.guided import Truth, means, read_list, score_unknown, trimap_of
 from wisp.lab.figures.running import Running
 from wisp.lab.figures.sheets import row, stack
-from wisp.lab.figures.subjects import stored
+from wisp.lab.figures.subjects import round_to_bytes
 
 GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "hair": ("hair", "curls", "fur", "lashes", "wool", "feather"),
@@ -69,11 +69,11 @@ def procedural_cases(backgrounds: Sequence[Path], count: int, side: int, seed: i
             for index in range(count):
                 rng = np.random.default_rng((seed, number))
                 foreground, alpha = generate(material, (side, side), rng)
-                alpha = stored(alpha)
+                alpha = round_to_bytes(alpha)
                 scene = fit_to_size(
                     read_photo(backgrounds[number % len(backgrounds)]).image, alpha.shape, "cover"
                 )
-                image = stored(over(foreground, alpha, scene))
+                image = round_to_bytes(over(foreground, alpha, scene))
                 yield Case(f"{material} {index}", kind, image, alpha, widened(alpha, WIDTH))
                 number += 1
 

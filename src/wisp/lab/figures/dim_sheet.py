@@ -19,7 +19,7 @@ from wisp.pipeline import composite
 
 
 def columns(methods: Sequence[Running]) -> list[str]:
-    """What the sheet's columns show, left to right."""
+    """Name the sheet's columns, left to right."""
     names = [running.method for running in methods]
     return ["photo", "trimap", *names, "truth", f"{names[-1]} on green"]
 

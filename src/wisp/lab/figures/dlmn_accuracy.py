@@ -20,7 +20,7 @@ from wisp.evaluation.tables import markdown
 from wisp.lab.figures import plots
 from wisp.lab.figures.dlmn_cases import CASES, case_of, scene_of
 from wisp.lab.figures.running import Running
-from wisp.lab.figures.subjects import Source, stored
+from wisp.lab.figures.subjects import Source, round_to_bytes
 from wisp.matting.trimap import trimap_from_alpha
 
 WITHIN: Final = 0.1
@@ -52,7 +52,7 @@ def accuracy(alpha: Alpha, truth: Alpha) -> dict[str, float]:
         alpha: float32 (H, W), [0, 1]; rounded to 8 bits, as a file would have it.
         truth: like it.
     """
-    right = np.abs(stored(alpha) - truth) <= WITHIN
+    right = np.abs(round_to_bytes(alpha) - truth) <= WITHIN
     unknown = trimap_from_alpha(truth) == UNKNOWN
     return {"whole": float(right.mean()), "unknown": float(right[unknown].mean()) if unknown.any() else 1.0}
 

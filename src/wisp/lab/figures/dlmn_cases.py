@@ -16,7 +16,7 @@ from wisp.compositing.backgrounds import fit_to_size, parse_colour
 from wisp.compositing.over import over
 from wisp.core.arrays import Background, Float, Image
 from wisp.io.images import read_photo
-from wisp.lab.figures.subjects import Subject, stored
+from wisp.lab.figures.subjects import Subject, round_to_bytes
 
 Case: TypeAlias = Literal["plain", "alike"]
 CASES: Final[tuple[Case, ...]] = ("plain", "alike")
@@ -29,11 +29,11 @@ OWN: Final = 0.6
 
 def case_of(subject: Subject, case: Case, scene: Path) -> Image:
     """The subject on the background of a case, in 8 bits as a file would have it: float32 (H, W, 3)."""
-    background = plain(subject) if case == "plain" else alike(subject, read_photo(scene).image)
-    return stored(over(subject.foreground, subject.alpha, background))
+    background = constant_background(subject) if case == "plain" else alike(subject, read_photo(scene).image)
+    return round_to_bytes(over(subject.foreground, subject.alpha, background))
 
 
-def plain(subject: Subject) -> Background:
+def constant_background(subject: Subject) -> Background:
     """A wall of the colour of `PLAIN` that is farthest from the subject's mean: float32 (H, W, 3)."""
     mean, _ = _statistics(subject)
     walls = [np.array(parse_colour(name), np.float32) for name in PLAIN]

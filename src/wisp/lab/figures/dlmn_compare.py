@@ -24,14 +24,14 @@ OTHERS: Final = ("knn", "random-walk")
 
 
 def compared(ours: Running, others: Sequence[str] = OTHERS) -> list[Running]:
-    """Those and ours; `InputError` for a method that there is not."""
+    """List the methods to compare, ours last; `InputError` for a name that is no method."""
     for name in others:
         check_method(name)
     return [*(Running(name, None, ours.engine) for name in others), ours]
 
 
 def columns(methods: Sequence[Running]) -> list[str]:
-    """What the sheet's columns show, left to right."""
+    """Name the sheet's columns, left to right."""
     return ["photo", *(f"{r.method}: {what}" for r in methods for what in ("alpha", "green", "new"))]
 
 

@@ -19,7 +19,7 @@ from wisp.evaluation.protocols import BENCHMARK
 from wisp.io.images import read_grey, read_photo, read_trimap
 from wisp.lab.figures.photos import partner, pictures
 from wisp.lab.figures.running import Running
-from wisp.lab.figures.subjects import stored
+from wisp.lab.figures.subjects import round_to_bytes
 from wisp.methods import check_method, default_method
 
 NETWORK: Final = default_method("trimap")
@@ -110,7 +110,7 @@ def score_unknown(alpha: Alpha, truth: Alpha, trimap: Trimap) -> dict[str, float
     region = trimap == UNKNOWN
     if not region.any():
         return dict.fromkeys(BENCHMARK, float("nan"))
-    found, true = stored(alpha), stored(truth)
+    found, true = round_to_bytes(alpha), round_to_bytes(truth)
     return {name: metric(found, true, region) for name, metric in BENCHMARK.items()}
 
 

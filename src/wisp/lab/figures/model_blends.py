@@ -20,7 +20,7 @@ from wisp.matting.foreground import estimate_foreground
 
 
 def columns(models: Mapping[str, str | Path]) -> list[str]:
-    """What the columns are."""
+    """Name the sheet's columns, left to right: the models'."""
     return ["photo", *(f"{name}, {what}" for name in models for what in ("mask", "blended"))]
 
 

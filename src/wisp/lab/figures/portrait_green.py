@@ -21,7 +21,7 @@ from wisp.pipeline import composite, run
 def columns(
     running: Sequence[Running], *, truth: Path | str | None = None, beside: Mapping[str, Path | str]
 ) -> list[str]:
-    """What the sheet's columns show, left to right."""
+    """Name the sheet's columns, left to right."""
     return ["photo", *(["truth"] if truth is not None else []), *(r.method for r in running), *beside]
 
 

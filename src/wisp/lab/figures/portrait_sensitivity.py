@@ -25,7 +25,7 @@ from wisp.core.arrays import Alpha, Image, linear_to_srgb, srgb_to_linear
 from wisp.evaluation.metrics import iou
 from wisp.evaluation.protocols import PROTOCOLS
 from wisp.lab.figures.running import Running
-from wisp.lab.figures.subjects import Source, Subject, stored
+from wisp.lab.figures.subjects import Source, Subject, round_to_bytes
 from wisp.lab.figures.worse_masks import KINDS, STEPS, worse
 
 Experiment: TypeAlias = Literal["backgrounds", "exposure", "mask"]
@@ -58,7 +58,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Setting:
-    """What the experiments share.
+    """Methods, pictures and seed that all experiments share.
 
     Attributes:
         running: how mattes are made.
@@ -75,7 +75,7 @@ class Setting:
     longest: int | None = None
 
 
-def mattes(experiments: Sequence[Experiment], count: int) -> int:
+def count_mattes(experiments: Sequence[Experiment], count: int) -> int:
     """How many mattes the experiments need for each subject, with `count` backgrounds."""
     numbers = {"backgrounds": count, "exposure": len(STOPS), "mask": 2 + len(KINDS) * len(STEPS)}
     return sum(numbers[name] for name in experiments)
@@ -94,7 +94,7 @@ def vary(
         sources: the subjects.
         experiments: which.
         setting: what they share.
-        done: called after each matte, of which there are ``mattes(…)`` a subject.
+        done: called after each matte, of which there are ``count_mattes(…)`` a subject.
 
     Returns:
         The trials of each experiment, subject by subject.
@@ -169,7 +169,7 @@ def vary_mask(
 def expose(photo: Image, stops: float) -> Image:
     """The photo as a longer or shorter exposure would have given it, in 8 bits: float32 (H, W, 3)."""
     linear = srgb_to_linear(photo) * np.float32(2.0**stops)
-    return stored(linear_to_srgb(np.clip(linear, 0, 1)))
+    return round_to_bytes(linear_to_srgb(np.clip(linear, 0, 1)))
 
 
 def _photo(subject: Subject, drawn: Sequence[Path]) -> Image:
@@ -177,5 +177,5 @@ def _photo(subject: Subject, drawn: Sequence[Path]) -> Image:
 
 
 def _scores(alpha: Alpha, subject: Subject) -> dict[str, float]:
-    found, truth = stored(alpha), stored(subject.alpha)
+    found, truth = round_to_bytes(alpha), round_to_bytes(subject.alpha)
     return {name: metric(found, truth, None) for name, metric in PROTOCOLS["default"].items()}

@@ -18,7 +18,7 @@ METRICS_LONG: Final = (*METRICS, ("grad", "Grad", 1.0), ("conn", "Conn", 1.0))
 
 
 def report(trials: Mapping[Experiment, Sequence[Trial]], about: Mapping[str, Any]) -> dict[str, bytes]:
-    """Everything that is written, by file name.
+    """Make the report's files: tables, plots and data, by file name.
 
     Args:
         trials: what `vary` returned.

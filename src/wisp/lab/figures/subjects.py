@@ -34,12 +34,12 @@ class Subject:
 
     def on(self, background: str) -> Image:
         """The subject on a picture or a colour, in 8 bits as a file would have it: float32 (H, W, 3)."""
-        return stored(composite(Matte(self.alpha, self.foreground), background))
+        return round_to_bytes(composite(Matte(self.alpha, self.foreground), background))
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where a subject lies; `alpha` is None where the photo's own alpha channel is the true one."""
+    """Files of a subject; `alpha` is None where the photo's own alpha channel is the true one."""
 
     name: str
     photo: Path
@@ -87,7 +87,7 @@ def find(folder: Path | str) -> list[Source]:
     ]
 
 
-def stored(image: Float) -> Float:
+def round_to_bytes(image: Float) -> Float:
     """The values that an 8-bit file would hold, same shape."""
     return to_float(from_float(image))
 

@@ -19,13 +19,13 @@ STEPS: Final = (0.01, 0.02, 0.04, 0.08, 0.16)
 
 
 def larger(mask: Mask, length: float, rng: np.random.Generator) -> Mask:
-    """Everything within `length` pixels of the mask belongs to it too."""
+    """Grow a mask by `length` pixels on all sides."""
     inside = mask >= 0.5
     return _hard(inside | (ndimage.distance_transform_edt(~inside) <= length)) if inside.any() else mask
 
 
 def smaller(mask: Mask, length: float, rng: np.random.Generator) -> Mask:
-    """Everything within `length` pixels of what is outside is lost; the photo's own border is no outside."""
+    """Shrink a mask by `length` pixels from what is outside; the photo's own border is no outside."""
     outside = mask < 0.5
     return _hard(~(outside | (ndimage.distance_transform_edt(~outside) <= length))) if outside.any() else mask
 

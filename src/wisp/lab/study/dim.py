@@ -37,5 +37,5 @@ def page(
     trials: int | None = None,
     done: Callable[[], None] = lambda: None,
 ) -> bytes:
-    """The page, HTML; arguments and errors as `wisp.lab.study.pages.build_page`."""
+    """Build the study's page, HTML, from photos and methods' results."""
     return build_page(ASKED, photos, methods, seed=seed, longest=longest, trials=trials, done=done)

@@ -30,7 +30,7 @@ MARK: Final = "__STUDY__"
 
 @dataclass(frozen=True)
 class Asked:
-    """What a study asks.
+    """Question, answers and grounds of a study, and how it pairs methods.
 
     Attributes:
         format: what the saved files are called inside.

@@ -45,7 +45,7 @@ def page(
     Args:
         photos: what is shown.
         ours: the method that is rated: its name, and its folder of alphas or cut-outs.
-        others: what it is compared with, likewise.
+        others: the methods it is compared with: name → folder of alphas or cut-outs.
         colour: what subjects are set on.
         seed: of the order.
         longest: larger photos are shown so large, the longer side, pixels.

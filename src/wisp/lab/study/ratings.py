@@ -1,7 +1,7 @@
 """What came of the study of `wisp.lab.study.portrait`: how much better or worse ours is than each other.
 
-Yaman, Ekenel, Waibel 2022, table 2, whose figures stand beside where a method is called as there. Shares come
-with Wilson's interval, as in `wisp.lab.study.votes`.
+Yaman, Ekenel, Waibel 2022, table 2, whose figures stand beside a method that has the same name in it. Shares
+come with Wilson's interval, as in `wisp.lab.study.votes`.
 """
 
 from __future__ import annotations

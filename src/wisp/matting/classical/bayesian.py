@@ -215,7 +215,7 @@ class _Models:
     missing: npt.NDArray[np.bool_]
 
     def take(self, which: Indices) -> _Models:
-        """Those of some cells, which may repeat."""
+        """Take the models of some cells, which may repeat."""
         return _Models(self.mean[..., which], self.covariance[..., which], self.missing[:, which])
 
 

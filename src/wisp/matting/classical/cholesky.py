@@ -29,7 +29,7 @@ Vector = npt.NDArray[Any]
 LEAF: Final = 80
 """Parts of at most this many pixels are not cut further: dense algebra is as quick there."""
 LARGE_LEAF: Final = 200
-"""The same where memory does not matter: a fifth faster, and half as much again to hold."""
+"""Size of a leaf where memory does not matter: a fifth faster, and half as much again to hold."""
 FEW: Final = 200_000
 """Systems of fewer pixels, whose factor stays below some 200 MB."""
 SLAB: Final = 1 << 22

@@ -28,13 +28,12 @@ from typing import Final
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
-from wisp.core.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Float, Image, Trimap
+from wisp.core.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Float, Image, Region, Trimap
 from wisp.core.errors import InputError
 from wisp.matting.classical.clusters import split_clusters
 from wisp.matting.classical.sampling import (
     EXPANSION,
     EXPANSION_THRESHOLD,
-    Region,
     Samples,
     chunks,
     colour_confidence,

@@ -24,13 +24,12 @@ from typing import Final
 import numpy as np
 from scipy.spatial import cKDTree
 
-from wisp.core.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Float, Image, Trimap
+from wisp.core.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Float, Image, Region, Trimap
 from wisp.core.errors import InputError
 from wisp.matting.classical.sampling import (
     EXPANSION,
     EXPANSION_THRESHOLD,
     Indices,
-    Region,
     Samples,
     chunks,
     colour_confidence,

@@ -1,7 +1,7 @@
-"""A quick first alpha from a trimap: closed-form matting at half size, for networks to start from.
+"""A quick initial alpha from a trimap: closed-form matting at half size, for networks to start from.
 
 A network sees tiles and learns from crops; closed-form matting carries alpha along colour lines across the
-whole photo. At half size it costs a quarter of the time and keeps most of the shape (docs/decisions/013).
+whole photo. At half size it costs a quarter of the time and keeps most of the shape (docs/decisions/014).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from wisp.core.arrays import (
 )
 from wisp.core.settings import AUTO
 from wisp.matting.classical.closed_form import solve_closed_form
-from wisp.matting.classical.large import half
+from wisp.matting.classical.large import halve
 
 
 def estimate_initial_alpha(image: Image, trimap: Trimap) -> Alpha:
@@ -44,7 +44,7 @@ def estimate_initial_alpha(image: Image, trimap: Trimap) -> Alpha:
     alpha: Alpha = (trimap == FOREGROUND).astype(np.float32)
     if not unknown.any():
         return alpha
-    small, coarse = half(image, trimap)
+    small, coarse = halve(image, trimap)
     if not ((coarse == FOREGROUND).any() and (coarse == BACKGROUND).any()):
         alpha[unknown] = 0.5
         return alpha

@@ -42,13 +42,13 @@ class Tile:
         )
 
     def unknown_of(self, unknown: Chosen) -> Chosen:
-        """Which of the pixels seen are solved, of the photo's unknown ones."""
+        """Mask, over the photo's unknown pixels, of those that this tile solves."""
         chosen = np.zeros_like(unknown[self.seen])
         chosen[self.inside] = unknown[self.solved]
         return chosen
 
     def weight(self, size: tuple[int, ...]) -> Float:
-        """What a tile counts for in the blend: it rises from its edges over the overlap with the next one.
+        """Weight of the tile in the blend: it rises from its edges over the overlap with the next one.
 
         Args:
             size: height and width of the photo, whose border is no edge.
@@ -66,7 +66,7 @@ class Tile:
         return weight
 
 
-def half(image: Image, trimap: Trimap) -> tuple[Image, Trimap]:
+def halve(image: Image, trimap: Trimap) -> tuple[Image, Trimap]:
     """Both at half size, rounded up. Of four pixels one that is known decides, unless another one disagrees.
 
     Args:

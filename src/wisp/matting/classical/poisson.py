@@ -297,7 +297,7 @@ class _Equation:
 
 
 def _rim(chosen: Unknown) -> Unknown:
-    """Those of the chosen pixels that have a neighbour which is not chosen, or lie at the border."""
+    """Choose the pixels, of those chosen, that have a neighbour which is not, or lie at the border."""
     inner = np.zeros_like(chosen)
     inner[1:-1, 1:-1] = chosen[2:, 1:-1] & chosen[:-2, 1:-1] & chosen[1:-1, 2:] & chosen[1:-1, :-2]
     return chosen & ~inner

@@ -29,13 +29,13 @@ import numpy.typing as npt
 from scipy.ndimage import binary_dilation, distance_transform_edt
 from scipy.sparse import dia_array
 
-from wisp.core.arrays import FOREGROUND, UNKNOWN, Alpha, Float, Image, Trimap
+from wisp.core.arrays import FOREGROUND, UNKNOWN, Alpha, Float, Image, Region, Trimap
 from wisp.core.errors import InputError
 from wisp.core.threads import one_blas_thread
 from wisp.matting.classical.cholesky import nested_dissection
 from wisp.matting.classical.closed_form import matting_laplacian
 from wisp.matting.classical.guided_filter import guided_upsampling
-from wisp.matting.classical.large import half
+from wisp.matting.classical.large import halve
 from wisp.matting.classical.local_linear import factorise
 from wisp.matting.classical.system import (
     Solution,
@@ -53,7 +53,7 @@ and 0.005 were tried on two photos with one trimap each, of alphamatting.com's t
 EXPANSION: Final = 10
 """How far from the known parts an unknown pixel may become known, in pixels (Gastal and Oliveira 2010)."""
 EXPANSION_THRESHOLD: Final = 5 / 255
-"""How much its colour may differ from the known one's for that (likewise)."""
+"""How much its colour may differ from the known one's for that (Gastal and Oliveira 2010)."""
 AT_ONCE: Final = 1_000_000
 """Unknown pixels that are smoothed at once."""
 MARGIN: Final = 48
@@ -62,7 +62,6 @@ HELD: Final = 1e4
 """Confidence of the outermost pixels of a tile in what was found at half size."""
 
 Indices = npt.NDArray[np.intp]
-Region = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +152,7 @@ def smooth_alpha(
         image: float32 (H, W, 3), [0, 1].
         trimap: uint8 (H, W), 0 / 128 / 255.
         alpha: α̂, float32 (H, W), [0, 1], used where the trimap is unknown.
-        confidence: f, float32 (H, W), zero and above, likewise.
+        confidence: f, float32 (H, W), zero and above, used where the trimap is unknown.
         tolerance: relative residual at which the solver stops.
         max_iterations: steps at which it gives up.
         at_once: unknown pixels above which the photo is smoothed in tiles.
@@ -165,7 +164,7 @@ def smooth_alpha(
     unknown = trimap == UNKNOWN
     if np.count_nonzero(unknown) <= at_once:
         return _smooth_at_once(image, trimap, alpha, confidence, tolerance, max_iterations)
-    small, coarse = half(image, trimap)
+    small, coarse = halve(image, trimap)
     weight = np.where(unknown, confidence, np.float32(0))
     total = _sums_of_four(weight)
     guess = _sums_of_four(weight * alpha)

@@ -35,13 +35,12 @@ import numpy as np
 from scipy.ndimage import binary_dilation, distance_transform_edt
 from scipy.spatial import cKDTree
 
-from wisp.core.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Float, Image, Trimap
+from wisp.core.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Float, Image, Region, Trimap
 from wisp.core.errors import InputError
 from wisp.matting.classical.sampling import (
     EXPANSION,
     EXPANSION_THRESHOLD,
     Indices,
-    Region,
     Samples,
     chunks,
     disc,

@@ -37,7 +37,7 @@ from wisp.core.errors import InputError
 from wisp.core.settings import AUTO
 from wisp.core.threads import one_blas_thread
 from wisp.matting.classical.guided_filter import guided_upsampling
-from wisp.matting.classical.large import half, tiles
+from wisp.matting.classical.large import halve, tiles
 
 AT_ONCE: Final = AUTO.at_once
 """Unknown pixels that are solved at once."""
@@ -188,7 +188,7 @@ def solve(
     if np.count_nonzero(unknown) <= at_once:
         solver.fill(Part(image, unknown, alpha, alpha.shape), alpha, progress)
     else:
-        small, coarse = half(image, trimap)
+        small, coarse = halve(image, trimap)
         start = solve(
             small,
             coarse,

@@ -38,7 +38,7 @@ def estimate_blur_fusion(
         alpha: float32 (H, W), [0, 1].
         passes: 1 or 2 ("×1" and "×2" in the paper).
         window: side in pixels of the box over which the first pass averages.
-        second_window: the same for the second pass.
+        second_window: side in pixels of the box of the second pass.
 
     Returns:
         foreground: float32 (H, W, 3), [0, 1]; the image where α = 1.

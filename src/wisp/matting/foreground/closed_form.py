@@ -27,7 +27,7 @@ import numpy.typing as npt
 from scipy.ndimage import binary_dilation
 from scipy.sparse import coo_array, csr_array
 
-from wisp.core.arrays import Alpha, Float, Image
+from wisp.core.arrays import Alpha, Float, Image, Region
 from wisp.core.threads import one_blas_thread
 from wisp.matting.classical.cholesky import nested_dissection
 from wisp.matting.classical.local_linear import factorise
@@ -40,8 +40,6 @@ PULL: Final = 1e-6  # to the photo
 RIM: Final = 2  # known pixels around the soft band that are solved for along with it
 AT_ONCE: Final = 500_000  # pixels that are solved at once
 MARGIN: Final = 24  # pixels around a tile that are solved along with it and thrown away
-
-Bools = npt.NDArray[np.bool_]
 
 
 def estimate_closed_form(image: Image, alpha: Alpha, *, at_once: int = AT_ONCE) -> Layers:
@@ -75,7 +73,7 @@ def estimate_closed_form(image: Image, alpha: Alpha, *, at_once: int = AT_ONCE) 
     return Layers(image, alpha, smooth, rows.astype(np.int32), columns.astype(np.int32), band)
 
 
-def _solve(image: Image, alpha: Alpha, active: Bools) -> Float:
+def _solve(image: Image, alpha: Alpha, active: Region) -> Float:
     """F and B side by side at the active pixels, row by row: float32 (n, 6)."""
     rows, columns = np.nonzero(active)
     count = len(rows)

@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from wisp.core.arrays import Alpha, Background, Float, Foreground, Image
+from wisp.core.arrays import Alpha, Background, Float, Foreground, Image, Region
 from wisp.core.settings import AUTO
 from wisp.core.threads import one_blas_thread
 from wisp.matting.foreground.smooth_layers import SmoothLayers, fit_smooth_layers
@@ -40,7 +40,6 @@ SWEEPS: Final = AUTO.colour_sweeps
 RIM: Final = AUTO.colour_rim  # known pixels around the soft band that are solved for along with it
 CHUNK: Final = 1 << 14  # pixels that are worked on at a time
 
-Bools: TypeAlias = npt.NDArray[np.bool_]
 Lattice: TypeAlias = npt.NDArray[np.int32]
 Sparse: TypeAlias = "sparse.csr_array[np.float32, tuple[int, int]]"
 
@@ -71,7 +70,7 @@ class Layers:
         """B, float32 (H, W, 3), [0, 1]: the image where α = 0; off the band, the smooth model."""
         return self._dense(1, self.alpha <= 0)
 
-    def _dense(self, layer: int, known: Bools) -> Float:
+    def _dense(self, layer: int, known: Region) -> Float:
         if self.smooth is None:
             return self.image.copy()
         colours = np.empty(self.image.shape, np.float32)
@@ -105,7 +104,7 @@ def estimate_multilevel(image: Image, alpha: Alpha) -> Layers:
 
 
 def _refine(
-    image: Image, alpha: Alpha, active: Bools, smooth: SmoothLayers
+    image: Image, alpha: Alpha, active: Region, smooth: SmoothLayers
 ) -> tuple[Lattice, Lattice, Float]:
     """Add detail to the smooth model level by level, down to the single pixels that are active."""
     maps = [active]
@@ -221,7 +220,7 @@ def _double(values: Float, lattice: Lattice, y: Lattice, x: Lattice) -> Float:
     return doubled
 
 
-def _grown(region: Bools, *, diagonally: bool = False) -> Bools:
+def _grown(region: Region, *, diagonally: bool = False) -> Region:
     """The region and its pixels' four neighbours, or all eight."""
     grown = region.copy()
     grown[1:] |= region[:-1]
@@ -232,14 +231,14 @@ def _grown(region: Bools, *, diagonally: bool = False) -> Bools:
     return grown
 
 
-def _halve(active: Bools) -> Bools:
+def _halve(active: Region) -> Region:
     """Whether any of 2×2 pixels is active."""
     h, w = active.shape
     even = np.pad(active, ((0, h % 2), (0, w % 2)))
     return even[0::2, 0::2] | even[1::2, 0::2] | even[0::2, 1::2] | even[1::2, 1::2]
 
 
-def bounds(active: Bools) -> tuple[slice, slice]:
+def bounds(active: Region) -> tuple[slice, slice]:
     """Rows and columns of the smallest box that holds all active pixels, of which there is at least one."""
     rows, columns = np.flatnonzero(active.any(1)), np.flatnonzero(active.any(0))
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)

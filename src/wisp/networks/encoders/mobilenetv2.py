@@ -38,7 +38,7 @@ STAGES: Final = (
 
 
 class Features(NamedTuple):
-    """What the encoder yields: maps (N, C, H/s, W/s) for an input (N, 3, H, W)."""
+    """The encoder's maps (N, C, H/s, W/s) for an input (N, 3, H, W), by stride s."""
 
     at2: Tensor
     """16 channels, stride 2."""

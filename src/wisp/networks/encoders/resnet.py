@@ -27,7 +27,7 @@ ACCEPTED: Final = "torchvision's resnet101 checkpoint is accepted"
 
 
 class Features(NamedTuple):
-    """What the encoder yields for an input (N, C, H, W); channels are those of the usual width of 64."""
+    """The encoder's maps for an input (N, C, H, W); channels are those of the usual width of 64."""
 
     at2: Tensor
     """64 channels, stride 2."""

@@ -175,7 +175,7 @@ class _AlphaAndForeground(nn.Module):
 
 
 class _AlphaAlone(_AlphaAndForeground):
-    """The same without the foreground's branch, for those who find the foreground otherwise."""
+    """A portrait network without the foreground's branch, for those who find the foreground otherwise."""
 
     def forward(self, image: Tensor, mask: Tensor, trimap: Tensor, motion: Tensor) -> Tensor:  # type: ignore[override]
         return super().forward(image, mask, trimap, motion)[0]
@@ -201,7 +201,7 @@ class _RefinedMask(nn.Module):
 
 
 def _image_and_cues() -> dict[str, Tensor]:
-    """That of `_image_and_trimap`, its soft disc as the mask, and the cue of a disc that has moved."""
+    """Make the image of `_image_and_trimap`, a soft disc as mask, and the cue of a disc that has moved."""
     pictures = _image_and_trimap()
     image, trimap = pictures["image"], pictures["trimap"]
     mask = functional.avg_pool2d(trimap, 9, 1, 4)
@@ -227,7 +227,7 @@ def _image_and_trimap() -> dict[str, Tensor]:
 
 
 def _image_trimap_and_prior() -> dict[str, Tensor]:
-    """The same, and a prior that is a little too soft."""
+    """Make the image and trimap of `_image_and_trimap`, and a prior that is a little too soft."""
     given = _image_and_trimap()
     prior = torch.nn.functional.avg_pool2d(given["trimap"], 9, 1, 4)
     return {**given, "prior": torch.where(given["trimap"] == 128 / 255, prior, given["trimap"])}

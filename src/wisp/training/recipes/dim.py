@@ -110,11 +110,13 @@ with the labels of photos as they are."""
 
 @dataclass(frozen=True)
 class VGG16Recipe:
-    """The paper's network and rate; attributes as in `MobileRecipe`.
+    """The paper's network and learning rate.
 
     Attributes:
         width: of `wisp.networks.dim.dim_vgg16`.
         published: samples are those of `wisp.data.published` alone, see `as_published`.
+
+    The other attributes are those of `MobileRecipe`.
 
     The paper names no batch and no number of steps: the schedule is one epoch of its 49,300 images, most of
     it the first step. fc6 starts at random unless the file of weights has it.
@@ -151,7 +153,7 @@ def as_published(recipe: VGG16Recipe) -> VGG16Recipe:
 
 
 class DimTask:
-    """What `wisp.training.loop.fit` needs to train Deep Image Matting.
+    """Networks, samples, losses and validation of Deep Image Matting, for `wisp.training.loop.fit`.
 
     Args:
         recipe: the compact or the paper's.
@@ -329,7 +331,7 @@ def _published(recipe: MobileRecipe | VGG16Recipe) -> bool:
 
 
 def _vgg16_notes(encoder_weights: Path | None) -> tuple[str, ...]:
-    """What of the encoder starts at random, as lines for the user."""
+    """Tell which layers of the encoder start at random, as lines for the user."""
     if encoder_weights is None:
         return ("no --encoder-weights: the encoder starts at random",)
     if "classifier.0.weight" in read_checkpoint(

@@ -101,12 +101,14 @@ class MobileRecipe:
 
 @dataclass(frozen=True)
 class PaperRecipe:
-    """The paper's network; attributes as in `MobileRecipe`.
+    """The paper's network, with the compact one's training.
 
     Attributes:
         widths: of `wisp.networks.dlmn.dlmn_paper`, as `blocks` and `pair`.
         blocks: residual blocks.
         pair: maps of a pair.
+
+    The other attributes are those of `MobileRecipe`.
 
     Neither paper gives a schedule for this data: batch and rate are Background Matting's, and so is the
     number of composites (26,900), as one pass.
@@ -141,7 +143,7 @@ class PaperRecipe:
 
 
 class DLMNTask:
-    """What `wisp.training.loop.fit` needs to train DLMN-G.
+    """Networks, samples, losses and validation of DLMN-G, for `wisp.training.loop.fit`.
 
     Args:
         recipe: the compact or the paper's.
@@ -221,7 +223,7 @@ class DLMNTask:
 
 
 def predict(network: nn.Module, batch: Batch) -> Prediction:
-    """What a network makes of a batch that has cues, in fp32."""
+    """Run a network on a batch that has cues, in fp32."""
     assert batch.mask is not None
     assert batch.trimap is not None
     assert batch.motion is not None

@@ -27,7 +27,7 @@ from wisp.training.recipes.portrait import FINE, GENERATOR, Coefficients, Mobile
 
 @dataclass(frozen=True)
 class MattingRecipe(MobileRecipe):
-    """As `MobileRecipe`, with samples of any subject.
+    """The compact network for a trimap, trained on samples of any subject.
 
     Attributes:
         frozen: blocks of MobileNetV2 that stay as they are: those to stride 4 take a third of a step, and
@@ -64,7 +64,7 @@ class MattingTask(PortraitTask):
         photos: packed training photos, groups ``people``, ``things``, ``cutouts`` and ``scenes``.
         held_out: packed photos to validate on.
         segmenter: the subject network or a segmenter, as `PortraitTask` takes it.
-        start: weights to begin with, as there.
+        start: weights to begin with, as `wisp.training.importing.load_start` takes them.
     """
 
     def __init__(

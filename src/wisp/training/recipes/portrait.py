@@ -109,7 +109,7 @@ class MobileRecipe:
     Attributes:
         network: which network this is, for its export.
         width: of `wisp.networks.portrait.portrait_mobile`.
-        lean: as there, for runs that go on with a lean network.
+        lean: whether the network has the fewer channels of a pruned one, for runs that go on with such a one.
         rate: AdamW's learning rate of the new layers.
         encoder_rate: that of MobileNetV2.
         decay: AdamW's weight decay.
@@ -125,7 +125,7 @@ class MobileRecipe:
         coefficients: of the loss.
         adversarial: of the loss once the discriminators have joined.
         damage: of coarse masks.
-        leads: first alphas that stand in for coarse masks, undamaged; None for masks alone.
+        leads: initial alphas that stand in for coarse masks, undamaged; None for masks alone.
         own: share of the steps in which the generator is led by what it has itself made of those, up to
             `AGAIN` times over: as in clips, where each frame's alpha leads the next frame's. Never when None.
         synthesis: how samples are made.
@@ -193,22 +193,23 @@ LED: Final = replace(
     leads=InitialAlphas(),
     schedule=Schedule(steps=1300, batch=6, clip=3.0, warm_up=50, average=0.998, validate_every=200),
 )
-"""Its third part, the generator alone: led by first alphas, as photos and clips have them (decision 024)."""
+"""Its third part, the generator alone: given initial alphas, as photos and clips have them (decision 024)."""
 
 
 CLIP: Final = replace(LED, own=0.5)
-"""The same led by its own alphas, too, as a network for clips would be: a temporal module without one."""
+"""`LED`, led by its own alphas, too, as a network for clips would be: a temporal module without one."""
 
 
 @dataclass(frozen=True)
 class PaperRecipe:
-    """The paper's training: everything jointly from the first step; attributes as in `MobileRecipe`.
+    """The paper's training: everything jointly from the first step.
 
     Attributes:
         widths: of `wisp.networks.portrait.portrait_paper`, as `blocks`.
         blocks: residual blocks.
-
         published: samples are those of `wisp.data.published` alone, see `as_published`.
+
+    The other attributes are those of `MobileRecipe`.
 
     Numbers that the paper leaves open: residual blocks, the border's radius, patches a step, Adam's betas.
     The paper gives 56,400 images and no number of epochs: the schedule is one. Its refinement is trained
@@ -258,7 +259,7 @@ def as_published(recipe: PaperRecipe) -> PaperRecipe:
 
 
 class PortraitTask:
-    """What `wisp.training.loop.fit` needs to train the portrait network.
+    """Networks, samples, losses and validation of the portrait network, for `wisp.training.loop.fit`.
 
     Args:
         recipe: the compact or the paper's.
@@ -407,7 +408,7 @@ class PortraitTask:
 
     @torch.no_grad()
     def coarse_mask(self, batch: Batch, *, damaged: bool) -> Tensor:
-        """The sample's first alpha; else the segmenter's mask, or the true alpha's: (N, 1, H, W), [0, 1]."""
+        """The sample's initial alpha, else the segmenter's mask or the true alpha's: (N, 1, H, W), [0, 1]."""
         if batch.mask is not None:
             return batch.mask
         if self._segmenter is None:
@@ -427,7 +428,7 @@ class PortraitTask:
         return calm(self._held_out, self._held_out_scenes, recipe.synthesis, count, batch, leads)
 
     def validate(self, network: nn.Module, device: torch.device) -> Validation:
-        """As `wisp.training.validation` scores alpha, from undamaged masks; refined if that is trained."""
+        """Score alphas from undamaged masks, refined if that is trained; see `wisp.training.validation`."""
         batches: Iterator[Batch] = iter(self._examples)
 
         def alpha(image: Tensor) -> Tensor:

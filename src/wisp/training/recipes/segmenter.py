@@ -32,7 +32,7 @@ from wisp.training.loop import Schedule, Terms, Validation
 
 @dataclass(frozen=True)
 class SegmenterRecipe:
-    """Everything that decides the weights, but for the data.
+    """Every setting that decides the segmenter's weights, but for the data.
 
     Attributes:
         network: which network this is, for its export.
@@ -94,7 +94,7 @@ def load_encoder(encoder: MobileNetV2, weights: Path | None) -> None:
 
 
 class SegmenterTask:
-    """What `wisp.training.loop.fit` needs to train the segmenter.
+    """Networks, samples, losses and validation of the segmenter, for `wisp.training.loop.fit`.
 
     Args:
         recipe: the recipe.

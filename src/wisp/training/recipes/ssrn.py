@@ -67,7 +67,7 @@ class Coefficients:
 
 @dataclass(frozen=True)
 class Safeguard:
-    """What keeps alpha from becoming 1 everywhere while there are no labels.
+    """Limits that keep alpha from becoming 1 everywhere while there are no labels.
 
     Attributes:
         tolerance: how far the mean alpha may move from the supervised start's, as a share of it.
@@ -84,7 +84,7 @@ class Safeguard:
 
 @dataclass(frozen=True)
 class SSRNRecipe:
-    """Everything that decides the weights, but for the data.
+    """Every setting that decides SSRN's weights, but for the data.
 
     Attributes:
         network: which network this is, for its export.
@@ -177,7 +177,7 @@ RECIPES: Final[Mapping[str, SSRNRecipe]] = {
 
 
 class SSRNTask:
-    """What `wisp.training.loop.fit` needs to train SSRN.
+    """Networks, samples, losses and validation of SSRN, for `wisp.training.loop.fit`.
 
     Args:
         recipe: with labels or without.
@@ -334,7 +334,7 @@ class SSRNTask:
         return torch.where(chosen.to(found.device), found, mask)
 
     def alpha(self, network: nn.Module, batch: Batch) -> Tensor:
-        """What `network` makes of DLMN-G's result, (N, 1, H, W)."""
+        """Correct DLMN-G's result with `network`: alpha (N, 1, H, W)."""
         assert batch.motion is not None
         first = torch.sigmoid(dlmn_predict(self._dlmn.to(batch.image.device), batch).logits)
         return torch.sigmoid(network(batch.image, first, batch.motion).float())

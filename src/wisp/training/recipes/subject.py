@@ -39,7 +39,7 @@ from wisp.training.loop import Schedule, Terms, Validation
 
 @dataclass(frozen=True)
 class SubjectRecipe:
-    """Everything that decides the weights, but for the data.
+    """Every setting that decides the subject network's weights, but for the data.
 
     Attributes:
         network: which network this is, for its export.
@@ -68,7 +68,7 @@ class SubjectRecipe:
     iou: float = 1.0
     ssim: float = 0.5
     coarse: float = 0.5
-    presence: float = 0.2
+    presence: float = 0.5
     rounds: int = 3
     drop: float = 0.3
     photos: float = 1.0

@@ -39,7 +39,7 @@ EXAMPLES: Final = 64
 
 @dataclass(frozen=True)
 class UNetRecipe:
-    """Everything that decides the weights, but for the data.
+    """Every setting that decides a U-Net's weights, but for the data.
 
     Attributes:
         network: ``unet`` or ``unet-simple``, also for its export.
@@ -85,7 +85,7 @@ def build(recipe: UNetRecipe) -> UNet | SimpleUNet:
 
 
 class UNetTask:
-    """What `wisp.training.loop.fit` needs to train a U-Net.
+    """Networks, samples, losses and validation of a U-Net, for `wisp.training.loop.fit`.
 
     Args:
         recipe: the recipe.
