@@ -44,6 +44,7 @@ from wisp.clips.methods import alpha_method
 from wisp.clips.steady import State, steady_alpha
 from wisp.core.arrays import Alpha, Image, from_float, to_float
 from wisp.core.opencv import opencv
+from wisp.engine.families import Wanted
 from wisp.evaluation.video_metrics import METRICS, clip_scores
 from wisp.io.images import write_image
 from wisp.lab.benchmark.machine import about_machine, versions
@@ -99,9 +100,9 @@ def main() -> None:
         (RESULTS / f"{name}.json").write_text(json.dumps(report, indent=1) + "\n")
 
 
-def ours(subject: str) -> Method:
+def ours(subject: Wanted) -> Method:
     """What ``wisp video`` does."""
-    alpha_of = alpha_method("auto") if subject == "auto" else alpha_method("auto", subject=subject)
+    alpha_of = alpha_method("auto", subject=subject)
 
     def alphas(frames: Iterable[Image]) -> Iterator[Alpha]:
         state: State | None = None

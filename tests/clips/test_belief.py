@@ -69,6 +69,9 @@ def test_what_was_left_out_stays_out_when_it_touches_somebody():
 def test_large_people_have_to_be_seen_by_the_segmenter_and_small_ones_need_not(segmented, expected):
     assert people_in(drawn((MAN, 0.98, 0.98, segmented))) == expected
     assert people_in(drawn((np.s_[40:52, 40:48], 0.98, 0.98, segmented)))
+    known = drawn((MAN, 0.84, 0.98, segmented))
+    known[MAN][..., DECIDED] = 1
+    assert people_in(known)
 
 
 def test_half_sure_people_count_where_nobody_is_surer():

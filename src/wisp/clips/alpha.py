@@ -27,11 +27,11 @@ from wisp.clips.belief import (
     select,
 )
 from wisp.clips.selection import Selection
-from wisp.core.arrays import Alpha, Float, Image, Mask, Motion, check_image
+from wisp.core.arrays import Alpha, Float, Image, Mask, Motion, Region, check_image
 from wisp.core.errors import InputError
 from wisp.core.guided import guided_enlargement, refine_hair
 from wisp.core.opencv import opencv, shrink
-from wisp.core.regions import Region, bounding_box, small_enclosed
+from wisp.core.regions import bounding_box, small_enclosed
 from wisp.core.settings import CLIPS
 from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.families import Wanted
@@ -196,7 +196,7 @@ PORTRAIT: Final = PortraitMethod()
 
 
 def lead_of(subject: Mask, last: Alpha | None, *, looked: bool) -> Mask:
-    """What leads the portrait network: the last alpha as far as it agrees with what is believed; no holes.
+    """The mask that leads the portrait network: the last alpha as far as it is believed, without holes.
 
     Args:
         subject: what is believed, float32 (h, w), [0, 1].
@@ -212,7 +212,7 @@ def lead_of(subject: Mask, last: Alpha | None, *, looked: bool) -> Mask:
     return _without_holes(np.clip(last, subject - slack, subject + slack).clip(0, 1))
 
 
-def _enlarged(things: Mask, size: tuple[int, int]) -> Region:
+def _enlarged(things: Region, size: tuple[int, int]) -> Region:
     """Regions and a rim around them at a size, bool (h, w)."""
     wider = opencv().dilate(things.view(np.uint8), np.ones((9, 9), np.uint8))
     return np.asarray(opencv().resize(wider, size[::-1], interpolation=opencv().INTER_NEAREST) > 0)

@@ -18,7 +18,7 @@ import numpy as np
 from scipy import ndimage
 
 from wisp.clips.selection import Selection
-from wisp.core.arrays import Float, Image, Mask
+from wisp.core.arrays import Bytes, Float, Image, Mask, Region
 from wisp.core.errors import InputError
 from wisp.core.opencv import opencv, shrink
 from wisp.core.settings import CLIPS, SUBJECT, ClipSettings
@@ -35,7 +35,7 @@ GLANCE: Final = replace(SUBJECT, side=CLIPS.look_side, people_side=0, small=0.0)
 ONCE: Final = replace(SUBJECT, people_side=0, small=0.0)
 """How the subject network looks for whom was selected: once, alone."""
 
-_AROUND: Final = np.ones((3, 3))
+_AROUND: Final = np.ones((3, 3), bool)
 
 
 def begin(
@@ -91,7 +91,7 @@ def look_again(
             return look_again(
                 small, belief, wanted, whole=True, things=things, engine=engine, settings=settings
             )
-        seen[..., SEGMENTED] = belief[..., SEGMENTED]
+        seen = np.maximum(seen, belief)  # a glance adds to what is believed and takes nothing away
     after = updated(belief, seen, wanted, things, settings)
     return decided(after, wanted, left_out(belief), settings)
 
@@ -123,12 +123,16 @@ def updated(
     gain = np.where(seen > belief, rise[..., None], np.float32(settings.depart))
     for channel in (PEOPLE, SEGMENTED):  # what is known already is judged by many looks
         gain[..., channel][~new] = settings.judge
+    rising = (belief[..., DECIDED] > 0.5) & (seen[..., PEOPLE] > belief[..., PEOPLE])
+    gain[..., PEOPLE][rising & ~new] = 1  # whoever is followed is sooner believed than doubted
     after: Float = belief + gain * (seen - belief)
     after[..., DECIDED] = belief[..., DECIDED]
     return after
 
 
-def decided(belief: Float, wanted: Wanted, away: Mask | None = None, settings: ClipSettings = CLIPS) -> Float:
+def decided(
+    belief: Float, wanted: Wanted, away: Region | None = None, settings: ClipSettings = CLIPS
+) -> Float:
     """A belief whose last channel is the mask that follows from the others, float32 (h, w, 4).
 
     Args:
@@ -206,7 +210,7 @@ def follow(small: Image, belief: Float, engine: Engine = ENGINE, settings: ClipS
     return np.dstack([people, np.maximum(subject, after), people, after])
 
 
-def _distance(place: Mask) -> Float:
+def _distance(place: Region) -> Float:
     """How far every pixel is from a region, (h, w), pixels; infinite where the region is empty."""
     if not place.any():
         return np.full(place.shape, np.inf, np.float32)
@@ -238,26 +242,26 @@ def believed_subject(belief: Float, size: tuple[int, int]) -> Mask:
     return large
 
 
-def believed_things(belief: Float, settings: ClipSettings = CLIPS) -> Mask:
+def believed_things(belief: Float, settings: ClipSettings = CLIPS) -> Region:
     """The decided regions in which nobody is, bool (h, w)."""
     regions, count = ndimage.label(belief[..., DECIDED] > 0.05, _AROUND)
     held = np.zeros(count + 1, bool)
     held[np.unique(regions[_persons(belief, np.zeros(regions.shape, bool), settings)])] = True
     held[0] = True
-    things: Mask = ~held[regions]
+    things: Region = ~held[regions]
     return things
 
 
-def left_out(belief: Float) -> Mask:
-    """Where something is seen that is not the subject, bool (h, w)."""
-    out: Mask = (belief[..., THING] > 0.5) & (belief[..., DECIDED] < 0.05)
+def left_out(belief: Float) -> Region:
+    """The region in which something is seen that is not the subject, bool (h, w)."""
+    out: Region = (belief[..., THING] > 0.5) & (belief[..., DECIDED] < 0.05)
     return out
 
 
-def reach_of(mask: Mask, settings: ClipSettings = CLIPS) -> Mask:
-    """Where a subject can reach from a mask: that, wider by `ClipSettings.reach`; uint8 (h, w), 0 or 1."""
+def reach_of(mask: Mask, settings: ClipSettings = CLIPS) -> Bytes:
+    """A mask made wider by `ClipSettings.reach`: what a subject can reach; uint8 (h, w), 0 or 1."""
     extent = 2 * round(settings.reach * max(mask.shape)) + 1
-    wider: Mask = opencv().dilate((mask > 0.5).view(np.uint8), np.ones((extent, extent), np.uint8))
+    wider: Bytes = opencv().dilate((mask > 0.5).view(np.uint8), np.ones((extent, extent), np.uint8))
     return wider
 
 
@@ -294,12 +298,13 @@ def _joined(belief: Float, mask: Mask, area: float) -> Mask:
     return joined
 
 
-def _persons(belief: Float, away: Mask, settings: ClipSettings) -> Mask:
-    """Where people are believed to be, bool (h, w).
+def _persons(belief: Float, away: Region, settings: ClipSettings) -> Region:
+    """The region of the people that are believed in, bool (h, w).
 
     A region of people is believed where four fifths of its inside are surely people, a large one where the
-    segmenter sees people, too; a little less is enough for what was decided on before. Where no region is
-    so sure the surest is taken. What was left out before is judged by itself, though it touches them now.
+    segmenter sees people, too; less is enough for what was decided on before, without the segmenter. Where no
+    region is so sure the surest is taken. What was left out before is judged by itself, though it touches
+    them now.
     """
     people = belief[..., PEOPLE]
     regions, count = ndimage.label((people > 0.5) & ~away, _AROUND)
@@ -313,25 +318,25 @@ def _persons(belief: Float, away: Mask, settings: ClipSettings) -> Mask:
         inside = inside if np.count_nonzero(inside) > 30 else part
         sure[number] = np.quantile(people[slices][inside], 0.2)
         known = belief[..., DECIDED][slices][part].mean() > 0.5
-        sure[number] += np.float32(settings.known * (int(known) - int(away[slices][part].all())))
+        sure[number] += np.float32(settings.known * (int(known) - 0.5 * int(away[slices][part].all())))
         large = np.count_nonzero(part) > settings.overlooked * people.size
-        least = settings.segmented * (0.75 if known else 1)
-        if large and belief[..., SEGMENTED][slices][part].mean() < least:
+        seen = belief[..., SEGMENTED][slices][part].mean() >= settings.segmented
+        if large and not known and not seen:
             sure[number] = 0
     surest = float(sure.max())
     least = settings.person if surest >= settings.person else max(settings.doubtful_person, surest - 0.05)
-    persons: Mask = (sure >= least)[regions] & (regions > 0)
+    persons: Region = (sure >= least)[regions] & (regions > 0)
     return persons
 
 
-def _with_people(mask: Mask, person: Mask, away: Mask, settings: ClipSettings) -> Mask:
+def _with_people(mask: Mask, person: Region, away: Region, settings: ClipSettings) -> Mask:
     """The mask with people and what they hold alone, which was not left out before."""
     touching = opencv().dilate((mask > 0.05).view(np.uint8), np.ones((7, 7), np.uint8))
     regions, count = ndimage.label(touching, _AROUND)
     people_area = np.bincount(regions[person], minlength=count + 1)
     people_area[0] = 0
     rest = (mask > 0.05) & ~person
-    parts, part_count = ndimage.label(ndimage.binary_opening(rest, np.ones((5, 5))))
+    parts, part_count = ndimage.label(ndimage.binary_opening(rest, np.ones((5, 5), bool)))
     area = np.bincount(parts.ravel(), minlength=part_count + 1)
     home = np.zeros(part_count + 1, np.intp)
     home[parts[parts > 0]] = regions[parts > 0]
@@ -345,9 +350,9 @@ def _with_people(mask: Mask, person: Mask, away: Mask, settings: ClipSettings) -
     return kept
 
 
-def _reachable(subject: Mask, settings: ClipSettings) -> Mask:
-    """Where new parts of a subject may appear: near it, and near the border; bool (h, w)."""
-    near = reach_of(subject, settings).astype(bool)
+def _reachable(subject: Mask, settings: ClipSettings) -> Region:
+    """The region in which new parts of a subject may appear, near it and near the border; bool (h, w)."""
+    near: Region = reach_of(subject, settings).astype(bool)
     edge = max(1, round(settings.reach * max(subject.shape)))
     near[:edge] = near[-edge:] = True
     near[:, :edge] = near[:, -edge:] = True

@@ -39,7 +39,7 @@ class Selection:
             raise InputError(f"box {_told(self.box)}", "is empty", "a width and a height over 0 are accepted")
 
     def guidance(self, shape: tuple[int, int]) -> tuple[Guidance, Box]:
-        """What the subject network is told of a frame of a shape (height, width), and where it should look.
+        """The guidance of a frame of a shape (height, width), and the part of it that holds the selection.
 
         A box is a click in its middle and a mask that fills it; the network sees as much again around it.
 

@@ -154,7 +154,8 @@ class ClipSettings:
         judge: how far a look at what is known changes what is believed of its kind. Decision 034.
         person: belief in people over four fifths of a region that makes it people. Decision 034.
         doubtful_person: the same where no region reaches that. Decision 034.
-        known: that much less is enough for people that were decided on before. Decision 034.
+        known: that much less is enough for people that were decided on before, half as much more for what was
+            left out. Decision 034.
         segmented: mean of the segmenter's mask over a large region that makes it people. Decision 034.
         holdable: what is no person beside one is held by them up to this share of their area. Decision 034.
         limb: what was left out before and touches somebody is theirs again below this share of their area.
@@ -209,7 +210,7 @@ class ClipSettings:
     judge: float = 0.35
     person: float = 0.9
     doubtful_person: float = 0.65
-    known: float = 0.04
+    known: float = 0.1
     segmented: float = 0.4
     holdable: float = 0.3
     limb: float = 0.1

@@ -40,7 +40,7 @@ PEOPLE, SUBJECT = 0, 1
 
 @dataclass(frozen=True, eq=False)
 class Guidance:
-    """What the user or the frame before says about the subject.
+    """Clicks and a mask that say what the subject is.
 
     Attributes:
         inside: clicks on the subject, rows and columns, pixels.
@@ -179,7 +179,7 @@ def find_subject(
 
 
 class Seen(NamedTuple):
-    """What both networks see of a picture.
+    """The masks of both networks of a picture.
 
     Attributes:
         masks: the subject network's, of people and of the subject, float32 (H, W, 2), [0, 1].
