@@ -14,10 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from wisp.clips.camera import Backgrounds, Camera, Picture, run_camera
+from wisp.clips.camera import Camera
 from wisp.clips.io.codecs import CODECS
 from wisp.clips.io.write import FileWriter, Layout
+from wisp.clips.live import Backgrounds, run_camera
 from wisp.clips.methods import alpha_method
+from wisp.clips.screens import Picture
 from wisp.core.opencv import opencv
 from wisp.io.images import read_photo
 

@@ -206,7 +206,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "camera: nothing held steady",
-        "clips/camera.py",
+        "clips/live.py",
         "held, self.state = filter_alpha(part, self.state, self.alpha_of",
         "held, _ = filter_alpha(part, self.state, self.alpha_of",
         "tests/clips/test_camera.py -k held",

@@ -1,21 +1,23 @@
 """Samples of the subject and the matting network: determinism, exact labels, and what each kind promises."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from wisp.data import datasets
+from wisp.data import datasets, subject_samples, subject_scenes
+from wisp.data.damage import damage, like_colours
 from wisp.data.matting_samples import MattingSamples, MattingSynthesis
 from wisp.data.packed import pack
+from wisp.data.placing import warp
 from wisp.data.subject_samples import (
     KINDS,
     Sizes,
     SubjectMix,
     SubjectSamples,
     SubjectSynthesis,
-    damage,
-    like_colours,
-    warp,
 )
+from wisp.data.subject_scenes import clear_part
 
 SIZE = (96, 96)
 
@@ -70,6 +72,38 @@ def test_people_are_part_of_the_subject(packed):
     for seed in range(20):
         made = samples(packed, guided=0).sample(rng(seed), SIZE, "several")
         assert (made.label[0].astype(int) <= made.label[1].astype(int) + 1).all()
+
+
+def labelled(alpha, trust=255):
+    photo = np.dstack([np.arange(alpha.size, dtype=np.uint8).reshape(alpha.shape)] * 3 + [alpha])
+    layer = np.dstack([photo[..., :3], np.full_like(alpha, trust)])
+    return SimpleNamespace(photo=photo, layer=layer)
+
+
+def test_the_clear_part_is_the_largest_side_without_a_label():
+    alpha = np.zeros((240, 200), np.uint8)
+    alpha[150:200, 60:90] = 200
+    photo = labelled(alpha)
+    np.testing.assert_array_equal(clear_part(photo), photo.photo[:150, :, :3])
+    assert clear_part(labelled(alpha, trust=120)) is None
+    assert clear_part(labelled(np.zeros_like(alpha))) is None
+    alpha[80:220, 30:170] = 9
+    assert clear_part(labelled(alpha)) is None  # the largest is narrower than 96 pixels
+
+
+def test_empty_pictures_also_show_patterns_and_what_lies_beside_things(packed, monkeypatch):
+    beside = np.full((120, 120, 3), 77, np.uint8)
+    monkeypatch.setattr(subject_scenes, "clear_part", lambda photo: beside)
+    monkeypatch.setattr(
+        subject_samples, "random_pattern", lambda size, rng: np.full((*size, 3), 13, np.uint8)
+    )
+    for module in (subject_samples, subject_scenes):
+        monkeypatch.setattr(module, "recolour", lambda pixels, rng: pixels)
+    source = samples(packed, pattern=0.3, surroundings=0.4)
+    shown = [round(float(source._empty(rng(seed), SIZE).max()) * 255) for seed in range(60)]
+    assert {13, 77} < set(shown)
+    assert 10 < shown.count(13) < 30
+    assert 12 < shown.count(77) < 36
 
 
 def test_empty_pictures_have_no_label_but_full_trust(packed):

@@ -13,6 +13,7 @@ from wisp.cli.train import (
     BatchOption,
     DataOption,
     EncoderOption,
+    FixedBatchOption,
     LetterboxOption,
     LicencesOption,
     NamesOption,
@@ -42,6 +43,7 @@ ImagesOption = Annotated[
 VariantsOption = Annotated[
     str, typer.Option(help="Only these variants, comma-separated [default: all, as the tables name them].")
 ]
+PhotosOption = Annotated[int, typer.Option(min=2, help="Photos to train on.")]
 OutOption = Annotated[Path, typer.Option("-o", "--out", help="Folder of the results.")]
 ResumeOption = Annotated[
     bool, typer.Option("--resume", help="Go on with OUT's variants; those that are done are kept.")
@@ -65,7 +67,7 @@ def ablate_portrait_command(
         ),
     ] = None,
     licences: LicencesOption = "",
-    batch: Annotated[int, typer.Option(min=1, help="Samples a step.")] = 4,
+    batch: FixedBatchOption = 4,
     size: SizeOption = None,
     seed: SeedOption = 0,
     resume: ResumeOption = False,
@@ -116,7 +118,7 @@ def ablate_dim_command(
     backgrounds: BackgroundsOption = None,
     encoder_weights: EncoderOption = None,
     licences: LicencesOption = "",
-    batch: Annotated[int, typer.Option(min=1, help="Samples a step.")] = 8,
+    batch: FixedBatchOption = 8,
     size: SizeOption = None,
     seed: SeedOption = 0,
     resume: ResumeOption = False,
@@ -155,7 +157,7 @@ def ablate_dim_command(
 def ablate_unet_command(
     data: DataOption,
     out: OutOption,
-    photos: Annotated[int, typer.Option(min=2, help="Photos to train on.")] = 100,
+    photos: PhotosOption = 100,
     general: Annotated[
         Path | None,
         typer.Option(help="Photos to pre-train on, such as Pascal VOC [default: procedural composites]."),
@@ -208,7 +210,7 @@ def ablate_unet_search_command(
     data: DataOption,
     out: OutOption,
     trials: Annotated[int, typer.Option(min=1, help="How many.")] = 12,
-    photos: Annotated[int, typer.Option(min=2, help="Photos to train on.")] = 100,
+    photos: PhotosOption = 100,
     network: Annotated[str, typer.Option(help="unet or unet-simple.")] = "unet",
     steps: StepsOption = None,
     width: WidthOption = 64,
@@ -265,7 +267,7 @@ def ablate_dlmn_command(
     backgrounds: BackgroundsOption = None,
     encoder_weights: EncoderOption = None,
     licences: LicencesOption = "",
-    batch: Annotated[int, typer.Option(min=1, help="Samples a step.")] = 4,
+    batch: FixedBatchOption = 4,
     size: SizeOption = None,
     seed: SeedOption = 0,
     resume: ResumeOption = False,

@@ -15,7 +15,7 @@ from wisp.cli.keys import terminal_keys
 from wisp.cli.video import frame_rate, selection
 
 if TYPE_CHECKING:
-    from wisp.clips.camera import Screen
+    from wisp.clips.screens import Screen
 
 _CAMERA, _SHOWN = "Camera", "Shown"
 
@@ -103,12 +103,16 @@ def camera_command(
             "wisp camera: shows its picture nowhere; --preview, --virtual-camera or both are accepted"
         )
     from wisp.clips.backdrops import check_backdrop
-    from wisp.clips.camera import Backgrounds, Camera, Controls, Preview, VirtualCamera, run_camera
+    from wisp.clips.camera import Camera
     from wisp.clips.devices import Wanted
+    from wisp.clips.live import Backgrounds, Controls, run_camera
     from wisp.clips.methods import alpha_method
+    from wisp.clips.screens import Preview, VirtualCamera
     from wisp.engine.engine import Engine
 
     selected = selection(point, point_out, box, None, subject=subject, method=method)
+    if selected is not None and light:
+        raise UsageError("--light: works at sizes that change, at which nobody is followed; leave out one")
     wanted = Wanted(_size(size), None if fps is None else frame_rate("--fps", fps), mjpeg)
     names = background or ["blur"]
     with usage_errors():

@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from wisp.cli.train import (
+    FixedBatchOption,
     FreezeOption,
     PrecisionOption,
     QuietOption,
     SeedOption,
+    SizeOption,
     WorkersOption,
     check_options,
     say_nothing,
@@ -67,11 +69,8 @@ def finetune_command(
         ),
     ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 150,
-    batch: Annotated[int, typer.Option(min=1, help="Samples a step.")] = 8,
-    size: Annotated[
-        int | None,
-        typer.Option(min=64, help="Side of the samples, a multiple of 32 [default: the recipe's]."),
-    ] = None,
+    batch: FixedBatchOption = 8,
+    size: SizeOption = None,
     rate: Annotated[
         float | None,
         typer.Option(min=1e-7, max=1, help="Learning rate [default: a third of the recipe's]."),

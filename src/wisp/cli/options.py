@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final, Literal, TypeAlias
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
 
 import typer
 
@@ -11,6 +12,10 @@ from wisp.cli.console import UsageError
 from wisp.engine.devices import Device, Precision
 from wisp.engine.families import Wanted
 from wisp.methods import ClipMethodName, MethodName, Refinement, Use, method_names, ready_methods
+
+if TYPE_CHECKING:
+    from wisp.core.arrays import Bits
+    from wisp.engine.engine import Engine
 
 FormatName: TypeAlias = Literal["png", "tiff", "webp", "avif", "jpeg"]
 
@@ -239,8 +244,8 @@ KeepMetadataOption: TypeAlias = Annotated[
 QuietOption: TypeAlias = Annotated[bool, _option("--quiet", "-q", panel=_RUNNING, help="Print errors only.")]
 
 
-def as_bits(word: Literal["8", "16"] | None) -> Literal[8, 16] | None:
-    """The number that ``--bits`` names."""
+def as_bits(word: Literal["8", "16"] | None) -> Bits | None:
+    """The number that ``--bits`` names; None for that of the photo."""
     return None if word is None else 8 if word == "8" else 16
 
 
@@ -261,3 +266,57 @@ def numbers(name: str, text: str, count: int, accepted: str) -> tuple[float, ...
     if len(parts) != count or not plain:
         raise UsageError(f"{name}: is {text!r}; {accepted} are accepted")
     return tuple(float(part) for part in parts)
+
+
+@dataclass(frozen=True)
+class PhotoOptions:
+    """The options of ``cutout`` and ``replace``."""
+
+    out: OutOption
+    save_alpha: SaveAlphaOption = None
+    save_foreground: SaveForegroundOption = None
+    subject: SubjectOption = "auto"
+    method: MethodOption = "auto"
+    model: ModelOption = None
+    trimap: TrimapOption = None
+    mask: MaskOption = None
+    alpha: AlphaOption = None
+    width: WidthOption = None
+    plate: PlateOption = None
+    refine: RefineOption = "none"
+    smooth: SmoothOption = None
+    bits: BitsOption = None
+    format: FormatOption = None
+    device: DeviceOption = "auto"
+    precision: PrecisionOption = "auto"
+    jobs: JobsOption = 0
+    page: PageOption = None
+    max_pixels: MaxPixelsOption = MAX_PIXELS
+    overwrite: OverwriteOption = False
+    skip_existing: SkipExistingOption = False
+    keep_metadata: KeepMetadataOption = False
+    strict: StrictOption = False
+    ignore_alpha: IgnoreAlphaOption = False
+    quiet: QuietOption = False
+
+    @property
+    def depth(self) -> Bits | None:
+        """Bits a channel of the results; None for those of the photo."""
+        return as_bits(self.bits)
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """The options of commands that run networks and write one result: where, how exactly, over what."""
+
+    device: DeviceOption = "auto"
+    precision: PrecisionOption = "auto"
+    overwrite: OverwriteOption = False
+    quiet: QuietOption = False
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that runs the networks."""
+        from wisp.engine.engine import Engine
+
+        return Engine(self.device, self.precision)

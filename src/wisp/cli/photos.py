@@ -5,23 +5,19 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from wisp.cli.console import complain, complain_of_bug, progress, tell_memory, usage_errors
 from wisp.cli.jobs import Gate, end_process, job_count, run_jobs
-from wisp.cli.options import FormatName
+from wisp.cli.options import PhotoOptions
 from wisp.core.errors import InputError, WispError, is_out_of_memory
-from wisp.engine.devices import Device, Precision
-from wisp.engine.families import Wanted
-from wisp.methods import Refinement
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from wisp.core.arrays import Bits
     from wisp.io.batch import Job, Plan
     from wisp.io.images import Photo, Pixels
     from wisp.pipeline import Result
@@ -29,40 +25,8 @@ if TYPE_CHECKING:
     Finish = Callable[[Photo, Result], Pixels]
 
 
-@dataclass(frozen=True)
-class Options:
-    """The options of ``cutout`` and ``replace``, as `wisp.cli.options` describes them."""
-
-    out: str
-    save_alpha: str | None
-    save_foreground: str | None
-    subject: Wanted
-    method: str
-    model: str | None
-    trimap: str | None
-    mask: str | None
-    alpha: str | None
-    width: float | None
-    plate: str | None
-    refine: Refinement
-    smooth: bool | None
-    bits: Bits | None
-    format: FormatName | None
-    device: Device
-    precision: Precision
-    jobs: int
-    page: int | None
-    max_pixels: int
-    overwrite: bool
-    skip_existing: bool
-    keep_metadata: bool
-    strict: bool
-    ignore_alpha: bool
-    quiet: bool
-
-
 def process(
-    inputs: Sequence[str], options: Options, finish: Finish, *, opaque: bool, others: Sequence[str] = ()
+    inputs: Sequence[str], options: PhotoOptions, finish: Finish, *, opaque: bool, others: Sequence[str] = ()
 ) -> None:
     """Turn photos into results and raise `typer.Exit` with code 1 if any of them failed.
 
@@ -116,7 +80,7 @@ def process(
         raise typer.Exit(1)
 
 
-def _plan(inputs: Sequence[str], options: Options, *, opaque: bool, others: Sequence[str]) -> Plan:
+def _plan(inputs: Sequence[str], options: PhotoOptions, *, opaque: bool, others: Sequence[str]) -> Plan:
     from wisp.engine.models import find_model
     from wisp.engine.peers.chosen import chosen_peer
     from wisp.io.batch import plan
@@ -161,8 +125,8 @@ def _plan(inputs: Sequence[str], options: Options, *, opaque: bool, others: Sequ
     )
     if todo.jobs:
         row = format_of(todo.jobs[0].output, options.format)
-        if options.bits is not None:
-            check_holds(options.out, row, alpha=not opaque, bits=options.bits, width=1, height=1)
+        if options.depth is not None:
+            check_holds(options.out, row, alpha=not opaque, bits=options.depth, width=1, height=1)
         if options.keep_metadata and not row.exif:
             able = ", ".join(name for name, other in FORMATS.items() if other.exif)
             raise InputError("--keep-metadata", f"{row.name} cannot hold EXIF", f"{able} can")
@@ -197,7 +161,7 @@ def _warnings_as_lines(quiet: bool) -> Iterator[None]:
         yield
 
 
-def _load_network(options: Options) -> None:
+def _load_network(options: PhotoOptions) -> None:
     """Load the network, so that what is wrong with it is told once, and not for every photo."""
     from wisp.engine.engine import shared_engine
     from wisp.engine.models import find_model
@@ -213,7 +177,7 @@ def _load_network(options: Options) -> None:
         engine.session_of(find_model(options.model, family))
 
 
-def _family(options: Options) -> str | None:
+def _family(options: PhotoOptions) -> str | None:
     """The family of the network that ``--model`` replaces; None where none runs."""
     from wisp.methods import family_used
 
@@ -226,7 +190,7 @@ def _family(options: Options) -> str | None:
 
 
 def _process_one(
-    job: Job, options: Options, finish: Finish, gate: Gate, *, folder: bool, opaque: bool
+    job: Job, options: PhotoOptions, finish: Finish, gate: Gate, *, folder: bool, opaque: bool
 ) -> tuple[str, ...]:
     """One photo to its files; what there is to tell the user."""
     from wisp.core.arrays import check_same_size
@@ -272,7 +236,7 @@ def _process_one(
         str(path): encode_image(
             pixels,
             format_of(path, options.format if path == job.output else None),
-            bits=options.bits,
+            bits=options.depth,
             like=photo,
             keep_metadata=options.keep_metadata,
             name=path,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 import typer
 
 from wisp.cli import options as o
+from wisp.cli.bundles import with_bundles
 from wisp.cli.console import UsageError, usage_errors
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ Anchor: TypeAlias = Literal[
 _PANEL = "Background"
 
 
+@with_bundles
 def replace_command(
     inputs: o.InputsArgument,
     background: Annotated[
@@ -46,7 +48,7 @@ def replace_command(
             help="A picture, a colour (name or #rrggbb), or the photo's own background blurred.",
         ),
     ],
-    out: o.OutOption,
+    *,
     blend: Annotated[
         Blend, typer.Option("--blend", rich_help_panel=_PANEL, help="How the subject is set on it.")
     ] = "over",
@@ -70,73 +72,22 @@ def replace_command(
             "--anchor", rich_help_panel=_PANEL, help="What of the picture stays when it is cropped."
         ),
     ] = "centre",
-    save_alpha: o.SaveAlphaOption = None,
-    save_foreground: o.SaveForegroundOption = None,
-    subject: o.SubjectOption = "auto",
-    method: o.MethodOption = "auto",
-    model: o.ModelOption = None,
-    trimap: o.TrimapOption = None,
-    mask: o.MaskOption = None,
-    alpha: o.AlphaOption = None,
-    width: o.WidthOption = None,
-    plate: o.PlateOption = None,
-    refine: o.RefineOption = "none",
-    smooth: o.SmoothOption = None,
-    bits: o.BitsOption = None,
-    format: o.FormatOption = None,
-    device: o.DeviceOption = "auto",
-    precision: o.PrecisionOption = "auto",
-    jobs: o.JobsOption = 0,
-    page: o.PageOption = None,
-    max_pixels: o.MaxPixelsOption = o.MAX_PIXELS,
-    overwrite: o.OverwriteOption = False,
-    skip_existing: o.SkipExistingOption = False,
-    keep_metadata: o.KeepMetadataOption = False,
-    strict: o.StrictOption = False,
-    ignore_alpha: o.IgnoreAlphaOption = False,
-    quiet: o.QuietOption = False,
+    options: o.PhotoOptions,
 ) -> None:
     """Set the subject on another background: a picture, a colour, or its own background blurred."""
-    from wisp.cli.photos import Options, process
+    from wisp.cli.photos import process
 
     if keep_colours and not blend.startswith("poisson"):
         accepted = "--blend poisson and poisson-mixed are accepted with it"
         raise UsageError(f"--keep-colours: changes nothing with --blend {blend}; {accepted}")
-    scene = _scene(background, fit, anchor, max_pixels)
+    scene = _scene(background, fit, anchor, options.max_pixels)
 
     def finish(photo: Photo, result: Result) -> Float:
         return _set(blend, keep_colours, photo, result, scene(photo, result))
 
     process(
         inputs,
-        Options(
-            out=out,
-            save_alpha=save_alpha,
-            save_foreground=save_foreground,
-            subject=subject,
-            method=method,
-            model=model,
-            trimap=trimap,
-            mask=mask,
-            alpha=alpha,
-            width=width,
-            plate=plate,
-            refine=refine,
-            smooth=smooth,
-            bits=o.as_bits(bits),
-            format=format,
-            device=device,
-            precision=precision,
-            jobs=jobs,
-            page=page,
-            max_pixels=max_pixels,
-            overwrite=overwrite,
-            skip_existing=skip_existing,
-            keep_metadata=keep_metadata,
-            strict=strict,
-            ignore_alpha=ignore_alpha,
-            quiet=quiet,
-        ),
+        options,
         finish,
         opaque=True,
         others=[background],

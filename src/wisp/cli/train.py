@@ -70,6 +70,7 @@ LicencesOption = Annotated[
     str, typer.Option(help="Keep only photos whose licence contains one of these, comma-separated.")
 ]
 StepsOption = Annotated[int | None, typer.Option(min=1, help="Optimiser steps [default: the recipe's].")]
+FixedBatchOption = Annotated[int, typer.Option(min=1, help="Samples a step.")]
 BatchOption = Annotated[int | None, typer.Option(min=1, help="Samples a step [default: the recipe's].")]
 SizeOption = Annotated[
     int | None,

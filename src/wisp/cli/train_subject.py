@@ -51,6 +51,9 @@ PackOption = Annotated[
     Path | None,
     typer.Option(help="Folder for the decoded photos, which several runs may share [default: OUT/photos]."),
 ]
+RateOption = Annotated[
+    float | None, typer.Option(min=1e-7, max=1, help="AdamW's learning rate [default: the recipe's].")
+]
 TeachersOption = Annotated[
     Path | None,
     typer.Option(
@@ -78,9 +81,7 @@ def train_subject_command(
     things: Annotated[
         bool, typer.Option(help="Learn things, too; without, people alone are the subject.")
     ] = True,
-    rate: Annotated[
-        float | None, typer.Option(min=1e-7, max=1, help="AdamW's learning rate [default: the recipe's].")
-    ] = None,
+    rate: RateOption = None,
     side: Annotated[
         list[int] | None,
         typer.Option(
@@ -148,9 +149,7 @@ def train_matting_command(
             help="Weight of a term of the loss, such as composition=0.5; may be given several times.",
         ),
     ] = None,
-    rate: Annotated[
-        float | None, typer.Option(min=1e-7, max=1, help="AdamW's learning rate [default: the recipe's].")
-    ] = None,
+    rate: RateOption = None,
     steps: StepsOption = None,
     batch: BatchOption = None,
     seed: SeedOption = 0,

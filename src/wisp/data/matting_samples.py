@@ -14,22 +14,18 @@ import cv2
 import numpy as np
 
 from wisp.core.arrays import Bytes
+from wisp.data.damage import like_colours, photograph, recolour, to_bytes
 from wisp.data.packed import Pack
+from wisp.data.placing import Rng, fit_matrix, warp
 from wisp.data.procedural import random_foreground, with_hair
 from wisp.data.subject_samples import (
     KINDS,
     Kind,
     Layer,
-    Rng,
     Sizes,
     SubjectMix,
     SubjectSamples,
     SubjectSynthesis,
-    fit_matrix,
-    like_colours,
-    recolour,
-    to_bytes,
-    warp,
 )
 from wisp.data.synthesis import Example
 
@@ -120,7 +116,7 @@ class MattingSamples(SubjectSamples):
         reach = 2 * max(1, size[0] // 100) + 1
         near = cv2.dilate(mixed, np.ones((reach, reach), np.uint8)) > 0
         weight = np.where(near, weight * np.float32(self.synthesis.border_trust), weight).astype(np.uint8)
-        image = self._photograph(recolour(shown[..., :3], rng), rng)
+        image = photograph(recolour(shown[..., :3], rng), rng, self.mix)
         return _example(image, alpha, weight, image, image, exact=False)
 
     def _composed_example(self, rng: Rng, size: tuple[int, int], kind: Kind) -> Example:
@@ -128,11 +124,11 @@ class MattingSamples(SubjectSamples):
         if layers and kind == "single" and rng.random() < self.synthesis.procedural:
             foreground, alpha = random_foreground(size, rng)
             layers = [Layer(foreground, alpha, person=False, subject=True)]
-        scene = self._scene(rng, size)
+        scene = self.scenery.draw(rng, size)
         if layers and rng.random() < self.mix.like:
             scene = like_colours(scene, layers[0].foreground, layers[0].alpha, rng)
         if rng.random() < (0.5 if kind == "empty" else self.mix.distractor):
-            scene = self._patch(scene, rng)
+            scene = self.scenery.paste(scene, rng)
         background, foreground = scene, scene
         alpha = np.zeros(size, np.float32)
         for one in reversed(layers):  # the farthest first
@@ -147,7 +143,7 @@ class MattingSamples(SubjectSamples):
         if not any(one.subject for one in layers):
             foreground = background
         image = background + alpha[..., None] * (foreground - background)
-        stored = self._photograph(to_bytes(image), rng)
+        stored = photograph(to_bytes(image), rng, self.mix)
         trust = np.full(size, 255, np.uint8)
         return _example(
             stored, to_bytes(alpha), trust, to_bytes(foreground), to_bytes(background), exact=True

@@ -10,21 +10,20 @@ first recipe drawn from what is published on small networks for salient objects 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from wisp.core.arrays import Bytes
+from wisp.core.arrays import Bytes, Float
 from wisp.core.errors import InputError
+from wisp.data.damage import damage, like_colours, photograph, recolour, to_bytes, to_floats
 from wisp.data.packed import Pack, Packed
+from wisp.data.patterns import random_pattern
+from wisp.data.placing import Rng, fit_matrix, keep_cut_sides, rotation_matrix, warp
+from wisp.data.subject_scenes import Scenes
 
-Floats: TypeAlias = npt.NDArray[np.float32]
-Matrix: TypeAlias = npt.NDArray[np.float64]
-Rng: TypeAlias = np.random.Generator
 Kind: TypeAlias = Literal["person", "thing", "single", "several", "small", "held", "poster", "empty", "faint"]
 KINDS: Final[tuple[Kind, ...]] = (
     *("person", "thing", "single", "several", "small", "held", "poster", "empty", "faint"),
@@ -57,8 +56,8 @@ class Sizes:
     """Canvas sizes over a run: (share of the steps until which they hold, sides to draw from), pixels."""
 
     phases: tuple[tuple[float, tuple[int, ...]], ...] = (
-        (0.70, (192, 224, 256)),
-        (0.90, (320,)),
+        (0.75, (192, 224, 256)),
+        (0.93, (320,)),
         (1.00, (384, 416)),
     )
     wide: float = 0.1
@@ -113,6 +112,10 @@ class SubjectMix:
     """Chance of a thing apart from a composite's people, which is not the subject."""
     surroundings: float = 0.35
     """Chance that an empty sample shows what lies beside the thing of a real photo, else a scene."""
+    pattern: float = 0.15
+    """Chance that an empty sample is a page of text, tiles or noise (`wisp.data.patterns`)."""
+    patterned: float = 0.04
+    """Chance that a composite's scene is such a pattern."""
     like: float = 0.1
     """Chance that a scene takes on the subject's colours."""
     grey: float = 0.1
@@ -140,8 +143,8 @@ class SubjectSynthesis:
 class Layer(NamedTuple):
     """Straight colours (H, W, 3) and alpha (H, W) to composite, float32 in [0, 1], and what they show."""
 
-    foreground: Floats
-    alpha: Floats
+    foreground: Float
+    alpha: Float
     person: bool
     subject: bool
 
@@ -187,6 +190,7 @@ class SubjectSamples:
             self.mix = replace(self.mix, held=0.0, beside=0.0, people=1.0)
         if not self.things:
             self.mix = replace(self.mix, thing=0.0)
+        self.scenery = Scenes(pack, self.scenes, self.trusted_things)
         shares = np.array([getattr(self.mix, kind) for kind in KINDS])
         self._shares = shares / shares.sum()
 
@@ -204,7 +208,7 @@ class SubjectSamples:
             image, labels, weights, parts = self._real(rng, size, chosen == "person")
         else:
             image, labels, weights, parts = self._composed(rng, size, chosen)
-        image = self._photograph(image, rng)
+        image = photograph(image, rng, self.mix)
         if rng.random() < self.mix.turned and size[0] == size[1]:
             turns = int(rng.integers(1, 4))
             image, labels, weights = (np.rot90(x, turns) for x in (image, labels, weights))
@@ -250,18 +254,20 @@ class SubjectSamples:
     ) -> tuple[Bytes, Bytes, Bytes, list[Bytes]]:
         """Layers over a scene; labels are exact."""
         layers = self._layers(rng, size, kind)
-        if kind == "empty" and rng.random() < self.mix.surroundings:
-            scene = self._surroundings(rng, size)
+        if kind == "empty":
+            scene = self._empty(rng, size)
+        elif rng.random() < self.mix.patterned:
+            scene = to_floats(random_pattern(size, rng))
         else:
-            scene = self._scene(rng, size)
+            scene = self.scenery.draw(rng, size)
         if layers and rng.random() < self.mix.like:
             scene = like_colours(scene, layers[0].foreground, layers[0].alpha, rng)
         patches = 0.5 if kind == "empty" else self.mix.distractor
         if rng.random() < patches:
-            scene = self._patch(scene, rng)
+            scene = self.scenery.paste(scene, rng)
         image = scene
         people, subject = np.zeros(size, np.float32), np.zeros(size, np.float32)
-        parts: list[Floats] = []
+        parts: list[Float] = []
         for one in reversed(layers):  # the farthest first
             opacity = one.alpha[..., None]
             image = image + opacity * (one.foreground - image)
@@ -338,7 +344,7 @@ class SubjectSamples:
         scale = min(scale, 1.5 if photo.row.cut_out else 2.5)
         angle = self._angle(rng)
         stretch = float(np.exp(rng.uniform(-0.1, 0.1)))
-        linear = _rotation(angle) @ np.diag([scale * stretch, scale / stretch])
+        linear = rotation_matrix(angle) @ np.diag([scale * stretch, scale / stretch])
         if rng.random() < 0.5:
             linear[:, 0] *= -1
         if centre is None:
@@ -405,257 +411,19 @@ class SubjectSamples:
             return [poster]
         return [self._layer(rng, size, rng.random() < self.mix.people), poster]
 
-    def _scene(self, rng: Rng, size: tuple[int, int]) -> Floats:
-        """A scene that fills the canvas, float32 (H, W, 3)."""
-        photo = self.pack[self.scenes[int(rng.integers(len(self.scenes)))]].photo[..., :3]
-        return self._filling(photo, rng, size)
-
-    def _surroundings(self, rng: Rng, size: tuple[int, int]) -> Floats:
-        """Draw what lies beside a labelled thing, on the canvas; a scene if five photos have no room there.
-
-        Beside people lies what would be a subject without them (a tower, a truck), so theirs are not taken.
-        """
-        for _ in range(5 if self.trusted_things else 0):
-            photo = self.pack[self.trusted_things[int(rng.integers(len(self.trusted_things)))]]
-            beside = clear_part(photo)
-            if beside is not None:
-                return self._filling(beside, rng, size)
-        return self._scene(rng, size)
-
-    def _filling(self, photo: Bytes, rng: Rng, size: tuple[int, int]) -> Floats:
-        """A picture, uint8 (h, w, 3), that fills the canvas, zoomed into by chance, float32 (H, W, 3)."""
-        cover = max(size[0] / photo.shape[0], size[1] / photo.shape[1])
-        scale = cover * float(np.exp(rng.uniform(0, np.log(2.2))))
-        linear = _rotation(float(rng.uniform(-5, 5))) @ np.diag([scale, scale])
-        if rng.random() < 0.5:
-            linear[:, 0] *= -1
-        room = np.maximum(0, np.array(photo.shape[1::-1]) * scale - size[::-1]) / 2
-        middle = np.array(size[::-1]) / 2 + rng.uniform(-1, 1, 2) * room
-        offset = middle - linear @ (np.array(photo.shape[1::-1]) / 2)
-        scene = warp(photo, np.column_stack([linear, offset]), size, cv2.BORDER_REFLECT_101)
-        if rng.random() < 0.3:
-            scene = cv2.GaussianBlur(scene, (0, 0), float(rng.uniform(0.5, min(size) / 50)))
-        return to_floats(recolour(scene, rng))
-
-    def _patch(self, scene: Floats, rng: Rng) -> Floats:
-        """One to three soft or hard patches of another scene: pastes that are no subject."""
-        size = scene.shape[:2]
-        for _ in range(int(rng.integers(1, 4))):
-            other = self._scene(rng, (size[0], size[1]))
-            alpha = np.zeros(size, np.float32)
-            extent = rng.uniform(0.04, 0.25) * min(size)
-            count = int(rng.integers(3, 9))
-            angles = np.sort(rng.uniform(0, 2 * np.pi, count))
-            radii = extent * rng.uniform(0.4, 1, count)
-            middle = rng.uniform(0.1, 0.9, 2) * size
-            points = np.column_stack([middle[1] + radii * np.cos(angles), middle[0] + radii * np.sin(angles)])
-            cv2.fillPoly(alpha, [points.astype(np.int32)], 1.0, cv2.LINE_AA)
-            alpha = cv2.GaussianBlur(alpha, (0, 0), float(rng.uniform(0.4, 0.3 * extent + 0.5)))
-            scene = scene + alpha[..., None] * (other - scene)
-        return scene
+    def _empty(self, rng: Rng, size: tuple[int, int]) -> Float:
+        """A picture that shows nothing to cut out, float32 (H, W, 3)."""
+        draw = rng.random()
+        if draw < self.mix.pattern:
+            return to_floats(recolour(random_pattern(size, rng), rng))
+        if draw < self.mix.pattern + self.mix.surroundings:
+            return self.scenery.beside(rng, size)
+        return self.scenery.draw(rng, size)
 
     def _angle(self, rng: Rng) -> float:
         if rng.random() < self.mix.turned / 2:
             return float(rng.uniform(-180, 180))
         return float(rng.uniform(-1, 1) * self.mix.rotation * rng.random())
-
-    def _photograph(self, image: Bytes, rng: Rng) -> Bytes:
-        """Through a camera: grey or sepia, motion blur, contrast, blur, noise and JPEG."""
-        draw = rng.random()
-        if draw < self.mix.grey + self.mix.sepia:
-            grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-            image = cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)
-            if draw >= self.mix.grey:
-                image = to_bytes(to_floats(image) * np.array([1.05, 0.93, 0.74], np.float32))
-        if rng.random() < self.mix.motion_blur:
-            image = _motion_blurred(image, rng)
-        if rng.random() >= self.mix.degraded:
-            return image
-        sharpness = max(image.shape[:2]) / 512
-        if rng.random() < 0.5:
-            contrast = float(rng.uniform(0.6, 1.4))
-            image = cv2.convertScaleAbs(image, alpha=contrast, beta=(1 - contrast) * float(image.mean()))
-        if rng.random() < 0.4:
-            image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.3, 0.3 + 2.5 * sharpness)))
-        if rng.random() < 0.5:
-            noise = rng.standard_normal((image.shape[0], image.shape[1], 3), np.float32)
-            noise *= np.float32(rng.uniform(0, 25 * sharpness + 3))
-            image = np.clip(image + noise, 0, 255).astype(np.uint8)
-        if rng.random() < 0.5:
-            _, stored = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 95))])
-            image = np.asarray(cv2.imdecode(stored, cv2.IMREAD_COLOR))
-        return image
-
-
-def warp(pixels: Bytes, matrix: Matrix, size: tuple[int, int], border: int = cv2.BORDER_CONSTANT) -> Bytes:
-    """Affine warp onto a canvas, shrunk by areas first where it shrinks.
-
-    Args:
-        pixels: uint8 (H, W) or (H, W, C), C up to 4.
-        matrix: (2, 3), source x, y → canvas x, y, both counted from pixel corners.
-        size: height and width of the canvas.
-        border: OpenCV's name of what lies outside.
-    """
-    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
-    linear, offset = matrix[:, :2].copy(), matrix[:, 2]
-    if scale < 0.75:
-        height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
-        linear[:, 0] *= pixels.shape[1] / width
-        linear[:, 1] *= pixels.shape[0] / height
-        pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
-    offset = offset + linear @ np.array([0.5, 0.5]) - 0.5
-    placed = np.column_stack([linear, offset])
-    warped: Bytes = cv2.warpAffine(pixels, placed, size[::-1], flags=cv2.INTER_LINEAR, borderMode=border)
-    return warped
-
-
-def fit_matrix(
-    rng: Rng, shape: Sequence[int], size: tuple[int, int], *, zoom: tuple[float, float], rotation: float
-) -> Matrix:
-    """A random map (2, 3) of a whole photo (H, W, …) onto a canvas: zoomed, moved, turned, mirrored."""
-    fitted = min(size[0] / shape[0], size[1] / shape[1])
-    scale = fitted * float(np.exp(rng.uniform(np.log(zoom[0]), np.log(zoom[1]))))
-    stretch = float(np.exp(rng.uniform(-0.12, 0.12)))
-    linear = _rotation(rotation) @ np.diag([scale * stretch, scale / stretch])
-    if rng.random() < 0.5:
-        linear[:, 0] *= -1
-    extent = np.array([shape[1], shape[0]]) * scale
-    room = np.abs(extent - size[::-1]) / 2
-    middle = np.array(size[::-1]) / 2 + rng.uniform(-1, 1, 2) * room
-    offset = middle - linear @ (np.array([shape[1], shape[0]]) / 2)
-    return np.column_stack([linear, offset])
-
-
-def keep_cut_sides(matrix: Matrix, photo: Packed, size: tuple[int, int]) -> Matrix:
-    """A map moved so that sides on which its photo cuts the subject lie on the canvas's rim or outside.
-
-    Where one side alone is cut the map is moved; where opposite ones are it is centred there and, if its
-    photo is too small for the canvas, enlarged.
-    """
-    height, width = photo.row.height, photo.row.width
-    row0, column0, row1, column1 = photo.row.box or (1, 1, height - 1, width - 1)
-    low = [column0 <= 1, row0 <= 1]
-    high = [column1 >= width - 1, row1 >= height - 1]
-    if matrix[0, 0] < 0:
-        low[0], high[0] = high[0], low[0]
-    out = matrix.copy()
-    for axis, extent in ((0, width), (1, height)):
-        if low[axis] and high[axis]:
-            scale = np.abs(out[axis, axis]) * extent / size[1 - axis]
-            if 0 < scale < 1:
-                out /= scale
-    corners = np.array([[0, 0], [width, 0], [0, height], [width, height]], float).T
-    placed = out[:, :2] @ corners + out[:, 2:]
-    for axis in (0, 1):
-        ends = np.sort(placed[axis])
-        start, end, side = ends[1], ends[2], size[1 - axis]
-        if low[axis] and high[axis]:
-            out[axis, 2] += float(np.clip(0, side - end, -start)) if end - start >= side else -start
-        elif low[axis]:
-            out[axis, 2] += min(0.0, -start)
-        elif high[axis]:
-            out[axis, 2] += max(0.0, side - end)
-    return out
-
-
-def clear_part(photo: Packed) -> Bytes | None:
-    """The largest part of a photo, whole on three sides, in which nothing is labelled; uint8 (h, w, 3).
-
-    Args:
-        photo: labelled, with a box.
-
-    Returns:
-        A view of its colours; None where each such part is narrower than 96 pixels, holds less than a sixth
-        of the photo, or has a label that is not trusted.
-    """
-    height, width = photo.photo.shape[:2]
-    visible = photo.photo[..., 3] > 8
-    rows, columns = np.flatnonzero(visible.any(1)), np.flatnonzero(visible.any(0))
-    if not len(rows):
-        return None
-    parts = [
-        (slice(0, int(rows[0])), slice(None)),
-        (slice(int(rows[-1]) + 1, height), slice(None)),
-        (slice(None), slice(0, int(columns[0]))),
-        (slice(None), slice(int(columns[-1]) + 1, width)),
-    ]
-    largest = max(parts, key=lambda part: photo.photo[part].size)
-    colours: Bytes = photo.photo[largest][..., :3]
-    if min(colours.shape[:2]) < 96 or 6 * colours.size < photo.photo[..., :3].size:
-        return None
-    if photo.layer[largest][..., 3].mean() < 200:
-        return None
-    return colours
-
-
-def recolour(pixels: Bytes, rng: Rng) -> Bytes:
-    """Contrast, gamma, white balance and saturation at random, by table; uint8 (H, W, 3)."""
-    if rng.random() < 0.2:
-        return np.ascontiguousarray(pixels)
-    levels = np.arange(256, dtype=np.float32)[:, None] / 255
-    pivot, contrast = rng.uniform(0.3, 0.7), np.exp(rng.uniform(-0.3, 0.3))
-    levels = np.clip((levels - pivot) * contrast + pivot, 0, 1) ** np.exp(rng.uniform(-0.35, 0.35))
-    levels = levels * np.exp(rng.uniform(-0.12, 0.12, 3))
-    table = to_bytes(levels.astype(np.float32))[:, None, :]
-    out: Bytes = cv2.LUT(np.ascontiguousarray(pixels), np.ascontiguousarray(table.reshape(1, 256, 3)))
-    saturation = float(rng.uniform(0.6, 1.3))
-    grey = cv2.cvtColor(cv2.cvtColor(out, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    mixed: Bytes = cv2.addWeighted(out, saturation, grey, 1 - saturation, 0)
-    return mixed
-
-
-def like_colours(scene: Floats, foreground: Floats, alpha: Floats, rng: Rng) -> Floats:
-    """A scene whose colours' means and deviations are moved to those of a subject, by a half or more."""
-    inside = alpha > 0.5
-    if int(inside.sum()) < 16:
-        return scene
-    colours = foreground[inside]
-    mean, deviation = scene.mean((0, 1)), scene.std((0, 1)) + 1e-3
-    moved = (scene - mean) / deviation * colours.std(0) + colours.mean(0)
-    share = np.float32(rng.uniform(0.5, 1))
-    out: Floats = np.clip(scene + share * (moved - scene), 0, 1).astype(np.float32)
-    return out
-
-
-def damage(target: Bytes, rng: Rng) -> Bytes:
-    """A mask that is wrong as drafts are: wider, narrower, moved, with a part missing or added, then soft.
-
-    Args:
-        target: alpha, uint8 (H, W).
-        rng: source of chance.
-    """
-    height, width = target.shape
-    mask = np.ascontiguousarray(np.where(target > int(rng.integers(40, 215)), 255, 0).astype(np.uint8))
-    radius = int(rng.uniform(0, 0.06) * max(height, width)) + 1
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    draw = rng.random()
-    if draw < 0.3:
-        mask = cv2.dilate(mask, kernel)
-    elif draw < 0.55:
-        mask = cv2.erode(mask, kernel)
-    elif draw < 0.7:
-        mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN if rng.random() < 0.5 else cv2.MORPH_CLOSE, kernel)
-    if rng.random() < 0.6:  # a part missing or too much
-        inside = np.argwhere(mask > 127)
-        missing = rng.random() < 0.6 and len(inside) > 0
-        spot = inside[int(rng.integers(len(inside)))] if missing else rng.uniform(0, 1, 2) * (height, width)
-        axes = (rng.uniform(0.04, 0.3, 2) * (width, height)).astype(int) + 1
-        middle = (int(spot[1]), int(spot[0]))
-        cv2.ellipse(mask, middle, (int(axes[0]), int(axes[1])), float(rng.uniform(0, 180)), 0, 360,
-                    0 if missing else 255, -1)  # fmt: skip
-    soft: Bytes = cv2.GaussianBlur(mask, (0, 0), float(rng.uniform(0.5, 0.02 * max(height, width) + 0.6)))
-    return soft
-
-
-def to_floats(pixels: Bytes) -> Floats:
-    """uint8 → float32 in [0, 1]."""
-    return pixels.astype(np.float32) * np.float32(1 / 255)
-
-
-def to_bytes(values: npt.NDArray[np.floating]) -> Bytes:
-    """Floats, clipped to [0, 1] → uint8, rounded."""
-    rounded: Bytes = (np.clip(values, 0, 1) * 255 + 0.5).astype(np.uint8)
-    return rounded
 
 
 def _islands(alpha: Bytes) -> list[Bytes]:
@@ -666,22 +434,6 @@ def _islands(alpha: Bytes) -> list[Bytes]:
         return [alpha]
     return [np.where(cv2.dilate((places == i).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0, alpha, 0)
             for i in large]  # fmt: skip
-
-
-def _motion_blurred(image: Bytes, rng: Rng) -> Bytes:
-    length = int(rng.uniform(0.01, 0.04) * max(image.shape[:2])) + 2
-    kernel = np.zeros((length, length), np.float32)
-    angle = rng.uniform(0, np.pi)
-    half = (length - 1) / 2
-    ends = [(round(half + s * half * np.cos(angle)), round(half + s * half * np.sin(angle))) for s in (-1, 1)]
-    cv2.line(kernel, ends[0], ends[1], 1.0, 1)
-    blurred: Bytes = cv2.filter2D(image, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REPLICATE)
-    return blurred
-
-
-def _rotation(degrees: float) -> Matrix:
-    cosine, sine = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
-    return np.array([[cosine, -sine], [sine, cosine]])
 
 
 def _some(indices: list[int], share: float) -> list[int]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 import typer
 
 from wisp.cli import options as o
+from wisp.cli.bundles import with_bundles
 from wisp.cli.console import UsageError, progress, usage_errors
 from wisp.cli.figure.dim import (
     dim_compare_command,
@@ -24,13 +25,21 @@ from wisp.cli.figure.dlmn import (
     dlmn_steps_command,
 )
 from wisp.cli.figure.files import (
+    ColourOption,
+    CountOption,
     HeightOption,
+    LongestOption,
+    OneMethod,
     PhotosArgument,
     SeedOption,
     SheetOption,
+    SubjectsArgument,
+    check_folder,
     named_folders,
     photos_of_a_sheet,
     scenes_of,
+    spread_evenly,
+    write_folder,
     write_sheet,
 )
 from wisp.cli.figure.study import (
@@ -78,9 +87,11 @@ def list_figures() -> None:
 
 
 @figure_app.command("portrait-green")
+@with_bundles
 def portrait_green_command(
     photos: PhotosArgument,
     out: SheetOption,
+    *,
     truth: Annotated[
         str | None, typer.Option(metavar="FOLDER", help="True alphas, under the photos' names: a column.")
     ] = None,
@@ -92,17 +103,13 @@ def portrait_green_command(
         list[str] | None,
         typer.Option(metavar="METHOD", help="How alpha is estimated: a column each. Repeatable. [auto]"),
     ] = None,
-    colour: Annotated[str, typer.Option(help="What subjects are set on.")] = "#00b140",
+    colour: ColourOption = "#00b140",
     height: HeightOption = 384,
     model: o.ModelOption = None,
-    device: o.DeviceOption = "auto",
-    precision: o.PrecisionOption = "auto",
-    overwrite: o.OverwriteOption = False,
-    quiet: o.QuietOption = False,
+    work: o.NetworkOptions,
 ) -> None:
     """A sheet of photos and their subjects on green, beside the truth and other systems."""
     from wisp.compositing.backgrounds import parse_colour as colour_of
-    from wisp.engine.engine import Engine
     from wisp.lab.figures.portrait_green import columns, draw
     from wisp.lab.figures.running import Running
     from wisp.methods import check_method
@@ -112,14 +119,17 @@ def portrait_green_command(
         colour_of(colour)
         for name in method or []:
             check_method(name, model)
-        methods = [Running(name, model, Engine(device, precision)) for name in method or ["auto"]]
-        places = photos_of_a_sheet(photos, out, overwrite=overwrite)
-    with progress(len(places), quiet=quiet) as done:
+        methods = [Running(name, model, work.engine) for name in method or ["auto"]]
+        places = photos_of_a_sheet(photos, out, overwrite=work.overwrite)
+    with progress(len(places), quiet=work.quiet) as done:
         sheet = draw(places, methods, truth=truth, beside=systems, height=height, colour=colour, done=done)
-    write_sheet(out, sheet, columns(methods, truth=truth, beside=systems), overwrite=overwrite, quiet=quiet)
+    write_sheet(
+        out, sheet, columns(methods, truth=truth, beside=systems), overwrite=work.overwrite, quiet=work.quiet
+    )
 
 
 @figure_app.command("portrait-replace")
+@with_bundles
 def portrait_replace_command(
     photos: PhotosArgument,
     out: SheetOption,
@@ -127,37 +137,31 @@ def portrait_replace_command(
         list[str],
         typer.Option(metavar="FILE|FOLDER|COLOUR", help="New backgrounds, dealt out. Repeatable."),
     ],
+    *,
     height: HeightOption = 384,
     seed: SeedOption = 0,
-    method: o.MethodOption = "auto",
-    model: o.ModelOption = None,
-    device: o.DeviceOption = "auto",
-    precision: o.PrecisionOption = "auto",
-    overwrite: o.OverwriteOption = False,
-    quiet: o.QuietOption = False,
+    ours: OneMethod,
+    work: o.NetworkOptions,
 ) -> None:
     """A sheet of photos, their alphas, and their subjects on another background."""
-    from wisp.engine.engine import Engine
     from wisp.lab.figures.portrait_replace import COLUMNS, draw
-    from wisp.lab.figures.running import Running
 
     with usage_errors():
-        places = photos_of_a_sheet(photos, out, overwrite=overwrite, others=background)
+        running = ours.running(work.engine)
+        places = photos_of_a_sheet(photos, out, overwrite=work.overwrite, others=background)
         scenes = [scene for text in background for scene in scenes_of(text)]
-    running = Running(method, model, Engine(device, precision))
-    with progress(len(places), quiet=quiet) as done:
+    with progress(len(places), quiet=work.quiet) as done:
         sheet = draw(places, scenes, running, height=height, seed=seed, done=done)
-    write_sheet(out, sheet, COLUMNS, overwrite=overwrite, quiet=quiet)
+    write_sheet(out, sheet, COLUMNS, overwrite=work.overwrite, quiet=work.quiet)
 
 
 @figure_app.command("portrait-sensitivity")
+@with_bundles
 def portrait_sensitivity_command(
-    data: Annotated[
-        str,
-        typer.Argument(metavar="FOLDER", help="A folder with image/ and alpha/, or a folder of cut-outs."),
-    ],
+    data: SubjectsArgument,
     out: Annotated[str, typer.Option("--out", "-o", metavar="FOLDER", help="Folder of tables and plots.")],
     backgrounds: Annotated[str, typer.Option(metavar="FOLDER", help="Backgrounds to set subjects on.")],
+    *,
     to: Annotated[
         list[str] | None,
         typer.Option(
@@ -165,56 +169,44 @@ def portrait_sensitivity_command(
         ),
     ] = None,
     count: Annotated[int, typer.Option(min=2, help="Backgrounds of each subject.")] = 20,
-    subjects: Annotated[int | None, typer.Option(min=1, help="Only so many subjects, spread evenly.")] = None,
-    longest: Annotated[
-        int | None, typer.Option(min=64, help="Shrink larger photos to this many pixels, the longer side.")
-    ] = None,
+    subjects: CountOption = None,
+    longest: LongestOption = None,
     seed: SeedOption = 0,
-    method: o.MethodOption = "auto",
-    model: o.ModelOption = None,
-    device: o.DeviceOption = "auto",
-    precision: o.PrecisionOption = "auto",
-    overwrite: o.OverwriteOption = False,
-    quiet: o.QuietOption = False,
+    ours: OneMethod,
+    work: o.NetworkOptions,
 ) -> None:
     """Measure how a subject's score changes with its background, its exposure and the quality of the mask."""
-    from wisp.engine.engine import Engine
-    from wisp.io.atomic import check_output, write_files
     from wisp.lab.figures.photos import pictures
     from wisp.lab.figures.plots import check_plots
     from wisp.lab.figures.portrait_sensitivity import Experiment, Setting, count_mattes, vary
-    from wisp.lab.figures.running import Running
     from wisp.lab.figures.sensitivity_report import report
     from wisp.lab.figures.subjects import find
-    from wisp.methods import check_method
 
     unknown = sorted({*(to or ())} - {*get_args(Experiment)})
     if unknown:
         raise UsageError(f"--to: is {unknown[0]}; {', '.join(get_args(Experiment))} are accepted")
     experiments: list[Experiment] = [name for name in get_args(Experiment) if not to or name in to]
     names = ["sensitivity.json", "sensitivity.md", *(f"{name}.png" for name in experiments)]
-    folder = Path(out)
     check_plots()
     with usage_errors():
-        check_method(method, model)
+        running = ours.running(work.engine)
         sources = find(data)
         scenes = [place.path for place in pictures([backgrounds])]
-        if folder.is_dir():
-            for name in names:
-                check_output(folder / name, overwrite=overwrite)
-        else:
-            check_output(folder)
-    if subjects is not None and subjects < len(sources):
-        sources = [sources[index * len(sources) // subjects] for index in range(subjects)]
-    setting = Setting(Running(method, model, Engine(device, precision)), scenes, count, seed, longest)
-    with progress(len(sources) * count_mattes(experiments, count), quiet=quiet) as done:
+        check_folder(out, names, overwrite=work.overwrite)
+    sources = spread_evenly(sources, subjects)
+    setting = Setting(running, scenes, count, seed, longest)
+    with progress(len(sources) * count_mattes(experiments, count), quiet=work.quiet) as done:
         trials = vary(sources, experiments, setting, done=done)
-    about = {"method": method, "model": model, "subjects": len(sources), "seed": seed, "longest": longest}
-    files = report(trials, about)
-    folder.mkdir(exist_ok=True)
-    write_files({str(folder / name): content for name, content in files.items()}, overwrite=overwrite)
-    if not quiet:
-        typer.echo(f"tables: {folder / 'sensitivity.md'}", err=True)
+    about = {
+        "method": ours.method,
+        "model": ours.model,
+        "subjects": len(sources),
+        "seed": seed,
+        "longest": longest,
+    }
+    write_folder(out, report(trials, about), overwrite=work.overwrite)
+    if not work.quiet:
+        typer.echo(f"tables: {Path(out) / 'sensitivity.md'}", err=True)
 
 
 figure_app.command("portrait-study")(portrait_study_command)
@@ -228,10 +220,12 @@ figure_app.command("dim-votes")(dim_votes_command)
 
 
 @figure_app.command("blend-colours")
+@with_bundles
 def blend_colours_command(
     photos: PhotosArgument,
     out: SheetOption,
     background: BackgroundsOption,
+    *,
     json_out: Annotated[
         str | None, typer.Option("--json", metavar="FILE", help="Write the colour casts, in 255ths.")
     ] = None,
@@ -239,32 +233,26 @@ def blend_colours_command(
         float, typer.Option(min=0, metavar="RATE", help="How soon the tint fades in the last column.")
     ] = 10.0,
     height: HeightOption = 384,
-    method: o.MethodOption = "auto",
-    model: o.ModelOption = None,
-    device: o.DeviceOption = "auto",
-    precision: o.PrecisionOption = "auto",
-    overwrite: o.OverwriteOption = False,
-    quiet: o.QuietOption = False,
+    ours: OneMethod,
+    work: o.NetworkOptions,
 ) -> None:
     """Copy and paste beside Poisson blending, its colour cast, and the cast avoided."""
     import json
 
-    from wisp.engine.engine import Engine
     from wisp.io.atomic import check_output, write_files
     from wisp.lab.figures.blend_colours import COLUMNS, draw
-    from wisp.lab.figures.running import Running
 
     with usage_errors():
-        places = photos_of_a_sheet(photos, out, overwrite=overwrite, others=background)
+        running = ours.running(work.engine)
+        places = photos_of_a_sheet(photos, out, overwrite=work.overwrite, others=background)
         scenes = [str(place.path) for place in _pictures_of(background)]
         if json_out is not None and json_out != "-":
-            check_output(json_out, overwrite=overwrite)
-    running = Running(method, model, Engine(device, precision))
-    with progress(len(places), quiet=quiet) as done:
+            check_output(json_out, overwrite=work.overwrite)
+    with progress(len(places), quiet=work.quiet) as done:
         sheet, casts = draw(places, scenes, running, height=height, keep_colours=keep_colours, done=done)
-    write_sheet(out, sheet, COLUMNS, overwrite=overwrite, quiet=quiet)
+    write_sheet(out, sheet, COLUMNS, overwrite=work.overwrite, quiet=work.quiet)
     if json_out is not None:
-        write_files({json_out: json.dumps(casts, indent=1).encode() + b"\n"}, overwrite=overwrite)
+        write_files({json_out: json.dumps(casts, indent=1).encode() + b"\n"}, overwrite=work.overwrite)
 
 
 @figure_app.command("model-blends")

@@ -3,36 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
 from wisp.cli import options as o
+from wisp.cli.bundles import with_bundles
 from wisp.cli.console import UsageError, progress, usage_errors
 from wisp.cli.figure.files import (
+    CountOption,
     HeightOption,
+    LongestOption,
+    OneMethod,
     PhotosArgument,
     SeedOption,
     SheetOption,
+    SubjectsArgument,
+    check_folder,
     photos_of_a_sheet,
     scenes_of,
+    spread_evenly,
+    write_folder,
     write_sheet,
 )
-
-T = TypeVar("T")
 
 NewBackgrounds = Annotated[
     list[str], typer.Option("--background", metavar="FILE|FOLDER|COLOUR", help="New backgrounds, dealt out.")
 ]
-SubjectsArgument = Annotated[
-    str, typer.Argument(metavar="FOLDER", help="A folder with image/ and alpha/, or a folder of cut-outs.")
-]
 ScenesOption = Annotated[
     str, typer.Option("--scenes", metavar="FOLDER", help="Pictures that are made to resemble a subject.")
-]
-LongestOption = Annotated[
-    int | None,
-    typer.Option(min=64, help="Shrink larger photos to this many pixels, the longer side."),
 ]
 BesideOption = Annotated[
     list[str] | None,
@@ -40,68 +39,56 @@ BesideOption = Annotated[
         "--beside", metavar="METHOD", help="What ours is compared with. Repeatable. [knn, random-walk]"
     ),
 ]
-CountOption = Annotated[int | None, typer.Option(min=1, help="Only so many subjects, spread evenly.")]
 
 
+@with_bundles
 def dlmn_steps_command(
     photos: PhotosArgument,
     out: SheetOption,
     background: NewBackgrounds,
+    *,
     height: HeightOption = 384,
-    method: o.MethodOption = "auto",
-    model: o.ModelOption = None,
-    device: o.DeviceOption = "auto",
-    precision: o.PrecisionOption = "auto",
-    overwrite: o.OverwriteOption = False,
-    quiet: o.QuietOption = False,
+    ours: OneMethod,
+    work: o.NetworkOptions,
 ) -> None:
     """The five steps of any photo: itself, its segmentation, alpha, foreground, another background."""
-    from wisp.engine.engine import Engine
     from wisp.lab.figures.dlmn_steps import COLUMNS, draw
-    from wisp.lab.figures.running import Running
-    from wisp.methods import check_method
 
     with usage_errors():
-        check_method(method, model)
-        places = photos_of_a_sheet(photos, out, overwrite=overwrite, others=background)
+        running = ours.running(work.engine)
+        places = photos_of_a_sheet(photos, out, overwrite=work.overwrite, others=background)
         scenes = [scene for text in background for scene in scenes_of(text)]
-    running = Running(method, model, Engine(device, precision))
-    with progress(len(places), quiet=quiet) as done:
+    with progress(len(places), quiet=work.quiet) as done:
         sheet = draw(places, scenes, running, height=height, done=done)
-    write_sheet(out, sheet, COLUMNS, overwrite=overwrite, quiet=quiet)
+    write_sheet(out, sheet, COLUMNS, overwrite=work.overwrite, quiet=work.quiet)
 
 
+@with_bundles
 def dlmn_sheet_command(
     photos: PhotosArgument,
     out: SheetOption,
     background: NewBackgrounds,
-    method: o.MethodOption = "auto",
-    model: o.ModelOption = None,
-    device: o.DeviceOption = "auto",
-    precision: o.PrecisionOption = "auto",
-    overwrite: o.OverwriteOption = False,
-    quiet: o.QuietOption = False,
+    ours: OneMethod,
+    work: o.NetworkOptions,
 ) -> None:
     """Selfies or camera photos beside their subjects on other backgrounds: one sheet of 1920×1080."""
-    from wisp.engine.engine import Engine
     from wisp.lab.figures.dlmn_sheets import COLUMNS, draw
-    from wisp.lab.figures.running import Running
-    from wisp.methods import check_method
 
     with usage_errors():
-        check_method(method, model)
-        places = photos_of_a_sheet(photos, out, overwrite=overwrite, others=background)
+        running = ours.running(work.engine)
+        places = photos_of_a_sheet(photos, out, overwrite=work.overwrite, others=background)
         scenes = [scene for text in background for scene in scenes_of(text)]
-    running = Running(method, model, Engine(device, precision))
-    with progress(len(places), quiet=quiet) as done:
+    with progress(len(places), quiet=work.quiet) as done:
         sheet = draw(places, scenes, running, done=done)
-    write_sheet(out, sheet, COLUMNS, overwrite=overwrite, quiet=quiet)
+    write_sheet(out, sheet, COLUMNS, overwrite=work.overwrite, quiet=work.quiet)
 
 
+@with_bundles
 def dlmn_compare_command(
     data: SubjectsArgument,
     out: SheetOption,
     scenes: ScenesOption,
+    *,
     background: Annotated[
         str, typer.Option("--background", metavar="FILE|COLOUR", help="The new background.")
     ] = "#3b6ea5",
@@ -113,37 +100,29 @@ def dlmn_compare_command(
     height: HeightOption = 256,
     seed: SeedOption = 0,
     beside: BesideOption = None,
-    method: o.MethodOption = "auto",
-    model: o.ModelOption = None,
-    device: o.DeviceOption = "auto",
-    precision: o.PrecisionOption = "auto",
-    overwrite: o.OverwriteOption = False,
-    quiet: o.QuietOption = False,
+    ours: OneMethod,
+    work: o.NetworkOptions,
 ) -> None:
     """Alpha, green screen and new background by others and ours, on plain and like backgrounds."""
-    from wisp.engine.engine import Engine
     from wisp.io.atomic import check_output
     from wisp.io.formats import format_of
     from wisp.lab.figures.dlmn_cases import CASES
     from wisp.lab.figures.dlmn_compare import columns, compared, draw
     from wisp.lab.figures.photos import pictures
-    from wisp.lab.figures.running import Running
     from wisp.lab.figures.subjects import find
-    from wisp.methods import check_method
 
     unknown = sorted({*(case or ())} - {*CASES})
     if unknown:
         raise UsageError(f"--case: is {unknown[0]}; {' and '.join(CASES)} are accepted")
     cases = [name for name in CASES if not case or name in case]
     with usage_errors():
-        check_method(method, model)
-        methods = compared(Running(method, model, Engine(device, precision)), _others(beside))
+        methods = compared(ours.running(work.engine), _others(beside))
         scenes_of(background)
         format_of(out)
-        sources = _spread(find(data), count)
+        sources = spread_evenly(find(data), count)
         pool = [place.path for place in pictures([scenes])]
-        check_output(out, overwrite=overwrite, inputs=[source.photo for source in sources])
-    with progress(len(sources) * len(cases), quiet=quiet) as done:
+        check_output(out, overwrite=work.overwrite, inputs=[source.photo for source in sources])
+    with progress(len(sources) * len(cases), quiet=work.quiet) as done:
         sheet = draw(
             sources,
             pool,
@@ -155,57 +134,44 @@ def dlmn_compare_command(
             seed=seed,
             done=done,
         )
-    write_sheet(out, sheet, columns(methods), overwrite=overwrite, quiet=quiet)
+    write_sheet(out, sheet, columns(methods), overwrite=work.overwrite, quiet=work.quiet)
 
 
+@with_bundles
 def dlmn_accuracy_command(
     data: SubjectsArgument,
     out: Annotated[str, typer.Option("--out", "-o", metavar="FOLDER", help="Folder of table and plot.")],
     scenes: ScenesOption,
+    *,
     count: CountOption = None,
     longest: LongestOption = None,
     seed: SeedOption = 0,
     beside: BesideOption = None,
-    method: o.MethodOption = "auto",
-    model: o.ModelOption = None,
-    device: o.DeviceOption = "auto",
-    precision: o.PrecisionOption = "auto",
-    overwrite: o.OverwriteOption = False,
-    quiet: o.QuietOption = False,
+    ours: OneMethod,
+    work: o.NetworkOptions,
 ) -> None:
     """How much of a matte others and ours get right, on plain and like backgrounds."""
-    from wisp.engine.engine import Engine
-    from wisp.io.atomic import check_output, write_files
     from wisp.lab.figures.dlmn_accuracy import measure, report
     from wisp.lab.figures.dlmn_cases import CASES
     from wisp.lab.figures.dlmn_compare import compared
     from wisp.lab.figures.photos import pictures
     from wisp.lab.figures.plots import check_plots
-    from wisp.lab.figures.running import Running
     from wisp.lab.figures.subjects import find
-    from wisp.methods import check_method
 
-    folder = Path(out)
     check_plots()
     with usage_errors():
-        check_method(method, model)
-        methods = compared(Running(method, model, Engine(device, precision)), _others(beside))
-        sources = _spread(find(data), count)
+        methods = compared(ours.running(work.engine), _others(beside))
+        sources = spread_evenly(find(data), count)
         pool = [place.path for place in pictures([scenes])]
-        if folder.is_dir():
-            for suffix in ("json", "md", "png"):
-                check_output(folder / f"accuracy.{suffix}", overwrite=overwrite)
-        else:
-            check_output(folder)
-    with progress(len(sources) * len(CASES) * len(methods), quiet=quiet) as done:
+        names = [f"accuracy.{suffix}" for suffix in ("json", "md", "png")]
+        check_folder(out, names, overwrite=work.overwrite)
+    with progress(len(sources) * len(CASES) * len(methods), quiet=work.quiet) as done:
         trials = measure(sources, pool, methods, longest=longest, seed=seed, done=done)
-    named = None if model is None else Path(model).name
-    about = {"ours": method, "model": named, "subjects": len(sources), "longest": longest, "seed": seed}
-    files = report(trials, about)
-    folder.mkdir(exist_ok=True)
-    write_files({str(folder / name): content for name, content in files.items()}, overwrite=overwrite)
-    if not quiet:
-        typer.echo(f"table: {folder / 'accuracy.md'}", err=True)
+    named = None if ours.model is None else Path(ours.model).name
+    about = {"ours": ours.method, "model": named, "subjects": len(sources), "longest": longest, "seed": seed}
+    write_folder(out, report(trials, about), overwrite=work.overwrite)
+    if not work.quiet:
+        typer.echo(f"table: {Path(out) / 'accuracy.md'}", err=True)
 
 
 def dlmn_curves_command(
@@ -232,10 +198,3 @@ def _others(beside: list[str] | None) -> tuple[str, ...]:
     from wisp.lab.figures.dlmn_compare import OTHERS
 
     return tuple(beside) if beside else OTHERS
-
-
-def _spread(items: list[T], count: int | None) -> list[T]:
-    """Only so many of a list, spread evenly."""
-    if count is None or count >= len(items):
-        return items
-    return [items[index * len(items) // count] for index in range(count)]

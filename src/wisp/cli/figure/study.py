@@ -3,30 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from wisp.cli import options as o
+from wisp.cli.bundles import with_bundles
 from wisp.cli.console import progress, usage_errors
-from wisp.cli.figure.files import named_folders
+from wisp.cli.figure.files import ColourOption, PhotosArgument, check_folder, named_folders, write_folder
+
+PageOption = Annotated[str, typer.Option("--out", "-o", metavar="FILE", help="The page, an HTML file.")]
+TablesOption = Annotated[str, typer.Option("--out", "-o", metavar="FOLDER", help="Folder of the tables.")]
 
 
+@dataclass(frozen=True)
+class Asking:
+    """How a page asks: in which order, how large, how much of a person; and the options of writing it."""
+
+    seed: Annotated[int, typer.Option(help="Seed of the order.")] = 0
+    longest: Annotated[int, typer.Option(min=64, help="Show larger photos so large, pixels.")] = 1000
+    trials: Annotated[int | None, typer.Option(min=1, help="Pairs that each person sees [default: all].")] = (
+        None
+    )
+    overwrite: o.OverwriteOption = False
+    quiet: o.QuietOption = False
+
+
+@with_bundles
 def dim_study_command(
-    photos: Annotated[list[str], typer.Argument(metavar="PHOTO", help="Photos or folders of photos.")],
-    out: Annotated[str, typer.Option("--out", "-o", metavar="FILE", help="The page, an HTML file.")],
+    photos: PhotosArgument,
+    out: PageOption,
     beside: Annotated[
         list[str],
         typer.Option(metavar="NAME=FOLDER", help="A method's alphas or cut-outs. Twice at least."),
     ],
-    seed: Annotated[int, typer.Option(help="Seed of the order.")] = 0,
-    longest: Annotated[int, typer.Option(min=64, help="Show larger photos so large, pixels.")] = 1000,
-    trials: Annotated[
-        int | None, typer.Option(min=1, help="Pairs that each person sees [default: all].")
-    ] = None,
-    overwrite: o.OverwriteOption = False,
-    quiet: o.QuietOption = False,
+    *,
+    asking: Asking,
 ) -> None:
     """A page that shows two methods' composites at a time and records which is preferred."""
     from wisp.core.errors import InputError
@@ -42,15 +55,17 @@ def dim_study_command(
         for folder in methods.values():
             for place in places:
                 partner(place.name, folder)
-        check_output(out, overwrite=overwrite, inputs=[place.path for place in places])
-    with progress(len(places), quiet=quiet) as done:
-        content = page(places, methods, seed=seed, longest=longest, trials=trials, done=done)
-    write_files({out: content}, overwrite=overwrite)
+        check_output(out, overwrite=asking.overwrite, inputs=[place.path for place in places])
+    with progress(len(places), quiet=asking.quiet) as done:
+        content = page(
+            places, methods, seed=asking.seed, longest=asking.longest, trials=asking.trials, done=done
+        )
+    write_files({out: content}, overwrite=asking.overwrite)
 
 
 def dim_votes_command(
     votes: Annotated[list[str], typer.Argument(metavar="VOTES", help="Files that the page saved.")],
-    out: Annotated[str, typer.Option("--out", "-o", metavar="FOLDER", help="Folder of the tables.")],
+    out: TablesOption,
     overwrite: o.OverwriteOption = False,
     quiet: o.QuietOption = False,
 ) -> None:
@@ -60,9 +75,10 @@ def dim_votes_command(
     _write_tables(out, "votes", lambda: tabulate(*read_votes(votes)), overwrite=overwrite, quiet=quiet)
 
 
+@with_bundles
 def portrait_study_command(
-    photos: Annotated[list[str], typer.Argument(metavar="PHOTO", help="Photos or folders of photos.")],
-    out: Annotated[str, typer.Option("--out", "-o", metavar="FILE", help="The page, an HTML file.")],
+    photos: PhotosArgument,
+    out: PageOption,
     ours: Annotated[
         str, typer.Option(metavar="NAME=FOLDER", help="Alphas or cut-outs of the method that is rated.")
     ],
@@ -70,14 +86,9 @@ def portrait_study_command(
         list[str],
         typer.Option(metavar="NAME=FOLDER", help="Those of a method that it is compared with. Repeatable."),
     ],
-    colour: Annotated[str, typer.Option(help="What subjects are set on.")] = "#00b140",
-    seed: Annotated[int, typer.Option(help="Seed of the order.")] = 0,
-    longest: Annotated[int, typer.Option(min=64, help="Show larger photos so large, pixels.")] = 1000,
-    trials: Annotated[
-        int | None, typer.Option(min=1, help="Pairs that each person sees [default: all].")
-    ] = None,
-    overwrite: o.OverwriteOption = False,
-    quiet: o.QuietOption = False,
+    colour: ColourOption = "#00b140",
+    *,
+    asking: Asking,
 ) -> None:
     """A page that asks, on five levels, how much better one of two methods is on green."""
     from wisp.compositing.backgrounds import parse_colour
@@ -96,24 +107,24 @@ def portrait_study_command(
         for one in (folder, *others.values()):
             for place in places:
                 partner(place.name, one)
-        check_output(out, overwrite=overwrite, inputs=[place.path for place in places])
-    with progress(len(places), quiet=quiet) as done:
+        check_output(out, overwrite=asking.overwrite, inputs=[place.path for place in places])
+    with progress(len(places), quiet=asking.quiet) as done:
         content = page(
             places,
             (name, folder),
             others,
             colour=colour,
-            seed=seed,
-            longest=longest,
-            trials=trials,
+            seed=asking.seed,
+            longest=asking.longest,
+            trials=asking.trials,
             done=done,
         )
-    write_files({out: content}, overwrite=overwrite)
+    write_files({out: content}, overwrite=asking.overwrite)
 
 
 def portrait_ratings_command(
     ratings: Annotated[list[str], typer.Argument(metavar="RATINGS", help="Files that the page saved.")],
-    out: Annotated[str, typer.Option("--out", "-o", metavar="FOLDER", help="Folder of the tables.")],
+    out: TablesOption,
     overwrite: o.OverwriteOption = False,
     quiet: o.QuietOption = False,
 ) -> None:
@@ -127,17 +138,9 @@ def _write_tables(
     out: str, name: str, make: Callable[[], Mapping[str, bytes]], *, overwrite: bool, quiet: bool
 ) -> None:
     """Write ``NAME.json`` and ``NAME.md`` into a folder, and show the latter."""
-    from wisp.io.atomic import check_output, write_files
-
-    folder = Path(out)
     with usage_errors():
-        if folder.is_dir():
-            for suffix in ("json", "md"):
-                check_output(folder / f"{name}.{suffix}", overwrite=overwrite)
-        else:
-            check_output(folder)
+        check_folder(out, [f"{name}.{suffix}" for suffix in ("json", "md")], overwrite=overwrite)
     files = make()
-    folder.mkdir(exist_ok=True)
-    write_files({str(folder / file): content for file, content in files.items()}, overwrite=overwrite)
+    write_folder(out, files, overwrite=overwrite)
     if not quiet:
         typer.echo(files[f"{name}.md"].decode(), err=True)

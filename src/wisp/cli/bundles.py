@@ -1,0 +1,58 @@
+"""Options that go together, declared once: dataclasses whose fields become options of commands."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, fields, is_dataclass
+from functools import wraps
+from typing import Any, TypeVar, get_type_hints
+
+R = TypeVar("R")
+
+
+def with_bundles(command: Callable[..., R]) -> Callable[..., R]:
+    """Make a command whose options are its own and, in their places, the fields of the dataclasses it takes.
+
+    ::
+
+        @dataclass(frozen=True)
+        class Writing:
+            overwrite: Annotated[bool, typer.Option("--overwrite")] = False
+
+        @app.command()
+        @with_bundles
+        def draw(out: OutOption, writing: Writing) -> None: ...
+
+    has the options ``--out`` and ``--overwrite``, and `draw` is called with a `Writing`.
+
+    Args:
+        command: a function for Typer; the annotation of a parameter is a dataclass where it stands for that
+            dataclass's fields, each of which is annotated as a parameter would be.
+    """
+    own = inspect.signature(command, eval_str=True)
+    parameters: list[inspect.Parameter] = []
+    bundles: dict[str, Any] = {}
+    for parameter in own.parameters.values():
+        if not is_dataclass(parameter.annotation):
+            parameters.append(parameter.replace(kind=parameter.KEYWORD_ONLY))
+            continue
+        bundles[parameter.name] = parameter.annotation
+        hints = get_type_hints(parameter.annotation, include_extras=True)
+        for field in fields(parameter.annotation):
+            default = parameter.empty if field.default is MISSING else field.default
+            parameters.append(
+                inspect.Parameter(
+                    field.name, parameter.KEYWORD_ONLY, default=default, annotation=hints[field.name]
+                )
+            )
+
+    @wraps(command)
+    def unfolded(**given: Any) -> R:
+        for name, bundle in bundles.items():
+            given[name] = bundle(**{field.name: given.pop(field.name) for field in fields(bundle)})
+        return command(**given)
+
+    unfolded.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    unfolded.__annotations__ = {one.name: one.annotation for one in parameters}
+    return unfolded
