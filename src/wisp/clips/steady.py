@@ -361,7 +361,8 @@ def _held(new: Alpha, old: Alpha, flow: Float, believed: Float, slack: float) ->
     moved = warp(old, flow, cubic=True)
     window = np.ones((5, 5), np.uint8)
     most = cv2.dilate(new, window)
-    most += slack * np.minimum(_NEAR * most, 1)  # where nothing is left, nothing of the old alpha is kept
+    near = cv2.dilate((new > 0).view(np.uint8), np.ones((13, 13), np.uint8))
+    most += slack * near  # where nothing is left, nothing of the old alpha is kept
     moved = np.minimum(np.maximum(moved, cv2.erode(new, window) - slack), most)
     share = cv2.resize(believed, (width, height), interpolation=cv2.INTER_LINEAR)
     held: Alpha = new + share * (moved - new)
