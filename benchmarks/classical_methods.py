@@ -3,6 +3,7 @@
 Run from the root of the repository; PYTHON is a Python that has pymatting, by default this one::
 
     python benchmarks/classical_methods.py [SHARED] [--pymatting PYTHON] [--methods NAME …] [--sets NAME …]
+    python benchmarks/classical_methods.py [SHARED] --sizes [NAME …] [--pymatting PYTHON] [--methods NAME …]
     python benchmarks/classical_methods.py [SHARED] --overlap
 
 SHARED holds ``eval/alphamatting-dev/`` (``image/``, ``alpha/``, ``trimap1/``, ``trimap2/``), and
@@ -12,9 +13,12 @@ learns anything, so that all cut-outs are held out.
 
 SAD, MSE, Grad and Conn are over the unknown pixels, of alpha rounded to 8 bits. Seconds are the user and
 system seconds of the process while alpha is made from arrays in memory; pymatting, at double precision, has
-compiled on a small picture before. ``--overlap`` tells how the errors on composites go with the share of
-foreground colours that the background has, too. What was measured before is kept, so that methods can be
-added one by one.
+compiled on a small picture before. ``--sizes`` measures CPU seconds and peak memory on one photo of each of
+`SIZES`, every method in a fresh process that may take `LIMIT_GB`. ``--overlap`` tells how the errors on
+composites go with the share of foreground colours that the background has, too.
+
+Each photo is kept as it is measured, and not measured again unless ``--fresh``, so that a run may be stopped
+and methods added one by one. Tables show the methods that have all photos of a set.
 """
 
 from __future__ import annotations
@@ -50,6 +54,10 @@ PYMATTING: Final = {
 """pymatting's methods by the names that wisp gives them."""
 LARGEST: Final = 800
 """Pixels of a composite's longer side, at most."""
+SIZES: Final = {"800×600": (800, 600, 0.2), "12 Mpx": (4000, 3000, 0.08)}
+"""Width, height and share of unknown pixels of the photos that time and memory are measured on."""
+LIMIT_GB: Final = 8
+"""Address space of a process that memory is measured of; what needs more is told so."""
 
 Photo = tuple[str, npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]  # name, image, trimap, alpha
 
@@ -65,6 +73,10 @@ def main() -> None:
         "--methods", nargs="*", help="wisp's, or pymatting:NAME; all that there are if left out"
     )
     parser.add_argument("--sets", nargs="*", choices=SETS, default=SETS)
+    parser.add_argument(
+        "--sizes", nargs="*", choices=SIZES, help="only CPU seconds and peak memory, of these"
+    )
+    parser.add_argument("--fresh", action="store_true", help="measure anew what is kept")
     parser.add_argument("--overlap", action="store_true", help="only compare the errors with the colours")
     arguments = parser.parse_args()
     if arguments.overlap:
@@ -77,16 +89,37 @@ def main() -> None:
     chosen = arguments.methods or [*known, *(f"pymatting:{name}" for name in PYMATTING)]
     kept = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {"methods": {}}
     with tempfile.TemporaryDirectory() as folder:
+        if arguments.sizes is not None:
+            names = [name for name in chosen if ", " not in name]
+            for size in arguments.sizes or SIZES:
+                photo = Path(folder) / "photo.npz"
+                write_sized(arguments.shared, size, photo)
+                for method in names:
+                    found = kept.setdefault("sizes", {}).setdefault(method, {})
+                    if size not in found or arguments.fresh:
+                        python = arguments.pymatting if ":" in method else sys.executable
+                        found[size] = measure_size(python, method, photo)
+                        print(f"{method:32} {size:11} {found[size]}", flush=True)
+                        _keep(kept)
+            return
+        run = {True: _theirs(arguments.pymatting, Path(folder)), False: _ours}
         for name in arguments.sets:
             photos = list(read_set(arguments.shared, name))
             for method in chosen:
-                run = _theirs(arguments.pymatting, Path(folder)) if ":" in method else _ours
-                rows = measure(photos, method, run)
-                kept["methods"].setdefault(method, {})[name] = rows
+                rows = kept["methods"].setdefault(method, {}).setdefault(name, {})
+                for photo in photos:
+                    if photo[0] not in rows or arguments.fresh:
+                        rows[photo[0]] = measure(photo, method, run[":" in method])
+                        _keep(kept)
                 print(f"{method:32} {name:11} {mean(rows)}", flush=True)
-                kept["versions"] = {package: version(package) for package in ("numpy", "scipy")}
-                RESULTS.parent.mkdir(exist_ok=True)
-                RESULTS.write_text(json.dumps(kept, indent=1) + "\n")
+
+
+def _keep(kept: dict[str, Any]) -> None:
+    kept["versions"] = {package: version(package) for package in ("numpy", "scipy")}
+    RESULTS.parent.mkdir(exist_ok=True)
+    waiting = RESULTS.with_suffix(".part")
+    waiting.write_text(json.dumps(kept, indent=1) + "\n")
+    waiting.replace(RESULTS)
 
 
 def _switched(sampling: tuple[str, ...]) -> dict[str, str]:
@@ -94,21 +127,86 @@ def _switched(sampling: tuple[str, ...]) -> dict[str, str]:
     return {name: "smooth" if name == "bayesian" else "no-smooth" for name in sampling}
 
 
-def measure(photos: list[Photo], method: str, run: Callable[..., Any]) -> dict[str, dict[str, float]]:
-    """Photo → its errors and seconds."""
+def measure(photo: Photo, method: str, run: Callable[..., Any]) -> dict[str, float]:
+    """The errors and seconds of a method on a photo."""
     from wisp.evaluation import metrics
 
-    rows = {}
-    for name, image, trimap, truth in photos:
-        alpha, seconds = run(method, image, trimap)
-        rounded = np.rint(np.clip(alpha, 0, 1) * 255).astype(np.float32) / np.float32(255)
-        region = trimap == 128
-        rows[name] = {
-            metric: round(float(getattr(metrics, metric.lower())(rounded, truth, region)), 5)
-            for metric in METRICS
-        }
-        rows[name] |= {"cpu_s": round(seconds, 3), "unknown": int(region.sum())}
-    return rows
+    _, image, trimap, truth = photo
+    alpha, seconds = run(method, image, trimap)
+    rounded = np.rint(np.clip(alpha, 0, 1) * 255).astype(np.float32) / np.float32(255)
+    region = trimap == 128
+    row = {
+        metric: round(float(getattr(metrics, metric.lower())(rounded, truth, region)), 5)
+        for metric in METRICS
+    }
+    return row | {"cpu_s": round(seconds, 3), "unknown": int(region.sum())}
+
+
+SIZED: Final = """
+import os, resource, sys
+import numpy as np
+system, method, file, gigabytes = sys.argv[1:]
+if system == "wisp":
+    from wisp.methods import solve
+    run = lambda image, trimap: solve(method, image, trimap).alpha
+else:
+    import pymatting
+    run = getattr(pymatting, "estimate_alpha_" + method)
+with np.load(file) as given:
+    image, trimap = given["image"], given["trimap"]
+small = np.random.default_rng(0).random((40, 50, 3), np.float32)
+bands = np.full((40, 50), 128, np.uint8)
+bands[:12], bands[-12:] = 0, 255
+if system != "wisp":
+    image, small = image.astype(np.float64), small.astype(np.float64)
+    trimap, bands = (np.select([t == 0, t == 255], [0.0, 1.0], 0.5) for t in (trimap, bands))
+run(small, bands)
+limit = int(gigabytes) << 30
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+before = int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
+start = os.times()
+try:
+    run(image, trimap)
+except (MemoryError, np.linalg.LinAlgError):
+    print("no memory")
+    sys.exit()
+end = os.times()
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+print("measured", end.user + end.system - start.user - start.system, (peak - before) / 1e6)
+"""
+"""A process that mattes one photo."""
+
+
+def measure_size(python: str, method: str, photo: Path) -> dict[str, float]:
+    """CPU seconds and peak megabytes of a method on a photo; nothing where it needs more than `LIMIT_GB`."""
+    system, _, key = method.rpartition(":")
+    words = ["pymatting", PYMATTING[key]] if system else ["wisp", method]
+    command = [python, "-W", "ignore", "-c", SIZED, *words, str(photo), str(LIMIT_GB)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    word, *numbers = done.stdout.split() or ["killed"]
+    if word != "measured":
+        return {}
+    return {"cpu_s": round(float(numbers[0]), 2), "peak_mb": round(float(numbers[1]))}
+
+
+def write_sized(shared: Path, size: str, file: Path) -> None:
+    """The first photo of alphamatting-dev at a size, with an unknown band along its true alpha's contour."""
+    from scipy.ndimage import distance_transform_edt
+
+    from wisp.core.resample import resize
+    from wisp.io.images import read_grey, read_photo
+
+    width, height, share = SIZES[size]
+    folder = shared / "eval" / "alphamatting-dev"
+    path = min((folder / "image").iterdir())
+    image = resize(read_photo(path).image, height, width)
+    noise = np.random.default_rng(0).standard_normal(image.shape, np.float32)  # for the detail that it lacks
+    image = np.clip(image + noise * np.float32(1.5 / 255), 0, 1)
+    inside = resize(read_grey(folder / "alpha" / path.name), height, width) > 0.5
+    away = np.maximum(distance_transform_edt(inside), distance_transform_edt(~inside))
+    trimap = np.where(inside, 255, 0).astype(np.uint8)
+    trimap[away <= np.quantile(away, share)] = 128
+    np.savez(file, image=image, trimap=trimap)
 
 
 def mean(rows: dict[str, dict[str, float]]) -> dict[str, float]:
@@ -245,7 +343,9 @@ def tables(kept: dict[str, Any]) -> str:
 
     parts = []
     for name in SETS:
-        found = {method: mean(sets[name]) for method, sets in kept["methods"].items() if name in sets}
+        measured = {method: sets[name] for method, sets in kept["methods"].items() if name in sets}
+        count = max(map(len, measured.values()), default=0)
+        found = {method: mean(rows) for method, rows in measured.items() if len(rows) == count}
         if not found:
             continue
         ranks = mean_ranks({method: kept["methods"][method][name] for method in found})
@@ -263,13 +363,40 @@ def tables(kept: dict[str, Any]) -> str:
         ]
         parts += [f"**{TITLES[name]}**", ""]
         parts.append(markdown(["method", "SAD", "MSE ×10³", "Grad", "Conn", "rank by SAD", "CPU s"], rows))
+    if kept.get("sizes"):
+        parts += [f"**{TITLES['sizes']}**", "", sizes_table(kept["sizes"])]
     return "\n".join(parts)
+
+
+def sizes_table(sizes: dict[str, dict[str, dict[str, float]]]) -> str:
+    """CPU seconds and peak memory at each size, with their share of pymatting's, in Markdown."""
+    from wisp.evaluation.tables import markdown
+
+    def cell(method: str, size: str, key: str, form: str) -> str:
+        row, theirs = sizes[method].get(size), sizes.get(f"pymatting:{method}", {}).get(size)
+        if row is None:
+            return "–"
+        if not row:
+            return f"over {LIMIT_GB} GB"
+        share = f" ({row[key] / theirs[key]:.2f} ×)" if theirs else ""
+        return f"{row[key]:{form}}{share}"
+
+    header = ["method", *(f"{size}, {what}" for size in SIZES for what in ("CPU s", "MB"))]
+    rows = [
+        [
+            method.replace("pymatting:", "pymatting, "),
+            *(cell(method, size, *what) for size in SIZES for what in (("cpu_s", ".1f"), ("peak_mb", ".0f"))),
+        ]
+        for method in sorted(sizes)
+    ]
+    return markdown(header, rows)
 
 
 TITLES: Final = {
     "trimap1": "alphamatting.com, ten photos of the training set, close trimaps (trimap1)",
     "trimap2": "alphamatting.com, the same photos, loose trimaps (trimap2)",
     "composites": f"{COMPOSITES} composites of cut-outs with exact alpha",
+    "sizes": "One photo, a fifth of 800×600 and 8 % of 12 Mpx unknown; in brackets the share of pymatting's",
 }
 
 
@@ -297,7 +424,7 @@ def overlap_table(shared: Path, kept: dict[str, Any]) -> str:
     least, most = order[: len(order) // 2], order[len(order) // 2 :]
     rows = []
     for method, sets in kept["methods"].items():
-        if "composites" not in sets:
+        if len(sets.get("composites", ())) < len(shares):
             continue
         found = [sets["composites"][name] for name in shares]
         error = np.array([1000 * row["SAD"] / row["unknown"] for row in found])

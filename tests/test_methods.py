@@ -69,10 +69,12 @@ CLASSICAL = '''
 
 import numpy as np
 
+from wisp.core.progress import silent
 from wisp.matting.classical.system import Solution
 
 
-def one_half(image, trimap):
+def one_half(image, trimap, *, progress=silent):
+    progress(1.0)
     alpha = np.where(trimap == 128, 0.5, trimap / 255).astype(np.float32)
     return Solution(alpha, "one-half", 0, 0.0, True)
 '''

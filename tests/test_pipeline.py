@@ -15,7 +15,7 @@ from wisp.matting.classical.initial_alpha import estimate_initial_alpha
 from wisp.matting.mixing import find_persons, mix_alphas
 from wisp.matting.trimap import trimap_from_alpha, trimap_from_mask
 from wisp.methods import classical_methods, solve
-from wisp.pipeline import FROM_INITIAL_ALPHA, NO_SUBJECT, composite, cutout, estimate_alpha, run
+from wisp.pipeline import FROM_INITIAL_ALPHA, MATTED, NO_SUBJECT, composite, cutout, estimate_alpha, run
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "portrait.jpg"
 
@@ -560,3 +560,20 @@ def test_results_compare_by_identity(scene):
     one, other = run(image, alpha=alpha), run(image, alpha=alpha)
     assert one != other
     assert len({one, other, one.matte, other.matte}) == 4
+
+
+@pytest.mark.parametrize("method", classical_methods())
+def test_a_caller_is_told_how_far_a_method_without_a_network_is(scene, method):
+    image, _, trimap = scene
+    alone, whole = [], []
+    estimate_alpha(image, trimap, method=method, progress=alone.append)
+    cutout(image, trimap=trimap, method=method, progress=whole.append)
+    assert alone[-1] == whole[-1] == 1
+    np.testing.assert_allclose(whole[:-1], np.array(alone) * MATTED)  # the foreground comes after alpha
+
+
+def test_a_finished_alpha_is_all_the_work_there_is(scene):
+    image, alpha, _ = scene
+    shares = []
+    cutout(image, alpha=alpha, progress=shares.append)
+    assert shares == [1.0]

@@ -4,8 +4,8 @@ The options of the command line, the checks of arguments, the docstrings and the
 `METHODS`.
 
 To add a classical method, write its module in `wisp.matting.classical`, with a function
-``f(image, trimap) -> Solution`` (image float32 (H, W, 3), trimap uint8 (H, W)), and add a row to
-`_CLASSICAL`::
+``f(image, trimap, *, progress) -> Solution`` (image float32 (H, W, 3), trimap uint8 (H, W), progress called
+with shares from 0 to 1), and add a row to `_CLASSICAL`::
 
     _classical("knn", "looks for like colours far away", "Chen, Li, Tang 2013")
 
@@ -32,6 +32,7 @@ from wisp.engine.families import FAMILIES, Needs, Wanted
 
 if TYPE_CHECKING:
     from wisp.core.arrays import Image, Trimap
+    from wisp.core.progress import Progress
     from wisp.matting.classical.system import Solution
 
 Refinement: TypeAlias = Literal["none", "guided-filter"]
@@ -206,7 +207,14 @@ def default_method(given: Needs) -> str:
     return next(method.name for method in METHODS.values() if given in method.default_for)
 
 
-def solve(name: str, image: Image, trimap: Trimap, *, smooth: bool | None = None) -> Solution:
+def solve(
+    name: str,
+    image: Image,
+    trimap: Trimap,
+    *,
+    smooth: bool | None = None,
+    progress: Progress | None = None,
+) -> Solution:
     """Alpha by a method without a network.
 
     Args:
@@ -214,11 +222,14 @@ def solve(name: str, image: Image, trimap: Trimap, *, smooth: bool | None = None
         image: float32 (H, W, 3), sRGB-encoded, [0, 1].
         trimap: uint8 (H, W), 0 background, 128 unknown, 255 foreground.
         smooth: whether the matting Laplacian smooths the alpha of a method that samples; None as its paper.
+        progress: called with the share of the work that is done, from 0 to 1.
 
     Raises:
         InputError: arrays of the wrong kind or of different sizes.
     """
-    told = {} if smooth is None else {"smooth": smooth}
+    told: dict[str, Any] = {} if smooth is None else {"smooth": smooth}
+    if progress is not None:
+        told["progress"] = progress
     solution: Solution = METHODS[name].load()(image, trimap, **told)
     return solution
 

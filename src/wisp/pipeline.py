@@ -30,6 +30,7 @@ from wisp.core.arrays import (
     check_same_size,
 )
 from wisp.core.errors import InputError
+from wisp.core.progress import Progress, silent, within
 from wisp.core.resample import resize
 from wisp.core.settings import AUTO
 from wisp.engine.devices import Device, Precision
@@ -60,6 +61,8 @@ SOLVED_PIXELS: Final = AUTO.solved_pixels
 """Larger photos are matted at this size, then enlarged while the portrait network refines the border."""
 FROM_INITIAL_ALPHA: Final = "portrait-mobile-led"
 """The portrait network that closed-form matting leads, in ``auto`` without guidance."""
+MATTED: Final = 0.8
+"""Share of the work that alpha is, before its foreground colours, for `Progress`."""
 NO_SUBJECT: Final = "no subject was found; the alpha is empty"
 
 
@@ -99,12 +102,13 @@ def run(
     engine: Engine = ENGINE,
     opacity: Alpha | None = None,
     plate: Background | None = None,
+    progress: Progress = silent,
 ) -> Result:
     """Cut the subject out of a photo as `cutout` does, and tell what came of each step.
 
     Args and errors are those of `cutout`, but that `image` and the guidance are arrays here, that `engine`
     runs the network, and for `opacity`: the alpha channel that the photo's own file had, float32 (H, W). What
-    is transparent there stays so, unless a finished alpha is given.
+    is transparent there stays so, unless a finished alpha is given. `progress` is told nothing of the end.
     """
     image = as_image(image)
     check_options(
@@ -150,6 +154,7 @@ def run(
         plate=plate,
         smooth=smooth,
         subject=subject,
+        progress=within(progress, 0, MATTED),
     )
     alpha, finding = found.alpha, found.finding
     mask = found.mask if mask is None else mask
@@ -201,6 +206,7 @@ def estimate(
     plate: Background | None = None,
     smooth: bool | None = None,
     subject: Wanted = "auto",
+    progress: Progress = silent,
 ) -> Estimate:
     """Alpha by the method asked for; what it needs and was not given is found first.
 
@@ -239,7 +245,7 @@ def estimate(
     if row.family:
         alpha = row.load()(image, trimap, model=model, engine=engine)
         return Estimate(alpha, mask, trimap, finding=finding)
-    solution = solve(method, image, trimap, smooth=smooth)
+    solution = solve(method, image, trimap, smooth=smooth, progress=progress)
     return Estimate(solution.alpha, mask, trimap, solution, finding=finding)
 
 
@@ -289,6 +295,7 @@ def cutout(
     device: Device = "auto",
     precision: Precision = "auto",
     plate: Given | None = None,
+    progress: Progress | None = None,
 ) -> Matte:
     """Cut the subject out of a photo.
 
@@ -322,6 +329,8 @@ def cutout(
         device: what the network runs on: ``auto``, ``cpu`` or ``gpu``.
         precision: what the network computes in: ``auto``, ``fp32``, ``bf16`` or ``int8``.
         plate: a photo of the same place without the subject, for a model that compares with it (``bgmv2``).
+        progress: called with the share of the work that is done, from 0 to 1: while a method without a
+            network estimates alpha, and at the end.
 
     Returns:
         Alpha and the subject's own colours, both of the photo's size.
@@ -331,8 +340,9 @@ def cutout(
             read, an unknown word, or an option that the others leave nothing to do for.
         MissingExtraError: a file or device whose package is not installed.
     """
+    tell = progress or silent
     photo, opacity = given_photo(image)
-    return run(
+    result = run(
         photo,
         method=method,
         trimap=None if trimap is None else given_trimap(trimap),
@@ -346,11 +356,21 @@ def cutout(
         engine=shared_engine(device, precision),
         opacity=opacity,
         plate=None if plate is None else given_image(plate, "plate"),
-    ).matte
+        progress=tell,
+    )
+    tell(1.0)
+    return result.matte
 
 
 @documented
-def estimate_alpha(image: Given, trimap: Given, *, method: str = "auto", smooth: bool | None = None) -> Alpha:
+def estimate_alpha(
+    image: Given,
+    trimap: Given,
+    *,
+    method: str = "auto",
+    smooth: bool | None = None,
+    progress: Progress | None = None,
+) -> Alpha:
     """Alpha from an image and a trimap.
 
     Args:
@@ -359,6 +379,7 @@ def estimate_alpha(image: Given, trimap: Given, *, method: str = "auto", smooth:
         method: {trimap methods}.
         smooth: whether the matting Laplacian smooths the alpha of a sampling method; as its paper does when
             None.
+        progress: called with the share of the work that is done, from 0 to 1, by a method without a network.
 
     Returns:
         float32 (H, W), [0, 1]; exactly 0 and 1 where the trimap is known.
@@ -370,7 +391,16 @@ def estimate_alpha(image: Given, trimap: Given, *, method: str = "auto", smooth:
     photo, known = given_image(image), given_trimap(trimap)
     check_same_size("trimap", known, "image", photo)
     check_options(method, trimap=True, smooth=smooth)
-    found = estimate(photo, method, known, None, model=None, engine=ENGINE, smooth=smooth)
+    found = estimate(
+        photo,
+        method,
+        known,
+        None,
+        model=None,
+        engine=ENGINE,
+        smooth=smooth,
+        progress=progress or silent,
+    )
     return found.alpha
 
 

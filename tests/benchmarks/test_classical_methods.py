@@ -1,8 +1,10 @@
 """The tables of methods without a network."""
 
 import runpy
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "classical_methods.py"
@@ -46,3 +48,40 @@ def test_sampling_methods_are_measured_with_the_other_smoothing_too(script):
         "bayesian": "smooth",
         "shared-sampling": "no-smooth",
     }
+
+
+def test_a_method_that_lacks_photos_of_a_set_is_in_no_table(script):
+    kept = {
+        "methods": {
+            "knn": {"trimap1": {"one": row(1.0)}},
+            "poisson": {"trimap1": {"one": row(4.0), "two": row(2.0)}},
+        }
+    }
+    table = script["tables"](kept)
+    assert "| poisson | 3.00 |" in table
+    assert "knn" not in table
+
+
+def test_sizes_are_told_with_their_share_of_pymattings(script):
+    sizes = {
+        "knn": {"800×600": {"cpu_s": 1.0, "peak_mb": 300}, "12 Mpx": {"cpu_s": 20.0, "peak_mb": 900}},
+        "pymatting:knn": {"800×600": {"cpu_s": 8.0, "peak_mb": 1200}, "12 Mpx": {}},
+        "poisson": {"800×600": {"cpu_s": 0.5, "peak_mb": 90}},
+    }
+    lines = script["tables"]({"methods": {}, "sizes": sizes}).splitlines()
+    assert lines[-3:] == [
+        "| knn | 1.0 (0.12 ×) | 300 (0.25 ×) | 20.0 | 900 |",
+        "| poisson | 0.5 | 90 | – | – |",
+        "| pymatting, knn | 8.0 | 1200 | over 8 GB | over 8 GB |",
+    ]
+
+
+def test_a_photo_is_measured_in_a_process_of_its_own(script, tmp_path):
+    rng = np.random.default_rng(0)
+    trimap = np.full((60, 70), 128, np.uint8)
+    trimap[:20], trimap[-20:] = 0, 255
+    np.savez(tmp_path / "photo.npz", image=rng.random((60, 70, 3), np.float32), trimap=trimap)
+    found = script["measure_size"](sys.executable, "random-walk", tmp_path / "photo.npz")
+    assert 0 <= found["cpu_s"] < 60
+    assert 0 <= found["peak_mb"] < 1000
+    assert script["measure_size"](sys.executable, "random-walk", tmp_path / "none.npz") == {}

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from scipy import ndimage
 
 from tiny_networks import bright_disc
+from wisp.cli import photos
 from wisp.io.images import read_grey, read_photo, write_image
 from wisp.methods import classical_methods
 
@@ -48,6 +50,24 @@ class TestOneFile:
         assert (ran.code, ran.errors) == (0, [])
         found = read_photo(tmp_path / "out.png").alpha
         assert np.abs(found - subject[1]).mean() < (1e-3 if kind == "alpha" else 0.02)
+
+    @pytest.mark.parametrize("method", ["closed-form", "shared-sampling"])
+    def test_a_method_without_a_network_tells_its_progress(self, wisp, files, tmp_path, monkeypatch, method):
+        told = []
+
+        @contextmanager
+        def record(total, *, quiet):
+            told.append((total, quiet))
+            yield told.append
+
+        monkeypatch.setattr(photos, "shares", record)
+        trimap = ("--trimap", files / "trimap.png")
+        ran = wisp("cutout", files / "photo.png", "-o", tmp_path / "out.png", *trimap, "--method", method)
+        assert (ran.code, ran.errors) == (0, [])
+        assert told[0] == (1, False)
+        assert len(told) > 4
+        assert min(told[1:]) > 0
+        assert abs(sum(told[1:]) - 1) < 1e-9
 
     def test_the_same_pixels_whatever_the_jobs(self, wisp, network, tmp_path):
         for number in range(4):

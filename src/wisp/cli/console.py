@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Final
 
 import typer
 
 from wisp.core.errors import MissingInputError, WispError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+WAIT: Final = 1.0
+"""Seconds of work before `shares` shows a bar: photos that are done by then need none."""
 
 
 class UsageError(WispError):
@@ -66,10 +75,54 @@ def progress(total: int, *, quiet: bool) -> Iterator[Callable[[], None]]:
     if quiet or total < 2 or not sys.stderr.isatty():
         yield lambda: None
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+    with _bar(total) as bar:
+        yield lambda: bar.advance(bar.task_ids[0])
 
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=total)
-        yield lambda: bar.advance(task)
+
+@contextmanager
+def shares(total: int, *, quiet: bool) -> Iterator[Callable[[float], None]]:
+    """A progress bar on stderr, where stderr is a terminal, for files that tell how far each of them is.
+
+    For a single file it is in per cent, and appears only when that takes longer than `WAIT`.
+
+    Args:
+        total: how many files there are.
+        quiet: show nothing.
+
+    Yields:
+        What to call, from any thread, with each further share of a file that is done; a file's add up to 1.
+    """
+    if quiet or not sys.stderr.isatty():
+        yield lambda share: None
+        return
+    lock, began, done, ended = threading.Lock(), time.monotonic(), 0.0, False
+    bar: Progress | None = None
+    with ExitStack() as stack:
+        if total > 1:
+            bar = stack.enter_context(_bar(total))
+
+        def advance(share: float) -> None:
+            nonlocal bar, done
+            with lock:
+                done += share
+                late = time.monotonic() - began >= WAIT and done < total - 1e-6
+                if bar is None and late and not ended:
+                    bar = stack.enter_context(_bar(total))
+                if bar is not None:
+                    bar.update(bar.task_ids[0], completed=round(done, 6))
+
+        try:
+            yield advance
+        finally:
+            with lock:  # a thread that computes on after an interruption opens no bar
+                ended = True
+
+
+def _bar(total: int) -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TimeRemainingColumn
+
+    count = MofNCompleteColumn() if total > 1 else TaskProgressColumn()
+    bar = Progress(BarColumn(), count, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
+    bar.add_task("", total=total)
+    return bar

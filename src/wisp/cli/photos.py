@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from wisp.cli.console import complain, complain_of_bug, progress, tell_memory, usage_errors
+from wisp.cli.console import complain, complain_of_bug, shares, tell_memory, usage_errors
 from wisp.cli.jobs import Gate, end_process, job_count, run_jobs
 from wisp.cli.options import PhotoOptions
 from wisp.core.errors import InputError, WispError, is_out_of_memory
@@ -48,9 +48,17 @@ def process(
         complain(error)
     failed: list[object] = list(todo.errors)
 
-    def work(job: Job, gate: Gate) -> None:
+    def work(job: Job, gate: Gate, advance: Callable[[float], None]) -> None:
+        done = 0.0
+
+        def tell(share: float) -> None:
+            nonlocal done
+            if share == 1.0 or share - done > 0.001:  # and a residual may rise for a while
+                advance(share - done)
+                done = share
+
         try:
-            notes = _process_one(job, options, finish, gate, folder=todo.folder, opaque=opaque)
+            notes = _process_one(job, options, finish, gate, tell, folder=todo.folder, opaque=opaque)
         except (WispError, MemoryError) as error:
             failed.append(job.input)
             complain(_naming(job, error))
@@ -60,10 +68,17 @@ def process(
         else:
             for note in () if options.quiet else notes:
                 complain(f"{job.input}: {note}")
+        finally:
+            tell(1.0)
 
     try:
-        with progress(len(todo.jobs), quiet=options.quiet) as advance, _warnings_as_lines(options.quiet):
-            run_jobs(todo.jobs, work, advance, job_count(options.jobs, len(todo.jobs)))
+        with shares(len(todo.jobs), quiet=options.quiet) as advance, _warnings_as_lines(options.quiet):
+            run_jobs(
+                todo.jobs,
+                lambda job, gate: work(job, gate, advance),
+                lambda: None,
+                job_count(options.jobs, len(todo.jobs)),
+            )
     except KeyboardInterrupt:
         complain("interrupted; --skip-existing goes on" if len(todo.jobs) > 1 else "interrupted")
         end_process(130)
@@ -190,7 +205,14 @@ def _family(options: PhotoOptions) -> str | None:
 
 
 def _process_one(
-    job: Job, options: PhotoOptions, finish: Finish, gate: Gate, *, folder: bool, opaque: bool
+    job: Job,
+    options: PhotoOptions,
+    finish: Finish,
+    gate: Gate,
+    progress: Callable[[float], None],
+    *,
+    folder: bool,
+    opaque: bool,
 ) -> tuple[str, ...]:
     """One photo to its files; what there is to tell the user."""
     from wisp.core.arrays import check_same_size
@@ -222,6 +244,7 @@ def _process_one(
         model=options.model,
         engine=shared_engine(options.device, options.precision),
         opacity=photo.alpha,
+        progress=progress,
         **guidance,
     )
     if NO_SUBJECT in result.notes and (options.strict or opaque):

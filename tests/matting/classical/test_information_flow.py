@@ -2,20 +2,29 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from matting.classical.scenes import scene
 from wisp.core.errors import InputError
-from wisp.matting.classical.information_flow import RIDGE, information_flow, trimmed
+from wisp.matting.classical.information_flow import (
+    RIDGE,
+    information_flow,
+    trimmed,
+    trimmed_edges,
+)
 from wisp.matting.classical.neighbours import mixing_weights
+from wisp.matting.classical.sampling import expand_trimap
 
 
-def textbook(image, trimap, known_weight=0.05, unknown_weight=0.01, local_weight=1.0):
+def textbook(image, trimap, known_weight=0.05, unknown_weight=0.01, local_weight=1.0, trim=False):
     """All pairs compared, the matrices of the module's docstring multiplied out, and a dense solve."""
     height, width = trimap.shape
     colours = image.reshape(-1, 3).astype(np.float64)
     y, x = np.mgrid[:height, :width].reshape(2, -1)
     place = np.column_stack([x / (width - 1), y / (height - 1)])
     flat = trimap.ravel()
+    by_window = (trimmed(image, trimap, 0.0) if trim else trimap).ravel()
+    by_edges = (trimmed_edges(image, trimap) if trim else trimap).ravel()
     unknown, count = np.flatnonzero(flat == 128), flat.size
 
     def near(i, weight, k, among):
@@ -30,27 +39,31 @@ def textbook(image, trimap, known_weight=0.05, unknown_weight=0.01, local_weight
         row[i] = 1
         row[others] -= mixing_weights(colours[others][None], colours[i][None], RIDGE)[0]
         A += np.outer(row, row)
-        kinds = [near(i, 10.0, 7, np.flatnonzero(flat == kind))[0] for kind in (255, 0)]
-        w = mixing_weights(colours[np.concatenate(kinds)][None], colours[i][None], RIDGE)[0]
-        split = len(kinds[0])
-        share = w[:split].sum()
-        apart = w[:split] @ colours[kinds[0]] / (share if abs(share) > RIDGE else RIDGE)
-        apart -= w[split:] @ colours[kinds[1]] / (1 - share if abs(1 - share) > RIDGE else RIDGE)
-        eta = min(apart @ apart / 3, 1)
+        if by_edges[i] != 128:
+            eta, share = 1, by_edges[i] == 255
+        elif by_window[i] != 128:
+            eta, share = 1, by_window[i] == 255
+        else:
+            kinds = [near(i, 10.0, 7, np.flatnonzero(by_window == kind))[0] for kind in (255, 0)]
+            w = mixing_weights(colours[np.concatenate(kinds)][None], colours[i][None], RIDGE)[0]
+            split = len(kinds[0])
+            apart = w[:split] @ colours[kinds[0]] - w[split:] @ colours[kinds[1]]
+            eta, share = min(apart @ apart / 3, 1), np.clip(w[:split].sum(), 0, 1)
         A[i, i] += known_weight * eta
-        b[i] += known_weight * eta * np.clip(share, 0, 1)
-        alike, values = near(i, 0.05, 6, unknown)
-        for j in alike:
-            u = unknown_weight * max(0, 1 - np.abs(values[i] - values[j]).sum())
-            A[i, i] += u
-            A[j, j] += u
-            A[i, j] -= u
-            A[j, i] -= u
+        b[i] += known_weight * eta * share
+        for k, weight in ((6, 0.05), (2, 0.0005)):
+            alike, values = near(i, weight, k, unknown)
+            for j in alike:
+                u = unknown_weight * max(0, 1 - np.abs(values[i] - values[j]).sum() / 5) / 2
+                A[i, i] += u
+                A[j, j] += u
+                A[i, j] -= u
+                A[j, i] -= u
     for top in range(height - 2):
         for left in range(width - 2):
             pixels = [(top + dy) * width + left + dx for dy in range(3) for dx in range(3)]
             centred = colours[pixels] - colours[pixels].mean(axis=0)
-            inverse = np.linalg.inv(centred.T @ centred / 9 + 1e-7 / 9 * np.eye(3))
+            inverse = np.linalg.inv(centred.T @ centred / 9 + 1e-6 / 9 * np.eye(3))
             A[np.ix_(pixels, pixels)] += local_weight * (np.eye(9) - (1 + centred @ inverse @ centred.T) / 9)
     known = np.flatnonzero(flat != 128)
     held = (flat[known] == 255).astype(float)
@@ -61,14 +74,21 @@ def textbook(image, trimap, known_weight=0.05, unknown_weight=0.01, local_weight
     return np.clip(alpha, 0, 1).reshape(trimap.shape)
 
 
+WEIGHTS = {"known_weight": 0.5, "unknown_weight": 0.2, "local_weight": 0.3}
+
+
 @pytest.mark.parametrize("size", [(14, 17), (21, 11)])
 @pytest.mark.parametrize("kind", ["band", "specks"])
-@pytest.mark.parametrize("weights", [{}, {"known_weight": 0.5, "unknown_weight": 0.2, "local_weight": 0.3}])
-def test_equals_a_direct_solve_of_all_four_flows(size, kind, weights):
+@pytest.mark.parametrize("weights", [{}, WEIGHTS])
+@pytest.mark.parametrize("trim", [False, True])
+def test_equals_a_direct_solve_of_all_four_flows(size, kind, weights, trim):
     image, trimap = scene(size, kind)
-    solution = information_flow(image, trimap, **weights, trim=False, approximation=0, tolerance=1e-11)
+    if trim:  # noise keeps everything unknown
+        image = gaussian_filter(image, (2, 2, 0))
+        assert (trimmed_edges(image, trimap) != trimap).any()
+    solution = information_flow(image, trimap, **weights, trim=trim, approximation=0, tolerance=1e-11)
     assert solution.converged
-    np.testing.assert_allclose(solution.alpha, textbook(image, trimap, **weights), atol=1e-4)
+    np.testing.assert_allclose(solution.alpha, textbook(image, trimap, **weights, trim=trim), atol=1e-4)
 
 
 def test_colour_reaches_parts_that_do_not_touch():
@@ -103,6 +123,19 @@ def test_trimming_leaves_what_looks_like_both():
     trimap = np.full((20, 20), 128, np.uint8)
     trimap[0], trimap[-1] = 0, 255
     np.testing.assert_array_equal(trimmed(image, trimap), trimap)
+
+
+@pytest.mark.parametrize("kind", ["band", "scribbles", "specks"])
+@pytest.mark.parametrize("blur", [1, 2])
+def test_edges_are_trimmed_in_nine_rounds(kind, blur):
+    image, trimap = scene((43, 56), kind)
+    image = gaussian_filter(image, (blur, blur, 0))
+    expected = trimap
+    for reach in range(1, 10):
+        expected = expand_trimap(image, expected, reach, (9 - reach * 8 / 9) / 256)
+    found = trimmed_edges(image, trimap)
+    assert (found != trimap).sum() > 20
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_noise_is_borne():

@@ -44,7 +44,7 @@ def test_tiles_that_disagree_are_blended_without_a_seam():
     """Each part is given an alpha of its own, and neighbours differ by up to 0.2."""
     rng = np.random.default_rng(0)
 
-    def build(part):
+    def build(part, _):
         pixels = np.flatnonzero(part.unknown)
         return System(lambda x: x, np.full(len(pixels), rng.uniform(0.4, 0.6)), lambda r: r, pixels)
 

@@ -4,17 +4,44 @@ import numpy as np
 import pytest
 
 from matting.classical.scenes import scene
-from wisp.matting.classical.neighbours import features, mixing_weights, nearest
+from wisp.matting.classical import neighbours
+from wisp.matting.classical.knn import knn
+from wisp.matting.classical.neighbours import CLOSE, features, looked_among, mixing_weights, nearest
 from wisp.matting.classical.system import Part
 
 
 def test_features_are_colour_and_place_in_the_whole_photo():
     image, trimap = scene((5, 9), "band")
     part = Part(image[1:4, 2:8], trimap[1:4, 2:8] == 128, np.zeros((3, 6), np.float32), (5, 9))
-    found = features(part, 2.0).reshape(3, 6, 5)
+    found = features(part, 2.0, np.arange(18)).reshape(3, 6, 5)
     np.testing.assert_array_equal(found[..., :3], image[1:4, 2:8])
     np.testing.assert_allclose(found[0, :, 3], np.arange(6) * 2 / 8)
     np.testing.assert_allclose(found[:, 0, 4], np.arange(3) * 2 / 4)
+    some = np.array([17, 2, 9])
+    np.testing.assert_array_equal(features(part, 2.0, some), found.reshape(-1, 5)[some])
+
+
+def test_of_a_large_photo_some_known_pixels_are_left_out(monkeypatch):
+    unknown = np.zeros((100, 120), bool)
+    unknown[40:60, 50:70] = True
+    assert len(looked_among(unknown)) == 12000
+    monkeypatch.setattr(neighbours, "LOOKED_AMONG", 3000)
+    found = looked_among(unknown)
+    assert 2000 < len(found) <= 3000
+    assert (np.diff(found) > 0).all()
+    chosen = np.zeros(unknown.shape, bool)
+    chosen.ravel()[found] = True
+    assert chosen[40 - CLOSE : 60 + CLOSE, 50 - CLOSE : 70 + CLOSE].all()
+    assert all(chosen[y : y + 10, x : x + 10].any() for y in range(0, 100, 10) for x in range(0, 120, 10))
+
+
+def test_known_pixels_that_are_left_out_change_little(monkeypatch):
+    image, trimap = scene((90, 110), "band")
+    whole = knn(image, trimap).alpha
+    monkeypatch.setattr(neighbours, "LOOKED_AMONG", 90 * 110 // 8)
+    assert len(looked_among(trimap == 128)) < 0.75 * trimap.size
+    thinned = knn(image, trimap).alpha
+    assert 0 < np.abs(thinned - whole)[trimap == 128].mean() < 0.02
 
 
 @pytest.mark.parametrize("some", [False, True])

@@ -276,7 +276,7 @@ class TestSmoothing:
 def test_a_method_may_decide_everything_by_expansion():
     image, trimap = scene((9, 12), "band")
 
-    def find(image, trimap):
+    def find(image, trimap, _):
         decided = np.where(trimap == 128, 0, trimap).astype(np.uint8)
         none = np.empty(0, np.float32)
         return Samples(decided, np.empty((3, 0), np.float32), np.empty((3, 0), np.float32), none, none)

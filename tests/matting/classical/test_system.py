@@ -13,7 +13,7 @@ from matting.classical.scenes import scene
 from wisp.core.errors import InputError
 from wisp.matting.classical import large
 from wisp.matting.classical.closed_form import closed_form
-from wisp.matting.classical.system import ConvergenceWarning, conjugate_gradients
+from wisp.matting.classical.system import COARSE, ConvergenceWarning, conjugate_gradients, within
 from wisp.methods import METHODS, classical_methods
 
 each_method = pytest.mark.parametrize(
@@ -195,14 +195,26 @@ def rows_of(side, size):
     return [edge for edge in (side.start, side.stop) if 0 < edge < size]
 
 
-@each_propagation
+@each_solved
 def test_progress_rises_to_the_end(name, method):
     image, trimap = scene((60, 70), "band")
-    for at_once in (10**6, 1500):
-        shares = []
-        method(image, trimap, at_once=at_once, progress=shares.append)
-        assert shares[-1] == 1
-        assert all(0 <= share <= 1 for share in shares)
+    shares = []
+    method(image, trimap, progress=shares.append)
+    assert shares[-1] == 1
+    assert all(0 <= share <= 1 for share in shares)
+    assert len(set(shares)) > 2
+    assert np.diff(shares).min() > -0.2  # a residual may rise for a few steps
+
+
+@each_propagation
+def test_progress_rises_to_the_end_in_tiles_too(name, method):
+    image, trimap = scene((60, 70), "band")
+    shares = []
+    method(image, trimap, at_once=1500, progress=shares.append)
+    assert shares[-1] == 1
+    assert all(0 <= share <= 1 for share in shares)
+    assert max(share for share in shares if share <= COARSE) > 0.9 * COARSE  # the half size
+    assert len({share for share in shares if share > COARSE}) > 2  # the tiles
 
 
 @each_method
@@ -298,3 +310,12 @@ def test_conjugate_gradients_solves_a_small_system():
 def test_conjugate_gradients_without_a_right_hand_side():
     x, steps, residual = conjugate_gradients(lambda x: x, np.zeros(3), lambda r: r, 1e-6, 10)
     assert (x.tolist(), steps, residual) == ([0, 0, 0], 0, 0)
+
+
+def test_progress_of_a_part_of_the_work():
+    shares = []
+    tell = within(shares.append, 0.2, 0.6)
+    tell(0.0)
+    within(tell, 0.5)(0.5)
+    tell(1.0)
+    np.testing.assert_allclose(shares, [0.2, 0.5, 0.6])

@@ -37,6 +37,7 @@ from scipy.ndimage import distance_transform_edt
 
 from wisp.core.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Alpha, Float, Image, Trimap
 from wisp.core.errors import InputError
+from wisp.core.progress import Progress, silent
 from wisp.matting.classical.clusters import split_clusters
 from wisp.matting.classical.sampling import Indices, Samples, chunks, planes, solve_samples, unmix
 from wisp.matting.classical.system import Solution
@@ -70,6 +71,7 @@ def bayesian(
     smooth: bool = False,
     tolerance: float = 1e-6,
     max_iterations: int = 100,
+    progress: Progress = silent,
 ) -> Solution:
     """Estimate alpha by Bayesian matting (Chuang et al. 2001).
 
@@ -82,6 +84,7 @@ def bayesian(
         smooth: whether the matting Laplacian smooths alpha (`wisp.matting.classical.sampling.smooth_alpha`).
         tolerance: relative residual at which its solver stops.
         max_iterations: steps at which it gives up.
+        progress: called with the share of the work that is done, from 0 to 1.
 
     Returns:
         Alpha, the subject's colours and how the smoothing went. With no known foreground alpha is 0 in the
@@ -99,11 +102,18 @@ def bayesian(
     if not sigma > 0:
         raise InputError("sigma", f"is {sigma}", "a number above zero is accepted")
 
-    def find(image: Image, trimap: Trimap) -> Samples:
-        return estimate_layers(image, trimap, clusters=clusters, sigma=sigma, turns=turns)
+    def find(image: Image, trimap: Trimap, progress: Progress) -> Samples:
+        return estimate_layers(image, trimap, clusters=clusters, sigma=sigma, turns=turns, progress=progress)
 
     return solve_samples(
-        image, trimap, find, method=METHOD, smooth=smooth, tolerance=tolerance, max_iterations=max_iterations
+        image,
+        trimap,
+        find,
+        method=METHOD,
+        smooth=smooth,
+        tolerance=tolerance,
+        max_iterations=max_iterations,
+        progress=progress,
     )
 
 
@@ -115,6 +125,7 @@ def estimate_layers(
     clusters: int = 3,
     sigma: float = 0.01,
     turns: int = 6,
+    progress: Progress = silent,
 ) -> Samples:
     """F, B and α of the unknown pixels.
 
@@ -125,6 +136,7 @@ def estimate_layers(
         clusters: at most so many of each side.
         sigma: σ, standard deviation of the camera's noise, for colours in [0, 1].
         turns: how often F and B, and then α, are improved.
+        progress: called after each contour with the share of the pixels that are done, from 0 to 1.
     """
     unknown = trimap == UNKNOWN
     rows, columns = np.nonzero(unknown)
@@ -159,6 +171,7 @@ def estimate_layers(
         ):
             side.add(y, x, values[:, pixels], weight)
         opacity[y, x], known[y, x] = found[0, pixels], True
+        progress(end / len(rows))
     return Samples(trimap, layers[0], layers[1], found[0], np.exp(-found[1] / 6))
 
 

@@ -23,6 +23,8 @@ import numpy.typing as npt
 from scipy.linalg import blas, lapack
 from scipy.sparse import csr_array
 
+from wisp.core.progress import Progress, silent
+
 Indices = npt.NDArray[np.signedinteger[Any]]
 Vector = npt.NDArray[Any]
 
@@ -122,15 +124,22 @@ class Cholesky:
         upper: sparse (n, n), the upper triangle of A with its rows and columns in the order of `ordering`.
         ordering: from `nested_dissection`, with a reach that covers every entry of A.
         dtype: precision of the factor; float32 takes half the memory.
+        progress: called with the share of the pixels that are eliminated.
 
     Raises:
         numpy.linalg.LinAlgError: A is not positive definite in this precision.
     """
 
-    def __init__(self, upper: csr_array, ordering: Ordering, dtype: npt.DTypeLike = np.float64) -> None:
+    def __init__(
+        self,
+        upper: csr_array,
+        ordering: Ordering,
+        dtype: npt.DTypeLike = np.float64,
+        progress: Progress = silent,
+    ) -> None:
         self._dtype = np.dtype(dtype)
         (self._triangular_solve,) = blas.get_blas_funcs(("trsv",), dtype=self._dtype)
-        self._fronts = _factorise(upper, ordering, self._dtype)
+        self._fronts = _factorise(upper, ordering, self._dtype, progress)
 
     @property
     def size(self) -> int:
@@ -153,7 +162,9 @@ class Cholesky:
         return x.astype(np.float64)
 
 
-def _factorise(upper: csr_array, ordering: Ordering, dtype: np.dtype[Any]) -> list[_Front]:
+def _factorise(
+    upper: csr_array, ordering: Ordering, dtype: np.dtype[Any], progress: Progress
+) -> list[_Front]:
     potrf: Any = lapack.get_lapack_funcs("potrf", dtype=dtype)
     trsm, syrk = blas.get_blas_funcs(("trsm", "syrk"), dtype=dtype)
     indptr, indices, data = upper.indptr, upper.indices, upper.data
@@ -189,6 +200,7 @@ def _factorise(upper: csr_array, ordering: Ordering, dtype: np.dtype[Any]) -> li
             S = syrk(-1.0, L21, beta=1.0, c=F22.T, lower=1, overwrite_c=1)
             updates[part] = (border, S.T)
         fronts.append(_Front(begin, end, border, L11, L21))
+        progress(end / upper.shape[0])
     return fronts
 
 

@@ -27,17 +27,10 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from wisp.core.arrays import FOREGROUND, UNKNOWN, Image, Trimap
+from wisp.core.progress import Progress, silent
 from wisp.core.settings import AUTO
 from wisp.matting.classical.local_linear import solve_windows, window_laplacian
-from wisp.matting.classical.system import (
-    AT_ONCE,
-    Indices,
-    Progress,
-    Solution,
-    Vector,
-    silent,
-    warn_unless_converged,
-)
+from wisp.matting.classical.system import AT_ONCE, Indices, Solution, Vector, warn_unless_converged
 
 METHOD: Final = "closed-form"
 
@@ -119,7 +112,13 @@ def solve_closed_form(
 
 
 def matting_laplacian(
-    image: Image, trimap: Trimap, rows: Indices, columns: Indices, epsilon: float, radius: int
+    image: Image,
+    trimap: Trimap,
+    rows: Indices,
+    columns: Indices,
+    epsilon: float,
+    radius: int,
+    progress: Progress = silent,
 ) -> tuple[csr_array, Vector]:
     """The upper triangle of L_UU with the unknown pixels in the given order, and −L_UK α_K.
 
@@ -130,10 +129,11 @@ def matting_laplacian(
         columns: int (n,).
         epsilon: ε.
         radius: windows are (2 radius + 1)² pixels.
+        progress: called with the share that is done, from 0 to 1.
     """
     known = (trimap == FOREGROUND).astype(np.float32)
     factors = partial(explained, epsilon=epsilon)
-    return window_laplacian(image, trimap == UNKNOWN, known, rows, columns, factors, radius)
+    return window_laplacian(image, trimap == UNKNOWN, known, rows, columns, factors, radius, progress)
 
 
 def explained(colours: npt.NDArray[np.float32], epsilon: float) -> npt.NDArray[np.float64]:

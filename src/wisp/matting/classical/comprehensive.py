@@ -30,6 +30,7 @@ from scipy.ndimage import distance_transform_edt
 
 from wisp.core.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Float, Image, Region, Trimap
 from wisp.core.errors import InputError
+from wisp.core.progress import Progress, silent
 from wisp.matting.classical.clusters import split_clusters
 from wisp.matting.classical.sampling import (
     EXPANSION,
@@ -70,6 +71,7 @@ def comprehensive_sampling(
     smooth: bool = True,
     tolerance: float = 1e-6,
     max_iterations: int = 100,
+    progress: Progress = silent,
 ) -> Solution:
     """Estimate alpha by comprehensive sampling (Shahrian et al. 2013).
 
@@ -83,6 +85,7 @@ def comprehensive_sampling(
         smooth: whether the matting Laplacian smooths alpha (`wisp.matting.classical.sampling.smooth_alpha`).
         tolerance: relative residual at which its solver stops.
         max_iterations: steps at which it gives up.
+        progress: called with the share of the work that is done, from 0 to 1.
 
     Returns:
         Alpha, the subject's colours and how the smoothing went. With no known foreground alpha is 0 in the
@@ -99,12 +102,19 @@ def comprehensive_sampling(
             raise InputError(name, f"is {value}", "zero and above is accepted")
     weights = np.float32(255 * colour_weight), np.float32(spatial_weight)
 
-    def find(image: Image, trimap: Trimap) -> Samples:
+    def find(image: Image, trimap: Trimap, progress: Progress) -> Samples:
         expanded = expand_trimap(image, trimap, expansion, expansion_threshold)
-        return _find(image, expanded, *weights)
+        return _find(image, expanded, *weights, progress)
 
     return solve_samples(
-        image, trimap, find, method=METHOD, smooth=smooth, tolerance=tolerance, max_iterations=max_iterations
+        image,
+        trimap,
+        find,
+        method=METHOD,
+        smooth=smooth,
+        tolerance=tolerance,
+        max_iterations=max_iterations,
+        progress=progress,
     )
 
 
@@ -125,7 +135,13 @@ class _Set:
     size: Float
 
 
-def _find(image: Image, trimap: Trimap, colour_weight: np.float32, spatial_weight: np.float32) -> Samples:
+def _find(
+    image: Image,
+    trimap: Trimap,
+    colour_weight: np.float32,
+    spatial_weight: np.float32,
+    progress: Progress,
+) -> Samples:
     unknown = trimap == UNKNOWN
     rows, columns = np.nonzero(unknown)
     depth = np.asarray(distance_transform_edt(~unknown)) if rows.size else np.zeros(trimap.shape)
@@ -142,7 +158,8 @@ def _find(image: Image, trimap: Trimap, colour_weight: np.float32, spatial_weigh
     both = levels[0] * deepest + levels[1]
     order = np.argsort(both, kind="stable")
     for level in np.unique(both):
-        pixels = order[slice(*np.searchsorted(both[order], (level, level + 1)))]
+        begin, end = np.searchsorted(both[order], (level, level + 1))
+        pixels = order[begin:end]
         f, b = sets[0][level // deepest], sets[1][level % deepest]
         for part in chunks(len(pixels), max(1, PAIRS // (f.colour.shape[1] * b.colour.shape[1]))):
             some = pixels[part]
@@ -151,6 +168,7 @@ def _find(image: Image, trimap: Trimap, colour_weight: np.float32, spatial_weigh
                 planes(image, rows[some], columns[some]), place, f, b, colour_weight, spatial_weight
             )
             F[:, some], B[:, some] = f.colour[:, i], b.colour[:, j]
+        progress(end / len(rows))
     alpha, left = unmix(planes(image, rows, columns), F, B)
     return Samples(trimap, F, B, alpha, colour_confidence(left))
 

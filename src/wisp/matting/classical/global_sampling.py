@@ -26,6 +26,7 @@ from scipy.spatial import cKDTree
 
 from wisp.core.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Float, Image, Region, Trimap
 from wisp.core.errors import InputError
+from wisp.core.progress import Progress, silent
 from wisp.matting.classical.sampling import (
     EXPANSION,
     EXPANSION_THRESHOLD,
@@ -61,6 +62,7 @@ def global_sampling(
     smooth: bool = True,
     tolerance: float = 1e-6,
     max_iterations: int = 100,
+    progress: Progress = silent,
 ) -> Solution:
     """Estimate alpha by global sampling (He et al. 2011).
 
@@ -75,6 +77,7 @@ def global_sampling(
         smooth: whether the matting Laplacian smooths alpha (`wisp.matting.classical.sampling.smooth_alpha`).
         tolerance: relative residual at which its solver stops.
         max_iterations: steps at which it gives up.
+        progress: called with the share of the work that is done, from 0 to 1.
 
     Returns:
         Alpha, the subject's colours and how the smoothing went. With no known foreground alpha is 0 in the
@@ -91,12 +94,20 @@ def global_sampling(
     if not colour_weight >= 0:
         raise InputError("colour_weight", f"is {colour_weight}", "zero and above is accepted")
 
-    def find(image: Image, trimap: Trimap) -> Samples:
+    def find(image: Image, trimap: Trimap, progress: Progress) -> Samples:
         expanded = expand_trimap(image, trimap, expansion, expansion_threshold)
-        return _find(image, expanded, np.float32(255 * colour_weight), rounds, np.random.default_rng(seed))
+        rng = np.random.default_rng(seed)
+        return _find(image, expanded, np.float32(255 * colour_weight), rounds, rng, progress)
 
     return solve_samples(
-        image, trimap, find, method=METHOD, smooth=smooth, tolerance=tolerance, max_iterations=max_iterations
+        image,
+        trimap,
+        find,
+        method=METHOD,
+        smooth=smooth,
+        tolerance=tolerance,
+        max_iterations=max_iterations,
+        progress=progress,
     )
 
 
@@ -122,7 +133,12 @@ class _Side:
 
 
 def _find(
-    image: Image, trimap: Trimap, colour_weight: np.float32, rounds: int, rng: np.random.Generator
+    image: Image,
+    trimap: Trimap,
+    colour_weight: np.float32,
+    rounds: int,
+    rng: np.random.Generator,
+    progress: Progress,
 ) -> Samples:
     unknown = trimap == UNKNOWN
     rows, columns = np.nonzero(unknown)
@@ -164,6 +180,7 @@ def _find(
             for window in windows:
                 shift = window * (2 * rng.random((2, part.stop - part.start), np.float32) - 1)
                 offer(part, np.clip(pair[:, part] + np.rint(shift).astype(np.intp), 0, sizes - 1))
+        progress((turn + 1) / rounds)
 
     F, B = (side.colour.take(sample, 1) for side, sample in zip(sides, pair, strict=True))
     alpha, left = unmix(colour, F, B)

@@ -7,7 +7,7 @@ Departures: colours are RGB instead of HSV, and two sets of neighbours are taken
 implementations do. Neighbours are searched for approximately, which lowers the error a little. They
 are looked up for unknown pixels only: the joints that known pixels would find to unknown ones are made up
 for by the weight of those found from the other end, `known_weight`, and four fifths of the look-ups or more
-fall away.
+fall away. Of a photo of more than two million pixels, only so many are looked among (`looked_among`).
 """
 
 from __future__ import annotations
@@ -20,22 +20,13 @@ from scipy.sparse import csr_array
 
 from wisp.core.arrays import Image, Trimap
 from wisp.core.errors import InputError
-from wisp.matting.classical.neighbours import features, nearest
-from wisp.matting.classical.system import (
-    Part,
-    Progress,
-    Solution,
-    System,
-    by_rows,
-    graph,
-    silent,
-    solve,
-    warn_unless_converged,
-)
+from wisp.core.progress import Progress, silent, within
+from wisp.matting.classical.neighbours import features, looked_among, nearest
+from wisp.matting.classical.system import Part, Solution, System, by_rows, graph, solve, warn_unless_converged
 
 METHOD: Final = "knn"
 AT_ONCE: Final = 300_000
-"""Unknown pixels that are solved at once: some 1.2 kB each, and 60 bytes for every pixel of the photo."""
+"""Unknown pixels that are solved at once: some 1.2 kB each."""
 
 
 def knn(
@@ -99,7 +90,7 @@ def knn(
     solution = solve(
         image,
         trimap,
-        lambda part: _system(part, sets, kernel == "soft", known_weight, approximation),
+        lambda part, told: _system(part, sets, kernel == "soft", known_weight, approximation, told),
         method=METHOD,
         tolerance=tolerance,
         max_iterations=max_iterations,
@@ -115,21 +106,25 @@ def _system(
     soft: bool,
     known_weight: float,
     approximation: float,
+    progress: Progress,
 ) -> System:
     pixels = np.flatnonzero(part.unknown)
     count = len(pixels)
-    number = np.full(part.unknown.size, -1, np.int32)
-    number[pixels] = np.arange(count, dtype=np.int32)
-    held = part.alpha.ravel()
+    seen = looked_among(part.unknown)
+    own = np.searchsorted(seen, pixels)
+    number = np.full(len(seen), -1, np.int32)
+    number[own] = np.arange(count, dtype=np.int32)
+    held = part.alpha.ravel()[seen]
 
     joints = csr_array((count, count))
     degree, rhs = np.zeros(count), np.zeros(count)
-    for k, distance_weight in sets:
-        values = features(part, distance_weight)
-        found = nearest(values, pixels, k, approximation=approximation)
+    for s, (k, distance_weight) in enumerate(sets):
+        told = within(progress, s / len(sets), (s + 1) / len(sets))
+        values = features(part, distance_weight, seen)
+        found = nearest(values, own, k, approximation=approximation, progress=told)
         weight = np.ones(found.shape)
         if soft:
-            difference = np.abs(values[found] - values[pixels][:, None])
+            difference = np.abs(values[found] - values[own][:, None])
             weight -= difference.sum(axis=2) / values.shape[1]
         other = number[found]
         to_known = np.where(other < 0, known_weight * weight, 0)

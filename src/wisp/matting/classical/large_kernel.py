@@ -30,15 +30,14 @@ from scipy.sparse import csr_array
 
 from wisp.core.arrays import Image, Trimap
 from wisp.core.errors import InputError
+from wisp.core.progress import Progress, silent
 from wisp.matting.classical.system import (
     Indices,
     Part,
-    Progress,
     Solution,
     System,
     Unknown,
     Vector,
-    silent,
     solve,
     warn_unless_converged,
 )
@@ -93,7 +92,7 @@ def large_kernel(
     solution = solve(
         image,
         trimap,
-        lambda part: _system(part, epsilon, radii),
+        lambda part, _: _system(part, epsilon, radii),
         method=METHOD,
         tolerance=tolerance,
         max_iterations=max_iterations,

@@ -27,8 +27,9 @@ import numpy as np
 import numpy.typing as npt
 
 from wisp.core.arrays import Image, Trimap
+from wisp.core.progress import Progress, silent
 from wisp.matting.classical.local_linear import solve_windows
-from wisp.matting.classical.system import AT_ONCE, Progress, Solution, silent, warn_unless_converged
+from wisp.matting.classical.system import AT_ONCE, Solution, warn_unless_converged
 
 METHOD: Final = "learning-based"
 

@@ -21,11 +21,14 @@ from scipy.sparse import coo_array, csr_array, eye_array
 
 from wisp.core.arrays import Alpha, Image, Trimap, check_image, check_same_size, check_trimap
 from wisp.core.errors import InputError
+from wisp.core.progress import Progress, silent, within
 from wisp.matting.classical.cholesky import Cholesky, Ordering, nested_dissection
-from wisp.matting.classical.system import Indices, Progress, Solution, System, Unknown, Vector, solve
+from wisp.matting.classical.system import Indices, Solution, System, Unknown, Vector, solve
 
 CHUNK: Final = 8192
 """Windows handled at a time, so that intermediate values stay in the cache."""
+COLLECTED: Final = 0.5
+"""Share of the work that collecting the windows is, before the factorisation, for `Progress`."""
 
 Factors: TypeAlias = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float64]]
 """Colours of windows, float32 (|w|, windows, 3) → G, float64 (|w|, 4, windows)."""
@@ -75,7 +78,7 @@ def solve_windows(
     solution = solve(
         image,
         trimap,
-        lambda part: window_system(part.image, part.unknown, part.alpha, factors, radius),
+        lambda part, told: window_system(part.image, part.unknown, part.alpha, factors, radius, told),
         method=method,
         tolerance=tolerance,
         max_iterations=max_iterations,
@@ -85,7 +88,14 @@ def solve_windows(
     return replace(solution, alpha=solution.alpha[:height, :width])
 
 
-def window_system(image: Image, unknown: Unknown, alpha: Alpha, factors: Factors, radius: int) -> System:
+def window_system(
+    image: Image,
+    unknown: Unknown,
+    alpha: Alpha,
+    factors: Factors,
+    radius: int,
+    progress: Progress = silent,
+) -> System:
     """The system of an energy that is a sum over windows, preconditioned by its factor.
 
     Args:
@@ -94,28 +104,33 @@ def window_system(image: Image, unknown: Unknown, alpha: Alpha, factors: Factors
         alpha: float32 (H, W), what the other pixels are held at; 0 where unknown.
         factors: gives G of windows.
         radius: windows are (2 radius + 1)² pixels; those that leave the photo do not count.
+        progress: called with the share that is done, from 0 to 1.
     """
     rows, columns = np.nonzero(unknown)
     ordering = nested_dissection(rows, columns, 2 * radius)
     rows, columns = rows[ordering.order], columns[ordering.order]
-    upper, rhs = window_laplacian(image, unknown, alpha, rows, columns, factors, radius)
+    upper, rhs = window_laplacian(
+        image, unknown, alpha, rows, columns, factors, radius, within(progress, 0, COLLECTED)
+    )
     diagonal, lower = upper.diagonal(), upper.T
-    factor = factorise(upper, ordering)
+    factor = factorise(upper, ordering, within(progress, COLLECTED))
     return System(
         lambda x: upper @ x + lower @ x - diagonal * x, rhs, factor.solve, rows * unknown.shape[1] + columns
     )
 
 
-def factorise(upper: csr_array, ordering: Ordering) -> Cholesky:
+def factorise(upper: csr_array, ordering: Ordering, progress: Progress = silent) -> Cholesky:
     """Factorise in float32; where that loses definiteness in float64, at last with a small shift.
 
     Args:
         upper: upper triangle of a positive semi-definite matrix in the order of `ordering`.
         ordering: from `nested_dissection`.
+        progress: called with the share of the pixels that are eliminated.
     """
     for dtype, shift in ((np.float32, 0.0), (np.float64, 0.0), (np.float64, 1e-10), (np.float64, 1e-6)):
         try:
-            return Cholesky(upper + shift * eye_array(upper.shape[0]) if shift else upper, ordering, dtype)
+            shifted = upper + shift * eye_array(upper.shape[0]) if shift else upper
+            return Cholesky(shifted, ordering, dtype, progress)
         except np.linalg.LinAlgError:
             continue
     raise AssertionError("a matting Laplacian is positive semi-definite")
@@ -129,11 +144,12 @@ def window_laplacian(
     columns: Indices,
     factors: Factors,
     radius: int,
+    progress: Progress = silent,
 ) -> tuple[csr_array, Vector]:
     """The upper triangle of L_UU with the unknown pixels in the given order, and −L_UK α_K.
 
-    Arguments are those of `window_system`; rows and columns, int (n,), name the unknown pixels. Entries are
-    gathered by offset: ``values[o, i]`` couples pixel i to the pixel at ``offsets[o]`` from it, for those
+    Other arguments are those of `window_system`; rows and columns, int (n,), name the unknown pixels. Entries
+    are gathered by offset: ``values[o, i]`` couples pixel i to the pixel at ``offsets[o]`` from it, for those
     offsets that lead to later pixels in raster order.
     """
     count, reach, side = len(rows), 2 * radius, 2 * radius + 1
@@ -145,7 +161,7 @@ def window_laplacian(
     which = {offset: o for o, offset in enumerate(offsets)}
     values = np.zeros((len(offsets), count + 1))
     rhs = np.zeros(count + 1)
-    for top, left in _windows(unknown, side):
+    for top, left in _windows(unknown, side, progress):
         pixels = [(top + y, left + x) for y, x in place]
         unknowns = [number[y + reach, x + reach] for y, x in pixels]
         G = factors(np.stack([image[y, x] for y, x in pixels]))
@@ -176,10 +192,13 @@ def window_laplacian(
     return coo_array((entries, ends), shape=(count, count)).tocsr(), rhs[:count]
 
 
-def _windows(unknown: npt.NDArray[np.bool_], side: int) -> Iterator[tuple[Indices, Indices]]:
+def _windows(
+    unknown: npt.NDArray[np.bool_], side: int, progress: Progress
+) -> Iterator[tuple[Indices, Indices]]:
     """Rows and columns of the top left pixels of all windows with an unknown pixel, a chunk at a time."""
     height, width = (size - side + 1 for size in unknown.shape)
     tall = np.logical_or.reduce([unknown[y : y + height] for y in range(side)])
     top, left = np.nonzero(np.logical_or.reduce([tall[:, x : x + width] for x in range(side)]))
     for begin in range(0, len(top), CHUNK):
         yield top[begin : begin + CHUNK], left[begin : begin + CHUNK]
+        progress(min(1.0, (begin + CHUNK) / len(top)))

@@ -6,39 +6,76 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import maximum_filter
 from scipy.spatial import cKDTree
 
-from wisp.matting.classical.system import Indices, Part
+from wisp.core.progress import Progress, silent
+from wisp.matting.classical.system import Indices, Part, Unknown
 
 Features = npt.NDArray[np.float64]
 
 CHUNK: Final = 1 << 16
 """Pixels whose neighbours are looked up at a time: the tree answers in 16 bytes a neighbour."""
+LOOKED_AMONG: Final = 2_000_000
+"""Pixels of a photo among which neighbours are sought, about: some 120 bytes each while they are."""
+CLOSE: Final = 4
+"""Pixels within this many rows and columns of an unknown one are always among them."""
 NO_COLOUR: Final = 1e-10
 """Square of a difference in colour that is none: below that of one step of 16 bits."""
 
 
-def features(part: Part, distance_weight: float) -> Features:
-    """RGB and position, the latter from 0 to `distance_weight` across the photo: float64 (h·w, 5)."""
-    height, width = part.unknown.shape
-    found = np.empty((height, width, 5))
-    found[..., :3] = part.image
-    found[..., 3] = np.arange(width) * (distance_weight / max(part.size[1] - 1, 1))
-    found[..., 4] = np.arange(height)[:, None] * (distance_weight / max(part.size[0] - 1, 1))
-    return found.reshape(-1, found.shape[2])
+def looked_among(unknown: Unknown) -> Indices:
+    """Sorted flat indices of the pixels that may be neighbours: all of a photo of up to `LOOKED_AMONG`.
+
+    Of a larger one they are the unknown pixels, those around them, and every second, third … of the others,
+    which are many times as many and much alike. Memory is then bounded whatever the size of the photo.
+
+    Args:
+        unknown: bool (h, w).
+    """
+    if unknown.size <= LOOKED_AMONG:
+        return np.arange(unknown.size)
+    chosen: Unknown = maximum_filter(unknown, 2 * CLOSE + 1)
+    others = np.flatnonzero(~chosen)
+    room = max(LOOKED_AMONG - (unknown.size - len(others)), LOOKED_AMONG // 2)
+    chosen.ravel()[others[:: -(-len(others) // room)]] = True
+    return np.flatnonzero(chosen)
+
+
+def features(part: Part, distance_weight: float, pixels: Indices) -> Features:
+    """RGB and position, the latter from 0 to `distance_weight` across the photo: float64 (n, 5).
+
+    Args:
+        part: what is seen of the photo.
+        distance_weight: what crossing the photo counts for, where black to white in a channel counts 1.
+        pixels: int (n,), flat indices.
+    """
+    rows, columns = np.divmod(pixels, part.unknown.shape[1])
+    found = np.empty((len(pixels), 5))
+    found[:, :3] = part.image[rows, columns]
+    found[:, 3] = columns * (distance_weight / max(part.size[1] - 1, 1))
+    found[:, 4] = rows * (distance_weight / max(part.size[0] - 1, 1))
+    return found
 
 
 def nearest(
-    values: Features, pixels: Indices, k: int, *, among: Indices | None = None, approximation: float = 0.0
+    values: Features,
+    pixels: Indices,
+    k: int,
+    *,
+    among: Indices | None = None,
+    approximation: float = 0.0,
+    progress: Progress = silent,
 ) -> npt.NDArray[np.int32]:
-    """The pixels with the features nearest to those of each of `pixels`, itself included where it is one.
+    """The places of the features nearest to those of each of `pixels`, itself included where it may be one.
 
     Args:
-        values: features of all pixels, float64 (m, d).
-        pixels: int (n,), whose neighbours are sought.
+        values: features, float64 (m, d).
+        pixels: int (n,), those whose neighbours are sought, by their place in `values`.
         k: how many each; at most as many as there are.
-        among: int, the pixels that may be neighbours; all when None.
+        among: int, those that may be neighbours, by their place in `values`; all when None.
         approximation: how much farther than the nearest those found may be, as a share of their distance.
+        progress: called with the share of the pixels that are looked up.
 
     Returns:
         int32 (n, k), nearest first.
@@ -56,6 +93,7 @@ def nearest(
     for begin in range(0, len(pixels), CHUNK):
         rows = in_turn[begin : begin + CHUNK]
         found[rows] = tree.query(values[pixels[rows]], k=[*range(1, k + 1)], eps=approximation)[1]
+        progress(min(1.0, (begin + CHUNK) / len(pixels)))
     return found if among is None else among[found].astype(np.int32)
 
 

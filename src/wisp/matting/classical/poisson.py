@@ -44,18 +44,17 @@ from wisp.core.arrays import (
     check_trimap,
 )
 from wisp.core.errors import InputError
+from wisp.core.progress import Progress, silent
 from wisp.core.threads import one_blas_thread
 from wisp.matting.classical.cholesky import nested_dissection
 from wisp.matting.classical.local_linear import factorise
 from wisp.matting.classical.system import (
     AT_ONCE,
     Part,
-    Progress,
     Solution,
     System,
     Unknown,
     Vector,
-    silent,
     solve,
     warn_unless_converged,
 )
@@ -111,7 +110,7 @@ def poisson(
     solution = solve(
         image,
         trimap,
-        lambda part: _global_system(part, refinements),
+        lambda part, told: _global_system(part, refinements, told),
         method=METHOD,
         tolerance=tolerance,
         max_iterations=max_iterations,
@@ -184,13 +183,14 @@ def steadiest_channel(colours: npt.NDArray[np.float32]) -> Vector:
     return np.asarray(weights / weights.sum(), np.float64)
 
 
-def _global_system(part: Part, refinements: int) -> System:
+def _global_system(part: Part, refinements: int, progress: Progress) -> System:
     channel: Vector = part.image.astype(np.float64) @ np.array(GREY)
     equation = _Equation(part.unknown)
     foreground, background = part.alpha >= 1, ~part.unknown & (part.alpha <= 0)
     inverse = equation.inverse_contrast(channel, foreground, background)
     alpha = part.alpha.astype(np.float64)
-    for _ in range(refinements):
+    for turn in range(refinements):
+        progress((turn + 1) / (refinements + 1))
         found = np.clip(equation.solve(channel, inverse, part.alpha), 0, 1)
         change = np.abs(found - alpha[part.unknown]).mean()
         alpha[part.unknown] = found

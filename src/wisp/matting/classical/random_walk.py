@@ -25,15 +25,14 @@ import numpy as np
 
 from wisp.core.arrays import Image, Trimap
 from wisp.core.errors import InputError
+from wisp.core.progress import Progress, silent
 from wisp.matting.classical.system import (
     AT_ONCE,
     Part,
-    Progress,
     Solution,
     System,
     by_rows,
     graph,
-    silent,
     solve,
     warn_unless_converged,
 )
@@ -84,7 +83,7 @@ def random_walk(
     solution = solve(
         image,
         trimap,
-        lambda part: _system(part, beta, radius, regularization),
+        lambda part, told: _system(part, beta, radius, regularization, told),
         method=METHOD,
         tolerance=tolerance,
         max_iterations=max_iterations,
@@ -94,7 +93,7 @@ def random_walk(
     return warn_unless_converged(solution, tolerance, "a smaller beta, or a trimap with more known pixels")
 
 
-def _system(part: Part, beta: float, radius: int, regularization: float) -> System:
+def _system(part: Part, beta: float, radius: int, regularization: float, progress: Progress) -> System:
     image, (height, width) = part.image, part.unknown.shape
     rows, columns = np.nonzero(part.unknown)
     count = len(rows)
@@ -119,5 +118,6 @@ def _system(part: Part, beta: float, radius: int, regularization: float) -> Syst
         rhs += weight * part.alpha[y, x]
         others[:, k] = number[rows + (dy + radius), columns + (dx + radius)]
         weights[:, k] = weight
+        progress((k + 1) / len(around))
     degree *= 1 + regularization
     return graph(degree, by_rows(weights, others), rhs, rows * width + columns)

@@ -31,13 +31,16 @@ from scipy.sparse import dia_array
 
 from wisp.core.arrays import FOREGROUND, UNKNOWN, Alpha, Float, Image, Region, Trimap
 from wisp.core.errors import InputError
+from wisp.core.progress import Progress, silent, within
 from wisp.core.threads import one_blas_thread
 from wisp.matting.classical.cholesky import nested_dissection
 from wisp.matting.classical.closed_form import matting_laplacian
 from wisp.matting.classical.guided_filter import guided_upsampling
 from wisp.matting.classical.large import halve
-from wisp.matting.classical.local_linear import factorise
+from wisp.matting.classical.local_linear import COLLECTED, factorise
 from wisp.matting.classical.system import (
+    BUILT,
+    COARSE,
     Solution,
     check_problem,
     conjugate_gradients,
@@ -60,6 +63,9 @@ MARGIN: Final = 48
 """Pixels around a tile that are smoothed along with it and thrown away."""
 HELD: Final = 1e4
 """Confidence of the outermost pixels of a tile in what was found at half size."""
+
+SEARCHED: Final = 0.7
+"""Share of the work that the search for samples is where they are smoothed, for `Progress`."""
 
 Indices = npt.NDArray[np.intp]
 
@@ -86,12 +92,13 @@ class Samples:
 def solve_samples(
     image: Image,
     trimap: Trimap,
-    find: Callable[[Image, Trimap], Samples],
+    find: Callable[[Image, Trimap, Progress], Samples],
     *,
     method: str,
     smooth: bool,
     tolerance: float,
     max_iterations: int,
+    progress: Progress = silent,
 ) -> Solution:
     """Find alpha and the subject's colours in the unknown part of a trimap by sampling.
 
@@ -100,11 +107,12 @@ def solve_samples(
     Args:
         image: float32 (H, W, 3), [0, 1].
         trimap: uint8 (H, W), 0 / 128 / 255.
-        find: looks for the samples; it is given a trimap that names all three.
+        find: looks for the samples; it is given a trimap that names all three, and what to tell its progress.
         method: name that the solution carries.
         smooth: whether the matting Laplacian smooths alpha.
         tolerance: relative residual at which its solver stops.
         max_iterations: steps at which it gives up.
+        progress: called with the share that is done, from 0 to 1.
 
     Raises:
         InputError: an array of the wrong type or size, a tolerance or a number of steps below zero.
@@ -119,7 +127,7 @@ def solve_samples(
     if not np.isfinite(image).all():
         raise InputError("image", "has values that are no numbers", "values in [0, 1] are accepted")
     with one_blas_thread:
-        samples = find(image, trimap)
+        samples = find(image, trimap, within(progress, 0, SEARCHED if smooth else 1))
         unknown = samples.trimap == UNKNOWN
         alpha = (samples.trimap == FOREGROUND).astype(np.float32)
         alpha[unknown] = samples.alpha
@@ -130,8 +138,15 @@ def solve_samples(
             confidence = np.zeros_like(alpha)
             confidence[unknown] = samples.confidence
             alpha, steps, residual = smooth_alpha(
-                image, samples.trimap, alpha, confidence, tolerance=tolerance, max_iterations=max_iterations
+                image,
+                samples.trimap,
+                alpha,
+                confidence,
+                tolerance=tolerance,
+                max_iterations=max_iterations,
+                progress=within(progress, SEARCHED),
             )
+    progress(1.0)
     solution = Solution(alpha, method, steps, residual, residual <= tolerance, foreground)
     return warn_unless_converged(solution, tolerance, "a trimap with more known pixels", stacklevel=4)
 
@@ -145,6 +160,7 @@ def smooth_alpha(
     tolerance: float = 1e-6,
     max_iterations: int = 100,
     at_once: int = AT_ONCE,
+    progress: Progress = silent,
 ) -> tuple[Alpha, int, float]:
     """Smooth an alpha by the matting Laplacian, the less the more it is trusted.
 
@@ -156,6 +172,7 @@ def smooth_alpha(
         tolerance: relative residual at which the solver stops.
         max_iterations: steps at which it gives up.
         at_once: unknown pixels above which the photo is smoothed in tiles.
+        progress: called with the share that is done, from 0 to 1.
 
     Returns:
         Alpha, float32 (H, W), [0, 1], exactly 0 and 1 where the trimap is known; the solver's steps, and its
@@ -163,23 +180,39 @@ def smooth_alpha(
     """
     unknown = trimap == UNKNOWN
     if np.count_nonzero(unknown) <= at_once:
-        return _smooth_at_once(image, trimap, alpha, confidence, tolerance, max_iterations)
+        return _smooth_at_once(image, trimap, alpha, confidence, tolerance, max_iterations, progress)
     small, coarse = halve(image, trimap)
     weight = np.where(unknown, confidence, np.float32(0))
     total = _sums_of_four(weight)
     guess = _sums_of_four(weight * alpha)
     guess /= np.maximum(total, np.float32(1e-12))
     start, steps, residual = smooth_alpha(
-        small, coarse, guess, total, tolerance=tolerance, max_iterations=max_iterations, at_once=at_once
+        small,
+        coarse,
+        guess,
+        total,
+        tolerance=tolerance,
+        max_iterations=max_iterations,
+        at_once=at_once,
+        progress=within(progress, 0, COARSE),
     )
     start = guided_upsampling(small, start, image)
     result = (trimap == FOREGROUND).astype(np.float32)
-    for core, around in tiles(unknown, at_once, MARGIN):
+    cut = list(tiles(unknown, at_once, MARGIN))
+    for k, (core, around) in enumerate(cut):
         seen, trusted = alpha[around].copy(), confidence[around].copy()
         rim = _rim(around, unknown.shape)
         seen[rim], trusted[rim] = start[around][rim], HELD
         found, more, left = _smooth_at_once(
-            image[around], trimap[around], seen, trusted, tolerance, max_iterations
+            image[around],
+            trimap[around],
+            seen,
+            trusted,
+            tolerance,
+            max_iterations,
+            within(
+                progress, COARSE + (1 - COARSE) * k / len(cut), COARSE + (1 - COARSE) * (k + 1) / len(cut)
+            ),
         )
         inner = tuple(slice(c.start - a.start, c.stop - a.start) for c, a in zip(core, around, strict=True))
         np.copyto(result[core], found[inner], where=unknown[core])
@@ -188,7 +221,13 @@ def smooth_alpha(
 
 
 def _smooth_at_once(
-    image: Image, trimap: Trimap, alpha: Alpha, confidence: Float, tolerance: float, max_iterations: int
+    image: Image,
+    trimap: Trimap,
+    alpha: Alpha,
+    confidence: Float,
+    tolerance: float,
+    max_iterations: int,
+    progress: Progress,
 ) -> tuple[Alpha, int, float]:
     height, width = trimap.shape
     after = [(0, max(0, 3 - size)) for size in (height, width)]
@@ -202,14 +241,19 @@ def _smooth_at_once(
         return result[:height, :width], 0, 0.0
     ordering = nested_dissection(rows, columns, 2)
     rows, columns = rows[ordering.order], columns[ordering.order]
-    upper, rhs = matting_laplacian(image, trimap, rows, columns, 1e-7, 1)
+    upper, rhs = matting_laplacian(image, trimap, rows, columns, 1e-7, 1, within(progress, 0, COLLECTED))
     held = DATA_WEIGHT * confidence[rows, columns].astype(np.float64)
     upper = (upper + dia_array((held[None], np.zeros(1, int)), shape=upper.shape)).tocsr()
     rhs += held * alpha[rows, columns]
     diagonal, lower = upper.diagonal(), upper.T
-    factor = factorise(upper, ordering)
+    factor = factorise(upper, ordering, within(progress, COLLECTED, BUILT))
     x, steps, residual = conjugate_gradients(
-        lambda x: upper @ x + lower @ x - diagonal * x, rhs, factor.solve, tolerance, max_iterations
+        lambda x: upper @ x + lower @ x - diagonal * x,
+        rhs,
+        factor.solve,
+        tolerance,
+        max_iterations,
+        within(progress, BUILT),
     )
     result[rows, columns] = np.clip(x, 0, 1)
     return result[:height, :width], steps, residual
@@ -360,10 +404,18 @@ def numbers(chosen: Region, reach: int) -> npt.NDArray[np.int32]:
     return number
 
 
-def chunks(count: int, size: int) -> Iterator[slice]:
-    """Slices of at most `size` that cover `count`, so that intermediate values stay in the cache."""
+def chunks(count: int, size: int, progress: Progress = silent) -> Iterator[slice]:
+    """Slices of at most `size` that cover `count`, so that intermediate values stay in the cache.
+
+    Args:
+        count: how many there are.
+        size: how many of them a slice has at most.
+        progress: called after each slice with the share that is done.
+    """
     for begin in range(0, count, size):
-        yield slice(begin, min(begin + size, count))
+        end = min(begin + size, count)
+        yield slice(begin, end)
+        progress(end / count)
 
 
 def planes(image: Image, rows: npt.NDArray[Any], columns: npt.NDArray[Any]) -> Float:

@@ -37,6 +37,7 @@ from scipy.spatial import cKDTree
 
 from wisp.core.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Float, Image, Region, Trimap
 from wisp.core.errors import InputError
+from wisp.core.progress import Progress, silent, within
 from wisp.matting.classical.sampling import (
     EXPANSION,
     EXPANSION_THRESHOLD,
@@ -79,6 +80,7 @@ def shared_sampling(
     smooth: bool = True,
     tolerance: float = 1e-6,
     max_iterations: int = 100,
+    progress: Progress = silent,
 ) -> Solution:
     """Estimate alpha by shared sampling (Gastal and Oliveira 2010).
 
@@ -91,6 +93,7 @@ def shared_sampling(
         smooth: whether the matting Laplacian smooths alpha (`wisp.matting.classical.sampling.smooth_alpha`).
         tolerance: relative residual at which its solver stops.
         max_iterations: steps at which it gives up.
+        progress: called with the share of the work that is done, from 0 to 1.
 
     Returns:
         Alpha, the subject's colours and how the smoothing went. With no known foreground alpha is 0 in the
@@ -105,27 +108,35 @@ def shared_sampling(
     if rays < 1:
         raise InputError("rays", f"is {rays}", "1 and above is accepted")
 
-    def find(image: Image, trimap: Trimap) -> Samples:
-        return _find(image, expand_trimap(image, trimap, expansion, expansion_threshold), rays)
+    def find(image: Image, trimap: Trimap, progress: Progress) -> Samples:
+        expanded = expand_trimap(image, trimap, expansion, expansion_threshold)
+        return _find(image, expanded, rays, progress)
 
     return solve_samples(
-        image, trimap, find, method=METHOD, smooth=smooth, tolerance=tolerance, max_iterations=max_iterations
+        image,
+        trimap,
+        find,
+        method=METHOD,
+        smooth=smooth,
+        tolerance=tolerance,
+        max_iterations=max_iterations,
+        progress=progress,
     )
 
 
-def _find(image: Image, trimap: Trimap, rays: int) -> Samples:
+def _find(image: Image, trimap: Trimap, rays: int, progress: Progress) -> Samples:
     unknown = trimap == UNKNOWN
     rows, columns = np.nonzero(unknown)
     regions = [trimap == kind for kind in (FOREGROUND, BACKGROUND)]
     hits = [_first_hits(region, unknown, rows, columns, rays) for region in regions]
     chosen = np.empty((2, len(rows)), np.intp)
-    for part in chunks(len(rows), PAIRS // (9 * rays * rays)):
+    for part in chunks(len(rows), PAIRS // (9 * rays * rays), within(progress, 0.1, 0.5)):
         chosen[:, part] = _best_pairs(image, rows[part], columns[part], hits[0][part], hits[1][part])
     pairs = np.concatenate(
         [_with_variance(image, other, place) for other, place in zip(regions[::-1], chosen, strict=True)]
     )
-    F, B, alpha, confidence = _refine(image, unknown, rows, columns, pairs)
-    return _average(image, trimap, rows, columns, F, B, alpha, confidence)
+    layers = _refine(image, unknown, rows, columns, pairs, within(progress, 0.5, 0.8))
+    return _average(image, trimap, rows, columns, *layers, within(progress, 0.8))
 
 
 def _first_hits(region: Region, unknown: Region, rows: Indices, columns: Indices, rays: int) -> Indices:
@@ -233,7 +244,7 @@ def _with_variance(image: Image, other: Region, place: Indices) -> Float:
 
 
 def _refine(
-    image: Image, unknown: Region, rows: Indices, columns: Indices, pairs: Float
+    image: Image, unknown: Region, rows: Indices, columns: Indices, pairs: Float, progress: Progress
 ) -> tuple[Float, Float, Float, Float]:
     """F, B, α and confidence of each pixel by the best pairs around it."""
     reach, offsets = int(REFINED), disc(REFINED)
@@ -242,7 +253,7 @@ def _refine(
     alpha, confidence = np.empty((2, len(rows)), np.float32)
     down, across = np.array(offsets).T[:, :, None]
     by_row = np.ascontiguousarray(pairs.T)
-    for part in chunks(len(rows), PAIRS // len(offsets)):
+    for part in chunks(len(rows), PAIRS // len(offsets), progress):
         near = number[rows[part] + reach + down, columns[part] + reach + across]
         colour = planes(image, rows[part], columns[part])
         _, left = unmix(colour[:, None], pairs[:3].take(near, 1), pairs[4:7].take(near, 1))
@@ -270,6 +281,7 @@ def _average(
     B: Float,
     alpha: Float,
     confidence: Float,
+    progress: Progress,
 ) -> Samples:
     """Local smoothing; known pixels take part with their colour, their alpha and full confidence."""
     offsets, reach = disc(AVERAGED), int(AVERAGED)
@@ -292,7 +304,7 @@ def _average(
     results = np.empty((8, len(rows)), np.float32)
     down, across = np.array(offsets).T[:, :, None]
     G = np.exp(-(down * down + across * across) / (2 * spread)).astype(np.float32)
-    for part in chunks(len(rows), PAIRS // (4 * len(offsets))):
+    for part in chunks(len(rows), PAIRS // (4 * len(offsets)), progress):
         near = number[rows[part] + reach + down, columns[part] + reach + across]
         a, f = state[6].take(near), state[7].take(near)
         own = alpha[part]

@@ -34,6 +34,7 @@ from wisp.core.arrays import (
     check_trimap,
 )
 from wisp.core.errors import InputError
+from wisp.core.progress import Progress, silent, within
 from wisp.core.settings import AUTO
 from wisp.core.threads import one_blas_thread
 from wisp.matting.classical.guided_filter import guided_upsampling
@@ -45,17 +46,13 @@ SETTLED: Final = AUTO.settled
 """Alphas this near to 0 or 1 at half size are settled, as are those around them, before the full size."""
 COARSE: Final = 0.2
 """Share of the work that the half size is, for `Progress`."""
+BUILT: Final = 0.7
+"""Share of the work on a part that its system is, before it is solved."""
 
 Indices: TypeAlias = npt.NDArray[np.intp]
 Unknown: TypeAlias = npt.NDArray[np.bool_]
 Vector: TypeAlias = npt.NDArray[np.float64]
 Operator: TypeAlias = Callable[[Vector], Vector]
-Progress: TypeAlias = Callable[[float], None]
-"""What is told the share of the work that is done, from 0 to 1."""
-
-
-def silent(_: float, /) -> None:
-    """Take no notice of progress."""
 
 
 class ConvergenceWarning(UserWarning):
@@ -119,7 +116,8 @@ class System:
     pixels: Indices
 
 
-Build: TypeAlias = Callable[[Part], System]
+Build: TypeAlias = Callable[[Part, Progress], System]
+"""Makes a method's system of a part, and tells its progress."""
 
 
 def by_rows(values: npt.NDArray[Any], columns: npt.NDArray[np.int32]) -> csr_array:
@@ -197,7 +195,7 @@ def solve(
             tolerance=tolerance,
             max_iterations=max_iterations,
             at_once=at_once,
-            progress=lambda share: progress(share * COARSE),
+            progress=within(progress, 0, COARSE),
         )
         solver.done(start.iterations, start.residual)
         np.copyto(alpha, guided_upsampling(small, start.alpha, image), where=unknown)
@@ -209,9 +207,9 @@ def solve(
             unknown &= ~settled
         if np.count_nonzero(unknown) <= at_once:
             held = np.where(unknown, np.float32(0), alpha)
-            solver.fill(Part(image, unknown, held, alpha.shape), alpha, _rest(progress, COARSE))
+            solver.fill(Part(image, unknown, held, alpha.shape), alpha, within(progress, COARSE))
         else:
-            solver.fill_tiles(image, unknown, alpha, at_once, _rest(progress, COARSE))
+            solver.fill_tiles(image, unknown, alpha, at_once, within(progress, COARSE))
     progress(1.0)
     return Solution(alpha, method, solver.iterations, solver.residual, solver.residual <= tolerance)
 
@@ -230,14 +228,14 @@ class _Solver:
     def fill(self, part: Part, alpha: Alpha, progress: Progress) -> None:
         """Write the solution of a part into its alpha, float32 of the part's size."""
         with one_blas_thread:
-            system = self._build(part)
+            system = self._build(part, within(progress, 0, BUILT))
             x, iterations, residual = conjugate_gradients(
                 system.product,
                 system.rhs,
                 system.precondition,
                 self._tolerance,
                 self._max_iterations,
-                progress,
+                within(progress, BUILT),
             )
         alpha[np.unravel_index(system.pixels, alpha.shape)] = np.clip(x, 0, 1)
         self.done(iterations, residual)
@@ -251,17 +249,13 @@ class _Solver:
         for k, tile in enumerate(todo):
             chosen, found = tile.unknown_of(unknown), alpha[tile.seen].copy()
             held = np.where(chosen, np.float32(0), found)
-            self.fill(Part(image[tile.seen], chosen, held, alpha.shape), found, silent)
+            share = within(progress, k / len(todo), (k + 1) / len(todo))
+            self.fill(Part(image[tile.seen], chosen, held, alpha.shape), found, share)
             weight = tile.weight(unknown.shape)
             total[tile.solved] += weight * found[tile.inside]
             weights[tile.solved] += weight
-            progress((k + 1) / len(todo))
+            share(1.0)
         np.divide(total, weights, out=alpha, where=unknown)
-
-
-def _rest(progress: Progress, begun: float) -> Progress:
-    """Progress of what follows after the share `begun`."""
-    return lambda share: progress(begun + share * (1 - begun))
 
 
 def check_problem(image: Image, trimap: Trimap, tolerance: float, max_iterations: int) -> Trimap:
