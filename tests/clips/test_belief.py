@@ -140,6 +140,10 @@ def test_a_glance_at_something_new_is_followed_by_a_whole_look(monkeypatch):
     image[RIM] = 1
     look_again(image, belief, "auto", whole=False)
     assert sides == ["whole", (320, 0), (320, 0), (416, 640)]
+    known = decided(drawn(SURE_MAN), "auto")
+    blind = look_again(np.zeros_like(image), known, "auto", whole=False)
+    np.testing.assert_allclose(blind, known, atol=1e-6)  # nothing is taken away at a glance
+    assert look_again(np.zeros_like(image), known, "auto", whole=True)[MAN][..., THING].max() < 0.5
 
 
 def test_a_belief_of_another_size_is_begun_anew(monkeypatch):
