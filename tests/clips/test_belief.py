@@ -104,6 +104,19 @@ def test_the_kind_of_what_is_known_is_judged_by_many_looks():
     np.testing.assert_allclose(after[MAN][..., THING], 0.98, atol=1e-6)
 
 
+def test_who_comes_in_part_by_part_is_there_when_the_whole_is_sure():
+    sliver, man = (np.s_[20:90, 0:10], 0.6, 0.9, 0.1), (np.s_[20:90, 0:40], 0.97, 0.97, 0.95)
+    belief = drawn(sliver)  # nobody could tell what it was
+    away = left_out(belief)
+    assert away[sliver[0]].all()
+    after = updated(belief, drawn(man), "auto")
+    np.testing.assert_allclose(after[sliver[0]][..., PEOPLE], 0.6 + 0.7 * 0.37, atol=1e-6)
+    found = decided(after, "auto", away)
+    assert found[man[0]][:, 12:, DECIDED].min() == 1
+    again = decided(updated(found, drawn(man), "auto"), "auto", left_out(found))
+    assert again[man[0]][..., DECIDED].min() == 1
+
+
 def seen(image, **_):
     """Everything bright is a thing, nothing is people."""
     mask = (image.mean(2) > 0.5).astype(np.float32)

@@ -12,9 +12,10 @@ person, though part of a subject, is held where it is small beside the person, a
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from scipy import ndimage
 
 from wisp.clips.selection import Selection
@@ -25,6 +26,9 @@ from wisp.core.settings import CLIPS, SUBJECT, ClipSettings
 from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.families import Wanted
 from wisp.engine.families.subject import Clicks, Seen, find_selected, see, segmenter_share
+
+Places: TypeAlias = npt.NDArray[np.intp]
+"""Numbers of regions, 0 for none, (h, w)."""
 
 PEOPLE, THING, SEGMENTED, DECIDED = range(4)
 """Channels of a belief: people and subject by the subject network, people by the segmenter, what follows."""
@@ -122,7 +126,12 @@ def updated(
         rise = np.where(new & ~near, np.float32(settings.arrive), np.float32(1))
     gain = np.where(seen > belief, rise[..., None], np.float32(settings.depart))
     for channel in (PEOPLE, SEGMENTED):  # what is known already is judged by many looks
-        gain[..., channel][~new] = settings.judge
+        rises = seen[..., channel] > belief[..., channel]
+        gain[..., channel] = np.where(
+            new,
+            gain[..., channel],
+            np.where(rises, np.float32(settings.judge_up), np.float32(settings.judge)),
+        )
     rising = (belief[..., DECIDED] > 0.5) & (seen[..., PEOPLE] > belief[..., PEOPLE])
     gain[..., PEOPLE][rising & ~new] = 1  # whoever is followed is sooner believed than doubted
     after: Float = belief + gain * (seen - belief)
@@ -303,30 +312,33 @@ def _persons(belief: Float, away: Region, settings: ClipSettings) -> Region:
 
     A region of people is believed where four fifths of its inside are surely people, a large one where the
     segmenter sees people, too; less is enough for what was decided on before, without the segmenter. Where no
-    region is so sure the surest is taken. What was left out before is judged by itself, though it touches
-    them now.
+    region is so sure the surest is taken. What was left out before is judged by itself as well, though it
+    touches them now.
     """
+    likely = belief[..., PEOPLE] > 0.5
+    whole, parts, others = (ndimage.label(x, _AROUND)[0] for x in (likely, likely & ~away, likely & away))
+    sure_whole, sure_parts, sure_others = (_sureness(belief, x, settings) for x in (whole, parts, others))
+    surest = float(max(x.max() for x in (sure_whole, sure_parts, sure_others)))
+    least = settings.person if surest >= settings.person else max(settings.doubtful_person, surest - 0.05)
+    accepted = (sure_whole >= least)[whole] | (sure_parts >= least)[parts]
+    persons: Region = (accepted & ~away & likely) | ((sure_others >= least)[others] & (others > 0))
+    return persons
+
+
+def _sureness(belief: Float, regions: Places, settings: ClipSettings) -> Float:
+    """How surely each region is people, (count + 1,): 0 for what the segmenter should see and does not."""
     people = belief[..., PEOPLE]
-    regions, count = ndimage.label((people > 0.5) & ~away, _AROUND)
-    others, more = ndimage.label((people > 0.5) & away, _AROUND)
-    regions[others > 0] = others[others > 0] + count
-    count += more
-    sure = np.zeros(count + 1, np.float32)
+    sure = np.zeros(int(regions.max()) + 1, np.float32)
     for number, slices in enumerate(ndimage.find_objects(regions), 1):
         part = regions[slices] == number
         inside = ndimage.binary_erosion(part)
         inside = inside if np.count_nonzero(inside) > 30 else part
-        sure[number] = np.quantile(people[slices][inside], 0.2)
         known = belief[..., DECIDED][slices][part].mean() > 0.5
-        sure[number] += np.float32(settings.known * (int(known) - 0.5 * int(away[slices][part].all())))
         large = np.count_nonzero(part) > settings.overlooked * people.size
         seen = belief[..., SEGMENTED][slices][part].mean() >= settings.segmented
-        if large and not known and not seen:
-            sure[number] = 0
-    surest = float(sure.max())
-    least = settings.person if surest >= settings.person else max(settings.doubtful_person, surest - 0.05)
-    persons: Region = (sure >= least)[regions] & (regions > 0)
-    return persons
+        if known or seen or not large:
+            sure[number] = np.quantile(people[slices][inside], 0.2) + settings.known * float(known)
+    return sure
 
 
 def _with_people(mask: Mask, person: Region, away: Region, settings: ClipSettings) -> Mask:

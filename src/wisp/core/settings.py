@@ -152,10 +152,10 @@ class ClipSettings:
         thing: how far each look at a thing is believed while no person was seen. Decision 034.
         believed: beliefs between which the subject begins and is certain. Decision 034.
         judge: how far a look at what is known changes what is believed of its kind. Decision 034.
+        judge_up: the same where it is more than what is believed. Decision 034.
         person: belief in people over four fifths of a region that makes it people. Decision 034.
         doubtful_person: the same where no region reaches that. Decision 034.
-        known: that much less is enough for people that were decided on before, half as much more for what was
-            left out. Decision 034.
+        known: that much less is enough for people that were decided on before. Decision 034.
         segmented: mean of the segmenter's mask over a large region that makes it people. Decision 034.
         holdable: what is no person beside one is held by them up to this share of their area. Decision 034.
         limb: what was left out before and touches somebody is theirs again below this share of their area.
@@ -208,6 +208,7 @@ class ClipSettings:
     thing: float = 0.05
     believed: tuple[float, float] = (0.35, 0.65)
     judge: float = 0.35
+    judge_up: float = 0.7
     person: float = 0.9
     doubtful_person: float = 0.65
     known: float = 0.1
