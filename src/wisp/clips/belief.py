@@ -12,7 +12,7 @@ person, though part of a subject, is held where it is small beside the person, a
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,7 @@ from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.families import Wanted
 from wisp.engine.families.subject import Clicks, Seen, find_selected, see, segmenter_share
 
-Places: TypeAlias = npt.NDArray[np.intp]
+Places: TypeAlias = npt.NDArray[np.integer[Any]]
 """Numbers of regions, 0 for none, (h, w)."""
 
 PEOPLE, THING, SEGMENTED, DECIDED = range(4)
