@@ -381,11 +381,12 @@ def sizes_table(sizes: dict[str, dict[str, dict[str, float]]]) -> str:
         share = f" ({row[key] / theirs[key]:.2f} ×)" if theirs else ""
         return f"{row[key]:{form}}{share}"
 
-    header = ["method", *(f"{size}, {what}" for size in SIZES for what in ("CPU s", "MB"))]
+    shown = [size for size in SIZES if any(size in rows for rows in sizes.values())]
+    header = ["method", *(f"{size}, {what}" for size in shown for what in ("CPU s", "MB"))]
     rows = [
         [
             method.replace("pymatting:", "pymatting, "),
-            *(cell(method, size, *what) for size in SIZES for what in (("cpu_s", ".1f"), ("peak_mb", ".0f"))),
+            *(cell(method, size, *what) for size in shown for what in (("cpu_s", ".1f"), ("peak_mb", ".0f"))),
         ]
         for method in sorted(sizes)
     ]
