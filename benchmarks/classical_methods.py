@@ -92,13 +92,13 @@ def main() -> None:
         if arguments.sizes is not None:
             names = [name for name in chosen if ", " not in name]
             for size in arguments.sizes or SIZES:
-                photo = Path(folder) / "photo.npz"
-                write_sized(arguments.shared, size, photo)
+                sized = Path(folder) / "photo.npz"
+                write_sized(arguments.shared, size, sized)
                 for method in names:
                     found = kept.setdefault("sizes", {}).setdefault(method, {})
                     if size not in found or arguments.fresh:
                         python = arguments.pymatting if ":" in method else sys.executable
-                        found[size] = measure_size(python, method, photo)
+                        found[size] = measure_size(python, method, sized)
                         print(f"{method:32} {size:11} {found[size]}", flush=True)
                         _keep(kept)
             return
@@ -381,11 +381,12 @@ def sizes_table(sizes: dict[str, dict[str, dict[str, float]]]) -> str:
         share = f" ({row[key] / theirs[key]:.2f} ×)" if theirs else ""
         return f"{row[key]:{form}}{share}"
 
-    header = ["method", *(f"{size}, {what}" for size in SIZES for what in ("CPU s", "MB"))]
+    shown = [size for size in SIZES if any(size in rows for rows in sizes.values())]
+    header = ["method", *(f"{size}, {what}" for size in shown for what in ("CPU s", "MB"))]
     rows = [
         [
             method.replace("pymatting:", "pymatting, "),
-            *(cell(method, size, *what) for size in SIZES for what in (("cpu_s", ".1f"), ("peak_mb", ".0f"))),
+            *(cell(method, size, *what) for size in shown for what in (("cpu_s", ".1f"), ("peak_mb", ".0f"))),
         ]
         for method in sorted(sizes)
     ]

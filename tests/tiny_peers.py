@@ -60,7 +60,7 @@ def write_rvm(path):
         {"src": (1, 3, None, None)} | {f"{r}i": free for r in states} | {"downsample_ratio": (1,)},
         {"fgr": (1, 3, None, None), "pha": (1, 1, None, None)} | {f"{r}o": free for r in states},
         [
-            ("Identity", ["src"], ["fgr"], {}),
+            ("Mul", ["src", "one"], ["fgr"], {}),  # OpenVINO 2025.0 gives an input the name of its identity
             ("Conv", ["src", "nothing"], ["zero"], {}),
             ("Mul", ["r1i", "downsample_ratio"], ["scaled"], {}),
             ("Mul", ["scaled", "quarter"], ["level"], {}),

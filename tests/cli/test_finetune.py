@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pytest
 import pyvips
+import torch  # noqa: F401 - what the commands run on: an install without it leaves these tests out
 
 from wisp.cli import main
 

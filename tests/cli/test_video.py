@@ -16,11 +16,12 @@ import pytest
 from scipy import ndimage
 
 from tiny_clips import VARIABLE, corners, moving_disc, packets, write_clip
-from tiny_networks import write_dlmn
+from tiny_networks import write_dlmn, write_portrait, write_subject
 from wisp.cli.console import UsageError
 from wisp.cli.video import frame_rate, seconds
 from wisp.clips.io.read import open_clip
 from wisp.core.arrays import to_float
+from wisp.engine.models import find_model
 
 SIZE = (64, 96)
 SCRIPT = Path(sys.executable).parent / "wisp"
@@ -317,6 +318,99 @@ def test_dlmn_sees_the_neighbouring_frames(wisp, tmp_path, monkeypatch):
     ran = wisp(*words, "--overwrite")
     assert ran.code == 2
     assert "method: dlmn comes without a network" in ran.errors[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["--point", "10"], "--point: is '10'; column and row, such as 320,180, are accepted"),
+        (["--point", "-1,5"], "--point: is '-1,5'; column and row"),
+        (
+            ["--box", "1,2,3"],
+            "--box: is '1,2,3'; left, top, width and height, such as",
+        ),
+        (["--box", "1,2,0,5"], "box 1,2,0,5: is empty; a width and a height over 0 are accepted"),
+        (["--point", "1,2", "--box", "1,2,3,4"], "point and box: are both given; one of the two is accepted"),
+        (["--at", "1"], "--at: changes nothing without --point or --box; one of them is accepted"),
+        (["--point-out", "1,2"], "--point-out: changes nothing without --point or --box"),
+        (
+            ["--point", "1,2", "--subject", "people"],
+            "--subject: changes nothing: --point says",
+        ),
+        (
+            ["--box", "1,2,3,4", "--method", "segmenter"],
+            "--box: changes nothing: method segmenter",
+        ),
+        (["--subject", "people", "--method", "segmenter"], "subject: changes nothing: method segmenter"),
+        (["--point", "1,2", "--at", "0:05", "--end", "5"], "--at: is 0:05, which is not taken"),
+        (["--point", "1,2", "--at", "x"], "--at: is 'x'; seconds (12.5)"),
+    ],
+)
+def test_selections_that_cannot_be(wisp, source, tmp_path, words, problem):
+    ran = wisp("video", source, "-o", tmp_path / "out.mov", *words)
+    assert ran.code == 2, ran
+    assert problem in ran.errors[0]
+    assert not (tmp_path / "out.mov").exists()
+
+
+def test_a_resumed_folder_selects_nobody(wisp, source, tmp_path):
+    ran = wisp("video", source, "-o", tmp_path / "out", "--resume", "--point", "1,2")
+    assert (ran.code, ran.errors) == (
+        2,
+        ["wisp: --resume: has no first frame to select on; leave out one of the two"],
+    )
+
+
+@pytest.fixture
+def networks(monkeypatch, tmp_path):
+    """What is bright is the subject, by a subject network and a portrait network of some bytes."""
+    from wisp.clips import alpha as quick
+    from wisp.engine.families import subject as family
+
+    subject, portrait = write_subject(tmp_path / "subject.onnx"), write_portrait(tmp_path / "portrait.onnx")
+    monkeypatch.setattr(family, "find_model", lambda model, kind: find_model(subject, kind))
+    monkeypatch.setattr(quick, "find_model", lambda model, kind: find_model(portrait, kind))
+
+
+def two_discs(index):
+    """A picture with two bright discs that wander right, uint8 (96, 192, 3), and where the left one is."""
+    rows, columns = np.mgrid[:96, :192]
+    picture = np.full((96, 192, 3), 25, np.uint8)
+    places = [np.hypot(rows - 48, columns - x - index) < 22 for x in (45, 140)]
+    for place in places:
+        picture[place] = (255, 205, 130)
+    return picture, *places
+
+
+@pytest.mark.parametrize("words", [["--point", "45,48"], ["--box", "20,20,50,56"]])
+def test_the_one_who_is_selected_is_followed_and_nobody_else(wisp, networks, tmp_path, words):
+    frames = [two_discs(index) for index in range(6)]
+    source = write_clip(tmp_path / "in.mp4", [picture for picture, *_ in frames])
+    out, alpha = tmp_path / "out.mp4", tmp_path / "alpha.mkv"
+    ran = wisp("video", source, "-o", out, "--background", "green", "--save-alpha", alpha, *words)
+    assert ran.code == 0, ran
+    for frame, (_, left, right) in zip(read(alpha), frames, strict=True):
+        assert frame.pixels[..., 0][left].mean() > 230
+        assert frame.pixels[..., 0][right].max() < 10
+
+
+def test_before_the_time_of_the_selection_nobody_is_kept(wisp, networks, tmp_path):
+    frames = [two_discs(index) for index in range(6)]
+    source = write_clip(tmp_path / "in.mp4", [picture for picture, *_ in frames])
+    alpha = tmp_path / "alpha.mkv"
+    words = ["-o", tmp_path / "out.mp4", "--background", "green", "--save-alpha", alpha, "--overwrite"]
+    ran = wisp("video", source, *words, "--point", "140,48", "--at", "0.1")
+    assert ran.code == 0, ran
+    kept = [[frame.pixels[..., 0][place].mean() > 200 for place in frames[0][1:]] for frame in read(alpha)]
+    assert kept == [[False, False]] * 3 + [[False, True]] * 3
+    ran = wisp("video", source, *words, "--point", "140,48", "--at", "9")
+    assert (ran.code, ran.errors) == (2, ["wisp: --at: is 9 s, after the last frame"])
+    ran = wisp("video", source, *words, "--point", "200,48")
+    assert ran.code == 1
+    assert "point 200,48: is outside of the picture, which is 192×96" in ran.errors[0]
+    ran = wisp("video", source, *words, "--point", "90,5")
+    assert ran.code == 1
+    assert "selection: holds nothing that could be a subject" in ran.errors[0]
 
 
 DATA = Path(__file__).parent.parent / "clips" / "data"

@@ -4,9 +4,19 @@ import numpy as np
 import pytest
 
 from tiny_networks import bright_disc, write_portrait, write_refinement, write_segmenter
-from wisp.clips.alpha import REFRESH, WarpedPrevious, matte_by_portrait, matte_by_segmenter, upsample_to_frame
+from wisp.clips import belief as beliefs
+from wisp.clips.alpha import (
+    LOOK,
+    REFRESH,
+    PortraitMethod,
+    WarpedPrevious,
+    lead_of,
+    matte_by_segmenter,
+    upsample_to_frame,
+)
 from wisp.core.errors import InputError
 from wisp.engine.engine import Engine
+from wisp.engine.families.subject import Seen
 
 FP32 = Engine(precision="fp32")
 
@@ -25,62 +35,88 @@ def test_alpha_lies_where_the_subject_is(network, height, width):
     assert np.abs(found - alpha).mean() < 0.01
 
 
-def test_the_portrait_network_sees_a_small_picture(monkeypatch, tmp_path):
-    from wisp.clips import alpha as quick
+@pytest.fixture
+def looks(monkeypatch):
+    """Both networks take what is bright for people; the sizes that they looked at."""
+    sizes = []
 
+    def see(image, **_):
+        sizes.append(image.shape[:2])
+        mask = (image.mean(2) > 0.5).astype(np.float32)
+        return Seen(np.dstack([mask, mask]), np.ones(2, np.float32), mask, 1)
+
+    monkeypatch.setattr(beliefs, "see", see)
+    return sizes
+
+
+@pytest.fixture
+def method(tmp_path):
     write_refinement(tmp_path / "tiny-refinement.onnx")
-    network = write_portrait(tmp_path / "tiny.onnx")
-    seen = []
+    return PortraitMethod(write_portrait(tmp_path / "tiny.onnx"), FP32)
 
-    def bright(image, **_):
-        seen.append(image.shape[:2])
-        return (image.mean(2) > 0.5).astype(np.float32)
 
-    monkeypatch.setattr(quick, "segment", bright)
+def test_the_portrait_network_sees_a_small_picture(looks, method):
     image, alpha = bright_disc(500, 1000, softness=6)
-    small = matte_by_portrait(image, model=network, engine=FP32)
-    assert seen == [(360, 720)]
+    small, belief = method.decide(image)
+    assert looks == [(360, 720)]
     assert small.shape == (360, 720)
+    assert belief.shape == (192, 384, 4)
     found = upsample_to_frame(image, small)
     assert found.shape == alpha.shape
     assert np.abs(found - alpha).mean() < 0.02
-    assert not matte_by_portrait(np.zeros((40, 50, 3), np.float32), model=network).any()
+    assert not method(np.zeros((40, 50, 3), np.float32)).any()
 
-    seen.clear()
-    led = matte_by_portrait(image, WarpedPrevious(small, 1), model=network, engine=FP32)
-    assert not seen  # the last alpha says where the subject is
+    looks.clear()
+    led, kept = method.decide(image, WarpedPrevious(small, 1, belief=belief))
+    assert not looks  # the last alpha says where the subject is
+    np.testing.assert_array_equal(kept, belief)
     assert np.abs(led - small).mean() < 0.01
-    matte_by_portrait(image, WarpedPrevious(small, REFRESH), model=network, engine=FP32)
-    matte_by_portrait(image, WarpedPrevious(small[:9], 1), model=network, engine=FP32)
-    assert seen == [(360, 720)] * 2
+    method(image, WarpedPrevious(small, LOOK, belief=belief))
+    method(image, WarpedPrevious(small, REFRESH, belief=belief))
+    method(image, WarpedPrevious(small[:9], 1))
+    assert looks == [(360, 720)] * 3
 
 
-def test_a_subject_that_comes_in_is_found(monkeypatch, tmp_path):
-    from wisp.clips import alpha as quick
-
-    write_refinement(tmp_path / "tiny-refinement.onnx")
-    network = write_portrait(tmp_path / "tiny.onnx")
+def test_a_subject_that_comes_in_is_found(looks, method):
     image, alpha = bright_disc(120, 160, softness=4)
-    monkeypatch.setattr(quick, "segment", lambda image, **_: (image.mean(2) > 0.5).astype(np.float32))
-    elsewhere = np.zeros(alpha.shape, np.float32)
-    assert (
-        matte_by_portrait(image, WarpedPrevious(elsewhere, 1), model=network, engine=FP32)[
-            alpha > 0.99
-        ].mean()
-        > 0.9
-    )
-    elsewhere[:9, :9] = 1
-    assert not matte_by_portrait(image, WarpedPrevious(elsewhere, 1), model=network, engine=FP32)[
-        alpha > 0.99
-    ].any()
-    found = matte_by_portrait(image, WarpedPrevious(elsewhere, REFRESH), model=network, engine=FP32)
-    assert found[alpha > 0.99].mean() > 0.9
+    nobody = method.decide(np.zeros_like(image))
+    assert not nobody.alpha.any()
+    looks.clear()
+    past = WarpedPrevious(nobody.alpha, 1, belief=nobody.belief)
+    first = method.decide(image, past)  # where nobody was, every frame is looked at
+    assert len(looks) == 1
+    assert first.alpha[alpha > 0.99].mean() > 0.9
 
 
-def test_another_kind_of_network_is_refused(network):
+def test_what_is_far_from_the_subject_or_left_out_is_not_in_its_alpha(looks, method):
+    image, alpha = bright_disc(120, 160, softness=4)
+    image[:12, :12] = 0.9
+    found = method.decide(image)
+    assert found.alpha[:8, :8].mean() > 0.9
+    belief = found.belief.copy()
+    belief[:20, :20, beliefs.DECIDED] = 0  # seen there, and not the subject
+    led = method(image, WarpedPrevious(found.alpha, 1, belief=belief))
+    assert led[:8, :8].max() == 0
+    assert led[alpha > 0.99].mean() > 0.9
+
+
+def test_a_thing_is_none_of_the_portrait_networks_business(monkeypatch, tmp_path):
+    image, alpha = bright_disc(120, 160, softness=4)
+
+    def see(image, **_):
+        mask = (image.mean(2) > 0.5).astype(np.float32)
+        return Seen(np.dstack([0 * mask, mask]), np.ones(2, np.float32), None, 1)
+
+    monkeypatch.setattr(beliefs, "see", see)
+    found = PortraitMethod(write_portrait(tmp_path / "tiny.onnx", bias=-99.0), FP32, "anything")(image)
+    assert np.abs(found - alpha).mean() < 0.02
+    assert not PortraitMethod(write_portrait(tmp_path / "tiny.onnx"), FP32, "people")(image).any()
+
+
+def test_another_kind_of_network_is_refused(looks, network):
     image, _ = bright_disc(60, 81)
     with pytest.raises(InputError, match="is no portrait network"):
-        matte_by_portrait(image, WarpedPrevious(np.ones((60, 81), np.float32), 1), model=network)
+        PortraitMethod(network)(image)
 
 
 @pytest.fixture
@@ -94,29 +130,25 @@ def walled():
     return alpha
 
 
-def test_small_enclosed_holes_are_doubted(walled, monkeypatch):
+def test_small_enclosed_holes_are_doubted(walled):
     from wisp.clips import alpha as quick
 
-    small = np.zeros((80, 100, 3), np.float32)
     closed = walled.copy()
     closed[40:46, 40:46] = quick.DOUBTFUL
     before = walled.copy()
-    np.testing.assert_array_equal(quick.find_initial_alpha(small, WarpedPrevious(walled, 1)), closed)
+    np.testing.assert_array_equal(lead_of(np.ones_like(walled), walled, looked=False), closed)
     np.testing.assert_array_equal(walled, before)
-    monkeypatch.setattr(quick, "segment", lambda image, **_: walled)
-    np.testing.assert_array_equal(quick.find_initial_alpha(small, None), closed)
-    np.testing.assert_array_equal(quick.find_initial_alpha(small, WarpedPrevious(walled, REFRESH)), closed)
+    np.testing.assert_array_equal(lead_of(walled, None, looked=True), closed)
+    np.testing.assert_array_equal(lead_of(walled, walled, looked=True), closed)
 
 
-def test_what_was_surely_subject_stays_where_the_segmenter_merely_doubts(monkeypatch):
-    from wisp.clips import alpha as quick
-
-    last, mask = np.full((6, 8), 1, np.float32), np.full((6, 8), 1, np.float32)
-    mask[:, 1], mask[:, 3] = 0.3, 0.1
-    last[:, 5], mask[:, 5] = 0.6, 0.3
-    monkeypatch.setattr(quick, "segment", lambda image, **_: mask)
-    led = quick.find_initial_alpha(np.zeros((6, 8, 3), np.float32), WarpedPrevious(last, REFRESH))
-    np.testing.assert_allclose(led[0], [1, 1, 1, 0.55, 1, 0.45, 1, 1], atol=1e-6)
+def test_the_last_alpha_leads_as_far_as_it_agrees_with_what_is_believed():
+    subject, last = np.full((6, 8), 1, np.float32), np.full((6, 8), 1, np.float32)
+    subject[:, 1], subject[:, 3] = 0.5, 0
+    last[:, 5], subject[:, 5] = 0.4, 0.6
+    led = lead_of(subject, last, looked=True)
+    np.testing.assert_allclose(led[0], [1, 0.8, 1, 0.3, 1, 0.4, 1, 1], atol=1e-6)
+    np.testing.assert_allclose(lead_of(subject, last, looked=False)[0], last[0], atol=1e-6)
 
 
 def test_what_eight_bits_cannot_show_is_nothing_and_all():

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from tiny_clips import moving_disc, regular, write_clip
+from tiny_networks import write_portrait, write_subject
 from wisp.cli import main
 from wisp.cli.keys import terminal_keys
+from wisp.clips import alpha as quick
 from wisp.clips import camera as camera_module
 from wisp.clips import devices, live
 from wisp.clips.camera import Camera
@@ -22,6 +24,8 @@ from wisp.clips.io.read import open_clip
 from wisp.clips.live import Backgrounds, Controls, WorkingSide, run_camera
 from wisp.clips.screens import Preview, VirtualCamera, as_ppm, key_of
 from wisp.core.errors import InputError
+from wisp.engine.families import subject as family
+from wisp.engine.models import find_model
 
 SIZE = (48, 64)
 
@@ -431,6 +435,42 @@ def test_the_virtual_camera_from_the_command_line(pyvirtualcam, device, network,
     told = capfd.readouterr().err
     assert f"wisp: {len(pyvirtualcam.sent)} pictures shown" in told
     assert re.search(r"latency \d+ ms, 95 % under \d+ ms; matted at 64 pixels", told)
+
+
+@pytest.fixture
+def networks(monkeypatch, tmp_path):
+    """What is bright is the subject, by a subject network and a portrait network of some bytes."""
+    subject, portrait = write_subject(tmp_path / "subject.onnx"), write_portrait(tmp_path / "portrait.onnx")
+    monkeypatch.setattr(family, "find_model", lambda model, kind: find_model(subject, kind))
+    monkeypatch.setattr(quick, "find_model", lambda model, kind: find_model(portrait, kind))
+
+
+def test_somebody_is_chosen_in_the_first_picture(pyvirtualcam, networks, capfd, tmp_path):
+    still = [moving_disc(0, *SIZE)[0]] * 8
+    device = str(write_clip(tmp_path / "still.mp4", still, regular(8)))
+    words = ["camera", "--device", device, "--background", "green", "--virtual-camera", "--point"]
+    assert main([*words, "25,24"]) == 0
+    middle = np.array([picture[24, 25] for picture in pyvirtualcam.sent])
+    assert (middle[:, 0] > 150).all()
+    capfd.readouterr()
+    assert main([*words, "60,4"]) == 1
+    assert "selection: holds nothing that could be a subject" in capfd.readouterr().err
+    assert main([*words, "25,24", "--light"]) == 2
+    assert "--light: works at sizes that change" in capfd.readouterr().err
+    assert main([*words, "25"]) == 2
+    assert "--point: is '25'" in capfd.readouterr().err
+
+
+def test_a_thing_is_no_subject_of_a_camera_unless_it_is_asked_for(pyvirtualcam, networks, tmp_path):
+    rows, columns = np.mgrid[: SIZE[0], : SIZE[1]]
+    grey = np.where(np.hypot(rows - 24, columns - 32) < 14, 230, 25).astype(np.uint8)
+    source = str(write_clip(tmp_path / "in.mp4", [np.dstack([grey] * 3)] * 8, regular(8)))
+    words = ["camera", "--device", source, "--background", "green", "--virtual-camera"]
+    assert main(words) == 0
+    assert max(picture[24, 32, 0] for picture in pyvirtualcam.sent) < 20
+    pyvirtualcam.sent.clear()
+    assert main([*words, "--subject", "anything"]) == 0
+    assert min(picture[24, 32, 0] for picture in pyvirtualcam.sent) > 200
 
 
 def test_without_the_package_or_a_driver(monkeypatch, pyvirtualcam, device):

@@ -5,8 +5,9 @@ import pytest
 
 from tiny_networks import bright_disc, write_portrait, write_refinement, write_segmenter
 from wisp import pipeline
-from wisp.clips.alpha import matte_by_portrait, matte_by_segmenter
+from wisp.clips.alpha import PortraitMethod, matte_by_segmenter
 from wisp.clips.methods import alpha_method
+from wisp.clips.selection import Selection
 from wisp.core.errors import InputError
 from wisp.pipeline import run
 
@@ -28,7 +29,7 @@ def test_what_keeps_up_with_a_clip(segmenter, portrait):
     found = alpha_method("segmenter", model=segmenter)(image)
     np.testing.assert_array_equal(found, matte_by_segmenter(image, model=segmenter))
     found = alpha_method(model=portrait)(image)
-    np.testing.assert_array_equal(found, matte_by_portrait(image, model=portrait))
+    np.testing.assert_array_equal(found, PortraitMethod(portrait)(image))
 
 
 def test_the_methods_of_photos(segmenter):
@@ -63,6 +64,14 @@ def test_what_cannot_be_used_is_told_at_once(tmp_path):
         alpha_method("auto", model=tmp_path / "broken.onnx")
     with pytest.raises(InputError, match="no known network"):
         alpha_method("auto", model="nobody")
+
+
+def test_only_the_usual_method_is_told_what_to_look_for():
+    for said in ({"subject": "anything"}, {"selected": Selection(points=((3, 4),))}):
+        with pytest.raises(InputError, match="changes nothing: method segmenter"):
+            alpha_method("segmenter", **said)
+    with pytest.raises(InputError, match="subject: is nobody; auto, people, anything are accepted"):
+        alpha_method(subject="nobody")
 
 
 def test_slow_methods_find_no_colours(segmenter, monkeypatch):

@@ -12,7 +12,7 @@ import typer
 from wisp.cli import options as o
 from wisp.cli.console import UsageError, complain, usage_errors
 from wisp.cli.keys import terminal_keys
-from wisp.cli.video import frame_rate
+from wisp.cli.video import frame_rate, selection
 
 if TYPE_CHECKING:
     from wisp.clips.screens import Screen
@@ -81,6 +81,10 @@ def camera_command(
             help="For weak machines: matte a smaller picture, as large as keeps up with the camera.",
         ),
     ] = False,
+    subject: o.SubjectOption = "auto",
+    point: o.PointOption = None,
+    point_out: o.PointOutOption = None,
+    box: o.BoxOption = None,
     method: o.ClipMethodOption = "auto",
     model: o.ModelOption = None,
     precision: o.PrecisionOption = "auto",
@@ -106,12 +110,18 @@ def camera_command(
     from wisp.clips.screens import Preview, VirtualCamera
     from wisp.engine.engine import Engine
 
+    selected = selection(point, point_out, box, None, subject=subject, method=method)
+    if selected is not None and light:
+        raise UsageError("--light: works at sizes that change, at which nobody is followed; leave out one")
     wanted = Wanted(_size(size), None if fps is None else frame_rate("--fps", fps), mjpeg)
     names = background or ["blur"]
     with usage_errors():
         for name in names:
             check_backdrop(name)
-        alpha_of = alpha_method(method, model=model, engine=Engine(precision=precision))
+        engine = Engine(precision=precision)
+        alpha_of = alpha_method(
+            method, model=model, engine=engine, subject=subject, things=0.0, selected=selected
+        )
     with ExitStack() as stack:
         camera = Camera(source, wanted, tell=complain)
         stack.callback(camera.close)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
 
 import typer
 
+from wisp.cli.console import UsageError
 from wisp.engine.devices import Device, Precision
 from wisp.engine.families import Wanted
 from wisp.methods import ClipMethodName, MethodName, Refinement, Use, method_names, ready_methods
@@ -65,6 +67,34 @@ SubjectOption: TypeAlias = Annotated[
         panel=_GUIDANCE,
         help="What to look for: auto (what a person would cut out: people with what they hold, else "
         "anything), people or anything.",
+    ),
+]
+PointOption: TypeAlias = Annotated[
+    list[str] | None,
+    _option(
+        "--point",
+        metavar="X,Y",
+        panel=_GUIDANCE,
+        help="Follow whoever is here in the first frame, and nobody else: pixels from its top left corner. "
+        "Several times for several clicks on the same subject.",
+    ),
+]
+PointOutOption: TypeAlias = Annotated[
+    list[str] | None,
+    _option(
+        "--point-out",
+        metavar="X,Y",
+        panel=_GUIDANCE,
+        help="A click on what is not the subject, beside --point or --box.",
+    ),
+]
+BoxOption: TypeAlias = Annotated[
+    str | None,
+    _option(
+        "--box",
+        metavar="X,Y,W,H",
+        panel=_GUIDANCE,
+        help="Follow whoever is in this box of the first frame, and nobody else.",
     ),
 ]
 StrictOption: TypeAlias = Annotated[
@@ -225,6 +255,25 @@ QuietOption: TypeAlias = Annotated[bool, _option("--quiet", "-q", panel=_RUNNING
 def as_bits(word: Literal["8", "16"] | None) -> Bits | None:
     """The number that ``--bits`` names; None for that of the photo."""
     return None if word is None else 8 if word == "8" else 16
+
+
+def numbers(name: str, text: str, count: int, accepted: str) -> tuple[float, ...]:
+    """So many numbers between commas, none below 0.
+
+    Args:
+        name: of the option.
+        text: what was given.
+        count: how many are accepted.
+        accepted: what the message says they are.
+
+    Raises:
+        UsageError: anything else.
+    """
+    parts = text.split(",")
+    plain = all(re.fullmatch(r"\d+(\.\d*)?", part) for part in parts)
+    if len(parts) != count or not plain:
+        raise UsageError(f"{name}: is {text!r}; {accepted} are accepted")
+    return tuple(float(part) for part in parts)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from wisp.cli.console import UsageError, complain, usage_errors
 
 if TYPE_CHECKING:
     from wisp.clips.convert import Progress as Done
+    from wisp.clips.selection import Selection
 
 CodecOption: TypeAlias = Literal[
     "auto",
@@ -114,6 +115,19 @@ def video_command(
     end: Annotated[
         str | None, typer.Option("--end", metavar="T", rich_help_panel=_PART, help="End before this time.")
     ] = None,
+    subject: o.SubjectOption = "auto",
+    point: o.PointOption = None,
+    point_out: o.PointOutOption = None,
+    box: o.BoxOption = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at",
+            metavar="T",
+            rich_help_panel="Guidance",
+            help="Time of the frame that --point and --box are of; before it nobody is kept.",
+        ),
+    ] = None,
     method: o.ClipMethodOption = "auto",
     model: o.ModelOption = None,
     ssrn: o.SSRNOption = None,
@@ -160,11 +174,22 @@ def video_command(
         keep_metadata,
         overwrite,
         resume,
-        _recipe(method, model, device, precision, ssrn),
+        _recipe(method, model, device, precision, subject, ssrn),
     )
+    selected = selection(point, point_out, box, at, subject=subject, method=method)
+    if selected is not None:
+        if resume:
+            raise UsageError("--resume: has no first frame to select on; leave out one of the two")
+        if selected.at is not None and (
+            selected.at < job.start or (job.end is not None and selected.at >= job.end)
+        ):
+            raise UsageError(f"--at: is {at}, which is not taken; a time from --start to --end is accepted")
     with usage_errors():
         check_job(job)
-        alpha_of = alpha_method(method, model=model, engine=Engine(device, precision), ssrn=ssrn)
+        engine = Engine(device, precision)
+        alpha_of = alpha_method(
+            method, model=model, engine=engine, ssrn=ssrn, subject=subject, selected=selected
+        )
     try:
         with _progress(quiet=quiet) as show:
             notes = convert(job, alpha_of, progress=show)
@@ -177,6 +202,52 @@ def video_command(
         raise
     for note in () if quiet else notes:
         complain(f"{source}: {note}")
+
+
+def selection(
+    point: list[str] | None,
+    point_out: list[str] | None,
+    box: str | None,
+    at: str | None,
+    *,
+    subject: str,
+    method: str,
+) -> Selection | None:
+    """Whom the options say to follow; None where they say nothing.
+
+    Raises:
+        UsageError: no such numbers, or options that would change nothing.
+    """
+    from wisp.clips.selection import Selection
+
+    given = "--point" if point else "--box"
+    if not point and box is None:
+        for name, there in (("--point-out", bool(point_out)), ("--at", at is not None)):
+            if there:
+                raise UsageError(f"{name}: changes nothing without --point or --box; one of them is accepted")
+        return None
+    if subject != "auto":
+        raise UsageError(
+            f"--subject: changes nothing: {given} says what the subject is; one of the two is accepted"
+        )
+    if method != "auto":
+        raise UsageError(f"{given}: changes nothing: method {method} follows nobody; method auto is accepted")
+    inside, outside = (
+        [o.numbers(name, text, 2, "column and row, such as 320,180,") for text in texts or []]
+        for name, texts in (("--point", point), ("--point-out", point_out))
+    )
+    place = (
+        None
+        if box is None
+        else o.numbers("--box", box, 4, "left, top, width and height, such as 10,20,64,48,")
+    )
+    with usage_errors():
+        return Selection(
+            tuple((x, y) for x, y in inside),
+            tuple((x, y) for x, y in outside),
+            None if place is None else (place[0], place[1], place[2], place[3]),
+            None if at is None else seconds("--at", at),
+        )
 
 
 def frame_rate(name: str, text: str) -> Fraction:
@@ -197,7 +268,9 @@ def frame_rate(name: str, text: str) -> Fraction:
     return ntsc if rate.denominator > 1 and abs(ntsc - rate) < Fraction(1, 200) else rate
 
 
-def _recipe(method: str, model: str | None, device: str, precision: str, ssrn: bool | None) -> dict[str, str]:
+def _recipe(
+    method: str, model: str | None, device: str, precision: str, subject: str, ssrn: bool | None
+) -> dict[str, str]:
     """The words that a frame's alpha depends on, for a resumed clip to be compared with."""
     import wisp
 
@@ -205,7 +278,13 @@ def _recipe(method: str, model: str | None, device: str, precision: str, ssrn: b
     if model is not None and Path(model).is_file():
         stat = Path(model).stat()
         described = f"{model} ({stat.st_size} bytes, {stat.st_mtime_ns})"
-    words = {"method": method, "model": described, "device": device, "precision": precision}
+    words = {
+        "method": method,
+        "model": described,
+        "device": device,
+        "precision": precision,
+        "subject": subject,
+    }
     if ssrn is not None:
         words["ssrn"] = str(ssrn)
     return {**words, "wisp": wisp.__version__}

@@ -2,25 +2,42 @@
 
 The expensive parts work on a small picture, and what is left for the full size is done where alpha is soft.
 In a clip the portrait network is led by its own last alpha, moved along (Perazzi et al. 2017, "Learning Video
-Object Segmentation from Static Images", CVPR): the segmenter is asked only now and then.
+Object Segmentation from Static Images", CVPR), as far as it agrees with what is believed of the subject
+(`wisp.clips.belief`): the subject network is asked only now and then.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, get_args
 
 import numpy as np
 
-from wisp.core.arrays import Alpha, Image, Mask, Motion, check_image
+from wisp.clips.belief import (
+    DECIDED,
+    begin,
+    believed_subject,
+    believed_things,
+    follow,
+    left_out,
+    look_again,
+    people_in,
+    reach_of,
+    select,
+)
+from wisp.clips.selection import Selection
+from wisp.core.arrays import Alpha, Float, Image, Mask, Motion, Region, check_image
+from wisp.core.errors import InputError
 from wisp.core.guided import guided_enlargement, refine_hair
 from wisp.core.opencv import opencv, shrink
 from wisp.core.regions import bounding_box, small_enclosed
 from wisp.core.settings import CLIPS
 from wisp.engine.engine import ENGINE, Engine
+from wisp.engine.families import Wanted
 from wisp.engine.families.dlmn import dlmn
 from wisp.engine.families.portrait import crop_around, generate
-from wisp.engine.families.segmenter import FLOOR, segment
+from wisp.engine.families.segmenter import segment
 from wisp.engine.models import find_model
 
 SIDES: Final = {"alpha": CLIPS.alpha_side, "mask": CLIPS.mask_side}
@@ -28,11 +45,9 @@ SIDES: Final = {"alpha": CLIPS.alpha_side, "mask": CLIPS.mask_side}
 RADII: Final = {"alpha": CLIPS.alpha_radius, "mask": CLIPS.mask_radius}
 """Windows of the guided filter are (2 r + 1)² pixels of the small picture."""
 REFRESH: Final = CLIPS.refresh
-"""So often, in frames, the segmenter is asked whether the subject is still all there is."""
-LOST: Final = CLIPS.lost
-"""Below this the segmenter is believed that what was `SURE` is no longer there."""
-SURE: Final = CLIPS.sure
-"""Alpha of the frame before over this was surely subject."""
+"""So often, in frames, the subject is looked for as in a photo."""
+LOOK: Final = CLIPS.look
+"""So often, in frames, the subject network glances at the frame."""
 HOLE: Final = CLIPS.hole
 """An enclosed hole of less than this share of the subject is doubtful, see `_without_holes`."""
 SOLID: Final = CLIPS.solid
@@ -53,79 +68,167 @@ class WarpedPrevious(NamedTuple):
         alpha: of the frame before, moved along to this one: float32, as large as the method's own.
         age: frames since the beginning or the last cut, at least 1.
         picture: this frame reduced to the alpha's size, float32 (h, w, 3), where that is known already.
+        belief: what is believed of the subject (`wisp.clips.belief`), moved along, too;
+            float32 (h, w, 4), smaller; None from a method that keeps none.
     """
 
     alpha: Alpha
     age: int
     picture: Image | None = None
+    belief: Float | None = None
 
 
-def matte_by_portrait(
-    image: Image,
-    past: WarpedPrevious | None = None,
-    /,
-    *,
-    model: str | Path | None = None,
-    engine: Engine = ENGINE,
-) -> Alpha:
-    """Alpha of the people in a frame by the portrait network, at the size of a small picture.
+class Decided(NamedTuple):
+    """An alpha with what is believed of the subject from then on.
 
-    Args:
-        image: float32 (H, W, 3), sRGB-encoded, [0, 1], of any size.
-        past: what the frames before say; None to look for the subject anew.
+    Attributes:
+        alpha: float32 (h, w), [0, 1].
+        belief: float32 (h, w, 4), see `WarpedPrevious`.
+    """
+
+    alpha: Alpha
+    belief: Float
+
+
+@dataclass(frozen=True)
+class PortraitMethod:
+    """The portrait network on a small picture, led by its last alpha and by what is believed of the subject.
+
+    Attributes:
         model: a portrait network other than the default: its name or an ONNX file.
-        engine: what runs the network.
-
-    Returns:
-        float32 (h, w), [0, 1]: that of `working_picture`, whose longer side is ``SIDES["alpha"]`` at most.
+        engine: what runs the networks.
+        subject: what to look for: ``auto`` (people with what they hold; a thing where for a while nobody is
+            seen), ``people`` or ``anything``.
+        things: how far a look at a thing is believed in ``auto`` while nobody has been seen, [0, 1]: 0 never,
+            1 at once.
+        selected: clicks or a box on the first frame: nobody else is kept. After a cut they hold again.
+        follows: whether whoever was there is followed and nobody else, as after `selected`.
 
     Raises:
-        InputError: no such network, or a file that is no portrait network.
-        MissingExtraError: OpenCV is not installed.
+        InputError: another word, or no selection that the network can tell.
     """
-    size = working_size(check_image(image), SIDES["alpha"])
-    known = None if past is None else past.picture
-    small = known if known is not None and known.shape[:2] == size else shrink(image, *size)
-    row = find_model(model, "portrait")
-    session = engine.session_of(row)
-    mask = find_initial_alpha(small, past, engine=engine)
-    alpha = np.zeros(mask.shape, np.float32)
-    found = crop_around(mask)
-    if found is not None:
-        box = found.on_grid(GRID, mask.shape)
+
+    model: str | Path | None = None
+    engine: Engine = ENGINE
+    subject: Wanted = "auto"
+    things: float = CLIPS.thing
+    selected: Selection | None = None
+    follows: bool = False
+
+    def __post_init__(self) -> None:
+        if self.subject not in get_args(Wanted):
+            raise InputError("subject", f"is {self.subject}", f"{', '.join(get_args(Wanted))} are accepted")
+
+    def __call__(self, image: Image, past: WarpedPrevious | None = None, /) -> Alpha:
+        """Alpha alone, of `decide`."""
+        return self.decide(image, past).alpha
+
+    def decide(self, image: Image, past: WarpedPrevious | None = None, /) -> Decided:
+        """Alpha of a frame, and the belief to hand on.
+
+        Args:
+            image: float32 (H, W, 3), sRGB-encoded, [0, 1], of any size.
+            past: what the frames before say; None to look for the subject anew.
+
+        Returns:
+            alpha: that of `working_picture`, whose longer side is ``SIDES["alpha"]`` at most.
+            belief: where what is believed to be.
+
+        Raises:
+            InputError: no such network, a file that is no portrait network, or a selection of nothing.
+            MissingExtraError: OpenCV is not installed.
+        """
+        size = working_size(check_image(image), SIDES["alpha"])
+        known = None if past is None else past.picture
+        small = known if known is not None and known.shape[:2] == size else shrink(image, *size)
+        row = find_model(self.model, "portrait")
+        session = self.engine.session_of(row)
+        belief, looked = self._believe(image, small, past)
+        subject = believed_subject(belief, size)
+        led = past if past is not None and past.alpha.shape == size else None
+        allowed = _allowed(belief, size)
+        lead = lead_of(subject, None if led is None else led.alpha, looked=looked) * allowed
+        alpha = np.zeros(size, np.float32)
+        found = crop_around(lead)
+        if found is None:
+            return Decided(alpha, belief)
+        box = found.on_grid(GRID, size)
         part = small[box.slices]
-        seen_alpha = np.ascontiguousarray(generate(session, row, part, mask[box.slices]))
-        seen_alpha = refine_hair(shrink(part, *seen_alpha.shape), seen_alpha)
-        size = (part.shape[1], part.shape[0])
-        alpha[box.slices] = opencv().resize(seen_alpha, size, interpolation=opencv().INTER_LINEAR)
-    return alpha
+        things = believed_things(belief)
+        if not things.any() or (belief[..., DECIDED] > things).any():
+            seen_alpha = np.ascontiguousarray(generate(session, row, part, lead[box.slices]))
+            seen_alpha = refine_hair(shrink(part, *seen_alpha.shape), seen_alpha)
+            shape = (part.shape[1], part.shape[0])
+            alpha[box.slices] = opencv().resize(seen_alpha, shape, interpolation=opencv().INTER_LINEAR)
+        if things.any():  # what is no person is none of the network's business
+            drawn = guided_enlargement(part, lead[box.slices], part, radius=RADII["mask"])
+            alpha[box.slices] = np.where(_enlarged(things, size)[box.slices], drawn, alpha[box.slices])
+        alpha *= allowed
+        return Decided(alpha, belief)
+
+    def sees_people(self, image: Image) -> bool:
+        """Whether a whole look at a frame, float32 (H, W, 3), [0, 1], finds people."""
+        return people_in(begin(working_picture(image, SIDES["alpha"]), "people", engine=self.engine))
+
+    def _believe(self, image: Image, small: Image, past: WarpedPrevious | None) -> tuple[Float, bool]:
+        """The belief, and whether it is new: of a whole look, a glance, or what was believed before."""
+        before = None if past is None else past.belief
+        if past is None or before is None:
+            if self.selected is not None:
+                return select(
+                    small, self.selected.resized(image.shape[:2], small.shape[:2]), self.engine
+                ), True
+            return begin(small, self.subject, self.things, self.engine), True
+        lost = not believed_subject(before, before.shape[:2]).any()
+        if past.age % LOOK and not lost:
+            return before, False
+        if self.selected is not None or self.follows:
+            return follow(small, before, self.engine), True
+        whole = past.age % REFRESH == 0 or lost
+        return (
+            look_again(small, before, self.subject, whole=whole, things=self.things, engine=self.engine),
+            True,
+        )
 
 
-def find_initial_alpha(small: Image, past: WarpedPrevious | None, *, engine: Engine = ENGINE) -> Mask:
-    """A rough mask of the subject: the last alpha moved along, or the segmenter's; no small holes.
+PORTRAIT: Final = PortraitMethod()
+"""The usual one."""
 
-    Every `REFRESH` frames it is the mean of both, so that a subject that comes in is found, and one that was
-    never there is lost; but what was surely subject stays so where the segmenter merely doubts it. Where
-    there was nobody, the segmenter looks in every frame.
+
+def lead_of(subject: Mask, last: Alpha | None, *, looked: bool) -> Mask:
+    """The mask that leads the portrait network: the last alpha as far as it is believed, without holes.
 
     Args:
-        small: the picture, float32 (h, w, 3), [0, 1].
-        past: what the frames before say; not used where it is of another size.
-        engine: what runs the network.
-
-    Returns:
-        float32 (h, w), [0, 1].
+        subject: what is believed, float32 (h, w), [0, 1].
+        last: the last alpha moved along, likewise; None where there is none.
+        looked: whether the belief is new; else the last alpha leads alone.
     """
-    known = past is not None and past.alpha.shape == small.shape[:2] and past.alpha.max() >= FLOOR
-    led = past if known else None
-    if led is not None and led.age % REFRESH:
-        return _without_holes(led.alpha.clip(0, 1))
-    mask = segment(small, engine=engine)
-    if led is not None:
-        last = led.alpha.clip(0, 1)
-        sure = (last > SURE) & (mask > LOST)
-        mask = np.where(sure, last, (mask + last) * np.float32(0.5))
-    return _without_holes(mask)
+    if last is None:
+        return _without_holes(subject)
+    last = last.clip(0, 1)
+    if not looked:
+        return _without_holes(last)
+    slack = np.float32(CLIPS.led)
+    return _without_holes(np.clip(last, subject - slack, subject + slack).clip(0, 1))
+
+
+def _enlarged(things: Region, size: tuple[int, int]) -> Region:
+    """Regions and a rim around them at a size, bool (h, w)."""
+    wider = opencv().dilate(things.view(np.uint8), np.ones((9, 9), np.uint8))
+    return np.asarray(opencv().resize(wider, size[::-1], interpolation=opencv().INTER_NEAREST) > 0)
+
+
+def _allowed(belief: Float, size: tuple[int, int]) -> Mask:
+    """1 where alpha may be, 0 where no subject is near or something else is, ramps between; float32."""
+    cv2 = opencv()
+    wider = reach_of(belief[..., DECIDED]).astype(np.float32)
+    extent = 2 * round(CLIPS.reach * max(wider.shape) / 2) + 1
+    near = (2 * cv2.boxFilter(wider, -1, (extent, extent))).clip(0, 1)
+    other = cv2.dilate(left_out(belief).view(np.uint8), np.ones((5, 5), np.uint8)).astype(np.float32)
+    other[belief[..., DECIDED] > 0.05] = 0
+    near *= 1 - cv2.boxFilter(other, -1, (3, 3))
+    large: Mask = cv2.resize(near, size[::-1], interpolation=cv2.INTER_LINEAR)
+    return large
 
 
 def _without_holes(alpha: Alpha) -> Mask:
@@ -187,7 +290,7 @@ def matte_by_dlmn(
         ssrn: as `wisp.engine.families.dlmn.dlmn` takes it.
 
     Returns:
-        float32 (h, w), [0, 1], of the small picture, as `matte_by_portrait`.
+        float32 (h, w), [0, 1], of the small picture, as `PortraitMethod`.
 
     Raises:
         InputError: see `wisp.engine.families.dlmn.dlmn`.

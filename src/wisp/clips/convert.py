@@ -5,15 +5,15 @@ from __future__ import annotations
 import errno
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from wisp.clips.alpha import matte_by_portrait, upsample_to_frame
+from wisp.clips.alpha import PORTRAIT, PortraitMethod, upsample_to_frame, working_picture
 from wisp.clips.backdrops import TRANSPARENT, Backdrop, check_backdrop, open_backdrop
 from wisp.clips.colours import estimate_colours, estimate_soft_colours, soft_part
 from wisp.clips.frames import composite_frame, to_integers
@@ -173,7 +173,7 @@ def _check_folder(output: Output, job: Job, read: list[Path]) -> None:
 
 def convert(
     job: Job,
-    alpha_of: AlphaMethod = matte_by_portrait,
+    alpha_of: AlphaMethod = PORTRAIT,
     *,
     steadiness: Steadiness = STEADY,
     progress: Callable[[Progress], None] = lambda _: None,
@@ -195,6 +195,7 @@ def convert(
             in ``NAME.partial``, to be resumed.
     """
     check_job(job)
+    alpha_of = _informed(job, alpha_of)
     with open_clip(job.source, fps=job.fps, max_pixels=job.max_pixels) as clip:
         info = clip.info
         tick = info.tick
@@ -208,15 +209,22 @@ def convert(
             total = _expected(job, clip)
             uses = [output.use for output in job.outputs]
             state: State | None = None
+            begun = False
 
             def produce() -> Iterator[tuple[Frame, AlphaMethod]]:
                 frames = clip.frames(max(job.start, begin + resumed_at), job.end)
                 return pair_with_motion(frames, alpha_of, lambda frame: frame.image)
 
             def work(item: tuple[Frame, AlphaMethod]) -> tuple[Frame, Image, LowResolutionAlpha]:
-                nonlocal state
+                nonlocal state, begun
                 frame, own = item
                 image = frame.image
+                if isinstance(own, PortraitMethod) and own.selected is not None:
+                    if own.selected.at is not None and frame.time < own.selected.at:
+                        nothing = np.zeros(working_picture(image, steadiness.side).shape[:2], np.float32)
+                        return frame, image, LowResolutionAlpha(nothing, None)
+                    own = replace(own, selected=None, follows=True) if begun else own
+                    begun = True
                 held, state = filter_alpha(image, state, own, steadiness=steadiness)
                 return frame, image, held
 
@@ -234,9 +242,39 @@ def convert(
 
             with one_opencv_thread:
                 run_stages(produce, work, consume)
+            selected = alpha_of.selected if isinstance(alpha_of, PortraitMethod) else None
+            if selected is not None and selected.at is not None and not begun:
+                raise InputError("--at", f"is {float(selected.at):g} s, after the last frame")
             for writer in writers:
                 writer.finish()
         return (*clip.notes, *(note for writer in writers for note in writer.notes), *_lost(job, clip, begin))
+
+
+_GLIMPSES: Final = (0.05, 0.35, 0.65, 0.95)
+"""Shares of a clip's time at which a frame is looked at before it is begun."""
+
+
+def _informed(job: Job, alpha_of: AlphaMethod) -> AlphaMethod:
+    """A method that looks for whatever there is, told whether people come in the clip.
+
+    Where they do, things are never taken for the subject while nobody is there yet; where they do not, things
+    are from the first frame on. What can be read once only is begun without that knowledge.
+    """
+    looks = isinstance(alpha_of, PortraitMethod) and alpha_of.subject == "auto" and alpha_of.selected is None
+    if not looks or is_stream(job.source):
+        return alpha_of
+    assert isinstance(alpha_of, PortraitMethod)
+    found: list[bool] = []
+    with suppress(InputError):  # what is wrong with the clip is told when it is read
+        with open_clip(job.source, fps=job.fps, max_pixels=job.max_pixels) as clip:
+            length = clip.info.duration if job.end is None else min(job.end, clip.info.duration)
+        for share in _GLIMPSES if length > job.start else ():
+            with open_clip(job.source, fps=job.fps, max_pixels=job.max_pixels) as clip:
+                frame = next(iter(clip.frames(job.start + Fraction(share) * (length - job.start))))
+                found.append(alpha_of.sees_people(frame.image))
+                if found[-1]:
+                    break
+    return replace(alpha_of, things=0.0 if any(found) else 1.0) if found else alpha_of
 
 
 def _make(

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wisp.clips.alpha import working_size
-from wisp.core.arrays import Alpha, Float, Image
+from wisp.core.arrays import Float, Image
 from wisp.core.opencv import opencv, shrink
 from wisp.core.settings import CLIPS
 
@@ -71,14 +71,17 @@ def find_flow(before: Small, after: Small) -> Float:
     return flow
 
 
-def warp(old: Alpha, flow: Float, *, cubic: bool) -> Alpha:
-    """An alpha moved along a flow of any size; cubic does not blur what is moved again and again."""
+def warp(old: Float, flow: Float, *, cubic: bool) -> Float:
+    """An alpha, or several side by side, (h, w) or (h, w, C), moved along a flow of any size.
+
+    Cubic does not blur what is moved again and again.
+    """
     cv2 = opencv()
-    height, width = old.shape
+    height, width = old.shape[:2]
     scale = np.array([width / flow.shape[1], height / flow.shape[0]], np.float32)
     large = cv2.resize(flow * scale, (width, height), interpolation=cv2.INTER_LINEAR)
     kernel = cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR
-    moved: Alpha = cv2.remap(old, *sources(large), kernel, borderMode=cv2.BORDER_REPLICATE)
+    moved: Float = cv2.remap(old, *sources(large), kernel, borderMode=cv2.BORDER_REPLICATE)
     return moved
 
 

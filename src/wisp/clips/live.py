@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from wisp.clips.alpha import SIDES, matte_by_portrait, upsample_to_frame
+from wisp.clips.alpha import PORTRAIT, SIDES, upsample_to_frame
 from wisp.clips.backdrops import GREEN, Backdrop, blur_own_background, open_backdrop
 from wisp.clips.camera import Camera
 from wisp.clips.colours import estimate_soft_colours
@@ -234,7 +234,7 @@ def run_camera(
     camera: Camera,
     behind: Backgrounds,
     screens: Sequence[Screen],
-    alpha_of: AlphaMethod = matte_by_portrait,
+    alpha_of: AlphaMethod = PORTRAIT,
     *,
     steadiness: Steadiness = STEADY,
     controls: Controls | None = None,

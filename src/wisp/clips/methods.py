@@ -7,18 +7,21 @@ from pathlib import Path
 
 from wisp.clips.alpha import (
     SIDES,
+    PortraitMethod,
     WarpedPrevious,
     matte_by_dlmn,
-    matte_by_portrait,
     matte_by_segmenter,
     working_picture,
 )
 from wisp.clips.motion import WithMotion
+from wisp.clips.selection import Selection
 from wisp.clips.steady import AlphaMethod
 from wisp.core.arrays import Alpha, Image
 from wisp.core.errors import InputError
 from wisp.core.opencv import opencv
+from wisp.core.settings import CLIPS
 from wisp.engine.engine import ENGINE, Engine
+from wisp.engine.families import Wanted
 from wisp.engine.families.portrait import portrait
 from wisp.engine.families.segmenter import segment
 from wisp.engine.models import find_model
@@ -32,23 +35,34 @@ def alpha_method(
     model: str | Path | None = None,
     engine: Engine = ENGINE,
     ssrn: bool | None = None,
+    subject: Wanted = "auto",
+    things: float = CLIPS.thing,
+    selected: Selection | None = None,
 ) -> AlphaMethod:
     """The function that mattes a frame; its network is loaded now, so that its faults show at once.
 
     Args:
-        name: ``auto`` is `matte_by_portrait`, the portrait network on a small picture; ``segmenter`` is
+        name: ``auto`` is `PortraitMethod`, the portrait network on a small picture; ``segmenter`` is
             `matte_by_segmenter`, coarser; ``portrait`` refines the border as for photos, which takes twice
             the time; ``dlmn`` is `matte_by_dlmn` and sees the neighbouring frames, too; the rest are those
             of `wisp.pipeline.estimate` and take seconds a frame.
         model: a network other than the default: its name or an ONNX file.
         engine: what runs the network.
         ssrn: whether ``dlmn``'s second network refines what its first has found; None: where there is one.
+        subject: what to look for, see `wisp.clips.alpha.PortraitMethod`; for ``auto`` alone.
+        things: how soon ``auto`` takes a thing for the subject while nobody is there, see there.
+        selected: whom to follow from the first frame on; for ``auto`` alone.
 
     Raises:
-        InputError: no such method or network, or a device or precision that is not here.
+        InputError: no such method or network, a device or precision that is not here, or a subject where the
+            method looks for none.
         MissingExtraError: OpenCV is not installed.
     """
     opencv()
+    if name != "auto" and (subject != "auto" or selected is not None):
+        option = "subject" if selected is None else "selected"
+        problem = f"changes nothing: method {name} looks for what it knows in each frame"
+        raise InputError(option, problem, "method auto is accepted with it")
     if name not in ("auto", "segmenter"):
         check_method(name, model)
     if ssrn is not None and name != "dlmn":
@@ -57,9 +71,9 @@ def alpha_method(
     engine.session_of(find_model(model, family))
     if name == "dlmn":
         return WithMotion(partial(matte_by_dlmn, model=model, engine=engine, ssrn=ssrn))
-    quick = {"auto": matte_by_portrait, "segmenter": matte_by_segmenter, "portrait": _portrait_alpha}.get(
-        name
-    )
+    if name == "auto":
+        return PortraitMethod(model, engine, subject, things, selected)
+    quick = {"segmenter": matte_by_segmenter, "portrait": _portrait_alpha}.get(name)
     if quick is not None:
         return partial(quick, model=model, engine=engine)
 

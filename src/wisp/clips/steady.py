@@ -31,7 +31,7 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from wisp.clips.alpha import WarpedPrevious, upsample_to_frame, working_size
+from wisp.clips.alpha import PortraitMethod, WarpedPrevious, upsample_to_frame, working_size
 from wisp.clips.colours import estimate_colours
 from wisp.clips.flow import CUT, SIDE, Small, find_flow, is_cut, shrink_to_bytes, sources, warp
 from wisp.clips.motion import MotionMethod, WithMotion, with_cues
@@ -100,11 +100,14 @@ class State:
         alpha: of the last frame, held steady, at the method's own size: float32 (h, w).
         small: the last frame reduced, uint8 (h, w, 3).
         age: frames since the beginning or the last cut, from 0.
+        belief: where people and the subject are believed to be, see `wisp.clips.belief`; None from a method
+            that keeps none.
     """
 
     alpha: Alpha
     small: Small
     age: int
+    belief: Float | None = None
 
 
 STEADY: Final = Steadiness()
@@ -219,8 +222,8 @@ def filter_alpha(
     if state is not None and steadiness.hold:
         flow = None if is_cut(state.small, small, steadiness.cut) else find_flow(state.small, small)
     if state is None or flow is None:
-        alpha = _checked(alpha_of(image), image)
-        return LowResolutionAlpha(alpha, None), State(alpha, small, 0)
+        alpha, belief = _decided(alpha_of, image, None)
+        return LowResolutionAlpha(alpha, None), State(alpha, small, 0, belief)
     age = state.age + 1
     last = shrink(state.alpha, *size)
     if steadiness.rest and age % 2 and age > 1:
@@ -228,16 +231,26 @@ def filter_alpha(
         own, believed = _motion(state.small, small, flow, opacity, steadiness)
         if _disbelief(opacity, believed) < steadiness.rest:
             alpha = warp(state.alpha, own, cubic=True).clip(0, 1)
-            return LowResolutionAlpha(alpha, picture), State(alpha, small, age)
+            belief = None if state.belief is None else warp(state.belief, own, cubic=False)
+            return LowResolutionAlpha(alpha, picture), State(alpha, small, age, belief)
     expected = warp(state.alpha, flow, cubic=False)
-    alpha = _checked(alpha_of(image, WarpedPrevious(expected, age, picture)), image)
+    belief = None if state.belief is None else warp(state.belief, flow, cubic=False)
+    alpha, belief = _decided(alpha_of, image, WarpedPrevious(expected, age, picture, belief))
     if alpha.shape == state.alpha.shape:
         opacity = shrink(alpha, *size)
         flow, believed = _motion(state.small, small, flow, opacity, steadiness)
         flow = _aligned(flow, last, opacity, believed)
         believed *= min(steadiness.hold, age / (age + 1))
         alpha = _held(alpha, state.alpha, flow, believed, steadiness.slack)
-    return LowResolutionAlpha(alpha, _fitting(picture, alpha)), State(alpha, small, age)
+    return LowResolutionAlpha(alpha, _fitting(picture, alpha)), State(alpha, small, age, belief)
+
+
+def _decided(alpha_of: AlphaMethod, image: Image, past: WarpedPrevious | None) -> tuple[Alpha, Float | None]:
+    """A method's alpha of a frame, and what it believes of the subject from then on."""
+    if isinstance(alpha_of, PortraitMethod):
+        found = alpha_of.decide(image, past)
+        return _checked(found.alpha, image), found.belief
+    return _checked(alpha_of(image) if past is None else alpha_of(image, past), image), None
 
 
 def _as_large(image: Image, alpha: Alpha) -> Image | None:
@@ -347,7 +360,10 @@ def _held(new: Alpha, old: Alpha, flow: Float, believed: Float, slack: float) ->
     height, width = new.shape
     moved = warp(old, flow, cubic=True)
     window = np.ones((5, 5), np.uint8)
-    moved = np.minimum(np.maximum(moved, cv2.erode(new, window) - slack), cv2.dilate(new, window) + slack)
+    most = cv2.dilate(new, window)
+    near = cv2.dilate((new > 0).view(np.uint8), np.ones((13, 13), np.uint8))
+    most += slack * near  # where nothing is left, nothing of the old alpha is kept
+    moved = np.minimum(np.maximum(moved, cv2.erode(new, window) - slack), most)
     share = cv2.resize(believed, (width, height), interpolation=cv2.INTER_LINEAR)
     held: Alpha = new + share * (moved - new)
     return held.clip(0, 1)

@@ -32,6 +32,7 @@ class SubjectSettings:
             (0.5, 0.8).
         around: the box of the second look, times the found one. No evidence yet.
         wide: a photo longer than this times its width is seen in overlapping views. No evidence yet.
+        click: radius of a click's disk, of the longer side. As the network was trained.
     """
 
     side: int = 416
@@ -46,6 +47,7 @@ class SubjectSettings:
     small: float = 0.5
     around: float = 1.5
     wide: float = 2.0
+    click: float = 5 / 384
 
 
 @dataclass(frozen=True)
@@ -140,8 +142,29 @@ class ClipSettings:
         alpha_radius: of the windows that draw the network's alpha to the frame's edges. No evidence yet.
         mask_radius: of those that draw the segmenter's mask. No evidence yet.
         refresh: so often, in frames, the segmenter looks. Decision 027.
-        lost: below this the segmenter is believed that a subject is gone. Decision 016, one clip.
-        sure: last alpha over this was surely subject. Decision 016, one clip.
+        look: so often, in frames, the subject network looks alone. Decision 034.
+        look_side: longer side of what it sees then, pixels. Decision 034.
+        evidence_side: longer side of the map of what is believed, pixels. No evidence yet.
+        reach: how far from where a subject is believed, or from the picture's border, what is new is believed
+            at once; of the longer side. Decision 034.
+        arrive: how far the first look at something new elsewhere is believed. Decision 034.
+        depart: how far the first look that misses something is believed. Decision 034.
+        thing: how far each look at a thing is believed while no person was seen. Decision 034.
+        believed: beliefs between which the subject begins and is certain. Decision 034.
+        judge: how far a look at what is known changes what is believed of its kind. Decision 034.
+        judge_up: the same where it is more than what is believed. Decision 034.
+        person: belief in people over four fifths of a region that makes it people. Decision 034.
+        doubtful_person: the same where no region reaches that. Decision 034.
+        known: that much less is enough for people that were decided on before. Decision 034.
+        segmented: mean of the segmenter's mask over a large region that makes it people. Decision 034.
+        holdable: what is no person beside one is held by them up to this share of their area. Decision 034.
+        limb: what was left out before and touches somebody is theirs again below this share of their area.
+            Decision 034.
+        overlooked: people of less than this share of the picture are none of the segmenter's business.
+            Decision 034.
+        fresh: a glance that finds more new than this share of the picture is followed by a whole look.
+            Decision 034.
+        led: how far the last alpha may lie outside of what is believed. Decision 034.
         hole: an enclosed hole of a smaller share of the subject is doubtful. Decision 016, one clip.
         solid: alpha below this, enclosed, is such a hole. No evidence yet.
         doubtful: what stands for alpha in it. Decision 016; by 027 another value makes no difference.
@@ -176,8 +199,25 @@ class ClipSettings:
     alpha_radius: int = 2
     mask_radius: int = 6
     refresh: int = 4
-    lost: float = 0.2
-    sure: float = 0.9
+    look: int = 2
+    look_side: int = 320
+    evidence_side: int = 384
+    reach: float = 0.06
+    arrive: float = 0.5
+    depart: float = 0.5
+    thing: float = 0.05
+    believed: tuple[float, float] = (0.35, 0.65)
+    judge: float = 0.35
+    judge_up: float = 0.7
+    person: float = 0.9
+    doubtful_person: float = 0.65
+    known: float = 0.1
+    segmented: float = 0.4
+    holdable: float = 0.3
+    limb: float = 0.1
+    overlooked: float = 0.01
+    fresh: float = 0.005
+    led: float = 0.3
     hole: float = 0.02
     solid: float = 0.8
     doubtful: float = 0.85

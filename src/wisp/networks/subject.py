@@ -42,6 +42,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from wisp.core.settings import SUBJECT
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 
 Start: TypeAlias = Literal["modnet", "imagenet"]
@@ -54,7 +55,7 @@ GLOBAL: Final = 128
 """Channels at stride 64."""
 FROZEN: Final = 4
 """Blocks of the encoder, to stride 4, that are never trained: edges and colours are known from ImageNet."""
-CLICK_RADIUS: Final = 5 / 384
+CLICK_RADIUS: Final = SUBJECT.click
 """Radius of a click's disk as a share of the longer side."""
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 from scipy import ndimage
@@ -31,8 +31,51 @@ from wisp.engine.families.segmenter import segment
 from wisp.engine.models import Model, find_model
 from wisp.engine.sessions import Session
 
+Clicks: TypeAlias = tuple[tuple[float, float], ...]
+"""Rows and columns, pixels."""
+
 PEOPLE, SUBJECT = 0, 1
 """Places of the two masks and presence values in the network's outputs."""
+
+
+@dataclass(frozen=True, eq=False)
+class Guidance:
+    """Clicks and a mask that say what the subject is.
+
+    Attributes:
+        inside: clicks on the subject, rows and columns, pixels.
+        outside: clicks on what is not the subject, likewise.
+        before: the mask that there was, float32 (H, W), [0, 1]; None where there was none.
+    """
+
+    inside: Clicks = ()
+    outside: Clicks = ()
+    before: Mask | None = None
+
+    def within(self, part: Box) -> Guidance:
+        """The guidance of a part of the picture."""
+
+        def moved(clicks: Clicks) -> Clicks:
+            return tuple((y - part.top, x - part.left) for y, x in clicks)
+
+        before = None if self.before is None else self.before[part.slices]
+        return Guidance(moved(self.inside), moved(self.outside), before)
+
+    def drawn(self, size: tuple[int, int], shape: tuple[int, int]) -> Float:
+        """The network's second input, (1, 3, h, w), of a picture of `shape` that it sees at `size`."""
+        planes = np.zeros((1, 3, *size), np.float32)
+        rows, columns = np.ogrid[: size[0], : size[1]]
+        radius = max(1, round(NUMBERS.click * max(size)))
+        for plane, clicks in zip(planes[0], (self.inside, self.outside), strict=False):
+            for y, x in clicks:
+                down, across = y * size[0] / shape[0], x * size[1] / shape[1]
+                plane[(rows - down) ** 2 + (columns - across) ** 2 <= (radius + 0.5) ** 2] = 1
+        if self.before is not None:
+            planes[0, 2] = resize(self.before, *size).clip(0, 1)
+        return planes
+
+
+NOTHING_SAID = Guidance()
 
 
 @dataclass(frozen=True)
@@ -117,26 +160,14 @@ def find_subject(
     check_image(image)
     if wanted not in get_args(Wanted):
         raise InputError("subject", f"is {wanted}", f"{', '.join(get_args(Wanted))} are accepted")
-    row = find_model(model, "subject")
-    session = engine.session_of(row)
+    session = engine.session_of(find_model(model, "subject"))
     if "guidance" not in {port.name for port in session.inputs}:
         return _by_segmenter(segment(image, model=model, engine=engine))
-    views = overlapping_views(image.shape[:2], settings.wide)
-    masks, presence = _look_at_views(session, row, image, views, settings)
-    looks = len(views)
     chosen = PEOPLE if wanted == "people" else SUBJECT
-    box = bounding_box(masks[..., chosen] > 0.5)
-    if len(views) == 1 and box is not None and presence[chosen] >= settings.present:
-        near = _surroundings(box, image.shape[:2], settings)
-        if near is not None:
-            closer, _ = _look(session, row, image[near.slices], settings)  # presence is the whole photo's
-            masks = _replace(masks, closer, near)
-            looks += 1
-    if model is None and settings.people_side and presence[PEOPLE] >= settings.present:
+    masks, presence, seen, looks = see(image, chosen=chosen, model=model, engine=engine, settings=settings)
+    if seen is not None:
         share = float((masks[..., SUBJECT] > 0.5).mean())
-        seen = _look_for_people(image, engine, share, settings)
         masks = join_where_both_see(masks, seen, segmenter_share(share, settings), settings)
-        looks += 1
     mask, people = masks[..., chosen], masks[..., PEOPLE]
     if presence[chosen] < settings.present:
         mask = np.zeros_like(mask)
@@ -145,6 +176,61 @@ def find_subject(
         mask, count = keep_with_people(mask, people, settings)
     sure, sure_of_people = float(presence[chosen]), float(presence[PEOPLE])
     return _finding(mask, people, sure, sure_of_people, count, looks)
+
+
+class Seen(NamedTuple):
+    """The masks of both networks of a picture.
+
+    Attributes:
+        masks: the subject network's, of people and of the subject, float32 (H, W, 2), [0, 1].
+        presence: how sure it is of each, (2,).
+        people: the person segmenter's mask, float32 (H, W), [0, 1]; None where it was not asked.
+        looks: how often they looked.
+    """
+
+    masks: Float
+    presence: Float
+    people: Mask | None
+    looks: int
+
+
+def see(
+    image: Image,
+    *,
+    chosen: int = SUBJECT,
+    model: str | Path | None = None,
+    engine: Engine = ENGINE,
+    settings: SubjectSettings = NUMBERS,
+) -> Seen:
+    """The masks of a picture, before anything is decided.
+
+    Args:
+        image: float32 (H, W, 3), sRGB-encoded, [0, 1], of any size.
+        chosen: `PEOPLE` or `SUBJECT`: the mask that a second look is for.
+        model: as in `find_subject`; the segmenter is asked beside the default alone.
+        engine: what to run the networks on.
+        settings: sizes, and when to look again.
+
+    Raises:
+        InputError: no such network, device or precision, or a file that is no subject network.
+    """
+    row = find_model(model, "subject")
+    session = engine.session_of(row)
+    views = overlapping_views(image.shape[:2], settings.wide)
+    masks, presence = _look_at_views(session, row, image, views, settings)
+    looks = len(views)
+    box = bounding_box(masks[..., chosen] > 0.5)
+    if len(views) == 1 and box is not None and presence[chosen] >= settings.present:
+        near = _surroundings(box, image.shape[:2], settings)
+        if near is not None:
+            closer, _ = _look(session, row, image[near.slices], settings)  # presence is the whole photo's
+            masks = _replace(masks, closer, near)
+            looks += 1
+    people = None
+    if model is None and settings.people_side and presence[PEOPLE] >= settings.present:
+        people = _look_for_people(image, engine, float((masks[..., SUBJECT] > 0.5).mean()), settings)
+        looks += 1
+    return Seen(masks, presence, people, looks)
 
 
 def _finding(
@@ -161,6 +247,59 @@ def _by_segmenter(mask: Mask) -> Finding:
     _, count = ndimage.label(mask >= NUMBERS.floor, np.ones((3, 3)))
     surest = float(mask.max())
     return _finding(mask, mask, surest, surest, int(count), 1)
+
+
+def find_selected(
+    image: Image,
+    guidance: Guidance,
+    *,
+    engine: Engine = ENGINE,
+    settings: SubjectSettings = NUMBERS,
+) -> Mask:
+    """A soft mask of what clicks and the mask before select, whatever else could be a subject.
+
+    Args:
+        image: float32 (H, W, 3), sRGB-encoded, [0, 1], of any size.
+        guidance: at least a click inside or a mask.
+        engine: what to run the network on.
+        settings: a selection in a small part of the picture is looked at again there.
+
+    Returns:
+        float32 (H, W), [0, 1]; 0 where the regions that clicks or mask touch are not.
+
+    Raises:
+        InputError: an array of the wrong kind, or a network, device or precision that is not here.
+    """
+    check_image(image)
+    row = find_model(None, "subject")
+    session = engine.session_of(row)
+    masks, _ = _look(session, row, image, settings, guidance)
+    mask = keep_touched_regions(masks[..., SUBJECT], guidance, settings)
+    box = bounding_box(mask > 0.5)
+    near = None if box is None else _surroundings(box, image.shape[:2], settings)
+    if near is not None:
+        closer, _ = _look(session, row, image[near.slices], settings, guidance.within(near))
+        mask = keep_touched_regions(_replace(masks, closer, near)[..., SUBJECT], guidance, settings)
+    return mask
+
+
+def keep_touched_regions(mask: Mask, guidance: Guidance, settings: SubjectSettings = NUMBERS) -> Mask:
+    """The mask's regions in which a click lies or the mask before was over one half.
+
+    Args:
+        mask: float32 (H, W), [0, 1].
+        guidance: of the same picture.
+        settings: a region is an 8-connected set of pixels of at least ``floor``.
+    """
+    regions, count = ndimage.label(mask >= settings.floor, np.ones((3, 3)))
+    touched = np.zeros(count + 1, bool)
+    if guidance.before is not None:
+        touched[np.unique(regions[guidance.before > 0.5])] = True
+    for y, x in guidance.inside:
+        row, column = (min(max(int(at), 0), side - 1) for at, side in zip((y, x), mask.shape, strict=True))
+        touched[regions[row, column]] = True
+    touched[0] = False
+    return np.where(touched[regions], mask, np.float32(0))
 
 
 def overlapping_views(shape: tuple[int, int], wide: float) -> list[Box]:
@@ -240,7 +379,13 @@ def _towards_the_middle(shape: tuple[int, int], axis: int) -> Float:
     return np.broadcast_to(along, (*shape, 1)).astype(np.float32)
 
 
-def _look(session: Session, row: Model, image: Image, settings: SubjectSettings) -> tuple[Float, Float]:
+def _look(
+    session: Session,
+    row: Model,
+    image: Image,
+    settings: SubjectSettings,
+    guidance: Guidance = NOTHING_SAID,
+) -> tuple[Float, Float]:
     """Masks (H, W, 2) and presence (2,) of a picture, seen at ``side`` pixels."""
     height, width = image.shape[:2]
     scale = settings.side / max(height, width)
@@ -253,7 +398,8 @@ def _look(session: Session, row: Model, image: Image, settings: SubjectSettings)
         "presence (N, 2) is accepted",
     )
     try:
-        answer = session.run({"image": seen, "guidance": np.zeros_like(seen)})
+        drawn = guidance.drawn((size[0], size[1]), (height, width))
+        answer = session.run({"image": seen, "guidance": drawn})
         masks, presence = answer["masks"], answer["presence"]
     except (RuntimeError, ValueError, KeyError, TypeError) as error:
         raise wrong from error

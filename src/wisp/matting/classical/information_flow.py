@@ -94,8 +94,8 @@ DAMPING: Final = 0.1
 AT_ONCE: Final = 600_000
 """Unknown pixels that are solved at once: some 2 kB each."""
 
-CANDIDATES: Final = 10
-"""Known windows of each kind that an unknown one is compared with."""
+CANDIDATES: Final = 5
+"""Known windows of each kind that an unknown one is compared with; as many as in the authors' code."""
 ROUNDS: Final = 9
 """Rounds in which edges are trimmed, each a pixel farther than the one before."""
 NEAR, FAR = 0.25, 0.9
@@ -116,7 +116,7 @@ def information_flow(
     local_weight: float = 1.0,
     trim: bool = True,
     approximation: float = 1.0,
-    tolerance: float = 1e-4,
+    tolerance: float = 1e-3,
     max_iterations: int = 1000,
     at_once: int = AT_ONCE,
     progress: Progress = silent,

@@ -1,0 +1,267 @@
+"""What a clip's subject is, decided over time, on beliefs that are drawn by hand."""
+
+import numpy as np
+import pytest
+
+from tiny_networks import write_subject
+from wisp.clips import belief as module
+from wisp.clips.belief import (
+    DECIDED,
+    PEOPLE,
+    SEGMENTED,
+    THING,
+    begin,
+    believed_subject,
+    believed_things,
+    decided,
+    follow,
+    left_out,
+    look_again,
+    people_in,
+    select,
+    updated,
+)
+from wisp.clips.selection import Selection
+from wisp.core.errors import InputError
+from wisp.engine.engine import Engine
+from wisp.engine.families import subject as family
+from wisp.engine.families.subject import Guidance, Seen
+from wisp.engine.models import find_model
+
+SIZE = (100, 200)
+MAN, BEAR, CUP = np.s_[20:90, 40:70], np.s_[30:80, 70:150], np.s_[40:50, 30:40]
+APART, RIM = np.s_[30:80, 120:150], np.s_[30:80, 190:200]
+
+
+def drawn(*parts):
+    """A belief with parts, each a place and its people, subject and segmented values."""
+    belief = np.zeros((*SIZE, 4), np.float32)
+    for place, people, subject, segmented in parts:
+        belief[place][..., :3] = people, subject, segmented
+    return belief
+
+
+SURE_MAN, LIKELY_BEAR = (MAN, 0.98, 0.98, 0.95), (BEAR, 0.4, 0.98, 0.95)
+
+
+def test_what_is_large_and_no_person_stands_behind_people_and_what_is_small_is_held():
+    found = decided(drawn(SURE_MAN, LIKELY_BEAR, (CUP, 0.1, 0.9, 0.0)), "auto")[..., DECIDED]
+    assert found[MAN].min() == 1
+    assert found[CUP].mean() == 1
+    assert found[30:80, 76:].max() == 0
+    assert found[BEAR].mean() < 0.1
+    assert decided(drawn(SURE_MAN, LIKELY_BEAR), "anything")[..., DECIDED][BEAR].min() == 1
+    people = decided(drawn(SURE_MAN, (CUP, 0.1, 0.9, 0.0)), "people")[..., DECIDED]
+    assert (people[MAN].min(), people[CUP].max()) == (1, 0)
+
+
+def test_what_was_left_out_stays_out_when_it_touches_somebody():
+    small = (np.s_[40:62, 70:92], 0.5, 0.95, 0.9)
+    belief = decided(drawn(SURE_MAN, small), "auto")
+    assert belief[small[0]][..., DECIDED].min() == 1  # in his hand from the beginning
+    belief[small[0]][..., DECIDED] = 0
+    away = left_out(belief)
+    assert away[small[0]].all()
+    assert decided(belief, "auto", away)[small[0]][..., DECIDED].mean() < 0.1
+
+
+@pytest.mark.parametrize(("segmented", "expected"), [(0.0, False), (0.35, False), (0.45, True)])
+def test_large_people_have_to_be_seen_by_the_segmenter_and_small_ones_need_not(segmented, expected):
+    assert people_in(drawn((MAN, 0.98, 0.98, segmented))) == expected
+    assert people_in(drawn((np.s_[40:52, 40:48], 0.98, 0.98, segmented)))
+    known = drawn((MAN, 0.84, 0.98, segmented))
+    known[MAN][..., DECIDED] = 1
+    assert people_in(known)
+
+
+def test_half_sure_people_count_where_nobody_is_surer():
+    doubtful = (APART, 0.8, 0.95, 0.9)
+    assert decided(drawn(doubtful), "auto")[..., DECIDED][APART].min() == 1
+    found = decided(drawn(doubtful, SURE_MAN), "auto")[..., DECIDED]
+    assert (found[APART].max(), found[MAN].min()) == (0, 1)
+    assert not people_in(drawn((APART, 0.6, 0.95, 0.9)))
+
+
+def test_who_enters_is_believed_at_once_and_what_appears_elsewhere_when_it_is_seen_again():
+    before = decided(drawn(SURE_MAN), "auto")
+    look = drawn(SURE_MAN, (APART, 0.98, 0.98, 0.95), (RIM, 0.98, 0.98, 0.95))
+    once = updated(before, look, "auto")
+    np.testing.assert_allclose(once[APART][..., THING], 0.49, atol=1e-6)
+    np.testing.assert_allclose(once[RIM][..., THING], 0.98, atol=1e-6)
+    twice = updated(decided(once, "auto"), look, "auto")
+    assert twice[APART][..., THING].min() > 0.65
+    nobody = updated(drawn(), drawn((APART, 0.98, 0.98, 0.95)), "auto")
+    np.testing.assert_allclose(nobody[APART][..., THING], 0.98, atol=1e-6)  # there was nobody yet
+    gone = updated(decided(twice, "auto"), drawn(SURE_MAN), "auto")
+    np.testing.assert_allclose(gone[RIM][..., THING], 0.49, atol=1e-6)
+
+
+def test_the_kind_of_what_is_known_is_judged_by_many_looks():
+    before = decided(drawn(SURE_MAN), "auto")
+    after = updated(before, drawn((MAN, 0.0, 0.98, 0.0)), "auto")
+    np.testing.assert_allclose(after[MAN][..., PEOPLE], 0.98 * 0.65, atol=1e-6)
+    np.testing.assert_allclose(after[MAN][..., SEGMENTED], 0.95 * 0.65, atol=1e-6)
+    np.testing.assert_allclose(after[MAN][..., THING], 0.98, atol=1e-6)
+
+
+def test_who_comes_in_part_by_part_is_there_when_the_whole_is_sure():
+    sliver, man = (np.s_[20:90, 0:10], 0.6, 0.9, 0.1), (np.s_[20:90, 0:40], 0.97, 0.97, 0.95)
+    belief = drawn(sliver)  # nobody could tell what it was
+    away = left_out(belief)
+    assert away[sliver[0]].all()
+    after = updated(belief, drawn(man), "auto")
+    np.testing.assert_allclose(after[sliver[0]][..., PEOPLE], 0.6 + 0.7 * 0.37, atol=1e-6)
+    found = decided(after, "auto", away)
+    assert found[man[0]][:, 12:, DECIDED].min() == 1
+    again = decided(updated(found, drawn(man), "auto"), "auto", left_out(found))
+    assert again[man[0]][..., DECIDED].min() == 1
+
+
+def seen(image, **_):
+    """Everything bright is a thing, nothing is people."""
+    mask = (image.mean(2) > 0.5).astype(np.float32)
+    return Seen(np.dstack([0 * mask, mask]), np.ones(2, np.float32), None, 1)
+
+
+@pytest.mark.parametrize(("things", "expected"), [(1.0, [1, 1, 1]), (0.0, [0, 0, 0]), (0.4, [0, 1, 1])])
+def test_things_are_believed_slowly_while_no_person_was_seen(monkeypatch, things, expected):
+    monkeypatch.setattr(module, "see", seen)
+    image = np.zeros((*SIZE, 3), np.float32)
+    image[APART] = 1
+    belief, shown = begin(image, "auto", things), []
+    for _ in range(3):
+        shown.append(round(float(belief[APART][..., DECIDED].mean())))
+        assert bool(believed_things(belief)[APART].any()) == bool(belief[..., DECIDED].any())
+        belief = look_again(image, belief, "auto", whole=True, things=things)
+    assert shown == expected
+    assert begin(image, "anything")[APART][..., DECIDED].min() == 1
+    assert not begin(image, "people")[..., DECIDED].any()
+
+
+def test_a_glance_at_something_new_is_followed_by_a_whole_look(monkeypatch):
+    sides = []
+
+    def see(image, *, engine, settings=None):
+        sides.append((settings.side, settings.people_side) if settings else "whole")
+        mask = (image.mean(2) > 0.5).astype(np.float32)
+        return Seen(np.dstack([mask, mask]), np.ones(2, np.float32), mask, 1)
+
+    monkeypatch.setattr(module, "see", see)
+    image = np.zeros((*SIZE, 3), np.float32)
+    belief = begin(image, "auto")
+    look_again(image, belief, "auto", whole=False)
+    image[RIM] = 1
+    look_again(image, belief, "auto", whole=False)
+    assert sides == ["whole", (320, 0), (320, 0), (416, 640)]
+    known = decided(drawn(SURE_MAN), "auto")
+    blind = look_again(np.zeros_like(image), known, "auto", whole=False)
+    np.testing.assert_allclose(blind, known, atol=1e-6)  # nothing is taken away at a glance
+    assert look_again(np.zeros_like(image), known, "auto", whole=True)[MAN][..., THING].max() < 0.5
+
+
+def test_a_belief_of_another_size_is_begun_anew(monkeypatch):
+    monkeypatch.setattr(module, "see", seen)
+    image = np.zeros((*SIZE, 3), np.float32)
+    again = look_again(image, np.zeros((9, 9, 4), np.float32), "auto", whole=True)
+    assert again.shape == (*SIZE, 4)
+    assert believed_subject(again, (50, 100)).shape == (50, 100)
+
+
+@pytest.fixture
+def bright(monkeypatch, tmp_path):
+    """The subject network: what is bright is the subject, what is red people."""
+    file = write_subject(tmp_path / "subject.onnx")
+    monkeypatch.setattr(family, "find_model", lambda model, kind: find_model(file, kind))
+    return Engine(precision="fp32")
+
+
+def two_discs(shift=0):
+    rows, columns = np.mgrid[: SIZE[0], : SIZE[1]]
+    image = np.full((*SIZE, 3), 0.1, np.float32)
+    places = [np.hypot(rows - 50, columns - x) < 25 for x in (50 + shift, 150)]
+    image[places[0]], image[places[1]] = (1.0, 0.8, 0.5), (0.9, 0.9, 0.9)
+    return image, *places
+
+
+def test_whom_a_click_or_a_box_selects_is_followed_and_nobody_else(bright):
+    image, left, right = two_discs()
+    for selection in (Selection(points=((60, 50),)), Selection(box=(20, 20, 60, 60))):
+        belief = select(image, selection, bright)
+        assert belief[left][:, DECIDED].mean() > 0.95
+        assert belief[right][:, DECIDED].max() == 0
+        assert belief[left][:, PEOPLE].mean() > 0.95
+    image, moved, right = two_discs(6)
+    after = follow(image, belief, bright)
+    assert after[moved][:, DECIDED].mean() > 0.95
+    assert after[right][:, DECIDED].max() == 0
+    lost = follow(np.full_like(image, 0.1), after, bright)
+    np.testing.assert_allclose(lost[..., DECIDED], 0.5 * after[..., DECIDED], atol=1e-3)
+    thing = select(image, Selection(points=((150, 50),)), bright)
+    assert thing[right][:, DECIDED].mean() > 0.95
+    assert thing[..., PEOPLE].max() < 0.1
+
+
+def test_two_who_touch_stay_apart(bright):
+    image, left, right = two_discs()
+    belief = select(image, Selection(points=((60, 50),)), bright)
+    image[45:55, 60:140] = 0.9  # they hold hands
+    after = follow(image, belief, bright)
+    assert after[left][:, DECIDED].mean() > 0.95
+    assert after[right][:, DECIDED].max() < 0.05
+    both = select(image, Selection(points=((60, 50),)), bright)
+    assert both[right][:, DECIDED].mean() > 0.95
+
+
+def test_a_click_outside_takes_away_what_is_nearer_to_it(monkeypatch, bright):
+    image, left, _ = two_discs()
+    monkeypatch.setattr(module, "find_selected", lambda image, guidance, **_: left.astype(np.float32))
+    belief = select(image, Selection(points=((60, 50),), points_out=((40, 50),)), bright)
+    assert belief[left][:, DECIDED].mean() == pytest.approx(0.5, abs=0.03)
+    assert belief[:, :49, DECIDED].max() == 0
+    assert belief[50, 52:70, DECIDED].min() == 1
+
+
+def test_an_empty_place_selects_nothing(bright):
+    image, _, _ = two_discs()
+    with pytest.raises(InputError, match="selection: holds nothing"):
+        select(image, Selection(points=((100, 50),)), bright)
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ({}, "point and box: are not there; one of the two is accepted"),
+        ({"points": ((1, 1),), "box": (0, 0, 2, 2)}, "point and box: are both given"),
+        ({"box": (5, 5, 0, 3)}, "box 5,5,0,3: is empty"),
+    ],
+)
+def test_selections_that_say_nothing(words, problem):
+    with pytest.raises(InputError, match=problem):
+        Selection(**words)
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ({"points": ((200, 50),)}, "point 200,50: is outside of the picture, which is 200×100"),
+        ({"points": ((2, 5),), "points_out": ((3, 100),)}, "point-out 3,100: is outside"),
+        ({"box": (190, 90, 40, 40)}, "box 190,90,40,40: is outside"),
+    ],
+)
+def test_places_outside_of_the_frame(words, problem):
+    with pytest.raises(InputError, match=problem):
+        Selection(**words).guidance(SIZE)
+
+
+def test_guidance_of_a_box_and_of_clicks():
+    guidance, near = Selection(box=(20, 30, 40, 20)).resized(SIZE, (50, 100)).guidance((50, 100))
+    assert guidance.inside == ((20, 20),)
+    assert np.argwhere(guidance.before).min(0).tolist() == [15, 10]
+    assert np.argwhere(guidance.before).max(0).tolist() == [24, 29]
+    assert near == (5, 0, 35, 40)
+    drawn_planes = Guidance(((50, 100),), ((0, 0),)).drawn((50, 100), SIZE)
+    assert drawn_planes.shape == (1, 3, 50, 100)
+    assert drawn_planes[0, 0, 25, 50] == 1
+    assert drawn_planes[0, 1, 0, 0] == 1
+    assert drawn_planes[0, 0].sum() == 9
+    assert not drawn_planes[0, 2].any()
