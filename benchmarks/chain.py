@@ -4,7 +4,6 @@ Run from the root of the repository::
 
     python benchmarks/chain.py                                    half a of people-dev and things-dev
     python benchmarks/chain.py --half b --only shipped            one way alone
-    python benchmarks/chain.py --matting FILE --refinement FILE   a network that the mask leads
     python benchmarks/chain.py --keep NAME                        keep the result as results/chain-NAME.json
     python benchmarks/chain.py --table NAME                       a kept result as Markdown
 
@@ -35,16 +34,15 @@ from wisp.engine.engine import ENGINE
 from wisp.engine.families import portrait
 from wisp.engine.families.subject import find_subject
 from wisp.engine.models import Model, find_model
-from wisp.engine.sessions import Session, open_session
 from wisp.evaluation.bootstrap import paired_bootstrap
 from wisp.evaluation.metrics import conn, grad, mse, sad
 from wisp.io.images import read_grey, read_photo
 from wisp.matting import cleaning
 from wisp.matting.classical.initial_alpha import estimate_initial_alpha
-from wisp.matting.mixing import find_persons, mix_alphas
-from wisp.matting.trimap import impose_known, subject_size, trimap_from_mask
+from wisp.matting.mixing import mix_alphas
+from wisp.matting.trimap import impose_known, trimap_from_mask
 from wisp.methods import solve
-from wisp.pipeline import FROM_INITIAL_ALPHA
+from wisp.pipeline import MATTING
 
 RESULTS: Final = Path(__file__).parent / "results"
 SHARED: Final = Path(__file__).parent.parent.parent / "shared"
@@ -64,6 +62,7 @@ class Parts:
     def __init__(self, image: Image, mask: Mask) -> None:
         self.image, self.mask = image, mask
         self.trimap = trimap_from_mask(mask)
+        self._networks: dict[tuple[str, str, int, bool], Alpha] = {}
 
     @cached_property
     def closed_form(self) -> Alpha:
@@ -75,124 +74,81 @@ class Parts:
         """Closed-form matting at half size."""
         return estimate_initial_alpha(self.image, self.trimap)
 
-    @cached_property
-    def network(self) -> Alpha:
-        """The portrait network that closed-form matting leads."""
-        return self._portrait(self.first, FROM_INITIAL_ALPHA, refined=False)
+    def network(
+        self, *, lead: str = "mean", model: str = MATTING, side: int = 0, refined: bool = False
+    ) -> Alpha:
+        """A network's alpha.
 
-    @cached_property
-    def by_mask(self) -> Alpha:
-        """The portrait network that the mask leads."""
-        return self._portrait(self.mask, "portrait-mobile", refined=False)
-
-    @cached_property
-    def refined(self) -> Alpha:
-        """`network` with its border refined at the photo's size."""
-        return self._portrait(self.first, FROM_INITIAL_ALPHA, refined=True)
+        Args:
+            lead: its second input: ``mask``, ``closed-form`` or the ``mean`` of both.
+            model: a network of the portrait family.
+            side: longer side of what it sees, pixels; 0 for its row's.
+            refined: whether its border is refined at the photo's size.
+        """
+        key = (lead, model, side, refined)
+        if key not in self._networks:
+            leads = {"mask": 1.0, "mean": 0.5, "closed-form": 0.0}
+            start = self.first + np.float32(leads[lead]) * (self.mask - self.first)
+            row = find_model(model, "portrait")
+            row = replace(row, input_size=side or row.input_size)
+            self._networks[key] = _led(self.image, start, row, refined)
+        return self._networks[key]
 
     @cached_property
     def mixture(self) -> Alpha:
-        """What is shipped, before it is cleaned."""
+        """The shipped alpha, before it is cleaned."""
         if not (self.trimap == UNKNOWN).any():
             known: Alpha = (self.trimap == FOREGROUND).astype(np.float32)
             return known
-        return self.mixed(self.network)
+        return mix_alphas(self.first, self.network(), self.trimap)
 
-    def mixed(self, network: Alpha) -> Alpha:
-        """The shipped mixture of closed-form matting and a network's alpha."""
-        trusted = find_persons(network, self.trimap)
-        return mix_alphas(self.first, network, self.trimap, trusted) if trusted.any() else self.closed_form
 
-    def _portrait(self, start: Mask, model: str, *, refined: bool) -> Alpha:
-        return portrait.portrait(self.image, start, model=model, refined=refined)
+def _led(image: Image, mask: Mask, row: Model, refined: bool) -> Alpha:
+    """Alpha of a network that a mask or another alpha leads, seen at the row's size."""
+    out = np.zeros(mask.shape, np.float32)
+    box = portrait.crop_around(mask)
+    if box is None:
+        return out
+    seen = image[box.slices]
+    alpha = portrait.generate(ENGINE.session_of(row), row, seen, mask[box.slices])
+    if refined:
+        alpha = portrait.enlarge(alpha, seen, model=row.name)
+    out[box.slices] = resize(alpha, *seen.shape[:2]).clip(0, 1)
+    return out
 
 
 Way = Callable[[Parts], Alpha]
 
 
-def ways(matting: Callable[[Image, Mask, int, bool], Alpha] | None) -> dict[str, Way]:
-    """Ways to an alpha by name, the shipped one first.
+def ways() -> dict[str, Way]:
+    """Ways to an alpha by name, the shipped one first."""
 
-    Args:
-        matting: image, mask, longer side and whether the border is refined → alpha, of the network to try.
-    """
+    def half(p: Parts, network: Alpha) -> Alpha:
+        mean: Alpha = (p.first + network) * np.float32(0.5)
+        return mean
+
     clean = cleaning.clean
-    found: dict[str, Way] = {
+    return {
         SHIPPED: lambda p: clean(p.mixture),
         "the mask itself": lambda p: p.mask,
         "no cleaning": lambda p: p.mixture,
-        "no haze removed": lambda p: _cleaned(p.mixture, haze=False),
-        "no islands removed": lambda p: _cleaned(p.mixture, islands=False),
-        "no pinholes filled": lambda p: _cleaned(p.mixture, pinholes=False),
         "closed-form alone": lambda p: clean(p.closed_form),
-        "network alone": lambda p: clean(p.network),
-        "network alone, in the band": lambda p: clean(impose_known(p.network, p.trimap)),
-        "network alone, led by the mask": lambda p: clean(p.by_mask),
-        "mixture, network led by the mask": lambda p: clean(p.mixed(p.by_mask)),
-        "mixture, network refined": lambda p: clean(p.mixed(p.refined)),
-        "mean of both": lambda p: clean((p.first + p.network) * np.float32(0.5)),
-        "mean of both, in the band": lambda p: clean(
-            impose_known((p.first + p.network) * np.float32(0.5), p.trimap)
+        "network alone": lambda p: clean(p.network()),
+        "network alone, refined": lambda p: clean(p.network(refined=True)),
+        "network alone, in the band": lambda p: clean(impose_known(p.network(), p.trimap)),
+        "mean of both": lambda p: clean(half(p, p.network())),
+        "mean of both, in the band": lambda p: clean(impose_known(half(p, p.network()), p.trimap)),
+        "network led by the mask": lambda p: clean(mix_alphas(p.first, p.network(lead="mask"), p.trimap)),
+        "network led by closed-form": lambda p: clean(
+            mix_alphas(p.first, p.network(lead="closed-form"), p.trimap)
         ),
-        "every subject is a person": lambda p: clean(
-            mix_alphas(p.first, p.network, p.trimap, np.ones(p.mask.shape, bool))
+        "network at 512": lambda p: clean(mix_alphas(p.first, p.network(side=512), p.trimap)),
+        "network at 832": lambda p: clean(mix_alphas(p.first, p.network(side=832), p.trimap)),
+        "network refined": lambda p: clean(mix_alphas(p.first, p.network(refined=True), p.trimap)),
+        "portrait-mobile instead": lambda p: clean(
+            mix_alphas(p.first, p.network(model="portrait-mobile"), p.trimap)
         ),
     }
-    if matting is None:
-        return found
-    for side in (512, 704):
-        for refined in (False, True):
-            name = f"new network at {side}" + (", refined" if refined else "")
-            found[name] = lambda p, side=side, refined=refined: matting(p.image, p.mask, side, refined)  # type: ignore[misc]
-    found["new network at 704, cleaned"] = lambda p: clean(matting(p.image, p.mask, 704, False))
-    found["new network at 704, in the band"] = lambda p: impose_known(
-        matting(p.image, p.mask, 704, False), p.trimap
-    )
-    found["new network at 704, led by closed-form"] = lambda p: matting(p.image, p.first, 704, False)
-    found["mean of closed-form and the new network"] = lambda p: (
-        (p.first + matting(p.image, p.mask, 704, False)) * np.float32(0.5)
-    )
-    found["mean of shipped and the new network"] = lambda p: (
-        (clean(p.mixture) + matting(p.image, p.mask, 704, False)) * np.float32(0.5)
-    )
-    found["mixture with the new network"] = lambda p: clean(p.mixed(matting(p.image, p.mask, 704, False)))
-    return found
-
-
-def _cleaned(alpha: Alpha, *, haze: bool = True, islands: bool = True, pinholes: bool = True) -> Alpha:
-    """`clean` with parts of it left out."""
-    size = subject_size(alpha)
-    if size == 0:
-        return alpha.copy()
-    reach = max(3, round(cleaning.REACH * size))
-    out = cleaning._without_haze(alpha, reach) if haze else alpha.copy()
-    if islands:
-        out[cleaning._stray(out, size)] = 0
-    if pinholes:
-        out[cleaning._pinholes(out, size)] = 1
-    return out
-
-
-def open_matting(generator: Path, refinement: Path | None) -> Callable[[Image, Mask, int, bool], Alpha]:
-    """Load a network of the portrait family that is fed with the mask: image, mask, side, refined → alpha."""
-    row: Model = find_model(generator, "portrait")
-    session: Session = ENGINE.session_of(row)
-    finer = open_session(refinement) if refinement else None
-
-    def estimate(image: Image, mask: Mask, side: int, refined: bool) -> Alpha:
-        box = portrait.crop_around(mask)
-        out = np.zeros(mask.shape, np.float32)
-        if box is None:
-            return out
-        seen = image[box.slices]
-        alpha = portrait.generate(session, replace(row, input_size=side), seen, mask[box.slices])
-        if refined and finer is not None:
-            for size in portrait.refined_sizes(alpha.shape, seen.shape):
-                alpha = portrait.refine(resize(seen, *size), resize(alpha, *size).clip(0, 1), finer)
-        out[box.slices] = resize(alpha, *seen.shape[:2]).clip(0, 1)
-        return out
-
-    return estimate
 
 
 def compare(folder: Path, half: str, chosen: Mapping[str, Way]) -> dict[str, dict[str, Any]]:
@@ -255,8 +211,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--only", default="", help="ways, comma-separated; the shipped one comes first anyway"
     )
-    parser.add_argument("--matting", type=Path)
-    parser.add_argument("--refinement", type=Path)
     parser.add_argument("--keep")
     parser.add_argument("--table")
     given = parser.parse_args(arguments)
@@ -264,9 +218,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(table(json.loads((RESULTS / f"chain-{given.table}.json").read_text())))
         return
     stay_on_one_core()
-    matting = open_matting(given.matting, given.refinement) if given.matting else None
     only = {SHIPPED, *filter(None, map(str.strip, given.only.split(",")))}
-    chosen = {name: way for name, way in ways(matting).items() if not given.only or name in only}
+    chosen = {name: way for name, way in ways().items() if not given.only or name in only}
     sets = {name: compare(given.eval / name, given.half, chosen) for name in SETS}
     kept = {"half": given.half, "sets": sets}
     print(table(kept))

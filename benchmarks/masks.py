@@ -4,7 +4,7 @@ Run from the root of the repository::
 
     python benchmarks/masks.py                                    half a of people-dev and things-dev
     python benchmarks/masks.py --half b --keep                    keep the result in results/masks.json
-    python benchmarks/masks.py --matting FILE --refinement FILE   with a network that the mask leads
+    python benchmarks/masks.py --every 3                          every third picture
     python benchmarks/masks.py --table                            the kept result as Markdown
 
 Masks are made of the true alpha (`MASKS`); ways are those of benchmarks/chain.py. Error is over the whole
@@ -26,12 +26,13 @@ import numpy as np
 from _photo_sets import read_set
 from _predictions import in_8_bits
 from _systems import stay_on_one_core
-from chain import METRICS, SETS, SHARED, Parts, open_matting
-from wisp.core.arrays import Alpha, Image, Mask
+from chain import METRICS, SETS, SHARED, Parts
+from wisp.core.arrays import Alpha, Mask
 from wisp.core.resample import resize
 from wisp.evaluation.bootstrap import paired_bootstrap
 from wisp.io.images import read_grey, read_photo
 from wisp.matting.cleaning import clean
+from wisp.matting.trimap import impose_known
 
 RESULTS: Final = Path(__file__).parent / "results" / "masks.json"
 CLOSED_FORM: Final = "closed-form in the mask's trimap"
@@ -96,26 +97,22 @@ MASKS: Final[Mapping[str, Damage]] = {
 }
 
 
-def ways(
-    matting: Callable[[Image, Mask, int, bool], Alpha] | None,
-) -> dict[str, Callable[[Parts], Alpha]]:
+def ways() -> dict[str, Callable[[Parts], Alpha]]:
     """Ways from a mask to an alpha; closed-form matting first."""
-    found: dict[str, Callable[[Parts], Alpha]] = {
+    return {
         CLOSED_FORM: lambda p: p.closed_form,
         "the mask itself": lambda p: p.mask,
-        "mixture of closed-form and the portrait network": lambda p: clean(p.mixture),
+        "as without guidance: mixture with the network": lambda p: clean(p.mixture),
+        "the network alone": lambda p: clean(p.network()),
+        "the network in the band": lambda p: impose_known(p.network(), p.trimap),
+        "mean of both in the band": lambda p: impose_known(
+            (p.first + p.network()) * np.float32(0.5), p.trimap
+        ),
     }
-    if matting is not None:
-        found["new network at 704"] = lambda p: matting(p.image, p.mask, 704, False)
-        found["new network at 704, refined"] = lambda p: matting(p.image, p.mask, 704, True)
-        found["mean of closed-form and the new network"] = lambda p: (
-            (p.closed_form + matting(p.image, p.mask, 704, False)) * np.float32(0.5)
-        )
-    return found
 
 
 def measure(
-    folders: Sequence[Path], half: str, chosen: Mapping[str, Callable[[Parts], Alpha]]
+    folders: Sequence[Path], half: str, chosen: Mapping[str, Callable[[Parts], Alpha]], every: int = 1
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """By kind of mask and way: means, and the difference of SAD to the first way."""
     scores: dict[tuple[str, str], dict[str, list[float]]] = {
@@ -123,7 +120,7 @@ def measure(
     }
     groups: list[str] = []
     for folder in folders:
-        for number, picture in enumerate(read_set(folder, half)):  # type: ignore[arg-type]
+        for number, picture in enumerate(read_set(folder, half)[::every]):  # type: ignore[arg-type]
             if picture.truth is None:
                 continue
             image, truth = read_photo(picture.photo).image, read_grey(picture.truth)
@@ -165,8 +162,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--half", choices=("a", "b"), default="a")
     parser.add_argument("--eval", type=Path, default=SHARED / "eval")
-    parser.add_argument("--matting", type=Path)
-    parser.add_argument("--refinement", type=Path)
+    parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--keep", action="store_true")
     parser.add_argument("--table", action="store_true")
     given = parser.parse_args(arguments)
@@ -176,8 +172,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(table(result, half))
         return
     stay_on_one_core()
-    matting = open_matting(given.matting, given.refinement) if given.matting else None
-    result = measure([given.eval / name for name in SETS], given.half, ways(matting))
+    result = measure([given.eval / name for name in SETS], given.half, ways(), given.every)
     print(table(result, given.half))
     if given.keep:
         kept[given.half] = result

@@ -87,7 +87,6 @@ _CLASSICAL: Final = (
         "closed-form",
         "follows colours alone and forgives a wrong trimap",
         "Levin, Lischinski, Weiss 2008",
-        default_for=("mask",),
     ),
     _classical("knn", "looks for like colours far away, for holes and lattices", "Chen, Li, Tang 2013"),
     _classical("random-walk", "the fastest and the softest", "Grady et al. 2005"),
@@ -206,7 +205,7 @@ def ready_methods(use: Use) -> tuple[str, ...]:
 
 
 def default_method(given: Needs) -> str:
-    """The name of the method that ``auto`` stands for beside a trimap or a mask."""
+    """The name of the method that ``auto`` stands for beside that guidance."""
     return next(method.name for method in METHODS.values() if given in method.default_for)
 
 
@@ -252,7 +251,7 @@ def describe_methods(use: Use = "photo", *, trimap: bool = False) -> str:
         told.append(f"``{name}``: {method.about}" + (f" ({method.source})" if method.source else ""))
     meant = f"{default_method('trimap')} with a trimap"
     if not trimap:
-        meant += f", {default_method('mask')} with a mask"
+        meant += ", otherwise a mean of closed-form matting and of a matting network"
     return "; ".join(told) + f". ``auto`` is {meant}"
 
 
@@ -295,8 +294,10 @@ def family_used(method: str, *, trimap: bool = False, mask: bool = False, alpha:
     """
     if alpha:
         return None
-    if method == "auto" and (trimap or mask):
-        method = default_method("trimap" if trimap else "mask")
+    if method == "auto" and trimap:
+        method = default_method("trimap")
+    elif method == "auto" and mask:
+        return "portrait"
     if method in METHODS and METHODS[method].family:
         return METHODS[method].family
     return None if trimap or mask else "subject"

@@ -54,14 +54,14 @@ from wisp.matting.classical.initial_alpha import estimate_initial_alpha
 from wisp.matting.classical.system import Solution
 from wisp.matting.cleaning import clean
 from wisp.matting.foreground import estimate_foreground
-from wisp.matting.mixing import find_persons, mix_alphas
+from wisp.matting.mixing import mix_alphas
 from wisp.matting.trimap import impose_known, mask_from_trimap, trimap_from_mask
 from wisp.methods import METHODS, Refinement, check_options, default_method, documented, solve
 
 SOLVED_PIXELS: Final = AUTO.solved_pixels
 """Larger photos are matted at this size, then enlarged while the portrait network refines the border."""
-FROM_INITIAL_ALPHA: Final = "portrait-mobile-led"
-"""The portrait network that closed-form matting leads, in ``auto`` without guidance."""
+MATTING: Final = "matting-mobile"
+"""The network that shares the alpha with closed-form matting, in ``auto`` without guidance."""
 MATTED: Final = 0.8
 """Share of the work that alpha is, before its foreground colours, for `Progress`."""
 NO_SUBJECT: Final = "no subject was found; the alpha is empty"
@@ -224,9 +224,12 @@ def estimate(
     if plate is not None:
         raise InputError("plate", "is for a network that compares with it", "the model bgmv2 is accepted")
     if method == "auto":
-        if trimap is None and mask is None:
-            return _unguided(image, subject=subject, model=model, engine=engine)
-        method = default_method("mask" if trimap is None else "trimap")
+        if trimap is None:
+            if mask is not None:
+                return _from_mask(image, mask, engine, model=model)
+            seen = find_subject(image, wanted=subject, model=model, engine=engine)
+            return _from_mask(image, seen.mask, engine)._replace(finding=seen)
+        method = default_method("trimap")
     row = METHODS[method]
     if row.family and row.needs == "nothing":
         alpha = row.load()(image, model=model, engine=engine)
@@ -257,34 +260,29 @@ def estimate(
     return Estimate(solution.alpha, mask, trimap, solution, finding=finding)
 
 
-def _unguided(image: Image, *, subject: Wanted, model: str | Path | None, engine: Engine) -> Estimate:
-    """Alpha of people: closed-form matting at half size leads the portrait network, and both are averaged.
+def _from_mask(image: Image, mask: Mask, engine: Engine, *, model: str | Path | None = None) -> Estimate:
+    """Alpha by a mask, given or found: closed-form matting at half size and a network, averaged.
 
     Closed-form matting follows colours exactly but spreads where subject and background are alike; the
-    portrait network knows what people look like, the better the nearer to the truth what leads it, and is
-    softer. Their average is better than either; the network's border refinement would take a third of the
-    time for little (docs/decisions/024).
+    network knows what subjects look like and is softer. Their mean is better than either, and what each other
+    part is worth is measured (docs/decisions/036).
     """
-    finding = find_subject(image, wanted=subject, model=model, engine=engine)
-    mask = finding.mask
     trimap = trimap_from_mask(mask)
     if not (trimap == UNKNOWN).any():  # nobody, or nothing else
-        return Estimate((trimap == FOREGROUND).astype(np.float32), mask, trimap, finding=finding)
-    seen, seen_trimap = image, trimap
+        return Estimate((trimap == FOREGROUND).astype(np.float32), mask, trimap)
+    seen, seen_mask, seen_trimap = image, mask, trimap
     shrunk = min(1.0, (SOLVED_PIXELS / mask.size) ** 0.5)
     if shrunk < 1:
         size = max(1, round(mask.shape[0] * shrunk)), max(1, round(mask.shape[1] * shrunk))
-        seen, seen_trimap = resize(image, *size), trimap_from_mask(resize(mask, *size).clip(0, 1))
+        seen, seen_mask = resize(image, *size), resize(mask, *size).clip(0, 1)
+        seen_trimap = trimap_from_mask(seen_mask)
     first = estimate_initial_alpha(seen, seen_trimap)
-    network = portrait(seen, first, model=FROM_INITIAL_ALPHA, engine=engine, refined=False)
-    trusted = find_persons(network, seen_trimap)
-    if trusted.any():
-        alpha = mix_alphas(first, network, seen_trimap, trusted)
-    else:  # no person is there: closed-form matting has to do it alone, at full size
-        alpha = solve("closed-form", seen, seen_trimap).alpha
+    lead = (seen_mask + first) * np.float32(0.5)
+    network = portrait(seen, lead, model=model or MATTING, engine=engine, refined=False)
+    alpha = mix_alphas(first, network, seen_trimap)
     if shrunk < 1:
         alpha = enlarge(alpha, image, engine=engine)
-    return Estimate(clean(alpha), mask, trimap, overruled=True, finding=finding)
+    return Estimate(clean(alpha), mask, trimap, overruled=True)
 
 
 @documented

@@ -25,7 +25,8 @@ def test_names_are_unique():
 
 
 def test_the_faults_that_once_survived_are_all_there():
-    assert sum(fault.survived for fault in SCRIPT["FAULTS"]) == 33
+    """33 survived; the limit of haze, one of them, went with the code that removed haze."""
+    assert sum(fault.survived for fault in SCRIPT["FAULTS"]) == 32
 
 
 def test_a_faulty_copy_is_what_the_tests_see():

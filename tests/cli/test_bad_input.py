@@ -152,8 +152,8 @@ class TestGuidance:
                 "--precision: changes nothing: with --alpha",
             ),
             (
-                ["--mask", "alpha.png", "--model", "segmenter-mobile"],
-                "--model: changes nothing: with --mask",
+                ["--mask", "alpha.png", "--method", "knn", "--model", "segmenter-mobile"],
+                "--model: changes nothing: with --mask and --method knn",
             ),
             (
                 ["--trimap", "trimap.png", "--method", "knn", "--model", "dim-mobile"],

@@ -26,6 +26,7 @@ def test_floats_by_default(wisp, exported, tmp_path):
     assert ran.code == 0
     assert exported.calls[0][2] == {
         "part": None,
+        "average_with": (),
         "lean_with": None,
         "calibration": None,
         "overwrite": False,

@@ -141,7 +141,7 @@ def test_things_are_believed_slowly_while_no_person_was_seen(monkeypatch, things
 def test_a_glance_at_something_new_is_followed_by_a_whole_look(monkeypatch):
     sides = []
 
-    def see(image, *, engine, settings=None):
+    def see(image, *, model, engine, settings=None):
         sides.append((settings.side, settings.people_side) if settings else "whole")
         mask = (image.mean(2) > 0.5).astype(np.float32)
         return Seen(np.dstack([mask, mask]), np.ones(2, np.float32), mask, 1)

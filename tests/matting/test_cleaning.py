@@ -19,11 +19,10 @@ def test_a_clean_alpha_stays_as_it_is():
     assert clean(alpha) is not alpha
 
 
-def test_haze_goes_on_either_side():
+def test_haze_apart_from_the_subject_goes():
     alpha = person()
     hazy = alpha.copy()
     hazy[5:60, 5:60] = 0.02
-    hazy[-60:-20, 130:170] = 0.985
     np.testing.assert_array_equal(clean(hazy), alpha)
 
 
@@ -54,19 +53,9 @@ def test_another_person_stays_however_far():
     np.testing.assert_array_equal(clean(alpha), alpha)
 
 
-def test_pinholes_are_filled_and_real_holes_are_not():
+def test_holes_stay():
     alpha = person()
-    holed = alpha.copy()
-    holed[350, 150] = 0.3
-    np.testing.assert_array_equal(clean(holed), alpha)
-    holed[330:360, 140:155] = 0  # between an arm and a body
-    expected = holed.copy()
-    np.testing.assert_array_equal(clean(holed), expected)
-
-
-def test_what_touches_the_border_of_the_photo_is_no_hole():
-    alpha = np.ones((60, 60), np.float32)
-    alpha[0, 30] = 0.2
+    alpha[330:360, 140:155] = 0  # between an arm and a body
     np.testing.assert_array_equal(clean(alpha), alpha)
 
 
@@ -74,7 +63,6 @@ def test_what_touches_the_border_of_the_photo_is_no_hole():
 def test_limits_grow_with_the_photo(scale):
     alpha = person()
     alpha[20:24, 20:24] = 1
-    alpha[350, 150] = 0
     large = np.repeat(np.repeat(alpha, scale, 0), scale, 1)
     expected = np.repeat(np.repeat(person(), scale, 0), scale, 1)
     np.testing.assert_array_equal(clean(large), expected)

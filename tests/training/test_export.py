@@ -1,10 +1,14 @@
 """Export: weights become fp16 where that is harmless, and stay fp32 where it is not."""
 
+import json
+
 import pytest
 import torch
 from torch import nn
 
-from wisp.training.export import ROUNDING, SMALLEST, export
+from wisp.core.errors import InputError
+from wisp.training.export import ROUNDING, SMALLEST, export, load_averaged
+from wisp.training.recipes import NETWORKS
 
 
 def mixer(spread):
@@ -40,3 +44,31 @@ def test_only_as_many_weights_stay_fp32_as_it_takes(tmp_path):
     assert done.rounding <= ROUNDING
     exact = 4 * (first + second) + 2 * third
     assert exact < done.size < exact + 4096
+
+
+def checkpoint(path, name, seed):
+    """A file as a run writes it, of a network as it begins, and its weights."""
+    recipe = dict(NETWORKS[name].usual)
+    torch.manual_seed(seed)
+    weights = NETWORKS[name].build(recipe).state_dict()
+    torch.save({"recipe": json.dumps({**recipe, "network": name}), "step": 1, "network": weights}, path)
+    return weights
+
+
+def test_weights_of_runs_are_averaged(tmp_path):
+    files = [tmp_path / f"{seed}.pt" for seed in range(3)]
+    weights = [checkpoint(file, "subject", seed) for seed, file in enumerate(files)]
+    name, _, network = load_averaged(files)
+    assert name == "subject"
+    for key, value in network.state_dict().items():
+        expected = weights[0][key]
+        if value.is_floating_point():
+            expected = sum(one[key] for one in weights) / 3
+        torch.testing.assert_close(value, expected)
+
+
+def test_other_networks_are_not_averaged_with(tmp_path):
+    checkpoint(tmp_path / "subject.pt", "subject", 0)
+    checkpoint(tmp_path / "segmenter.pt", "segmenter", 0)
+    with pytest.raises(InputError, match=r"segmenter\.pt: holds another network \(segmenter\); a subject"):
+        load_averaged([tmp_path / "subject.pt", tmp_path / "segmenter.pt"])

@@ -57,6 +57,13 @@ def export_command(
             metavar="MODULE", help="With --int8: stays in floats [default: what is known to be sensitive]."
         ),
     ] = None,
+    average_with: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Checkpoint of a run that this one went on from, or that went on from it: the mean of their "
+            "weights is exported; may be given several times."
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing.")] = False,
 ) -> None:
@@ -81,7 +88,13 @@ def export_command(
         calibration = Calibration(photos, held_out, keep)
     fitted = pruning.samples(data, names=names, backgrounds=backgrounds) if lean and data else None
     done = export_checkpoint(
-        checkpoint, out, part=part, lean_with=fitted, calibration=calibration, overwrite=overwrite
+        checkpoint,
+        out,
+        part=part,
+        average_with=average_with or (),
+        lean_with=fitted,
+        calibration=calibration,
+        overwrite=overwrite,
     )
     if not quiet:
         typer.echo(f"{done.path}: {_told(done)}", err=True)

@@ -33,6 +33,8 @@ Places: TypeAlias = npt.NDArray[np.integer[Any]]
 PEOPLE, THING, SEGMENTED, DECIDED = range(4)
 """Channels of a belief: people and subject by the subject network, people by the segmenter, what follows."""
 
+FINDER: Final = "subject-mobile-clip"
+"""The subject network of clips, whose numbers were chosen with this edition (docs/decisions/036)."""
 GLANCE: Final = replace(SUBJECT, side=CLIPS.look_side, people_side=0, small=0.0)
 """How the subject network looks between whole looks: once, at a smaller picture, alone."""
 
@@ -58,7 +60,7 @@ def begin(
         engine: what runs the networks.
         settings: how looks are believed.
     """
-    belief = _reduced(see(small, engine=engine), settings)
+    belief = _reduced(see(small, model=FINDER, engine=engine), settings)
     if wanted == "auto" and not people_in(belief):
         belief *= np.float32(things)
     return decided(belief, wanted, settings=settings)
@@ -86,7 +88,7 @@ def look_again(
         engine: what runs the networks.
         settings: how looks are believed.
     """
-    seen = _reduced(see(small, engine=engine, settings=SUBJECT if whole else GLANCE), settings)
+    seen = _reduced(see(small, model=FINDER, engine=engine, settings=SUBJECT if whole else GLANCE), settings)
     if belief.shape != seen.shape:
         return begin(small, wanted, things, engine, settings)
     if not whole:
@@ -185,7 +187,7 @@ def select(
     if not (mask > 0.5).any():
         raise InputError("selection", "holds nothing that could be a subject", "another place is accepted")
     mask *= _nearer(guidance.inside, guidance.outside, mask.shape)
-    masks = see(small, engine=engine, settings=ONCE).masks
+    masks = see(small, model=FINDER, engine=engine, settings=ONCE).masks
     people = np.minimum(masks[..., PEOPLE], mask)
     subject = np.maximum(masks[..., THING], mask)
     return _resized(np.dstack([people, subject, people, mask]), settings)
@@ -203,7 +205,7 @@ def follow(small: Image, belief: Float, engine: Engine = ENGINE, settings: ClipS
         engine: what runs the network.
         settings: how looks are believed.
     """
-    seen = _resized(see(small, engine=engine, settings=ONCE).masks[..., THING], settings)
+    seen = _resized(see(small, model=FINDER, engine=engine, settings=ONCE).masks[..., THING], settings)
     mine, subject = belief[..., DECIDED], belief[..., THING]
     if seen.shape != mine.shape or not (mine > 0.5).any():
         return np.dstack([belief[..., :3], np.zeros_like(mine)])

@@ -56,12 +56,10 @@ class AutoSettings:
 
     Attributes:
         solved_pixels: larger photos are matted at this size, then enlarged. No evidence yet (see 008).
-        portrait_share: the portrait network's share of alpha where it agrees with closed-form matting, and
-            where it does not. Decision 024, on the 24 composites it was chosen on.
+        network_share: the matting network's share of alpha where it agrees with closed-form matting, and
+            where it does not. Decision 036 (0.5 and 0.5 as well), half a.
         doubt: differences from which, and to which, it counts less and less as agreeing. Decision 024, one
             pair tried on the same set.
-        agreed: least mean alpha over a subject's known foreground that makes it a person. Decision 026, 202
-            people.
         band_width: width of a trimap's unknown band, of the subject's size. Decision 005, where 0.015 was a
             little better.
         known_background: mask values below this are known background. Decision 005.
@@ -73,12 +71,8 @@ class AutoSettings:
         enlargement: the portrait network's refinement works at every enlargement by this. No evidence yet.
         uncertain: alpha farther than this from 0 and 1 is refined. No evidence yet.
         margin: what is cut out around the subject, of its box. No evidence yet.
-        haze: alpha below this is haze unless something stronger is near. No evidence yet.
-        stronger: what keeps faint pixels beside it. No evidence yet.
-        reach: how near that must be, of the subject's size. No evidence yet.
         close: islands nearer than this share of the subject's size stay. No evidence yet.
         island: islands of a smaller share of the largest region's area go. No evidence yet.
-        pinhole: enclosed holes with a smaller side, of the subject's size, are filled. No evidence yet.
         start_tolerance: of the half-size solution that leads. Decision 014 for half its size; no evidence yet
             for the number.
         epsilon: of closed-form matting. The paper's (Levin et al. 2008).
@@ -97,9 +91,8 @@ class AutoSettings:
     """
 
     solved_pixels: int = 2_000_000
-    portrait_share: tuple[float, float] = (0.5, 0.8)
+    network_share: tuple[float, float] = (0.5, 0.8)
     doubt: tuple[float, float] = (0.1, 0.5)
-    agreed: float = 0.97
     band_width: float = 0.02
     known_background: float = 0.05
     known_foreground: float = 0.95
@@ -110,12 +103,8 @@ class AutoSettings:
     enlargement: float = 3.0
     uncertain: float = 0.02
     margin: float = 0.12
-    haze: float = 0.03
-    stronger: float = 0.06
-    reach: float = 0.01
     close: float = 0.03
     island: float = 0.003
-    pinhole: float = 0.006
     start_tolerance: float = 1e-3
     epsilon: float = 1e-7
     tolerance: float = 1e-6

@@ -95,8 +95,8 @@ MODELS: Final[dict[str, Model]] = {
             family="subject",
             file="subject-mobile.onnx",
             url="",
-            size=4_751_615,
-            sha256="efa2b700af0c8b2992ba771232ba969cd0db62525509484926377e3891c0115c",
+            size=4_744_142,
+            sha256="8232f887338a1ec98dae96330cc8d6ca8242e0de5659b1b5c42a6f629c2fb79c",
             licence=_LICENCE,
             training_data=_ANYTHING,
             input_size=416,
@@ -133,19 +133,15 @@ MODELS: Final[dict[str, Model]] = {
             ),
         ),
         Model(
-            name="portrait-mobile-led",
+            name="matting-mobile",
             family="portrait",
-            file="portrait-mobile-led.onnx",
+            file="matting-mobile.onnx",
             url="",
-            size=6_960_599,
-            sha256="88dc27348ef63a249c82f9de575b3cb9e06fd2f1539635a30a0d46bebc0163fc",
+            size=6_959_922,
+            sha256="dceae250db3b2314881c64aa2ccf53e8247c35a72448b75d8137b9717933bc3e",
             licence=_LICENCE,
-            training_data=f"{_PHOTOS}, strands of hair drawn on some",
-            int8=Variant(
-                "portrait-mobile-led-int8.onnx",
-                4_024_466,
-                "401a87dce3de33e6f0711d7f598d9ac6f213e360ce73d4a56d4ba938b813eeb5",
-            ),
+            training_data=f"{_ANYTHING}, strands of hair drawn on most",
+            input_size=704,
         ),
         Model(
             name="portrait-mobile-refinement",
@@ -173,8 +169,23 @@ MODELS: Final[dict[str, Model]] = {
             licence=_LICENCE,
             training_data=f"{_PHOTOS}, procedural foregrounds",
         ),
+        Model(
+            name="subject-mobile-clip",
+            family="subject",
+            file="subject-mobile-clip.onnx",
+            url="",
+            size=4_751_615,
+            sha256="efa2b700af0c8b2992ba771232ba969cd0db62525509484926377e3891c0115c",
+            licence=_LICENCE,
+            training_data=_ANYTHING,
+            input_size=416,
+        ),
     )
 }
+
+
+RENAMED: Final[dict[str, str]] = {"portrait-mobile-led": "matting-mobile"}
+"""What stands for networks that no longer come with wisp, by their names."""
 
 
 def find_model(name_or_file: str | Path | None, family: str = "segmenter") -> Model:
@@ -195,7 +206,7 @@ def find_model(name_or_file: str | Path | None, family: str = "segmenter") -> Mo
                 "model", f"no {family} network comes with wisp", "the path of an ONNX file is accepted"
             )
         return MODELS[default]
-    known = MODELS.get(str(name_or_file))
+    known = MODELS.get(RENAMED.get(str(name_or_file), str(name_or_file)))
     if known is None:
         path = Path(name_or_file)
         if not path.is_file():

@@ -1,8 +1,8 @@
-"""What networks leave in an alpha that no subject has: haze, stray islands and pinholes.
+"""Stray islands that networks leave in an alpha, which belong to no subject.
 
 Every limit is relative to the subject's size (`wisp.matting.trimap.subject_size`), so that the same photo
-enlarged is cleaned alike. Wisps stay: faint pixels beside stronger ones are no haze, and what lies close to
-the subject is no island, however small and faint.
+enlarged is cleaned alike. What lies close to the subject is no island, however small and faint: strands stay.
+Haze and pinholes were removed, too, until leaving that out made no difference (docs/decisions/036).
 """
 
 from __future__ import annotations
@@ -14,28 +14,18 @@ import numpy as np
 from scipy import ndimage
 
 from wisp.core.arrays import Alpha, Region, check_alpha
-from wisp.core.regions import small_enclosed
 from wisp.core.settings import AUTO
 from wisp.matting.trimap import subject_size
 
-HAZE: Final = AUTO.haze
-"""Alpha below this is haze unless something stronger is near; 1 − alpha below it is a hole as faint."""
-STRONGER: Final = AUTO.stronger
-"""Alpha from which a pixel keeps the faint ones near it."""
-REACH: Final = AUTO.reach
-"""How near that must be, as a share of the subject's size."""
 CLOSE: Final = AUTO.close
 """Islands nearer to a kept region than this share of the subject's size stay: loose strands, fringes."""
 ISLAND: Final = AUTO.island
 """Islands with less than this share of the largest region's area go; others need a core that is solid."""
-PINHOLE: Final = AUTO.pinhole
-"""Enclosed holes with a smaller side, as a share of the subject's size, are filled."""
-
 _EIGHT: Final = np.ones((3, 3), bool)
 
 
 def clean(alpha: Alpha) -> Alpha:
-    """Alpha without haze, stray islands and pinholes.
+    """Alpha without stray islands.
 
     Args:
         alpha: float32 (H, W), [0, 1].
@@ -50,20 +40,8 @@ def clean(alpha: Alpha) -> Alpha:
     size = subject_size(alpha)
     if size == 0:
         return alpha.copy()
-    cleaned = _without_haze(alpha, max(3, round(REACH * size)))
-    stray = _stray(cleaned, size)
-    cleaned[stray] = 0
-    cleaned[_pinholes(cleaned, size)] = 1
-    return cleaned
-
-
-def _without_haze(alpha: Alpha, reach: int) -> Alpha:
-    """Set faint alpha to 0 where nothing stronger lies within `reach` pixels, and faint 1 − alpha, too."""
     cleaned = alpha.copy()
-    faint = (alpha > 0) & (alpha < HAZE)
-    cleaned[faint & ~_near(alpha > STRONGER, reach)] = 0
-    dense = (alpha < 1) & (alpha > 1 - HAZE)
-    cleaned[dense & ~_near(alpha < 1 - STRONGER, reach)] = 1
+    cleaned[_stray(alpha, size)] = 0
     return cleaned
 
 
@@ -116,8 +94,3 @@ def _surroundings(region: Region, reach: int) -> tuple[Region, int]:
     bands = np.logical_or.reduce(padded.reshape(rows, step, -1), 1)
     coarse: Region = np.logical_or.reduce(bands.reshape(rows, columns, step), 2)
     return _near(coarse, math.ceil(reach / step)), step
-
-
-def _pinholes(alpha: Alpha, size: float) -> Region:
-    """Enclosed regions that are not solid and smaller than `PINHOLE` of the subject's size squared."""
-    return small_enclosed(alpha < 0.97, max(4.0, (PINHOLE * size) ** 2))

@@ -111,6 +111,7 @@ def export_checkpoint(
     out: Path,
     *,
     part: str | None = None,
+    average_with: Sequence[Path] = (),
     lean_with: pruning.Samples | None = None,
     calibration: Calibration | None = None,
     overwrite: bool = False,
@@ -122,15 +123,16 @@ def export_checkpoint(
         out: the ONNX file.
         part: the key in `NETWORKS` to export the weights as, where a run trains several networks at once
             (``portrait-refinement``); the run's own when None.
+        average_with: checkpoints of runs that went on from one another, whose weights are averaged with its.
         lean_with: what to make the network's lean edition with, which is exported then.
         calibration: what to quantise it to int8 with; weights stay floats when None.
         overwrite: replace an existing file.
 
     Raises:
-        InputError: what `load_checkpoint`, `pruning.prune`, `export` and `quantise` raise; or the network has
+        InputError: what `load_averaged`, `pruning.prune`, `export` and `quantise` raise; or the network has
             no int8 edition.
     """
-    name, recipe, network = load_checkpoint(checkpoint, part)
+    name, recipe, network = load_averaged([checkpoint, *average_with], part)
     family = NETWORKS[name]
     pruned = None
     if lean_with is not None:
@@ -180,6 +182,40 @@ def export_network(
     return export(
         family.wrap(network), family.example(), family.outputs, out, overwrite=overwrite, recipe=kept
     )
+
+
+def load_averaged(
+    checkpoints: Sequence[Path], part: str | None = None
+) -> tuple[str, Mapping[str, Any], nn.Module]:
+    """The network whose weights are the mean of several runs' (Wortsman et al. 2022, "Model soups").
+
+    Runs that went on from one another lie in one valley of the loss; their mean errs less than each.
+
+    Args:
+        checkpoints: one or more; the recipe is the first one's.
+        part: as in `export_checkpoint`.
+
+    Returns:
+        As `load_checkpoint`.
+
+    Raises:
+        InputError: what `load_checkpoint` raises, or networks that differ in shape.
+    """
+    name, recipe, network = load_checkpoint(checkpoints[0], part)
+    weights = [network.state_dict()]
+    shapes = {key: value.shape for key, value in weights[0].items()}
+    for other in checkpoints[1:]:
+        found, _, another = load_checkpoint(other, part)
+        weights.append(another.state_dict())
+        if found != name or {key: value.shape for key, value in weights[-1].items()} != shapes:
+            problem = f"holds another network ({found})"
+            raise InputError(other, problem, f"a {name} of the same shape is accepted")
+    mean = {
+        key: torch.stack([one[key] for one in weights]).mean(0) if value.is_floating_point() else value
+        for key, value in weights[0].items()
+    }
+    network.load_state_dict(mean)
+    return name, recipe, network
 
 
 def load_checkpoint(checkpoint: Path, part: str | None = None) -> tuple[str, Mapping[str, Any], nn.Module]:

@@ -207,7 +207,7 @@ def see(
     Args:
         image: float32 (H, W, 3), sRGB-encoded, [0, 1], of any size.
         chosen: `PEOPLE` or `SUBJECT`: the mask that a second look is for.
-        model: as in `find_subject`; the segmenter is asked beside the default alone.
+        model: as in `find_subject`; the segmenter is asked beside wisp's own alone.
         engine: what to run the networks on.
         settings: sizes, and when to look again.
 
@@ -227,7 +227,7 @@ def see(
             masks = _replace(masks, closer, near)
             looks += 1
     people = None
-    if model is None and settings.people_side and presence[PEOPLE] >= settings.present:
+    if row.shipped and settings.people_side and presence[PEOPLE] >= settings.present:
         people = _look_for_people(image, engine, float((masks[..., SUBJECT] > 0.5).mean()), settings)
         looks += 1
     return Seen(masks, presence, people, looks)
