@@ -320,10 +320,10 @@ FAULTS: tuple[Fault, ...] = (
         "tests/clips/test_motion.py",
     ),
     Fault(
-        "auto: the portrait network that nothing leads",
+        "auto: the portrait network instead of the matting network",
         "pipeline.py",
         'MATTING: Final = "matting-mobile"',
-        'FROM_INITIAL_ALPHA: Final = "portrait-mobile"',
+        'MATTING: Final = "portrait-mobile"',
         "tests/test_pipeline.py -k Cleaning",
     ),
     Fault(
