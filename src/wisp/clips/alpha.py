@@ -167,7 +167,7 @@ class PortraitMethod:
         return Decided(alpha, belief)
 
     def sees_people(self, image: Image) -> bool:
-        """Whether a whole look at a frame, float32 (H, W, 3), [0, 1], finds people."""
+        """True where a whole look at a frame, float32 (H, W, 3), [0, 1], finds people."""
         return people_in(begin(working_picture(image, SIDES["alpha"]), "people", engine=self.engine))
 
     def _believe(self, image: Image, small: Image, past: WarpedPrevious | None) -> tuple[Float, bool]:

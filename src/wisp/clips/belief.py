@@ -1,4 +1,4 @@
-"""What the subject of a clip is, decided over time: belief that looks add to and that moves along.
+"""A map of belief in what a clip's subject is, to which looks add and which moves along with the picture.
 
 A look is what the networks see in a frame. One look is not trusted: what is new is believed at once only
 where a subject can come from, which is beside one or at the picture's border; elsewhere it has to be seen
@@ -181,7 +181,7 @@ def select(
     """
     guidance, near = selection.guidance(small.shape[:2])
     mask = np.zeros(small.shape[:2], np.float32)
-    mask[near.slices] = find_selected(small[near.slices], guidance.within(near), engine=engine)
+    mask[near.slices] = find_selected(small[near.slices], guidance.within(near), model=FINDER, engine=engine)
     if guidance.before is not None:
         mask *= opencv().dilate(guidance.before, np.ones((9, 9), np.uint8))
     if not (mask > 0.5).any():
@@ -243,7 +243,7 @@ def _nearer(inside: Clicks, outside: Clicks, shape: tuple[int, ...]) -> Mask:
 
 
 def people_in(belief: Float, settings: ClipSettings = CLIPS) -> bool:
-    """Whether there are people in a belief or a look, float32 (h, w, 4)."""
+    """True where a belief or a look, float32 (h, w, 4), holds people, by `ClipSettings.person`."""
     return bool(_persons(belief, np.zeros(belief.shape[:2], bool), settings).any())
 
 

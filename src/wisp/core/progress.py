@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 Progress: TypeAlias = Callable[[float], None]
-"""What is told the share of the work that is done, from 0 to 1."""
+"""A function that is called with the share of the work that is done, a float from 0 to 1."""
 
 
 def silent(_: float, /) -> None:

@@ -1,4 +1,4 @@
-"""What happens to a sample's colours and masks: recoloured, photographed badly, masks wrong as drafts are."""
+"""Samples spoilt by chance: colours changed, photographs taken badly, masks wrong as drafts are."""
 
 from __future__ import annotations
 

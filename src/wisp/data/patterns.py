@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Bytes = npt.NDArray[np.uint8]
-Rng = np.random.Generator
+from wisp.core.arrays import Bytes, Float
+from wisp.data.placing import Rng
 
 FONTS = (
     cv2.FONT_HERSHEY_SIMPLEX,
@@ -40,14 +39,14 @@ def random_pattern(size: tuple[int, int], rng: Rng) -> Bytes:
     return out
 
 
-def _colour(rng: Rng, low: float = 0, high: float = 255) -> npt.NDArray[np.float32]:
+def _colour(rng: Rng, low: float = 0, high: float = 255) -> Float:
     grey = rng.uniform(low, high)
     tint = rng.uniform(-1, 1, 3) * rng.choice([0, 10, 60])
-    out: npt.NDArray[np.float32] = np.clip(grey + tint, 0, 255).astype(np.float32)
+    out: Float = np.clip(grey + tint, 0, 255).astype(np.float32)
     return out
 
 
-def _light(size: tuple[int, int], rng: Rng) -> npt.NDArray[np.float32]:
+def _light(size: tuple[int, int], rng: Rng) -> Float:
     """A slope and a wide soft spot of light, about 1."""
     rows = np.linspace(-1, 1, size[0], dtype=np.float32)[:, None]
     columns = np.linspace(-1, 1, size[1], dtype=np.float32)[None]
@@ -55,7 +54,7 @@ def _light(size: tuple[int, int], rng: Rng) -> npt.NDArray[np.float32]:
     slope = (np.cos(angle) * rows + np.sin(angle) * columns) * np.float32(steepness)
     spot = rng.uniform(-1, 1, 2)
     distance = (rows - spot[0]) ** 2 + (columns - spot[1]) ** 2
-    out: npt.NDArray[np.float32] = (1 + slope - np.float32(rng.uniform(0, 0.2)) * distance).astype(np.float32)
+    out: Float = (1 + slope - np.float32(rng.uniform(0, 0.2)) * distance).astype(np.float32)
     return out
 
 

@@ -19,7 +19,8 @@ from typing import Final, Literal, TypeAlias
 
 Needs: TypeAlias = Literal["nothing", "mask", "trimap"]
 Wanted: TypeAlias = Literal["auto", "people", "anything"]
-"""What to look for in a photo: what a person would cut out, people alone, or all that could be a subject."""
+"""A word for what is looked for in a photo: ``auto``, what a person would cut out; ``people`` alone;
+``anything`` that could be a subject."""
 
 
 @dataclass(frozen=True)

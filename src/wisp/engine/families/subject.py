@@ -253,6 +253,7 @@ def find_selected(
     image: Image,
     guidance: Guidance,
     *,
+    model: str | Path | None = None,
     engine: Engine = ENGINE,
     settings: SubjectSettings = NUMBERS,
 ) -> Mask:
@@ -261,6 +262,7 @@ def find_selected(
     Args:
         image: float32 (H, W, 3), sRGB-encoded, [0, 1], of any size.
         guidance: at least a click inside or a mask.
+        model: a subject network, as in `find_subject`.
         engine: what to run the network on.
         settings: a selection in a small part of the picture is looked at again there.
 
@@ -271,7 +273,7 @@ def find_selected(
         InputError: an array of the wrong kind, or a network, device or precision that is not here.
     """
     check_image(image)
-    row = find_model(None, "subject")
+    row = find_model(model, "subject")
     session = engine.session_of(row)
     masks, _ = _look(session, row, image, settings, guidance)
     mask = keep_touched_regions(masks[..., SUBJECT], guidance, settings)
