@@ -258,7 +258,7 @@ class SubjectSamples:
     def _composed(
         self, rng: Rng, size: tuple[int, int], kind: Kind
     ) -> tuple[Bytes, Bytes, Bytes, list[Bytes], list[Bytes]]:
-        """Layers over a scene; labels are exact. The last are what is seen of each subject and of the rest."""
+        """Layers over a scene, exact labels; at last what is seen of each subject and of the rest."""
         layers = self._layers(rng, size, kind)
         if kind == "empty":
             scene = self._empty(rng, size)

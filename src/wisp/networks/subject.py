@@ -150,7 +150,9 @@ class GuidanceBranch(nn.Module):
         at4 = functional.relu(self.stages[1](at2))
         return at2, at4, self.into_encoder(at4)
 
-    def late(self, guidance: Tensor, at2: Tensor, at4: Tensor, image16: Tensor) -> list[tuple[Tensor, Tensor]]:
+    def late(
+        self, guidance: Tensor, at2: Tensor, at4: Tensor, image16: Tensor
+    ) -> list[tuple[Tensor, Tensor]]:
         """Scales and shifts of the decoder at strides 32, 16, 8, 4 and 2.
 
         Args:
@@ -170,13 +172,12 @@ class GuidanceBranch(nn.Module):
         return pairs
 
     def _likeness(self, guidance: Tensor, image16: Tensor) -> Tensor:
-        """Cosines with the mean feature under each plane of the guidance, (N, 3, H/16, W/16); 0 without one."""
+        """Cosines with the mean feature under each plane of the guidance, (N, 3, H/16, W/16), or 0."""
         features = functional.normalize(self.project(image16), dim=1).flatten(2)
-        size = (image16.shape[2], image16.shape[3])
-        places = functional.interpolate(guidance, size=size, mode="area").flatten(2)
+        places = functional.avg_pool2d(guidance, 16, ceil_mode=True).flatten(2)
         means = places @ features.transpose(1, 2)
         likeness = functional.normalize(means, dim=2) @ features
-        return likeness.unflatten(2, size)
+        return likeness.reshape(-1, 3, image16.shape[2], image16.shape[3])
 
 
 class SubjectNetwork(nn.Module):

@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from wisp.data.packed import Pack
 from wisp.data.subject_samples import (
@@ -62,10 +61,19 @@ class GuidanceRecipe(SubjectRecipe):
     """The subject network's guidance branch alone.
 
     Attributes:
+        network: which network this is, for its export.
         rate: AdamW's learning rate.
+        encoder_rate: unused: the encoder stays as it is.
+        decay: AdamW's weight decay.
+        bce: weight of the cross-entropy.
+        l1: weight of the L1 term.
+        iou: weight of the soft intersection over union.
+        ssim: weight of the structural similarity of the mask, at half its size.
         coarse: 0: the coarser masks are for a decoder that learns.
         presence: 0: clicks say that there is something.
         rounds: most rounds of simulated clicks after the first.
+        drop: chance that a round's mask is not fed back (its clicks are).
+        photos: share of the people and things to learn from, [0, 1].
         synthesis: guided samples alone.
         schedule: how long and how fast.
     """
@@ -107,7 +115,14 @@ class GuidanceTask(SubjectTask):
     @cached_property
     def _examples(self) -> list[SubjectBatch]:
         samples = SubjectSamples(self._held_out, self.recipe.synthesis, batch=8, steps=1)
-        kinds: Mapping[Kind, int] = {"person": 2, "thing": 2, "single": 2, "several": 4, "held": 1, "poster": 1}
+        kinds: Mapping[Kind, int] = {
+            "person": 2,
+            "thing": 2,
+            "single": 2,
+            "several": 4,
+            "held": 1,
+            "poster": 1,
+        }
         batches = []
         for kind, count in kinds.items():
             for number in range(count):
