@@ -61,8 +61,8 @@ def draw_click(plane: Float, row: float, column: float) -> None:
 
     Args:
         plane: float32 (H, W); changed in place.
-        row: of its middle, pixels; the disk may reach over the border.
-        column: likewise.
+        row: the middle's, pixels; the disk may reach over the border.
+        column: the middle's, pixels.
     """
     radius = max(1, round(NUMBERS.click * max(plane.shape)))
     top, left = max(0, math.ceil(row - radius)), max(0, math.ceil(column - radius))
