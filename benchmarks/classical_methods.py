@@ -235,9 +235,9 @@ PEER: Final = """
 import os, sys
 import numpy as np, pymatting
 method = getattr(pymatting, "estimate_alpha_" + sys.argv[1])
-small = np.random.default_rng(0).random((40, 50, 3))
-bands = np.full((40, 50), 0.5)
-bands[:12], bands[-12:] = 0, 1
+small = np.random.default_rng(0).random((120, 150, 3))
+bands = np.full((120, 150), 0.5)
+bands[:36], bands[-36:] = 0, 1
 method(small, bands)
 for line in sys.stdin:
     with np.load(line.strip()) as given:
