@@ -27,10 +27,11 @@ What it is made of, and where each part comes from:
   Decoders differ little in what they find (SALOD, Zhou et al. 2022), so this one is as narrow as it is fast;
 - masks at 1/8, 1/4 and 1/1 of the size are all compared with the truth while training (deep supervision, as
   in U²-Net, Qin et al. 2020); only the last is shipped;
-- guidance is clicks inside (disks of radius `CLICK_RADIUS`), clicks outside, and the mask before, as in RITM
-  (Sofiiuk et al. 2021). A branch of its own (`GuidanceBranch`) changes the encoder's maps at stride 4 and
-  every step of the decoder, and tells each place how like the clicked ones it is. It has no biases, so that
-  with no guidance given the answer is the automatic one, exactly; its last layers begin at zero.
+- guidance is clicks inside, clicks outside (disks: `wisp.engine.families.guidance.draw_click`) and the mask
+  before, as in RITM (Sofiiuk et al. 2021). A branch of its own (`GuidanceBranch`) changes the encoder's maps
+  at stride 4 and every step of the decoder, and tells each place how like the clicked ones it is. It has no
+  biases, so that with no guidance given the answer is the automatic one, exactly; its last layers begin at
+  zero.
 """
 
 from __future__ import annotations
@@ -43,7 +44,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from wisp.core.settings import SUBJECT
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 
 Start: TypeAlias = Literal["modnet", "imagenet"]
@@ -60,8 +60,6 @@ LIKENESS: Final = 32
 """Channels in which features are compared with those under clicks."""
 FROZEN: Final = 4
 """Blocks of the encoder, to stride 4, that are never trained: edges and colours are known from ImageNet."""
-CLICK_RADIUS: Final = SUBJECT.click
-"""Radius of a click's disk as a share of the longer side."""
 
 
 class Found(NamedTuple):
