@@ -194,7 +194,7 @@ def see(
             looks += 1
     people = None
     if row.shipped and settings.people_side and presence[PEOPLE] >= settings.present:
-        people = _look_for_people(image, engine, settings)
+        people = _look_for_people(image, engine, float((masks[..., SUBJECT] > 0.5).mean()), settings)
         looks += 1
     return Seen(masks, presence, people, looks)
 
@@ -297,11 +297,17 @@ def _look(
     return resize(np.ascontiguousarray(masks[0].transpose(1, 2, 0)), height, width).clip(0, 1), presence[0]
 
 
-def _look_for_people(image: Image, engine: Engine, settings: SubjectSettings) -> Mask:
-    """The person segmenter's mask, (H, W)."""
+def _look_for_people(image: Image, engine: Engine, share: float, settings: SubjectSettings) -> Mask:
+    """The person segmenter's mask, (H, W); of a subject that fills the photo the mean of two sizes."""
     row = find_model(None, "segmenter")
-    seen = _shrink_to_batch(image, settings.people_side, row.multiple)
-    mask = engine.session_of(row).run({"image": seen})["mask"][0, 0]
+    mask = _segmented(image, engine.session_of(row), row, settings.people_side)
+    if share <= settings.filled:
+        return mask
+    return (mask + _segmented(image, engine.session_of(row), row, row.input_size)) * np.float32(0.5)
+
+
+def _segmented(image: Image, session: Session, row: Model, side: int) -> Mask:
+    mask = session.run({"image": _shrink_to_batch(image, side, row.multiple)})["mask"][0, 0]
     return resize(mask, *image.shape[:2]).clip(0, 1)
 
 
