@@ -22,9 +22,9 @@ class SubjectSettings:
         people_alone: shares of the photo's area between which the segmenter's share of the mask grows from a
             half to all. Decision 032 (0.2 and 0.3, 0.3 and 0.5 as well).
         filled: of a subject that covers more than this share of the photo the segmenter sees a smaller
-            picture too. Decision 032 (0.35).
+            picture too. Decision 032 (0.35; portrait-dev).
         present: least presence of a subject, or of people, that is believed. Decision 032.
-        sure: a region is kept where its mask reaches this somewhere. No evidence yet.
+        sure: a region is kept where its mask reaches this somewhere. Decision 032 (0.5; 0.6 to 0.9 alike).
         doubtful: what is believed less than this is told to be in doubt. No evidence yet.
         tiny: a subject that covers less than this share of the photo is told to be small. No evidence yet.
         floor: mask values below this count as nothing. No evidence yet.
@@ -40,7 +40,7 @@ class SubjectSettings:
     people_alone: tuple[float, float] = (0.15, 0.35)
     filled: float = 0.5
     present: float = 0.6
-    sure: float = 0.5
+    sure: float = 0.7
     doubtful: float = 0.8
     tiny: float = 0.02
     floor: float = 0.05
