@@ -115,7 +115,8 @@ def train(variant: Variant, folder: Path, given: argparse.Namespace) -> None:
     place = given.packs / ("photos" if variant.teacher else "photos-alone")
     packs = packs_of(given.data, place, None, "", teachers=teachers)
     encoder = {"modnet": given.modnet, "imagenet": given.imagenet, "none": None}[variant.encoder]
-    fit(SubjectTask(recipe, *packs, encoder), schedule, folder, report=print)
+    task = SubjectTask(recipe, *packs, encoder)
+    fit(task, schedule, folder, report=print)  # type: ignore[arg-type]
 
 
 def score(network: SubjectNetwork, folder: Path) -> dict[str, float]:
