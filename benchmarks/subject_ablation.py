@@ -74,7 +74,7 @@ class Variant:
     """
 
     encoder: str = "modnet"
-    mix: Mapping[str, float] | None = None
+    mix: Mapping[str, Any] | None = None
     photos: float = 1.0
     teacher: bool = True
     steps: int = STEPS
