@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import torch
@@ -26,7 +25,6 @@ from wisp.data.packed import Pack
 from wisp.data.subject_samples import (
     KINDS,
     Kind,
-    Sizes,
     SubjectExample,
     SubjectMix,
     SubjectSamples,
@@ -86,36 +84,6 @@ class SubjectRecipe:
             checkpoint_every=250,
         )
     )
-
-
-FURTHER: Final = SubjectRecipe(
-    rate=4e-4,
-    encoder_rate=8e-5,
-    synthesis=SubjectSynthesis(
-        sizes=Sizes(phases=((0.5, (224, 256)), (0.85, (320, 384)), (1.0, (448, 512)))),
-        mix=SubjectMix(
-            person=0.16,
-            thing=0.2,
-            single=0.2,
-            several=0.24,
-            turned=0.2,
-            grey=0.15,
-            distractor=0.3,
-            guided=0.0,
-        ),
-    ),
-    schedule=Schedule(
-        steps=1000,
-        batch=16,
-        warm_up=40,
-        final=0.01,
-        average=0.998,
-        validate_every=250,
-        checkpoint_every=50,
-    ),
-)
-"""Goes on with a trained network, on larger samples and more of what it got wrong: several people, turned and
-grey ones, things behind them. No guidance, which is taught afterwards (`subject_guidance`)."""
 
 
 @dataclass(frozen=True)
