@@ -108,10 +108,8 @@ class SubjectMix:
     """Chance that the frame cuts a composite's subject."""
     distractor: float = 0.2
     """Chance of pasted patches behind a composite's subject."""
-    beside: float = 0.35
-    """Chance of a thing behind or beside a composite's people, which is not the subject."""
-    reach: tuple[float, float] = (0.1, 0.7)
-    """Between which the longer extent of such a thing is drawn, as a share of the canvas."""
+    beside: float = 0.1
+    """Chance of a thing apart from a composite's people, which is not the subject."""
     surroundings: float = 0.35
     """Chance that an empty sample shows what lies beside the thing of a real photo, else a scene."""
     pattern: float = 0.15
@@ -292,18 +290,11 @@ class SubjectSamples:
         return to_bytes(image), labels, weights, seen, beside
 
     def _layers(self, rng: Rng, size: tuple[int, int], kind: Kind) -> list[Layer]:
-        """The layers of a composite, nearest first: subjects, and at last what stands beside people."""
+        """The layers of a composite, nearest first."""
         if kind == "empty":
             return []
         if kind == "poster":
             return self._poster(rng, size)
-        layers = self._subjects(rng, size, kind)
-        if layers[-1].person and kind != "faint" and rng.random() < self.mix.beside:
-            layers.append(self._beside(rng, size, layers))
-        return layers
-
-    def _subjects(self, rng: Rng, size: tuple[int, int], kind: Kind) -> list[Layer]:
-        """The subjects of a composite, nearest first."""
         if kind == "small":
             area = float(np.exp(rng.uniform(np.log(0.01), np.log(0.08))))
             count = 1 if rng.random() < 0.7 else 2
@@ -321,6 +312,8 @@ class SubjectSamples:
         layers = [main]
         if kind == "held":
             layers.insert(0, self._held(rng, size, main))
+        elif person and rng.random() < self.mix.beside:
+            layers.append(self._beside(rng, size, main))
         return layers
 
     def _layer(
@@ -397,11 +390,10 @@ class SubjectSamples:
         centre = (float(spot[0] / size[0]), float(spot[1] / size[1]))
         return self._layer(rng, size, False, reach=float(rng.uniform(0.12, 0.4)), centre=centre)
 
-    def _beside(self, rng: Rng, size: tuple[int, int], people: list[Layer]) -> Layer:
-        """A thing behind the people, no subject, where less of it is hidden."""
-        tries = [self._layer(rng, size, False, reach=float(rng.uniform(*self.mix.reach))) for _ in range(2)]
-        before = np.maximum.reduce([one.alpha for one in people])
-        covered = [float((one.alpha * before).sum() / (one.alpha.sum() + 1)) for one in tries]
+    def _beside(self, rng: Rng, size: tuple[int, int], main: Layer) -> Layer:
+        """A smaller thing behind the people, no subject, where least of it is hidden."""
+        tries = [self._layer(rng, size, False, reach=float(rng.uniform(0.1, 0.35))) for _ in range(2)]
+        covered = [float((one.alpha * main.alpha).sum()) for one in tries]
         return tries[int(np.argmin(covered))]._replace(subject=False)
 
     def _poster(self, rng: Rng, size: tuple[int, int]) -> list[Layer]:
