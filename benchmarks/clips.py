@@ -39,8 +39,9 @@ import platformdirs
 
 from _made_clips import CLIPS, FRAMES, SIZE, Made, Pixels, make
 from video import by_onnxruntime, rvm
+from wisp.clips.alpha import PortraitMethod
+from wisp.clips.convert import GLIMPSES
 from wisp.clips.io.read import open_clip
-from wisp.clips.methods import alpha_method
 from wisp.clips.steady import State, steady_alpha
 from wisp.core.arrays import Alpha, Image, from_float, to_float
 from wisp.core.opencv import opencv
@@ -100,11 +101,13 @@ def main() -> None:
         (RESULTS / f"{name}.json").write_text(json.dumps(report, indent=1) + "\n")
 
 
-def ours(subject: Wanted) -> Method:
-    """What ``wisp video`` does."""
-    alpha_of = alpha_method("auto", subject=subject)
+def ours(subject: Wanted, images: Pixels) -> Method:
+    """What ``wisp video`` does with a clip of these frames."""
+    method = PortraitMethod(subject=subject)
 
     def alphas(frames: Iterable[Image]) -> Iterator[Alpha]:
+        glimpses = (to_float(images[int(share * len(images))]) for share in GLIMPSES)
+        alpha_of = method.told(glimpses) if subject == "auto" else method
         state: State | None = None
         for image in frames:
             alpha, state = steady_alpha(image, state, alpha_of)
@@ -139,7 +142,7 @@ def measure(
     for name, images, truths in shots:
         if not _wanted(name, options.only):
             continue
-        found = {OURS: _run(ours(options.subject), images)}
+        found = {OURS: _run(ours(options.subject, images), images)}
         if options.rvm:
             key = zlib.crc32(np.ascontiguousarray(images).data) ^ zlib.crc32(options.rvm.read_bytes())
             peer = partial(_run, rvm(by_onnxruntime(options.rvm)), images)
