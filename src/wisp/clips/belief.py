@@ -130,9 +130,12 @@ def told_apart(
     """
     kept = settings.forget if look else 1.0
     kinds = np.float32(0.5) + np.float32(kept) * (kind - np.float32(0.5))
-    regions, count = ndimage.label(seen[..., [PEOPLE, THING]].max(2) > 0.5, _AROUND)
+    regions, _ = ndimage.label(seen[..., [PEOPLE, THING]].max(2) > 0.5, _AROUND)
     kinds[regions == 0] = 0.5 + (1 - np.float32(settings.depart)) * (kinds[regions == 0] - 0.5)
     areas, places = np.bincount(regions.ravel()), ndimage.find_objects(regions)
+    maybe = np.bincount(regions[kinds > 0.5 - _SURE], minlength=areas.size) > 0.5 * areas  # somebody
+    maybe &= areas >= settings.speck * regions.size
+    maybe[0] = False
     for number in 1 + np.argsort(-areas[1:]):  # the largest first
         slices, area = places[number - 1], areas[number]
         if area < settings.speck * regions.size:
@@ -150,7 +153,7 @@ def told_apart(
         if look and (coming or abs(judged - 0.5) < settings.doubted):
             beside = _large_beside(regions, areas, number, settings)
             if beside is None:
-                alone = _people_alone(small, seen, slices, region, engine, only=count == 1)
+                alone = _people_alone(small, seen, slices, region, engine, only=maybe.sum() <= maybe[number])
                 gain = settings.judge_up if alone > judged else settings.judge
                 judged += (gain if known else 1) * (alone - judged)
             elif not known:  # a limb
@@ -192,7 +195,7 @@ def _people_alone(
         place: the region's box in it.
         region: the region in that box, bool.
         engine: what runs the network.
-        only: whether nothing else was seen; the look itself tells then.
+        only: whether nobody else may be there; the look itself tells then.
     """
     if only:
         return float(seen[place][region][:, PEOPLE].mean())
