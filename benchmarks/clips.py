@@ -71,7 +71,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--rvm", type=Path, help="RVM's ONNX file; left out where it is not given")
     parser.add_argument("--half", choices=("a", "b"), default="a")
-    parser.add_argument("--only", action="append", help="clips whose names hold this, and nothing is kept")
+    parser.add_argument(
+        "--only", action="append", help="clips whose names hold this; of others the kept stay"
+    )
     parser.add_argument("--frames", type=int, default=FRAMES, help="of each clip, from its beginning")
     parser.add_argument("--show", action="store_true", help="keep nothing")
     parser.add_argument("--real", action="store_true", help="the clips of clips-real instead")
@@ -91,14 +93,17 @@ def main() -> None:
         return
     shots = real_clips(options.eval / "clips-real") if options.real else made_clips(options)
     report = measure(shots, options)
+    name = "clips-real" if options.real else f"clips-{options.half}"
+    kept = RESULTS / f"{name}.json"
+    if options.only and not options.show and kept.is_file():
+        report = with_means(json.loads(kept.read_text())["clips"] | report["clips"])
     report["machine"] = about_machine() | {
         "versions": versions(("numpy", "opencv-python-headless", "openvino", "onnxruntime"))
     }
     print(table(report))
-    if not (options.show or options.only or options.frames != FRAMES):
+    if not options.show and options.frames == FRAMES:
         RESULTS.mkdir(exist_ok=True)
-        name = "clips-real" if options.real else f"clips-{options.half}"
-        (RESULTS / f"{name}.json").write_text(json.dumps(report, indent=1) + "\n")
+        kept.write_text(json.dumps(report, indent=1) + "\n")
 
 
 def ours(subject: Wanted, images: Pixels) -> Method:
@@ -158,13 +163,18 @@ def measure(
             options.sheets.mkdir(parents=True, exist_ok=True)
             pictures = {system: taken.alphas for system, taken in found.items()}
             write_image(options.sheets / f"{name}.jpg", sheet(images, pictures), overwrite=True)
+    return with_means(clips)
+
+
+def with_means(clips: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, Any]:
+    """The clips by name, and the mean of every score of every system over them."""
     systems = sorted({system for rows in clips.values() for system in rows}, reverse=True)
     means = {
         system: {key: float(np.mean([rows[system][key] for rows in clips.values()])) for key in rows[system]}
         for system in systems
         for rows in [next(iter(clips.values()))]
     }
-    return {"clips": clips, "mean": means}
+    return {"clips": {name: clips[name] for name in sorted(clips)}, "mean": means}
 
 
 def _wanted(name: str, only: Sequence[str] | None) -> bool:

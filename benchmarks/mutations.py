@@ -479,8 +479,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "clips: who stands apart is not looked at alone",
         "clips/belief.py",
-        "                alone = _people_alone(small, seen, slices, region, engine, only=count == 1)\n",
-        "                alone = _people_alone(small, seen, slices, region, engine, only=True)\n",
+        "only=maybe.sum() <= maybe[number]\n",
+        "only=True\n",
         "tests/clips/test_belief.py",
     ),
     Fault(

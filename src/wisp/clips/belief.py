@@ -117,7 +117,7 @@ def told_apart(
     """A look with the kind of every region in it, float32 (h, w, 5).
 
     A region that nobody has looked at by itself, or not for long, is shown to the subject network alone: it
-    is a person as far as people are found in it then. Parts of different kinds stay apart when they touch:
+    is a person where people are found all over it then. Parts of different kinds stay apart when they touch:
     every pixel is of the kind of the nearest one that is known.
 
     Args:
@@ -153,7 +153,9 @@ def told_apart(
         if look and (coming or abs(judged - 0.5) < settings.doubted):
             beside = _large_beside(regions, areas, number, settings)
             if beside is None:
-                alone = _people_alone(small, seen, slices, region, engine, only=maybe.sum() <= maybe[number])
+                alone = _people_alone(
+                    small, seen, slices, region, engine, settings, only=maybe.sum() <= maybe[number]
+                )
                 gain = settings.judge_up if alone > judged else settings.judge
                 judged += (gain if known else 1) * (alone - judged)
             elif not known:  # a limb
@@ -185,9 +187,16 @@ def _touches_border(place: tuple[slice, slice], shape: tuple[int, ...]) -> bool:
 
 
 def _people_alone(
-    small: Image, seen: Float, place: tuple[slice, slice], region: Region, engine: Engine, *, only: bool
+    small: Image,
+    seen: Float,
+    place: tuple[slice, slice],
+    region: Region,
+    engine: Engine,
+    settings: ClipSettings,
+    *,
+    only: bool,
 ) -> float:
-    """Mean of the mask of people over a region of a look that is shown alone, [0, 1].
+    """1 where the mask of people covers a region of a look that is shown alone, else 0.
 
     Args:
         small: the frame, reduced, float32 (H, W, 3), [0, 1].
@@ -195,10 +204,11 @@ def _people_alone(
         place: the region's box in it.
         region: the region in that box, bool.
         engine: what runs the network.
+        settings: how much of it that is.
         only: whether nobody else may be there; the look itself tells then.
     """
     if only:
-        return float(seen[place][region][:, PEOPLE].mean())
+        return float(seen[place][region][:, PEOPLE].mean() > settings.person)
     rows, columns = place
     box = Box(rows.start, columns.start, rows.stop, columns.stop)
     around = box.widened(round(_SURROUNDINGS * max(region.shape)) + 4, seen.shape[:2])
@@ -212,7 +222,7 @@ def _people_alone(
     people = opencv().resize(people, size, interpolation=opencv().INTER_LINEAR)
     inside = np.zeros(people.shape, bool)
     inside[box.top - around.top :, box.left - around.left :][: region.shape[0], : region.shape[1]] = region
-    return float(people[inside].mean())
+    return float(people[inside].mean() > settings.person)
 
 
 _SURROUNDINGS: Final = 0.25

@@ -140,6 +140,7 @@ class ClipSettings:
         depart: how far the first look that misses something is believed. Decision 034.
         thing: how far each look at a thing is believed while no person was seen. Decision 034.
         believed: beliefs between which the subject begins and is certain. Decision 034.
+        person: mean of the mask of people over a region, shown alone, that makes it a person. Decision 034.
         judge: how far a look at a region alone changes what is believed of its kind. Decision 034.
         judge_up: the same where it looks more like a person than was believed. Decision 034.
         forget: what of that is kept from one whole look to the next. Decision 034.
@@ -198,6 +199,7 @@ class ClipSettings:
     believed: tuple[float, float] = (0.35, 0.65)
     judge: float = 0.35
     judge_up: float = 0.7
+    person: float = 0.75
     forget: float = 0.9
     doubted: float = 0.3
     speck: float = 0.0005
