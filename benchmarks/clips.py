@@ -92,18 +92,18 @@ def main() -> None:
         print(f"left out, {options.eval} is not there", file=sys.stderr)
         return
     shots = real_clips(options.eval / "clips-real") if options.real else made_clips(options)
-    report = measure(shots, options)
-    name = "clips-real" if options.real else f"clips-{options.half}"
-    kept = RESULTS / f"{name}.json"
-    if options.only and not options.show and kept.is_file():
-        report = with_means(json.loads(kept.read_text())["clips"] | report["clips"])
-    report["machine"] = about_machine() | {
+    clips = measure(shots, options)
+    machine = about_machine() | {
         "versions": versions(("numpy", "opencv-python-headless", "openvino", "onnxruntime"))
     }
-    print(table(report))
+    kept = RESULTS / f"{'clips-real' if options.real else f'clips-{options.half}'}.json"
+    if options.only and not options.show and kept.is_file():
+        clips = json.loads(kept.read_text())["clips"] | clips
+    report = with_means(clips) | {"machine": machine}
     if not options.show and options.frames == FRAMES:
         RESULTS.mkdir(exist_ok=True)
         kept.write_text(json.dumps(report, indent=1) + "\n")
+    print(table(report))
 
 
 def ours(subject: Wanted, images: Pixels) -> Method:
@@ -141,8 +141,8 @@ def real_clips(folder: Path) -> Iterator[tuple[str, Pixels, Pixels | None]]:
 
 def measure(
     shots: Iterable[tuple[str, Pixels, Pixels | None]], options: argparse.Namespace
-) -> dict[str, Any]:
-    """Per clip and system its scores, and the means of every system."""
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Per clip and system its scores."""
     clips: dict[str, dict[str, dict[str, float]]] = {}
     for name, images, truths in shots:
         if not _wanted(name, options.only):
@@ -163,7 +163,7 @@ def measure(
             options.sheets.mkdir(parents=True, exist_ok=True)
             pictures = {system: taken.alphas for system, taken in found.items()}
             write_image(options.sheets / f"{name}.jpg", sheet(images, pictures), overwrite=True)
-    return with_means(clips)
+    return clips
 
 
 def with_means(clips: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, Any]:
