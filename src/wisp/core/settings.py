@@ -197,13 +197,13 @@ class ClipSettings:
     depart: float = 0.5
     thing: float = 0.05
     believed: tuple[float, float] = (0.35, 0.65)
+    person: float = 0.75
     judge: float = 0.35
     judge_up: float = 0.7
-    person: float = 0.75
     forget: float = 0.9
     doubted: float = 0.3
-    speck: float = 0.0005
     familiar: float = 0.2
+    speck: float = 0.0005
     unexplained: float = 0.2
     holdable: float = 0.3
     limb: float = 0.1
