@@ -185,7 +185,7 @@ _SURE: Final = 0.05
 
 def _touches_border(place: tuple[slice, slice], shape: tuple[int, ...]) -> bool:
     rows, columns = place
-    return rows.start == 0 or columns.start == 0 or rows.stop == shape[0] or columns.stop == shape[1]
+    return bool(min(rows.start, columns.start) == 0 or rows.stop == shape[0] or columns.stop == shape[1])
 
 
 def _people_alone(
@@ -330,7 +330,8 @@ def follow(small: Image, belief: Float, engine: Engine = ENGINE, settings: ClipS
     distances = [_distance(place) for place in (mine > 0.5, left_out(belief))]
     near = (distances[0] <= distances[1]) & (distances[0] < settings.reach * max(mine.shape))
     theirs = np.where(near, seen, np.float32(0))
-    after = mine + np.where(theirs > mine, np.float32(1), np.float32(settings.depart)) * (theirs - mine)
+    gain = np.where(theirs > mine, np.float32(1), np.float32(settings.depart))
+    after = np.asarray(mine + gain * (theirs - mine), np.float32)
     person = belief[..., PEOPLE][mine > 0.5].mean() > 0.5
     people = after if person else np.zeros_like(after)
     subject = subject + np.where(seen > subject, np.float32(1), np.float32(settings.depart)) * (
