@@ -115,7 +115,7 @@ class FoldedMobileNetV2(nn.Module):
 
 
 class GuidanceBranch(nn.Module):
-    """What clicks and the mask before change in a subject network; nothing where all of them are 0.
+    """Changes to a subject network by clicks and the mask before; none where all of them are 0.
 
     Maps of the guidance at strides 2 to 32, without biases. At stride 16 they are joined by how like the
     image's features of each place are to those under the clicks inside, under the clicks outside and under
