@@ -140,7 +140,7 @@ class GuidanceBranch(nn.Module):
             for inputs, width in zip(reversed(maps), widths, strict=True)
         )
         for last in (self.into_encoder, *self.into_decoder):
-            nn.init.zeros_(last.weight)  # type: ignore[arg-type]
+            nn.init.zeros_(last.weight)
 
     def early(self, guidance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Maps at strides 2 and 4 of guidance (N, 3, H, W), and what to add to the encoder at stride 4."""
