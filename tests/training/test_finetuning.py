@@ -14,17 +14,19 @@ from wisp.engine.families.segmenter import segment
 from wisp.networks.dim_mobile import dim_mobile
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 from wisp.networks.portrait import portrait_mobile
-from wisp.training.finetuning import TUNERS, Mixed, Photos, Remembered, Tuning, finetune
-from wisp.training.freezing import PARTS, frozen
+from wisp.training.finetuning import finetune
+from wisp.training.freezing import frozen
 from wisp.training.importing import read_network
 from wisp.training.loader import batches
-from wisp.training.recipes import NETWORKS
+from wisp.training.recipes import NETWORKS, tuners
 from wisp.training.recipes.dim import MobileRecipe as DimRecipe
 from wisp.training.recipes.dlmn import MobileRecipe as DLMNRecipe
 from wisp.training.recipes.portrait import MobileRecipe as PortraitRecipe
 from wisp.training.recipes.segmenter import SegmenterRecipe
 from wisp.training.recipes.segmenter import network as segmenter
 from wisp.training.recipes.unet import SIMPLE_RECIPE, UNetRecipe, build
+from wisp.training.remembering import Mixed, Remembered
+from wisp.training.tuning import Photos, Tuning
 
 
 def checkpoint(name, path):
@@ -51,8 +53,10 @@ def photos(corpus_folder):
 
 
 def test_every_family_has_parts_and_a_network():
-    assert set(TUNERS) <= set(NETWORKS)
-    assert set(TUNERS) <= set(PARTS)
+    assert [*tuners()] == [
+        *("segmenter", "portrait", "dim-mobile", "dim-vgg16", "dlmn", "unet", "unet-simple")
+    ]
+    assert all(NETWORKS[name].parts is not None for name in tuners())
 
 
 def test_it_learns_and_says_what_it_measured(photos, tmp_path):
@@ -90,7 +94,7 @@ def test_every_family_is_tuned_with_parts_frozen(name, photos, tmp_path):
     earlier = torch.load(start, weights_only=True)["network"]
     later = torch.load(tmp_path / "out/run/best.pt", weights_only=True)["network"]
     for key, values in earlier.items():
-        if key.startswith(tuple(f"{part}." for part in PARTS[name].first)):
+        if key.startswith(tuple(f"{part}." for part in NETWORKS[name].parts.first)):
             assert torch.equal(values, later[key]), key
         if "running_" in key or "num_batches" in key:
             assert torch.equal(values, later[key]), key
@@ -106,7 +110,7 @@ def test_batch_norms_stay_as_they_are_while_training(photos, tmp_path):
 
     name, recipe, network = read_trained(checkpoint("segmenter", tmp_path / "best.pt"))
     tuning = Tuning(steps=1, size=32)
-    task = TuningTask(TUNERS[name].task(recipe, photos, tuning), name, recipe, network, photos, tuning, "x")
+    task = TuningTask(tuners()[name].task(recipe, photos, tuning), name, recipe, network, photos, tuning, "x")
     mine = task.networks["segmenter"].train()
     norms = [m for m in mine.modules() if isinstance(m, nn.BatchNorm2d)]
     assert norms
@@ -133,7 +137,7 @@ def test_what_is_known_is_taught_as_the_network_said_it(photos, tmp_path):
     name, recipe, network = read_trained(checkpoint("segmenter", tmp_path / "best.pt"))
     tuning = Tuning(steps=1, size=32, replay=0.5)
     photos = replace(photos, known=photos.held_out, known_scenes=photos.scenes)
-    inner = TUNERS[name].task(recipe, photos, tuning)
+    inner = tuners()[name].task(recipe, photos, tuning)
     mixed = TuningTask(inner, name, recipe, network, photos, tuning, "x").source
     assert isinstance(mixed, Mixed)
     assert mixed.first is inner.source

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from wisp.cli.train import (
+from wisp.cli.train.options import (
     FixedBatchOption,
     FreezeOption,
     PrecisionOption,
@@ -15,9 +15,9 @@ from wisp.cli.train import (
     SeedOption,
     SizeOption,
     WorkersOption,
-    check_options,
-    say_nothing,
-    tell,
+    check_precision,
+    check_size,
+    reporter,
 )
 from wisp.core.errors import InputError
 from wisp.core.extras import importing
@@ -90,9 +90,11 @@ def finetune_command(
     with importing("fine-tuning", "train"):
         from wisp.data import datasets, layouts
         from wisp.data.user_photos import own_photos
-        from wisp.training.finetuning import Photos, Tuning, finetune
+        from wisp.training.finetuning import finetune
+        from wisp.training.tuning import Photos, Tuning
 
-    check_options(precision, size)
+    check_precision(precision)
+    check_size(size)
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
         raise InputError(out, "exists already", "a new or empty folder is accepted")
     kept, measured = own_photos(data, held_out, seed)
@@ -109,7 +111,7 @@ def finetune_command(
         raise InputError("--backgrounds", "is missing", "photos to set cut-outs on are accepted")
     photos = Photos(kept, measured, scenes, known, known_scenes)
     tuning = Tuning(freeze, steps, batch, size, rate, replay_share, seed, segmenter, keep)
-    report = say_nothing if quiet else tell
+    report = reporter(quiet=quiet)
     report(f"{len(kept)} photos to train on, {len(measured)} held out, {len(known)} replayed")
     done = finetune(model, photos, out, tuning, precision=precision, workers=workers, report=report)
     report(f"scores: {out / 'report.json'}; before and after: {out / 'sheet.png'}")

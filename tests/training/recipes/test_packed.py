@@ -17,7 +17,7 @@ from wisp.data.packed import pack
 from wisp.data.subject_samples import Sizes
 from wisp.training.export import export_checkpoint, load_checkpoint
 from wisp.training.loop import Schedule, fit
-from wisp.training.recipes import dlmn, ssrn, unet
+from wisp.training.recipes import dlmn, ssrn, ssrn_packed, unet
 from wisp.training.recipes.portrait import MobileRecipe
 
 CPU = torch.device("cpu")
@@ -115,14 +115,16 @@ def test_an_anchored_network_takes_no_portrait_network_over(photos, portrait):
 
 def test_ssrn_begins_with_dlmns_encoder_and_learns_in_both_parts(photos, run, tmp_path):
     weights = run / "last.pt"
-    first = ssrn.PackedTask(recipe_of_ssrn("packed"), photos, photos, dlmn=weights)
+    first = ssrn_packed.PackedTask(recipe_of_ssrn("packed"), photos, photos, dlmn=weights)
     theirs = load_checkpoint(weights)[-1].image.encoder.features[3].conv[0][0].weight
     ours = first.networks["ssrn"].encoder.encoder.features
     assert torch.equal(ours[3].conv[0][0].weight, theirs)
     assert not ours[0][0].weight[:, 3:].any()
     fit(first, SCHEDULE, tmp_path / "first", workers=0, precision="fp32")
     start = tmp_path / "first" / "last.pt"
-    second = ssrn.PackedTask(recipe_of_ssrn("packed-unlabelled"), photos, photos, dlmn=weights, start=start)
+    second = ssrn_packed.PackedTask(
+        recipe_of_ssrn("packed-unlabelled"), photos, photos, dlmn=weights, start=start
+    )
     assert set(second.networks) == {"ssrn", "judge"}
     fit(second, SCHEDULE, tmp_path / "second", workers=0, precision="fp32")
     scores = second.validate(load_checkpoint(tmp_path / "second" / "last.pt")[-1], CPU).scores
@@ -132,7 +134,7 @@ def test_ssrn_begins_with_dlmns_encoder_and_learns_in_both_parts(photos, run, tm
 
 def test_an_unlabelled_ssrn_needs_its_supervised_start(photos, run):
     with pytest.raises(InputError, match="--start: is missing"):
-        ssrn.PackedTask(recipe_of_ssrn("packed-unlabelled"), photos, photos, dlmn=run / "last.pt")
+        ssrn_packed.PackedTask(recipe_of_ssrn("packed-unlabelled"), photos, photos, dlmn=run / "last.pt")
 
 
 def test_the_unet_learns_and_exports(photos, tmp_path):

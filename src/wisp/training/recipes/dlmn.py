@@ -17,12 +17,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Adam, AdamW, Optimizer
 
+from wisp.core.arrays import Alpha, Image
 from wisp.core.errors import InputError
 from wisp.data import datasets
 from wisp.data.cues import Cues, CueSamples
@@ -31,15 +32,19 @@ from wisp.data.packed import Pack
 from wisp.data.packed_cues import PackedCues
 from wisp.data.subject_samples import Sizes
 from wisp.data.synthesis import Samples, Synthesis
+from wisp.engine.families.dlmn import dlmn
 from wisp.networks.dlmn import CUES, DLMN, Prediction, dlmn_mobile, dlmn_paper, take_over
 from wisp.networks.portrait import MobileContentEncoder, Portrait
 from wisp.training import losses
 from wisp.training.cue_validation import fixed_cue_examples, fixed_packed_examples, validate_cues
-from wisp.training.freezing import freeze, freeze_batch_norm, freeze_folded
+from wisp.training.examples import image_and_cues
+from wisp.training.freezing import Parts, freeze, freeze_batch_norm, freeze_folded
 from wisp.training.importing import load_start, read_network
 from wisp.training.loader import Batch
-from wisp.training.loop import Schedule, Terms, Validation
+from wisp.training.loop import Schedule, Task, Terms, Validation
+from wisp.training.recipes import TrainedNetwork
 from wisp.training.recipes.segmenter import load_encoder
+from wisp.training.tuning import Photos, Tuner, Tuning, adapt, coarse_mask
 
 NETWORK: Final = "dlmn"
 
@@ -381,3 +386,68 @@ def network(recipe: MobileRecipe | PaperRecipe, encoder_weights: Path | None = N
     load_encoder(built.image.encoder, encoder_weights)
     freeze_batch_norm(built.image.encoder)
     return built
+
+
+def _build(recipe: Mapping[str, Any]) -> nn.Module:
+    if "widths" in recipe:
+        return dlmn_paper(tuple(recipe["widths"]), tuple(recipe["blocks"]), recipe["pair"], recipe["shown"])
+    return dlmn_mobile(recipe["width"], recipe["shown"], anchored=recipe["anchored"])
+
+
+class _AlphaAndForeground(nn.Module):
+    """Image and cues → alpha (N, 1, H, W) and foreground (N, 3, H, W), both in [0, 1]."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor, mask: Tensor, trimap: Tensor, motion: Tensor) -> tuple[Tensor, Tensor]:
+        found = self.network(image, mask, trimap, motion)
+        return torch.sigmoid(found.logits), found.foreground.clamp(0, 1)
+
+
+class _AlphaAlone(_AlphaAndForeground):
+    """A portrait network without the foreground's branch, for those who find the foreground otherwise."""
+
+    def forward(self, image: Tensor, mask: Tensor, trimap: Tensor, motion: Tensor) -> Tensor:  # type: ignore[override]
+        return super().forward(image, mask, trimap, motion)[0]
+
+
+def _tuned(kept: Mapping[str, Any], photos: Photos, tuning: Tuning) -> Task:
+    recipe: MobileRecipe | PaperRecipe
+    shown = tuple(kept["shown"])
+    if "widths" in kept:
+        widths, blocks = tuple(kept["widths"]), tuple(kept["blocks"])
+        recipe = PaperRecipe(widths=widths, blocks=blocks, pair=kept["pair"], shown=shown)
+    else:
+        recipe = MobileRecipe(width=kept["width"], shown=shown, anchored=kept["anchored"])
+    recipe = adapt(recipe, photos, tuning)
+    return DLMNTask(recipe, photos.kept, photos.scenes, photos.held_out, photos.scenes)
+
+
+def _cut(image: Image, truth: Alpha, path: Path, tuning: Tuning) -> Alpha:
+    return dlmn(image, coarse_mask(image, truth, tuning), model=path)
+
+
+NETWORKS: Final[Mapping[str, TrainedNetwork]] = {
+    NETWORK: TrainedNetwork(
+        _build,
+        _AlphaAndForeground,
+        image_and_cues,
+        ("alpha", "foreground"),
+        parts=Parts(
+            (
+                "image.stem",
+                "image.encoder.features.0",
+                "image.encoder.features.1",
+                "cues.mask.stem",
+                "cues.trimap.stem",
+                "cues.motion.stem",
+            ),
+            ("image.encoder.features.2", "image.encoder.features.3"),
+            ("alpha.head", "foreground.head"),
+        ),
+        tuner=Tuner(_tuned, _cut),
+    ),
+    "dlmn-alpha": TrainedNetwork(_build, _AlphaAlone, image_and_cues, ("alpha",)),
+}

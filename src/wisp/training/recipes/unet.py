@@ -18,10 +18,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -36,13 +36,22 @@ from wisp.data.single_image import Fitting, PlainSamples, calm
 from wisp.data.subject_samples import SubjectMix
 from wisp.networks.unet import SimpleUNet, UNet
 from wisp.training import losses, validation
-from wisp.training.freezing import freeze_parts, trainable
+from wisp.training.examples import image_alone
+from wisp.training.freezing import Parts, freeze_parts, trainable
 from wisp.training.importing import load_start
 from wisp.training.loader import Batch, batches, to_batch
-from wisp.training.loop import Schedule, Terms, Validation
+from wisp.training.loop import Schedule, Task, Terms, Validation
+from wisp.training.recipes import TrainedNetwork
+from wisp.training.recipes.segmenter import cut_by_mask
+from wisp.training.tuning import Photos, Tuner, Tuning, adapt
 
 STANDARD, SIMPLE = "unet", "unet-simple"
 EXAMPLES: Final = 64
+PARTS: Final[Mapping[str, Parts]] = {
+    STANDARD: Parts(("down.0",), ("down.1",), ("head",)),
+    SIMPLE: Parts(("down",), ("up",), ("head",)),
+}
+"""What levels of freezing name."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +187,7 @@ class UNetTask:
         network = build(recipe)
         if start is not None:
             load_start(network, recipe.network, start)
-        freeze_parts(network, recipe.network, recipe.freeze)
+        freeze_parts(network, PARTS[recipe.network], recipe.freeze)
         self.networks: Mapping[str, nn.Module] = {recipe.network: network}
 
     def optimisers(self, networks: Mapping[str, nn.Module]) -> Mapping[str, Optimizer]:
@@ -249,3 +258,45 @@ def _spans(count: int, most: int) -> list[tuple[int, int]]:
     """`count` samples in batches of `most`, the last ones alone: first sample and length of each."""
     whole = [(first, most) for first in range(0, count - most + 1, most)]
     return whole + [(index, 1) for index in range(len(whole) * most, count)]
+
+
+def _build(recipe: Mapping[str, Any]) -> nn.Module:
+    kind = SimpleUNet if recipe["network"] == SIMPLE else UNet
+    built = kind(recipe["width"])
+    built.size, built.letterbox = recipe["synthesis"]["size"], recipe["synthesis"]["letterbox"]
+    return built
+
+
+class _SquaredMask(nn.Module):
+    """Image (N, 3, H, W) of any size → soft mask (N, 1, H, W): resized, masked, resized back."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> Tensor:
+        mask: Tensor = self.network.mask(image)  # type: ignore[operator]
+        return mask
+
+
+def _tuned(kept: Mapping[str, Any], photos: Photos, tuning: Tuning) -> Task:
+    base = SIMPLE_RECIPE if kept["network"] == SIMPLE else UNetRecipe()
+    shape = {key: kept["synthesis"][key] for key in ("size", "letterbox")}
+    synthesis = replace(base.synthesis, flip=0.5, **shape)
+    recipe = adapt(
+        replace(base, width=kept["width"], synthesis=synthesis), photos, replace(tuning, size=None)
+    )
+    return UNetTask(recipe, photos.kept, photos.scenes, photos.held_out, photos.scenes)
+
+
+NETWORKS: Final[Mapping[str, TrainedNetwork]] = {
+    name: TrainedNetwork(
+        _build,
+        _SquaredMask,
+        image_alone,
+        ("mask",),
+        parts=parts,
+        tuner=Tuner(_tuned, cut_by_mask, alone=True),
+    )
+    for name, parts in PARTS.items()
+}
