@@ -53,7 +53,7 @@ VariantsResumeOption = Annotated[
 
 @dataclass(frozen=True)
 class AblationOptions(RunOptions):
-    """How the runs of an ablation are made."""
+    """Options of how the runs of an ablation are made."""
 
     resume: VariantsResumeOption = False
 

@@ -113,7 +113,7 @@ R = TypeVar("R", bound=_Recipe)
 
 @dataclass(frozen=True)
 class CorpusOptions:
-    """Which photos of a corpus are learnt from, and what they are set on."""
+    """Options that choose photos of a corpus, and what they are set on."""
 
     backgrounds: BackgroundsOption = None
     licences: LicencesOption = ""
@@ -121,7 +121,7 @@ class CorpusOptions:
 
 @dataclass(frozen=True)
 class PhotoOptions(CorpusOptions):
-    """Which photos of the data are learnt from, and what they are set on."""
+    """Options that choose photos of the data, and what they are set on."""
 
     names: NamesOption = None
 
@@ -144,7 +144,7 @@ class PhotoOptions(CorpusOptions):
 
 @dataclass(frozen=True)
 class LengthOptions:
-    """How many samples are learnt from."""
+    """Options of a run's length."""
 
     steps: StepsOption = None
     batch: BatchOption = None
@@ -159,7 +159,7 @@ class LengthOptions:
 
 @dataclass(frozen=True)
 class SampleOptions(LengthOptions):
-    """How many samples are learnt from, and how large they are."""
+    """Options of a run's length and of its samples' size."""
 
     size: SizeOption = None
 
@@ -173,7 +173,7 @@ class SampleOptions(LengthOptions):
 
 @dataclass(frozen=True)
 class ViewOptions(SampleOptions):
-    """How many samples are learnt from, how large they are, and how often each is shown."""
+    """Options of a run's length, of its samples' size, and of how often each is shown."""
 
     views: ViewsOption = None
 
@@ -184,7 +184,7 @@ class ViewOptions(SampleOptions):
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a run is made."""
+    """Options of how a run is made."""
 
     seed: SeedOption = 0
     resume: ResumeOption = False

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class UNetOptions:
-    """What the two U-Nets are made of and learn from."""
+    """Options of what the two U-Nets are made of and learn from."""
 
     photos: Annotated[
         int | None,
