@@ -38,7 +38,7 @@ def with_bundles(command: Callable[..., R]) -> Callable[..., R]:
             parameters.append(parameter.replace(kind=parameter.KEYWORD_ONLY))
             continue
         bundles[parameter.name] = parameter.annotation
-        parameters.extend(_parameters_of(parameter.annotation))
+        parameters.extend(_parameters_of(bundles[parameter.name]))
 
     @wraps(command)
     def unfolded(**given: Any) -> R:
