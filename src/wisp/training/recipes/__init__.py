@@ -159,7 +159,8 @@ def _dlmn(recipe: Mapping[str, Any]) -> nn.Module:
 
     if "widths" in recipe:
         return dlmn_paper(tuple(recipe["widths"]), tuple(recipe["blocks"]), recipe["pair"], recipe["shown"])
-    return dlmn_mobile(recipe["width"], recipe["shown"], anchored=recipe["anchored"])
+    apart = recipe.get("apart", False)
+    return dlmn_mobile(recipe["width"], recipe["shown"], anchored=recipe["anchored"], apart=apart)
 
 
 class _AlphaAndForeground(nn.Module):

@@ -70,6 +70,7 @@ class MobileRecipe:
         width: of `wisp.networks.dlmn.dlmn_mobile`.
         shown: the cues that it is shown, of `wisp.networks.dlmn.CUES`.
         anchored: whether alpha's logits are added to the mask's.
+        apart: whether the foreground's branch, and the composition, teach alpha nothing.
         rate: AdamW's learning rate of the new layers.
         encoder_rate: that of MobileNetV2.
         decay: AdamW's weight decay.
@@ -84,6 +85,7 @@ class MobileRecipe:
     width: int = 16
     shown: tuple[str, ...] = tuple(CUES)
     anchored: bool = True
+    apart: bool = False
     rate: float = 1e-3
     encoder_rate: float = 2e-4
     decay: float = 1e-2
@@ -104,22 +106,24 @@ class MobileRecipe:
 
     def build(self) -> DLMN:
         """The network at random."""
-        return dlmn_mobile(self.width, self.shown, anchored=self.anchored)
+        return dlmn_mobile(self.width, self.shown, anchored=self.anchored, apart=self.apart)
 
 
 @dataclass(frozen=True)
 class PackedRecipe(MobileRecipe):
     """The compact network, from packed photos of people and things, begun as a portrait network.
 
-    It learns at small sizes for long, since a sample of 192² costs a quarter of one of 384². MobileNetV2
-    stays as the portrait network had it: it knows edges and people from many more samples than this run sees,
-    and half of a step is what flows back through it.
+    What it took over is good, so that training goes on gently: at a quarter of the usual rate, at sizes near
+    those of its use, and with a foreground that learns apart. MobileNetV2 stays as the portrait network had
+    it: it knows edges and people from many more samples than this run sees, and half of a step is what flows
+    back through it.
 
     Attributes:
         network: which network this is, for its export.
         width: of `wisp.networks.dlmn.dlmn_mobile`.
         shown: the cues that it is shown, of `wisp.networks.dlmn.CUES`.
         anchored: whether alpha's logits are added to the mask's.
+        apart: whether the foreground's branch, and the composition, teach alpha nothing.
         rate: AdamW's learning rate of the new layers.
         encoder_rate: that of MobileNetV2.
         decay: AdamW's weight decay.
@@ -131,10 +135,11 @@ class PackedRecipe(MobileRecipe):
     """
 
     anchored: bool = False
-    rate: float = 4e-4
+    apart: bool = True
+    rate: float = 1e-4
     synthesis: MattingSynthesis = field(  # type: ignore[assignment]
         default_factory=lambda: MattingSynthesis(
-            size=256, sizes=Sizes(((0.8, (192,)), (1.0, (256,))), wide=0.1)
+            size=320, sizes=Sizes(((0.6, (256,)), (0.9, (320,)), (1.0, (384,))), wide=0.1)
         )
     )
     examples: int = 64
@@ -257,7 +262,7 @@ class DLMNTask:
         """The terms of `Coefficients` by name."""
         prediction = predict(networks[phase], batch)
         with torch.autocast(batch.image.device.type, enabled=False):
-            return dlmn_terms(self.recipe.coefficients, prediction, batch)
+            return dlmn_terms(self.recipe.coefficients, prediction, batch, apart=_apart(self.recipe))
 
     @cached_property
     def _examples(self) -> list[Batch]:
@@ -337,13 +342,21 @@ def predict(network: nn.Module, batch: Batch) -> Prediction:
     return Prediction(found.logits.float(), found.foreground.float())
 
 
-def dlmn_terms(coefficients: Coefficients, prediction: Prediction, batch: Batch) -> Terms:
+def _apart(recipe: MobileRecipe | PaperRecipe) -> bool:
+    return isinstance(recipe, MobileRecipe) and recipe.apart
+
+
+def dlmn_terms(
+    coefficients: Coefficients, prediction: Prediction, batch: Batch, *, apart: bool = False
+) -> Terms:
     """The weighted terms by name; foreground and composition only where the composition is exact.
 
     Args:
         coefficients: a term with weight 0 is left out.
         prediction: the network's.
         batch: truth and trust.
+        apart: the composition teaches the foreground alone. While that is still the image itself, nothing
+            composes better than alpha 1 everywhere.
     """
     c, alpha, weight = coefficients, torch.sigmoid(prediction.logits), batch.weight
     exact = weight * batch.exact
@@ -358,7 +371,11 @@ def dlmn_terms(coefficients: Coefficients, prediction: Prediction, batch: Batch)
         )
     if c.composition:
         terms["composition"] = c.composition * losses.composition_loss(
-            batch.image, alpha, prediction.foreground, batch.background, exact
+            batch.image,
+            alpha.detach() if apart else alpha,
+            prediction.foreground,
+            batch.background,
+            exact,
         )
     return terms
 
