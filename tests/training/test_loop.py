@@ -170,14 +170,14 @@ def test_a_run_is_lengthened_as_if_it_had_been_longer_from_there(tmp_path):
     share = Schedule(12, 2, 2).rate(6)
     assert share > 0.6
     assert lines[0] == (
-        f"goes on at step 6 for 12 steps in all instead of 6: the rate is {share:.3g} of its first value there "
-        "and ends at 0.02 of it"
+        f"goes on at step 6 for 12 steps in all instead of 6: the rate is {share:.3g} of its first value "
+        "there and ends at 0.02"
     )
 
 
 def test_a_run_is_not_shortened_to_less_than_it_has_done(tmp_path):
     run(tmp_path / "run", **planned(6))
-    with pytest.raises(InputError, match="^--steps: is 4, and 6 have been taken; more are accepted$"):
+    with pytest.raises(InputError, match=r"^--steps: is 4, and 6 have been taken; more are accepted$"):
         run(tmp_path / "run", **planned(4), resume=True)
 
 

@@ -184,8 +184,8 @@ def fit(
     history = run.load(checkpoint) if resume else []
     if resume and run.planned != schedule.steps:
         report(
-            f"goes on at step {run.step} for {schedule.steps} steps in all instead of {run.planned}: the rate "
-            f"is {schedule.rate(run.step):.3g} of its first value there and ends at {schedule.final:g} of it"
+            f"goes on at step {run.step} for {schedule.steps} steps in all instead of {run.planned}: the "
+            f"rate is {schedule.rate(run.step):.3g} of its first value there and ends at {schedule.final:g}"
         )
     first = run.step
     samples = out / "samples"
@@ -257,7 +257,7 @@ class _Validated:
         if self.seconds <= FREE or SHARE * (time.monotonic() - self.at + self.seconds) >= self.seconds:
             return True
         if not self.told:
-            report(f"validation put off: the last one took {self.seconds:.0f} s, a tenth of a run is for them")
+            report(f"validation put off: the last one took {self.seconds:.0f} s; a tenth of a run is for it")
             self.told = True
         return False
 

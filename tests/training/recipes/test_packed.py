@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from typer.testing import CliRunner
@@ -150,7 +151,11 @@ def test_the_unet_learns_and_exports(photos, tmp_path):
     learned = load_checkpoint(tmp_path / "run" / "last.pt")[-1]
     assert learned.size == 64
     assert task.validate(learned, CPU).scores["bce"] < before
-    assert export_checkpoint(tmp_path / "run" / "last.pt", tmp_path / "unet.onnx").difference < 1e-3
+    file = tmp_path / "unet.onnx"
+    assert export_checkpoint(tmp_path / "run" / "last.pt", file).difference < 1e-3
+    operators = [node.op_type for node in onnx.load(file).graph.node]
+    assert "BatchNormalization" not in operators  # they are in the convolutions: the report's network is left
+    assert operators.count("Conv") == 4 * 3 + 2 + 4 * 2 + 1
 
 
 @pytest.mark.parametrize(

@@ -186,7 +186,7 @@ def unet_ablation(
     watched, scored = watched_and_scored(held_out)
     if not scored:
         problem = f"has {len(held_out)} held-out photo"
-        accepted = "two or more are accepted, one to stop by and one to score on; of a folder, a tenth is held out"
+        accepted = "two or more are accepted, one to stop by and one to score on; a tenth is held out"
         raise InputError("--data", problem, accepted)
     base = shared.recipe
 

@@ -97,7 +97,7 @@ def _unet(recipe: Mapping[str, Any]) -> nn.Module:
     from wisp.networks.unet import SimpleUNet, UNet
 
     kind = SimpleUNet if recipe["network"] == "unet-simple" else UNet
-    built = kind(recipe["width"])
+    built = kind(recipe["width"], normed=recipe.get("normed", False))
     built.size, built.letterbox = recipe["synthesis"]["size"], recipe["synthesis"]["letterbox"]
     return built
 
