@@ -26,7 +26,7 @@ from torch.optim import Adam, AdamW, Optimizer
 from wisp.core.errors import InputError
 from wisp.data import datasets
 from wisp.data.cues import Cues, CueSamples
-from wisp.data.matting_samples import MattingSamples, MattingSynthesis
+from wisp.data.matting_samples import PEOPLE_MIX, MattingSamples, MattingSynthesis
 from wisp.data.packed import Pack
 from wisp.data.packed_cues import PackedCues
 from wisp.data.subject_samples import Sizes
@@ -113,10 +113,10 @@ class MobileRecipe:
 class PackedRecipe(MobileRecipe):
     """The compact network, from packed photos of people and things, begun as a portrait network.
 
-    What it took over is good, so that training goes on gently: at a quarter of the usual rate, at sizes near
-    those of its use, and with a foreground that learns apart. MobileNetV2 stays as the portrait network had
-    it: it knows edges and people from many more samples than this run sees, and half of a step is what flows
-    back through it.
+    What it took over is good, so that training goes on gently: those layers hardly move, the foreground
+    learns apart, and samples are of people, whom the portrait network knows (things taught it to follow the
+    mask where that errs, docs/decisions/035). MobileNetV2 stays as it was: it knows edges and people from
+    many more samples than this run sees, and half of a step is what flows back through it.
 
     Attributes:
         network: which network this is, for its export.
@@ -125,7 +125,7 @@ class PackedRecipe(MobileRecipe):
         anchored: whether alpha's logits are added to the mask's.
         apart: whether the foreground's branch, and the composition, teach alpha nothing.
         rate: AdamW's learning rate of the new layers.
-        encoder_rate: that of MobileNetV2.
+        encoder_rate: that of the layers that were taken over.
         decay: AdamW's weight decay.
         coefficients: of the loss.
         cues: how masks, trimaps and motion cues are made.
@@ -136,10 +136,11 @@ class PackedRecipe(MobileRecipe):
 
     anchored: bool = False
     apart: bool = True
-    rate: float = 1e-4
+    rate: float = 4e-4
+    encoder_rate: float = 2e-5
     synthesis: MattingSynthesis = field(  # type: ignore[assignment]
         default_factory=lambda: MattingSynthesis(
-            size=320, sizes=Sizes(((0.6, (256,)), (0.9, (320,)), (1.0, (384,))), wide=0.1)
+            size=256, sizes=Sizes(((0.7, (256,)), (1.0, (320,))), wide=0.1), mix=PEOPLE_MIX
         )
     )
     examples: int = 64
@@ -243,16 +244,19 @@ class DLMNTask:
         self.networks: Mapping[str, nn.Module] = {NETWORK: built}
 
     def optimisers(self, networks: Mapping[str, nn.Module]) -> Mapping[str, Optimizer]:
-        """AdamW of which the encoder learns more slowly, or Adam."""
+        """AdamW of which the encoder, or what was taken over, learns more slowly; or Adam."""
         recipe, built = self.recipe, networks[NETWORK]
         if isinstance(recipe, PaperRecipe):
             return {NETWORK: Adam(built.parameters(), recipe.rate)}
-        inside = ".image.encoder."
         learnt = [(f".{name}", p) for name, p in built.named_parameters() if p.requires_grad]
-        encoder = [p for name, p in learnt if inside in name]
-        rest = [p for name, p in learnt if inside not in name]
+        encoder = [p for name, p in learnt if self.slow(name)]
+        rest = [p for name, p in learnt if not self.slow(name)]
         groups = [{"params": rest, "lr": recipe.rate}, {"params": encoder, "lr": recipe.encoder_rate}]
         return {NETWORK: AdamW(groups, weight_decay=recipe.decay)}
+
+    def slow(self, name: str) -> bool:
+        """Whether a parameter, by its path after a dot, learns at the encoder's rate."""
+        return ".image.encoder." in name
 
     def phases(self, step: int) -> Sequence[str]:
         """The one network, every step."""
@@ -305,11 +309,25 @@ class PackedTask(DLMNTask):
         self.source = PackedCues(samples, recipe.cues)  # type: ignore[assignment]
         self._pack = held_out
 
+    def slow(self, name: str) -> bool:
+        """As `DLMNTask.slow`: all but what a portrait network has no counterpart of."""
+        return not any(part in name for part in NEW)
+
     @cached_property
     def _examples(self) -> list[Batch]:
         recipe = self.recipe
         assert isinstance(recipe, PackedRecipe)
         return fixed_packed_examples(self._pack, recipe.synthesis, recipe.cues, recipe.examples)
+
+
+NEW: Final = (
+    ".cues.trimap.",
+    ".cues.motion.",
+    ".combinator.pairs.1.",
+    ".combinator.pairs.2.",
+    ".foreground.",
+)
+"""What `wisp.networks.dlmn.take_over` finds no weights for."""
 
 
 def begin(built: DLMN, start: str | Path) -> None:

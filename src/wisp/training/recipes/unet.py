@@ -28,12 +28,11 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from wisp.data import datasets
-from wisp.data.matting_samples import MattingSamples, MattingSynthesis
+from wisp.data.matting_samples import PEOPLE_MIX, MattingSamples, MattingSynthesis
 from wisp.data.packed import Pack
 from wisp.data.packed_squares import PackedSquares
 from wisp.data.samples import Source
 from wisp.data.single_image import Fitting, PlainSamples, calm
-from wisp.data.subject_samples import SubjectMix
 from wisp.networks.unet import SimpleUNet, UNet
 from wisp.training import losses, validation
 from wisp.training.freezing import freeze_parts, trainable
@@ -82,13 +81,6 @@ class UNetRecipe:
     )
 
 
-PEOPLE: Final[SubjectMix] = SubjectMix(
-    person=0.45, thing=0.0, single=0.35, several=0.08, small=0.03, held=0.03, poster=0.0, empty=0.06,
-    faint=0.0, people=1.0, beside=0.1, turned=0.0, rotation=8.0, cut=0.5, degraded=0.25, guided=0.0,
-)  # fmt: skip
-"""Shares of samples: people of every kind but turned ones."""
-
-
 @dataclass(frozen=True)
 class PackedRecipe(UNetRecipe):
     """A small standard U-Net for the CPU, from packed photos of people and composites of them.
@@ -114,7 +106,7 @@ class PackedRecipe(UNetRecipe):
     synthesis: Fitting = field(default_factory=lambda: Fitting(size=128))
     samples: MattingSynthesis = field(
         default_factory=lambda: MattingSynthesis(
-            size=128, mix=PEOPLE, hair=0.0, procedural=0.0, close=1.7, border_trust=1.0
+            size=128, mix=PEOPLE_MIX, hair=0.0, procedural=0.0, close=1.7, border_trust=1.0
         )
     )
     schedule: Schedule = field(
