@@ -140,7 +140,7 @@ class PackedRecipe(MobileRecipe):
     encoder_rate: float = 2e-5
     synthesis: MattingSynthesis = field(  # type: ignore[assignment]
         default_factory=lambda: MattingSynthesis(
-            size=256, sizes=Sizes(((0.7, (256,)), (1.0, (320,))), wide=0.1), mix=PEOPLE_MIX
+            size=256, sizes=Sizes(((0.7, (256,)), (1.0, (320,))), wide=0.1), mix=PEOPLE_MIX, procedural=0.0
         )
     )
     examples: int = 64
