@@ -154,9 +154,9 @@ else:
     run = getattr(pymatting, "estimate_alpha_" + method)
 with np.load(file) as given:
     image, trimap = given["image"], given["trimap"]
-small = np.random.default_rng(0).random((40, 50, 3), np.float32)
-bands = np.full((40, 50), 128, np.uint8)
-bands[:12], bands[-12:] = 0, 255
+small = np.random.default_rng(0).random((120, 150, 3), np.float32)
+bands = np.full((120, 150), 128, np.uint8)
+bands[:36], bands[-36:] = 0, 255
 if system != "wisp":
     image, small = image.astype(np.float64), small.astype(np.float64)
     trimap, bands = (np.select([t == 0, t == 255], [0.0, 1.0], 0.5) for t in (trimap, bands))
@@ -235,9 +235,9 @@ PEER: Final = """
 import os, sys
 import numpy as np, pymatting
 method = getattr(pymatting, "estimate_alpha_" + sys.argv[1])
-small = np.random.default_rng(0).random((40, 50, 3))
-bands = np.full((40, 50), 0.5)
-bands[:12], bands[-12:] = 0, 1
+small = np.random.default_rng(0).random((120, 150, 3))
+bands = np.full((120, 150), 0.5)
+bands[:36], bands[-36:] = 0, 1
 method(small, bands)
 for line in sys.stdin:
     with np.load(line.strip()) as given:

@@ -25,7 +25,7 @@ from wisp.clips.selection import Selection
 from wisp.core.errors import InputError
 from wisp.engine.engine import Engine
 from wisp.engine.families import subject as family
-from wisp.engine.families.subject import Guidance, Seen
+from wisp.engine.families.subject import Seen
 from wisp.engine.models import find_model
 
 SIZE = (100, 200)
@@ -259,9 +259,3 @@ def test_guidance_of_a_box_and_of_clicks():
     assert np.argwhere(guidance.before).min(0).tolist() == [15, 10]
     assert np.argwhere(guidance.before).max(0).tolist() == [24, 29]
     assert near == (5, 0, 35, 40)
-    drawn_planes = Guidance(((50, 100),), ((0, 0),)).drawn((50, 100), SIZE)
-    assert drawn_planes.shape == (1, 3, 50, 100)
-    assert drawn_planes[0, 0, 25, 50] == 1
-    assert drawn_planes[0, 1, 0, 0] == 1
-    assert drawn_planes[0, 0].sum() == 9
-    assert not drawn_planes[0, 2].any()

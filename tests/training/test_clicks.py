@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from wisp.training.clicks import add_click, draw_click
+from wisp.training.clicks import add_click
 
 
 def planes(size=64):
@@ -50,12 +50,3 @@ def test_a_right_mask_is_not_clicked():
     guidance = planes()
     assert not add_click(guidance, target, target, np.random.default_rng(0))
     assert not guidance.any()
-
-
-def test_a_disk_follows_the_size():
-    small, large = np.zeros((96, 96), np.float32), np.zeros((384, 384), np.float32)
-    draw_click(small, 48, 48)
-    draw_click(large, 192, 192)
-    assert large[192, 187] == 1
-    assert large[192, 186] == 0
-    assert 0 < small.sum() < large.sum()

@@ -25,7 +25,9 @@ from wisp.core.opencv import opencv, shrink
 from wisp.core.settings import CLIPS, SUBJECT, ClipSettings
 from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.families import Wanted
-from wisp.engine.families.subject import Clicks, Seen, find_selected, see, segmenter_share
+from wisp.engine.families.guidance import Clicks
+from wisp.engine.families.subject import Seen, find_selected, see
+from wisp.engine.families.subject_masks import segmenter_share
 
 Places: TypeAlias = npt.NDArray[np.integer[Any]]
 """Numbers of regions, 0 for none, (h, w)."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from wisp.core.errors import InputError
 from wisp.core.regions import Box
-from wisp.engine.families.subject import Guidance
+from wisp.engine.families.guidance import Guidance
 
 
 @dataclass(frozen=True)

@@ -27,9 +27,10 @@ What it is made of, and where each part comes from:
   Decoders differ little in what they find (SALOD, Zhou et al. 2022), so this one is as narrow as it is fast;
 - masks at 1/8, 1/4 and 1/1 of the size are all compared with the truth while training (deep supervision, as
   in U²-Net, Qin et al. 2020); only the last is shipped;
-- guidance is clicks inside (disks of radius `CLICK_RADIUS`), clicks outside, and the mask before, as in RITM
-  (Sofiiuk et al. 2021). A small branch, whose last layer begins at zero, is added to the encoder's maps at
-  stride 4: with no guidance given its answer is the automatic one, exactly, as it has no biases.
+- guidance is clicks inside, clicks outside (disks: `wisp.engine.families.guidance.draw_click`) and the mask
+  before, as in RITM (Sofiiuk et al. 2021). A small branch, whose last layer begins at zero, is added to the
+  encoder's maps at stride 4: with no guidance given its answer is the automatic one, exactly, as it has no
+  biases.
 """
 
 from __future__ import annotations
@@ -42,7 +43,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from wisp.core.settings import SUBJECT
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 
 Start: TypeAlias = Literal["modnet", "imagenet"]
@@ -55,8 +55,6 @@ GLOBAL: Final = 128
 """Channels at stride 64."""
 FROZEN: Final = 4
 """Blocks of the encoder, to stride 4, that are never trained: edges and colours are known from ImageNet."""
-CLICK_RADIUS: Final = SUBJECT.click
-"""Radius of a click's disk as a share of the longer side."""
 
 
 class Found(NamedTuple):

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from wisp.networks.subject import CLICK_RADIUS
+from wisp.engine.families.guidance import draw_click
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
@@ -54,9 +54,3 @@ def add_click(guidance: Floats, target: Floats, mask: Floats, rng: np.random.Gen
     row, column = spots[int(rng.integers(len(spots)))]
     draw_click(guidance[plane], int(row), int(column))
     return True
-
-
-def draw_click(plane: Floats, row: int, column: int) -> None:
-    """Set a disk of `CLICK_RADIUS` of the longer side to 1; `plane` is float32 (H, W), changed in place."""
-    radius = max(1, round(CLICK_RADIUS * max(plane.shape)))
-    cv2.circle(plane, (column, row), radius, 1.0, -1)

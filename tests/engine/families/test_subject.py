@@ -7,15 +7,7 @@ from tiny_networks import bright_disc, write_segmenter, write_subject
 from wisp.core.errors import InputError
 from wisp.core.resample import resize
 from wisp.core.settings import SUBJECT
-from wisp.engine.families.subject import SUBJECT as SUBJECT_MAP
-from wisp.engine.families.subject import (
-    find_subject,
-    join_where_both_see,
-    keep_sure_regions,
-    keep_with_people,
-    overlapping_views,
-    segmenter_share,
-)
+from wisp.engine.families.subject import find_subject
 from wisp.pipeline import hide_transparent, run
 
 
@@ -119,17 +111,6 @@ def test_the_answer_does_not_depend_on_the_photos_size(network):
     assert np.abs(resize(large, 480, 640) - small).mean() < 0.01
 
 
-def test_long_photos_are_seen_in_views_that_cover_them():
-    for shape in ((100, 201), (100, 1000), (900, 110), (64, 640)):
-        views = overlapping_views(shape, 2.0)
-        covered = np.zeros(shape, int)
-        for view in views:
-            covered[view.slices] += 1
-        assert len(views) > 1
-        assert covered.min() >= 1
-    assert overlapping_views((100, 200), 2.0) == [(0, 0, 100, 200)]
-
-
 def test_views_are_joined_without_seams(network):
     image = np.full((60, 400, 3), 0.1, np.float32)
     image[20:40] = RED
@@ -152,44 +133,6 @@ def test_words_and_files_that_are_refused(network, tmp_path):
         find_subject(image, wanted="cats", model=network)
     with pytest.raises(InputError, match="is no known network and no file"):
         find_subject(image, model="nosuch")
-
-
-def test_regions_without_a_core_are_left_out():
-    mask = np.zeros((20, 40), np.float32)
-    mask[5:10, 5:10], mask[5:10, 25:30] = 0.9, 0.3
-    kept, count = keep_sure_regions(mask)
-    assert count == 1
-    assert kept[7, 27] == 0
-    assert kept[7, 7] == np.float32(0.9)
-
-
-def test_without_people_every_region_stays():
-    mask = np.zeros((20, 40), np.float32)
-    mask[5:10, 5:10] = mask[5:10, 25:30] = 0.9
-    kept, count = keep_with_people(mask, np.zeros_like(mask))
-    assert count == 2
-    assert np.array_equal(kept, mask)
-
-
-def test_a_segmenter_has_no_say_where_it_sees_nothing():
-    masks = np.zeros((20, 40, 2), np.float32)
-    masks[5:10, 5:10] = masks[5:10, 25:30] = 0.9
-    people = np.zeros((20, 40), np.float32)
-    people[5:10, 5:9] = 1.0
-    joined = join_where_both_see(masks, people)
-    assert joined[7, 6, SUBJECT_MAP] == pytest.approx(0.95)
-    assert joined[7, 9, SUBJECT_MAP] == pytest.approx(0.45)  # a part of a region that it sees
-    assert joined[7, 27, SUBJECT_MAP] == pytest.approx(0.9)  # a region that it overlooks
-    alone = join_where_both_see(masks, people, 1.0)
-    assert alone[7, 9, SUBJECT_MAP] == pytest.approx(0.0)
-    assert alone[7, 27, SUBJECT_MAP] == pytest.approx(0.9)
-    people[15, 35] = 1.0
-    assert join_where_both_see(masks, people)[15, 35, SUBJECT_MAP] == pytest.approx(0.5)
-
-
-def test_the_segmenter_counts_the_more_the_larger_the_subject():
-    shares = [segmenter_share(share) for share in (0.0, 0.15, 0.25, 0.35, 0.9)]
-    assert shares == pytest.approx([0.5, 0.5, 0.75, 1.0, 1.0])
 
 
 def test_a_result_tells_what_was_found(network):

@@ -11,10 +11,9 @@ both masks counts: they err in different places, and the segmenter knows large p
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from scipy import ndimage
@@ -27,55 +26,22 @@ from wisp.core.settings import SUBJECT as NUMBERS
 from wisp.core.settings import SubjectSettings
 from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.families import Wanted
+from wisp.engine.families.guidance import NOTHING_SAID, Guidance, keep_touched_regions
 from wisp.engine.families.segmenter import segment
+from wisp.engine.families.subject_masks import (
+    PEOPLE,
+    SUBJECT,
+    enlarge_to_surroundings,
+    join_where_both_see,
+    keep_sure_regions,
+    keep_with_people,
+    overlapping_views,
+    put_back,
+    segmenter_share,
+    weights_of_view,
+)
 from wisp.engine.models import Model, find_model
 from wisp.engine.sessions import Session
-
-Clicks: TypeAlias = tuple[tuple[float, float], ...]
-"""Rows and columns, pixels."""
-
-PEOPLE, SUBJECT = 0, 1
-"""Places of the two masks and presence values in the network's outputs."""
-
-
-@dataclass(frozen=True, eq=False)
-class Guidance:
-    """Clicks and a mask that say what the subject is.
-
-    Attributes:
-        inside: clicks on the subject, rows and columns, pixels.
-        outside: clicks on what is not the subject, likewise.
-        before: the mask that there was, float32 (H, W), [0, 1]; None where there was none.
-    """
-
-    inside: Clicks = ()
-    outside: Clicks = ()
-    before: Mask | None = None
-
-    def within(self, part: Box) -> Guidance:
-        """The guidance of a part of the picture."""
-
-        def moved(clicks: Clicks) -> Clicks:
-            return tuple((y - part.top, x - part.left) for y, x in clicks)
-
-        before = None if self.before is None else self.before[part.slices]
-        return Guidance(moved(self.inside), moved(self.outside), before)
-
-    def drawn(self, size: tuple[int, int], shape: tuple[int, int]) -> Float:
-        """The network's second input, (1, 3, h, w), of a picture of `shape` that it sees at `size`."""
-        planes = np.zeros((1, 3, *size), np.float32)
-        rows, columns = np.ogrid[: size[0], : size[1]]
-        radius = max(1, round(NUMBERS.click * max(size)))
-        for plane, clicks in zip(planes[0], (self.inside, self.outside), strict=False):
-            for y, x in clicks:
-                down, across = y * size[0] / shape[0], x * size[1] / shape[1]
-                plane[(rows - down) ** 2 + (columns - across) ** 2 <= (radius + 0.5) ** 2] = 1
-        if self.before is not None:
-            planes[0, 2] = resize(self.before, *size).clip(0, 1)
-        return planes
-
-
-NOTHING_SAID = Guidance()
 
 
 @dataclass(frozen=True)
@@ -221,10 +187,10 @@ def see(
     looks = len(views)
     box = bounding_box(masks[..., chosen] > 0.5)
     if len(views) == 1 and box is not None and presence[chosen] >= settings.present:
-        near = _surroundings(box, image.shape[:2], settings)
+        near = enlarge_to_surroundings(box, image.shape[:2], settings)
         if near is not None:
             closer, _ = _look(session, row, image[near.slices], settings)  # presence is the whole photo's
-            masks = _replace(masks, closer, near)
+            masks = put_back(masks, closer, near)
             looks += 1
     people = None
     if row.shipped and settings.people_side and presence[PEOPLE] >= settings.present:
@@ -278,81 +244,11 @@ def find_selected(
     masks, _ = _look(session, row, image, settings, guidance)
     mask = keep_touched_regions(masks[..., SUBJECT], guidance, settings)
     box = bounding_box(mask > 0.5)
-    near = None if box is None else _surroundings(box, image.shape[:2], settings)
+    near = None if box is None else enlarge_to_surroundings(box, image.shape[:2], settings)
     if near is not None:
         closer, _ = _look(session, row, image[near.slices], settings, guidance.within(near))
-        mask = keep_touched_regions(_replace(masks, closer, near)[..., SUBJECT], guidance, settings)
+        mask = keep_touched_regions(put_back(masks, closer, near)[..., SUBJECT], guidance, settings)
     return mask
-
-
-def keep_touched_regions(mask: Mask, guidance: Guidance, settings: SubjectSettings = NUMBERS) -> Mask:
-    """The mask's regions in which a click lies or the mask before was over one half.
-
-    Args:
-        mask: float32 (H, W), [0, 1].
-        guidance: of the same picture.
-        settings: a region is an 8-connected set of pixels of at least ``floor``.
-    """
-    regions, count = ndimage.label(mask >= settings.floor, np.ones((3, 3)))
-    touched = np.zeros(count + 1, bool)
-    if guidance.before is not None:
-        touched[np.unique(regions[guidance.before > 0.5])] = True
-    for y, x in guidance.inside:
-        row, column = (min(max(int(at), 0), side - 1) for at, side in zip((y, x), mask.shape, strict=True))
-        touched[regions[row, column]] = True
-    touched[0] = False
-    return np.where(touched[regions], mask, np.float32(0))
-
-
-def overlapping_views(shape: tuple[int, int], wide: float) -> list[Box]:
-    """Parts that a photo is looked at in: all of it, or, where it is long, squares that overlap by a third.
-
-    Args:
-        shape: height and width, pixels.
-        wide: from this ratio of the sides on it is long.
-    """
-    height, width = shape
-    longer, shorter = max(shape), min(shape)
-    if longer <= wide * shorter:
-        return [Box(0, 0, height, width)]
-    extent = round(1.5 * shorter)
-    count = math.ceil((longer - extent) / (extent * 2 / 3)) + 1
-    starts = [round(i * (longer - extent) / (count - 1)) for i in range(count)]
-    if width > height:
-        return [Box(0, start, height, start + extent) for start in starts]
-    return [Box(start, 0, start + extent, width) for start in starts]
-
-
-def keep_sure_regions(mask: Mask, settings: SubjectSettings = NUMBERS) -> tuple[Mask, int]:
-    """The mask without regions of which the network is nowhere sure, and how many are left.
-
-    Args:
-        mask: float32 (H, W), [0, 1].
-        settings: a region is an 8-connected set of pixels of at least ``floor``; it stays where it reaches
-            ``sure``.
-    """
-    regions, count = ndimage.label(mask >= settings.floor, np.ones((3, 3)))
-    sure = np.zeros(count + 1, bool)
-    sure[np.unique(regions[mask >= settings.sure])] = True
-    sure[0] = False
-    return np.where(sure[regions], mask, np.float32(0)), int(sure.sum())
-
-
-def keep_with_people(mask: Mask, people: Mask, settings: SubjectSettings = NUMBERS) -> tuple[Mask, int]:
-    """The mask's regions that hold people, and how many they are; all of them where none does.
-
-    Args:
-        mask: float32 (H, W), [0, 1].
-        people: float32 (H, W), [0, 1].
-        settings: of the regions.
-    """
-    regions, count = ndimage.label(mask >= settings.floor, np.ones((3, 3)))
-    held = np.zeros(count + 1, bool)
-    held[np.unique(regions[people >= settings.sure])] = True
-    held[0] = False
-    if not held.any():
-        return mask, count
-    return np.where(held[regions], mask, np.float32(0)), int(held.sum())
 
 
 def _look_at_views(
@@ -366,19 +262,12 @@ def _look_at_views(
     presence = np.zeros(2, np.float32)
     for view in views:
         masks, there = _look(session, row, image[view.slices], settings)
-        weight = _towards_the_middle(masks.shape[:2], axis=int(image.shape[1] > image.shape[0]))
+        weight = weights_of_view(masks.shape[:2], axis=int(image.shape[1] > image.shape[0]))
         total[view.slices] += masks * weight
         weights[view.slices] += weight
         presence = np.maximum(presence, there)
     total /= weights
     return total, presence
-
-
-def _towards_the_middle(shape: tuple[int, int], axis: int) -> Float:
-    """(H, W, 1): 1 in the middle along an axis, a hundredth at its ends."""
-    line = np.sin(np.pi * (np.arange(shape[axis], dtype=np.float32) + 0.5) / shape[axis]) + np.float32(0.01)
-    along = line[:, None, None] if axis == 0 else line[None, :, None]
-    return np.broadcast_to(along, (*shape, 1)).astype(np.float32)
 
 
 def _look(
@@ -390,9 +279,7 @@ def _look(
 ) -> tuple[Float, Float]:
     """Masks (H, W, 2) and presence (2,) of a picture, seen at ``side`` pixels."""
     height, width = image.shape[:2]
-    scale = settings.side / max(height, width)
-    size = [max(row.multiple, round(side * scale / row.multiple) * row.multiple) for side in (height, width)]
-    seen = np.ascontiguousarray(resize(image, size[0], size[1]).transpose(2, 0, 1)[None])
+    seen = _shrink_to_batch(image, settings.side, row.multiple)
     wrong = InputError(
         row.file,
         "is no subject network",
@@ -400,7 +287,7 @@ def _look(
         "presence (N, 2) is accepted",
     )
     try:
-        drawn = guidance.drawn((size[0], size[1]), (height, width))
+        drawn = guidance.drawn((seen.shape[2], seen.shape[3]), (height, width))
         answer = session.run({"image": seen, "guidance": drawn})
         masks, presence = answer["masks"], answer["presence"]
     except (RuntimeError, ValueError, KeyError, TypeError) as error:
@@ -408,42 +295,6 @@ def _look(
     if masks.shape != (1, 2, *seen.shape[2:]) or presence.shape != (1, 2):
         raise wrong
     return resize(np.ascontiguousarray(masks[0].transpose(1, 2, 0)), height, width).clip(0, 1), presence[0]
-
-
-def segmenter_share(share: float, settings: SubjectSettings = NUMBERS) -> float:
-    """The person segmenter's share of the mask: a half for small subjects, all of it for large ones.
-
-    It learnt large people and knows them better; small ones it overlooks.
-
-    Args:
-        share: of the photo's area that the subject covers, [0, 1].
-        settings: between which it grows.
-    """
-    low, high = settings.people_alone
-    return 0.5 + 0.5 * min(1.0, max(0.0, (share - low) / (high - low)))
-
-
-def join_where_both_see(
-    masks: Float, people: Mask, share: float = 0.5, settings: SubjectSettings = NUMBERS
-) -> Float:
-    """Means of both masks and a segmenter's, but for regions of the subject that it does not see at all.
-
-    A person of some pixels, or what somebody holds, is no business of a network that overlooks it.
-
-    Args:
-        masks: of people and of the subject, float32 (H, W, 2), [0, 1].
-        people: the segmenter's, float32 (H, W), [0, 1].
-        share: its share of the mean, [0, 1].
-        settings: a region is an 8-connected set of pixels of the subject of at least ``floor``; it is seen
-            where the segmenter reaches ``sure``.
-    """
-    regions, count = ndimage.label(masks[..., SUBJECT] >= settings.floor, np.ones((3, 3)))
-    seen = np.zeros(count + 1, bool)
-    seen[np.unique(regions[people >= settings.sure])] = True
-    seen[0] = True
-    mean = masks + np.float32(share) * (people[..., None] - masks)
-    both: Float = np.where(seen[regions][..., None], mean, masks)
-    return both
 
 
 def _look_for_people(image: Image, engine: Engine, share: float, settings: SubjectSettings) -> Mask:
@@ -456,37 +307,13 @@ def _look_for_people(image: Image, engine: Engine, share: float, settings: Subje
 
 
 def _segmented(image: Image, session: Session, row: Model, side: int) -> Mask:
+    mask = session.run({"image": _shrink_to_batch(image, side, row.multiple)})["mask"][0, 0]
+    return resize(mask, *image.shape[:2]).clip(0, 1)
+
+
+def _shrink_to_batch(image: Image, side: int, multiple: int) -> Float:
+    """The picture with a longer side of about `side` pixels, (1, 3, h, w), both sides multiples."""
     height, width = image.shape[:2]
     scale = side / max(height, width)
-    size = [max(row.multiple, round(side * scale / row.multiple) * row.multiple) for side in (height, width)]
-    seen = np.ascontiguousarray(resize(image, size[0], size[1]).transpose(2, 0, 1)[None])
-    mask = session.run({"image": seen})["mask"][0, 0]
-    return resize(mask, height, width).clip(0, 1)
-
-
-def _surroundings(box: Box, shape: tuple[int, int], settings: SubjectSettings) -> Box | None:
-    """Enlarge a box to the part that a second look sees; None where that is most of the photo."""
-    longer = max(box.bottom - box.top, box.right - box.left)
-    if longer > settings.small * max(shape):
-        return None
-    return box.widened(math.ceil((settings.around - 1) / 2 * longer) + 8, shape)
-
-
-def _replace(masks: Float, closer: Float, near: Box) -> Float:
-    """Masks with a closer look in its place, faded in over a tenth of its extent where it ends inside."""
-    height, width = closer.shape[:2]
-    fade = np.ones((height, width), np.float32)
-    for axis, (start, end, extent, whole) in enumerate(
-        ((near.top, near.bottom, height, masks.shape[0]), (near.left, near.right, width, masks.shape[1]))
-    ):
-        places = (np.arange(extent, dtype=np.float32) + 0.5) / max(1.0, extent / 10)
-        line = np.ones(extent, np.float32)
-        if start > 0:
-            line = np.minimum(line, places)
-        if end < whole:
-            line = np.minimum(line, places[::-1])
-        fade = fade * (line[:, None] if axis == 0 else line[None])
-    out = masks.copy()
-    before = out[near.slices]
-    out[near.slices] = before + fade[..., None] * (closer - before)
-    return out
+    size = [max(multiple, round(length * scale / multiple) * multiple) for length in (height, width)]
+    return np.ascontiguousarray(resize(image, size[0], size[1]).transpose(2, 0, 1)[None])

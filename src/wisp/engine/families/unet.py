@@ -15,7 +15,6 @@ from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.families.segmenter import segment
 from wisp.engine.models import find_model
 
-
 LIKELY: Final = 0.5
 """A region is kept where it is anywhere more likely subject than not: a small U-Net is seldom surer."""
 

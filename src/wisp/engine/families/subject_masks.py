@@ -1,0 +1,160 @@
+"""Where the subject network looks, how its looks are put together, and which regions of a mask stay."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy import ndimage
+
+from wisp.core.arrays import Float, Mask
+from wisp.core.regions import Box
+from wisp.core.settings import SUBJECT as NUMBERS
+from wisp.core.settings import SubjectSettings
+
+PEOPLE, SUBJECT = 0, 1
+"""Places of the two masks and presence values in the network's outputs."""
+
+
+def overlapping_views(shape: tuple[int, int], wide: float) -> list[Box]:
+    """Parts that a photo is looked at in: all of it, or, where it is long, squares that overlap by a third.
+
+    Args:
+        shape: height and width, pixels.
+        wide: from this ratio of the sides on it is long.
+    """
+    height, width = shape
+    longer, shorter = max(shape), min(shape)
+    if longer <= wide * shorter:
+        return [Box(0, 0, height, width)]
+    extent = round(1.5 * shorter)
+    count = math.ceil((longer - extent) / (extent * 2 / 3)) + 1
+    starts = [round(i * (longer - extent) / (count - 1)) for i in range(count)]
+    if width > height:
+        return [Box(0, start, height, start + extent) for start in starts]
+    return [Box(start, 0, start + extent, width) for start in starts]
+
+
+def weights_of_view(shape: tuple[int, int], axis: int) -> Float:
+    """Weights of one of several overlapping views: 1 in its middle along an axis, a hundredth at its ends.
+
+    Args:
+        shape: height and width of the view, pixels.
+        axis: along which the views overlap, 0 for rows.
+
+    Returns:
+        float32 (H, W, 1).
+    """
+    line = np.sin(np.pi * (np.arange(shape[axis], dtype=np.float32) + 0.5) / shape[axis]) + np.float32(0.01)
+    along = line[:, None, None] if axis == 0 else line[None, :, None]
+    return np.broadcast_to(along, (*shape, 1)).astype(np.float32)
+
+
+def enlarge_to_surroundings(
+    box: Box, shape: tuple[int, int], settings: SubjectSettings = NUMBERS
+) -> Box | None:
+    """Enlarge a box to the part that a second look sees; None where that is most of the photo.
+
+    Args:
+        box: around what was found.
+        shape: the photo's height and width, pixels.
+        settings: ``small`` says what is most of it, ``around`` how much is seen beside the box.
+    """
+    longer = max(box.bottom - box.top, box.right - box.left)
+    if longer > settings.small * max(shape):
+        return None
+    return box.widened(math.ceil((settings.around - 1) / 2 * longer) + 8, shape)
+
+
+def put_back(masks: Float, closer: Float, near: Box) -> Float:
+    """Masks with a closer look in its place, faded in over a tenth of its extent where it ends inside.
+
+    Args:
+        masks: of the whole photo, float32 (H, W, C), [0, 1].
+        closer: of the part, float32 (h, w, C), [0, 1].
+        near: where the part lies.
+    """
+    height, width = closer.shape[:2]
+    fade = np.ones((height, width), np.float32)
+    for axis, (start, end, extent, whole) in enumerate(
+        ((near.top, near.bottom, height, masks.shape[0]), (near.left, near.right, width, masks.shape[1]))
+    ):
+        places = (np.arange(extent, dtype=np.float32) + 0.5) / max(1.0, extent / 10)
+        line = np.ones(extent, np.float32)
+        if start > 0:
+            line = np.minimum(line, places)
+        if end < whole:
+            line = np.minimum(line, places[::-1])
+        fade = fade * (line[:, None] if axis == 0 else line[None])
+    out = masks.copy()
+    before = out[near.slices]
+    out[near.slices] = before + fade[..., None] * (closer - before)
+    return out
+
+
+def keep_sure_regions(mask: Mask, settings: SubjectSettings = NUMBERS) -> tuple[Mask, int]:
+    """The mask without regions of which the network is nowhere sure, and how many are left.
+
+    Args:
+        mask: float32 (H, W), [0, 1].
+        settings: a region is an 8-connected set of pixels of at least ``floor``; it stays where it reaches
+            ``sure``.
+    """
+    regions, count = ndimage.label(mask >= settings.floor, np.ones((3, 3)))
+    sure = np.zeros(count + 1, bool)
+    sure[np.unique(regions[mask >= settings.sure])] = True
+    sure[0] = False
+    return np.where(sure[regions], mask, np.float32(0)), int(sure.sum())
+
+
+def keep_with_people(mask: Mask, people: Mask, settings: SubjectSettings = NUMBERS) -> tuple[Mask, int]:
+    """The mask's regions that hold people, and how many they are; all of them where none does.
+
+    Args:
+        mask: float32 (H, W), [0, 1].
+        people: float32 (H, W), [0, 1].
+        settings: of the regions.
+    """
+    regions, count = ndimage.label(mask >= settings.floor, np.ones((3, 3)))
+    held = np.zeros(count + 1, bool)
+    held[np.unique(regions[people >= settings.sure])] = True
+    held[0] = False
+    if not held.any():
+        return mask, count
+    return np.where(held[regions], mask, np.float32(0)), int(held.sum())
+
+
+def segmenter_share(share: float, settings: SubjectSettings = NUMBERS) -> float:
+    """The person segmenter's share of the mask: a half for small subjects, all of it for large ones.
+
+    It learnt large people and knows them better; small ones it overlooks.
+
+    Args:
+        share: of the photo's area that the subject covers, [0, 1].
+        settings: between which it grows.
+    """
+    low, high = settings.people_alone
+    return 0.5 + 0.5 * min(1.0, max(0.0, (share - low) / (high - low)))
+
+
+def join_where_both_see(
+    masks: Float, people: Mask, share: float = 0.5, settings: SubjectSettings = NUMBERS
+) -> Float:
+    """Means of both masks and a segmenter's, but for regions of the subject that it does not see at all.
+
+    A person of some pixels, or what somebody holds, is no business of a network that overlooks it.
+
+    Args:
+        masks: of people and of the subject, float32 (H, W, 2), [0, 1].
+        people: the segmenter's, float32 (H, W), [0, 1].
+        share: its share of the mean, [0, 1].
+        settings: a region is an 8-connected set of pixels of the subject of at least ``floor``; it is seen
+            where the segmenter reaches ``sure``.
+    """
+    regions, count = ndimage.label(masks[..., SUBJECT] >= settings.floor, np.ones((3, 3)))
+    seen = np.zeros(count + 1, bool)
+    seen[np.unique(regions[people >= settings.sure])] = True
+    seen[0] = True
+    mean = masks + np.float32(share) * (people[..., None] - masks)
+    both: Float = np.where(seen[regions][..., None], mean, masks)
+    return both

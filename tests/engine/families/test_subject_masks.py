@@ -1,0 +1,92 @@
+"""Views of long photos, looks that are put together, and the regions of a mask that stay."""
+
+import numpy as np
+import pytest
+
+from wisp.core.regions import Box
+from wisp.engine.families.subject_masks import (
+    SUBJECT,
+    enlarge_to_surroundings,
+    join_where_both_see,
+    keep_sure_regions,
+    keep_with_people,
+    overlapping_views,
+    put_back,
+    segmenter_share,
+    weights_of_view,
+)
+
+
+def test_long_photos_are_seen_in_views_that_cover_them():
+    for shape in ((100, 201), (100, 1000), (900, 110), (64, 640)):
+        views = overlapping_views(shape, 2.0)
+        covered = np.zeros(shape, int)
+        for view in views:
+            covered[view.slices] += 1
+        assert len(views) > 1
+        assert covered.min() >= 1
+    assert overlapping_views((100, 200), 2.0) == [(0, 0, 100, 200)]
+
+
+def test_regions_without_a_core_are_left_out():
+    mask = np.zeros((20, 40), np.float32)
+    mask[5:10, 5:10], mask[5:10, 25:30] = 0.9, 0.3
+    kept, count = keep_sure_regions(mask)
+    assert count == 1
+    assert kept[7, 27] == 0
+    assert kept[7, 7] == np.float32(0.9)
+
+
+def test_without_people_every_region_stays():
+    mask = np.zeros((20, 40), np.float32)
+    mask[5:10, 5:10] = mask[5:10, 25:30] = 0.9
+    kept, count = keep_with_people(mask, np.zeros_like(mask))
+    assert count == 2
+    assert np.array_equal(kept, mask)
+
+
+def test_a_segmenter_has_no_say_where_it_sees_nothing():
+    masks = np.zeros((20, 40, 2), np.float32)
+    masks[5:10, 5:10] = masks[5:10, 25:30] = 0.9
+    people = np.zeros((20, 40), np.float32)
+    people[5:10, 5:9] = 1.0
+    joined = join_where_both_see(masks, people)
+    assert joined[7, 6, SUBJECT] == pytest.approx(0.95)
+    assert joined[7, 9, SUBJECT] == pytest.approx(0.45)  # a part of a region that it sees
+    assert joined[7, 27, SUBJECT] == pytest.approx(0.9)  # a region that it overlooks
+    alone = join_where_both_see(masks, people, 1.0)
+    assert alone[7, 9, SUBJECT] == pytest.approx(0.0)
+    assert alone[7, 27, SUBJECT] == pytest.approx(0.9)
+    people[15, 35] = 1.0
+    assert join_where_both_see(masks, people)[15, 35, SUBJECT] == pytest.approx(0.5)
+
+
+def test_the_segmenter_counts_the_more_the_larger_the_subject():
+    shares = [segmenter_share(share) for share in (0.0, 0.15, 0.25, 0.35, 0.9)]
+    assert shares == pytest.approx([0.5, 0.5, 0.75, 1.0, 1.0])
+
+
+def test_a_view_counts_most_in_its_middle():
+    weights = weights_of_view((4, 9), axis=1)
+    assert weights.shape == (4, 9, 1)
+    assert weights[0, 4, 0] == pytest.approx(1.01)
+    assert weights[0, 0, 0] == pytest.approx(np.sin(np.pi / 18) + 0.01)
+    assert np.ptp(weights, axis=0).max() == 0
+
+
+def test_a_small_box_is_looked_at_with_as_much_as_half_of_it_around():
+    near = enlarge_to_surroundings(Box(100, 100, 140, 120), (400, 300))
+    assert near == (82, 82, 158, 138)
+    assert enlarge_to_surroundings(Box(0, 0, 201, 10), (400, 300)) is None
+
+
+def test_a_closer_look_fades_in_where_it_ends_inside_the_photo():
+    masks = np.zeros((60, 60, 2), np.float32)
+    closer = np.ones((40, 40, 2), np.float32)
+    out = put_back(masks, closer, Box(0, 0, 40, 40))
+    assert out[0, 0, 0] == 1  # the photo's own corner
+    assert out[20, 39, 0] == pytest.approx(0.5 / 4)
+    assert out[20, 36, 0] == pytest.approx(3.5 / 4)
+    assert out[20, 35, 0] == 1
+    assert out[20, 40, 0] == 0
+    assert not masks.any()
