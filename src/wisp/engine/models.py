@@ -170,6 +170,16 @@ MODELS: Final[dict[str, Model]] = {
             training_data=f"{_PHOTOS}, procedural foregrounds",
         ),
         Model(
+            name="dlmn-mobile",
+            family="dlmn",
+            file="dlmn-mobile.onnx",
+            url="",
+            size=5_995_998,
+            sha256="306e687c8eb6aa1ca7ddb8b705cf9bfa60b43e60b5a5307c440b4ea46f2090ac",
+            licence=_LICENCE,
+            training_data="1,803 photos of people and composites of them on 255 backgrounds",
+        ),
+        Model(
             name="subject-mobile-clip",
             family="subject",
             file="subject-mobile-clip.onnx",

@@ -102,9 +102,10 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
                 "dlmn",
                 "image (N, 3, H, W), mask (N, 1, H, W), trimap (N, 1, H, W; 0, 128/255, 1) and motion "
                 "(N, 4, H, W) → alpha (N, 1, H, W)",
+                default="dlmn-mobile",
                 needs="mask",
                 function="wisp.engine.families.dlmn.dlmn",
-                about="a network for people that sees the neighbouring frames, too; yours, as the model",
+                about="a network for people that sees the neighbouring frames, too",
                 source="El Abdellaoui and Kachbal",
                 document="El Abdellaoui and Kachbal",
                 refined_by="ssrn",
