@@ -180,6 +180,16 @@ MODELS: Final[dict[str, Model]] = {
             training_data="1,803 photos of people and composites of them on 255 backgrounds",
         ),
         Model(
+            name="unet-small",
+            family="unet",
+            file="unet-small.onnx",
+            url="",
+            size=3_164_352,
+            sha256="7ef7e9fd1169b1010acf0f0ea5127d5f520e6b378b40c57cb0b0a60be1615f21",
+            licence="Apache-2.0; trained on photos of which some are for research use",
+            training_data="1,803 photos of people and composites of them on 255 backgrounds",
+        ),
+        Model(
             name="subject-mobile-clip",
             family="subject",
             file="subject-mobile-clip.onnx",

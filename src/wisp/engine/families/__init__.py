@@ -118,6 +118,7 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
             Family(
                 "unet",
                 "image (N, 3, H, W) → mask (N, 1, H, W)",
+                default="unet-small",
                 function="wisp.engine.families.unet.unet",
                 about="a small U-Net's mask by itself, whose edge ``--blend poisson`` hides",
                 source="Li, Miao, Hu, Cao, Jin",
