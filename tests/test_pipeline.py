@@ -288,7 +288,9 @@ class TestFunctions:
 class TestBadInput:
     def test_unknown_methods(self, scene):
         image, _, trimap = scene
-        with pytest.raises(InputError, match="method: is 'magic'; auto, portrait, dim, dlmn, unet, closed-form, knn"):
+        with pytest.raises(
+            InputError, match="method: is 'magic'; auto, portrait, dim, dlmn, unet, closed-form"
+        ):
             estimate_alpha(image, trimap, method="magic")
 
     def test_two_kinds_of_guidance(self, scene):

@@ -284,10 +284,10 @@ def _verdict(whole: Whole, photos: Photos, tuning: Tuning) -> Verdict:
     rival = min((whole.default, whole.before), key=lambda scores: scores.mean["sad"])
     subjects = {e.name: e.subject or e.name for e in (*photos.kept, *photos.held_out)}
     names = list(whole.after.images)
-    errors = ([scores.images[name]["sad"] for name in names] for scores in (rival, whole.after))
+    before, after = ([scores.images[name]["sad"] for name in names] for scores in (rival, whole.after))
     every = len(photos.kept) + len(photos.held_out)
     share = 1.0 if tuning.folds else len(photos.held_out) / every
-    return judge(*errors, [subjects[name] for name in names], share)
+    return judge(before, after, [subjects[name] for name in names], share)
 
 
 class TuningTask:
@@ -598,10 +598,10 @@ def _cut_by_dlmn(image: Image, truth: Alpha, path: Path, tuning: Tuning) -> Alph
 def _cut_out(name: str, path: Path | None, image: Image, truth: Alpha) -> Alpha:
     """Alpha of `wisp cutout`: with a network by its family's method, or with what is used by default."""
     method = TUNERS[name].method
-    guidance = {"trimap": trimap_from_alpha(truth)} if method == "dim" else {}
+    trimap = trimap_from_alpha(truth) if method == "dim" else None
     if path is None:
-        return run(image, **guidance).matte.alpha
-    return run(image, method=method, model=path, **guidance).matte.alpha
+        return run(image, trimap=trimap).matte.alpha
+    return run(image, trimap=trimap, method=method, model=path).matte.alpha
 
 
 def _coarse(image: Image, truth: Alpha, tuning: Tuning) -> Alpha:
