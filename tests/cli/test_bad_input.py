@@ -186,7 +186,7 @@ class TestCommands:
     def test_an_unknown_method(self, fails, files, tmp_path):
         words = ["--method", "magic"]
         line = fails(2, "magic", "cutout", files / "photo.png", "-o", tmp_path / "o.png", *words)
-        assert f"{', '.join(classical_methods())}" in line
+        assert all(name in line for name in classical_methods())
 
     def test_an_unknown_network(self, fails, files, tmp_path):
         words = ["--model", "nosuch"]
