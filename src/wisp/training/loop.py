@@ -246,7 +246,7 @@ def fit(
 
 @dataclass
 class _Validated:
-    """What the last validation took, when it ended, and whether one was put off since."""
+    """The last validation's length and end, and whether one was put off since."""
 
     seconds: float = 0.0
     at: float = 0.0

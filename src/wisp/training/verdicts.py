@@ -19,7 +19,7 @@ NORMAL: Final = 1.96
 
 @dataclass(frozen=True)
 class Verdict:
-    """What held-out photos say of a new network.
+    """A recommendation by held-out photos, or none.
 
     Attributes:
         recommended: whether it is better beyond chance.

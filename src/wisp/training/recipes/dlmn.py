@@ -310,7 +310,7 @@ class PackedTask(DLMNTask):
         self._pack = held_out
 
     def slow(self, name: str) -> bool:
-        """As `DLMNTask.slow`: all but what a portrait network has no counterpart of."""
+        """Whether a parameter, by its path after a dot, was taken over: all but those of `NEW`."""
         return not any(part in name for part in NEW)
 
     @cached_property
