@@ -20,6 +20,15 @@ RESULTS = ROOT / "benchmarks" / "results"
 MARKS = re.compile(r"(<!-- figures -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 
 
+CLIPS = {
+    "clips-b": "Ten made clips of 48 frames at 640×360 on which nothing was chosen: people of people-dev"
+    " among animals and things (`benchmarks/clips.py` says how they are made, and what `found` and"
+    " `flicker` are).",
+    "clips-real": "Real clips, which have no true alpha: `common` is flicker at the same pixels for both.",
+}
+"""What is told of the kept results of `clips.py`."""
+
+
 def main() -> None:
     """Rewrite the pages between their marks."""
     for page, figures in PAGES.items():
@@ -48,7 +57,13 @@ def video_figures() -> str:
     """Everything that was measured of clips, in Markdown."""
     if not (RESULTS / "video.json").is_file():
         return "`benchmarks/video.py` has not been run on this version.\n"
-    return video.table(load("video")) + "\n"
+    import clips  # it needs the extra for video
+
+    parts = [video.table(load("video"))]
+    for name, told in CLIPS.items():
+        if (RESULTS / f"{name}.json").is_file():
+            parts += ["", told, "", clips.table(load(name))]
+    return "\n".join(parts) + "\n"
 
 
 def readme_figures() -> str:

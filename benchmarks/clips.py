@@ -39,8 +39,9 @@ import platformdirs
 
 from _made_clips import CLIPS, FRAMES, SIZE, Made, Pixels, make
 from video import by_onnxruntime, rvm
+from wisp.clips.alpha import PortraitMethod
+from wisp.clips.convert import GLIMPSES
 from wisp.clips.io.read import open_clip
-from wisp.clips.methods import alpha_method
 from wisp.clips.steady import State, steady_alpha
 from wisp.core.arrays import Alpha, Image, from_float, to_float
 from wisp.core.opencv import opencv
@@ -70,7 +71,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--rvm", type=Path, help="RVM's ONNX file; left out where it is not given")
     parser.add_argument("--half", choices=("a", "b"), default="a")
-    parser.add_argument("--only", action="append", help="clips whose names hold this, and nothing is kept")
+    parser.add_argument(
+        "--only", action="append", help="clips whose names hold this; of others the kept stay"
+    )
     parser.add_argument("--frames", type=int, default=FRAMES, help="of each clip, from its beginning")
     parser.add_argument("--show", action="store_true", help="keep nothing")
     parser.add_argument("--real", action="store_true", help="the clips of clips-real instead")
@@ -89,22 +92,27 @@ def main() -> None:
         print(f"left out, {options.eval} is not there", file=sys.stderr)
         return
     shots = real_clips(options.eval / "clips-real") if options.real else made_clips(options)
-    report = measure(shots, options)
-    report["machine"] = about_machine() | {
+    clips = measure(shots, options)
+    machine = about_machine() | {
         "versions": versions(("numpy", "opencv-python-headless", "openvino", "onnxruntime"))
     }
-    print(table(report))
-    if not (options.show or options.only or options.frames != FRAMES):
+    kept = RESULTS / f"{'clips-real' if options.real else f'clips-{options.half}'}.json"
+    if options.only and not options.show and kept.is_file():
+        clips = json.loads(kept.read_text())["clips"] | clips
+    report = with_means(clips) | {"machine": machine}
+    if not options.show and options.frames == FRAMES:
         RESULTS.mkdir(exist_ok=True)
-        name = "clips-real" if options.real else f"clips-{options.half}"
-        (RESULTS / f"{name}.json").write_text(json.dumps(report, indent=1) + "\n")
+        kept.write_text(json.dumps(report, indent=1) + "\n")
+    print(table(report))
 
 
-def ours(subject: Wanted) -> Method:
-    """What ``wisp video`` does."""
-    alpha_of = alpha_method("auto", subject=subject)
+def ours(subject: Wanted, images: Pixels) -> Method:
+    """What ``wisp video`` does with a clip of these frames."""
+    method = PortraitMethod(subject=subject)
 
     def alphas(frames: Iterable[Image]) -> Iterator[Alpha]:
+        glimpses = (to_float(images[int(share * len(images))]) for share in GLIMPSES)
+        alpha_of = method.told(glimpses) if subject == "auto" else method
         state: State | None = None
         for image in frames:
             alpha, state = steady_alpha(image, state, alpha_of)
@@ -133,13 +141,13 @@ def real_clips(folder: Path) -> Iterator[tuple[str, Pixels, Pixels | None]]:
 
 def measure(
     shots: Iterable[tuple[str, Pixels, Pixels | None]], options: argparse.Namespace
-) -> dict[str, Any]:
-    """Per clip and system its scores, and the means of every system."""
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Per clip and system its scores."""
     clips: dict[str, dict[str, dict[str, float]]] = {}
     for name, images, truths in shots:
         if not _wanted(name, options.only):
             continue
-        found = {OURS: _run(ours(options.subject), images)}
+        found = {OURS: _run(ours(options.subject, images), images)}
         if options.rvm:
             key = zlib.crc32(np.ascontiguousarray(images).data) ^ zlib.crc32(options.rvm.read_bytes())
             peer = partial(_run, rvm(by_onnxruntime(options.rvm)), images)
@@ -155,13 +163,18 @@ def measure(
             options.sheets.mkdir(parents=True, exist_ok=True)
             pictures = {system: taken.alphas for system, taken in found.items()}
             write_image(options.sheets / f"{name}.jpg", sheet(images, pictures), overwrite=True)
+    return clips
+
+
+def with_means(clips: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, Any]:
+    """The clips by name, and the mean of every score of every system over them."""
     systems = sorted({system for rows in clips.values() for system in rows}, reverse=True)
     means = {
         system: {key: float(np.mean([rows[system][key] for rows in clips.values()])) for key in rows[system]}
         for system in systems
         for rows in [next(iter(clips.values()))]
     }
-    return {"clips": clips, "mean": means}
+    return {"clips": {name: clips[name] for name in sorted(clips)}, "mean": means}
 
 
 def _wanted(name: str, only: Sequence[str] | None) -> bool:

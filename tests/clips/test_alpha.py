@@ -60,7 +60,7 @@ def test_the_portrait_network_sees_a_small_picture(looks, method):
     small, belief = method.decide(image)
     assert looks == [(360, 720)]
     assert small.shape == (360, 720)
-    assert belief.shape == (192, 384, 4)
+    assert belief.shape == (192, 384, 5)
     found = upsample_to_frame(image, small)
     assert found.shape == alpha.shape
     assert np.abs(found - alpha).mean() < 0.02
@@ -111,6 +111,16 @@ def test_a_thing_is_none_of_the_portrait_networks_business(monkeypatch, tmp_path
     found = PortraitMethod(write_portrait(tmp_path / "tiny.onnx", bias=-99.0), FP32, "anything")(image)
     assert np.abs(found - alpha).mean() < 0.02
     assert not PortraitMethod(write_portrait(tmp_path / "tiny.onnx"), FP32, "people")(image).any()
+
+
+def test_a_clip_of_which_some_frames_are_known(looks, method):
+    image, _ = bright_disc(120, 160, softness=4)
+    empty = np.zeros_like(image)
+    assert method.told([]) is method
+    assert method.told([empty, empty]).things == 1
+    looks.clear()
+    assert method.told(iter([empty, image, image])).things == 0
+    assert len(looks) == 2  # the third need not be looked at
 
 
 def test_another_kind_of_network_is_refused(looks, network):

@@ -7,18 +7,17 @@ from tiny_networks import write_subject
 from wisp.clips import belief as module
 from wisp.clips.belief import (
     DECIDED,
+    KIND,
     PEOPLE,
-    SEGMENTED,
     THING,
     begin,
     believed_subject,
     believed_things,
     decided,
     follow,
-    left_out,
     look_again,
-    people_in,
     select,
+    told_apart,
     updated,
 )
 from wisp.clips.selection import Selection
@@ -34,87 +33,153 @@ APART, RIM = np.s_[30:80, 120:150], np.s_[30:80, 190:200]
 
 
 def drawn(*parts):
-    """A belief with parts, each a place and its people, subject and segmented values."""
-    belief = np.zeros((*SIZE, 4), np.float32)
-    for place, people, subject, segmented in parts:
-        belief[place][..., :3] = people, subject, segmented
+    """A belief with parts, each a place and its people, subject, segmented and kind values."""
+    belief = np.zeros((*SIZE, 5), np.float32)
+    belief[..., KIND] = 0.5
+    for place, *values in parts:
+        belief[place][..., :4] = values
     return belief
 
 
-SURE_MAN, LIKELY_BEAR = (MAN, 0.98, 0.98, 0.95), (BEAR, 0.4, 0.98, 0.95)
+SURE_MAN, LIKELY_BEAR = (MAN, 0.98, 0.98, 0.95, 1), (BEAR, 0.3, 0.98, 0.95, 0.5)
 
 
 def test_what_is_large_and_no_person_stands_behind_people_and_what_is_small_is_held():
-    found = decided(drawn(SURE_MAN, LIKELY_BEAR, (CUP, 0.1, 0.9, 0.0)), "auto")[..., DECIDED]
+    belief = decided(drawn(SURE_MAN, LIKELY_BEAR, (CUP, 0.1, 0.9, 0.0, 0.5)), "auto")
+    found = belief[..., DECIDED]
     assert found[MAN].min() == 1
     assert found[CUP].mean() == 1
     assert found[30:80, 76:].max() == 0
     assert found[BEAR].mean() < 0.1
+    assert belief[BEAR][..., KIND].mean() < 0.05  # known from now on
+    assert belief[MAN][..., KIND].min() == 1
     assert decided(drawn(SURE_MAN, LIKELY_BEAR), "anything")[..., DECIDED][BEAR].min() == 1
-    people = decided(drawn(SURE_MAN, (CUP, 0.1, 0.9, 0.0)), "people")[..., DECIDED]
+    people = decided(drawn(SURE_MAN, (CUP, 0.1, 0.9, 0.0, 0.5)), "people")[..., DECIDED]
     assert (people[MAN].min(), people[CUP].max()) == (1, 0)
 
 
-def test_what_was_left_out_stays_out_when_it_touches_somebody():
-    small = (np.s_[40:62, 70:92], 0.5, 0.95, 0.9)
-    belief = decided(drawn(SURE_MAN, small), "auto")
-    assert belief[small[0]][..., DECIDED].min() == 1  # in his hand from the beginning
-    belief[small[0]][..., DECIDED] = 0
-    away = left_out(belief)
-    assert away[small[0]].all()
-    assert decided(belief, "auto", away)[small[0]][..., DECIDED].mean() < 0.1
-
-
-@pytest.mark.parametrize(("segmented", "expected"), [(0.0, False), (0.35, False), (0.45, True)])
-def test_large_people_have_to_be_seen_by_the_segmenter_and_small_ones_need_not(segmented, expected):
-    assert people_in(drawn((MAN, 0.98, 0.98, segmented))) == expected
-    assert people_in(drawn((np.s_[40:52, 40:48], 0.98, 0.98, segmented)))
-    known = drawn((MAN, 0.84, 0.98, segmented))
-    known[MAN][..., DECIDED] = 1
-    assert people_in(known)
-
-
-def test_half_sure_people_count_where_nobody_is_surer():
-    doubtful = (APART, 0.8, 0.95, 0.9)
-    assert decided(drawn(doubtful), "auto")[..., DECIDED][APART].min() == 1
-    found = decided(drawn(doubtful, SURE_MAN), "auto")[..., DECIDED]
-    assert (found[APART].max(), found[MAN].min()) == (0, 1)
-    assert not people_in(drawn((APART, 0.6, 0.95, 0.9)))
+def test_what_is_known_to_be_no_person_is_not_held_unless_it_is_very_small():
+    for place, kept in ((np.s_[40:62, 70:92], 0.1), (np.s_[40:50, 70:80], 0.9)):
+        held = decided(drawn(SURE_MAN, (place, 0.2, 0.95, 0.9, 0.5)), "auto")
+        assert held[place][..., DECIDED].min() == 1  # in his hand from the beginning
+        passed = decided(drawn(SURE_MAN, (place, 0.2, 0.95, 0.9, 0)), "auto")[place][..., DECIDED]
+        assert (passed.mean() < 0.1) if kept < 0.5 else (passed.min() == 1)
 
 
 def test_who_enters_is_believed_at_once_and_what_appears_elsewhere_when_it_is_seen_again():
     before = decided(drawn(SURE_MAN), "auto")
-    look = drawn(SURE_MAN, (APART, 0.98, 0.98, 0.95), (RIM, 0.98, 0.98, 0.95))
+    look = drawn(SURE_MAN, (APART, 0.98, 0.98, 0.95, 1), (RIM, 0.98, 0.98, 0.95, 1))
     once = updated(before, look, "auto")
     np.testing.assert_allclose(once[APART][..., THING], 0.49, atol=1e-6)
     np.testing.assert_allclose(once[RIM][..., THING], 0.98, atol=1e-6)
     twice = updated(decided(once, "auto"), look, "auto")
     assert twice[APART][..., THING].min() > 0.65
-    nobody = updated(drawn(), drawn((APART, 0.98, 0.98, 0.95)), "auto")
+    nobody = updated(drawn(), drawn((APART, 0.98, 0.98, 0.95, 1)), "auto")
     np.testing.assert_allclose(nobody[APART][..., THING], 0.98, atol=1e-6)  # there was nobody yet
     gone = updated(decided(twice, "auto"), drawn(SURE_MAN), "auto")
     np.testing.assert_allclose(gone[RIM][..., THING], 0.49, atol=1e-6)
 
 
-def test_the_kind_of_what_is_known_is_judged_by_many_looks():
-    before = decided(drawn(SURE_MAN), "auto")
-    after = updated(before, drawn((MAN, 0.0, 0.98, 0.0)), "auto")
-    np.testing.assert_allclose(after[MAN][..., PEOPLE], 0.98 * 0.65, atol=1e-6)
-    np.testing.assert_allclose(after[MAN][..., SEGMENTED], 0.95 * 0.65, atol=1e-6)
-    np.testing.assert_allclose(after[MAN][..., THING], 0.98, atol=1e-6)
+@pytest.fixture
+def looks(monkeypatch):
+    """What is bright is seen; beside anything red all of it is taken for people. The widths looked at."""
+    widths = []
+
+    def see(image, **_):
+        widths.append(image.shape[1])
+        bright = image[..., 0] > 0.5
+        people = bright & (bright & (image[..., 1] < 0.5)).any()
+        masks = np.dstack([people, bright]).astype(np.float32)
+        return Seen(masks, np.ones(2, np.float32), masks[..., 0], 1)
+
+    monkeypatch.setattr(module, "see", see)
+    return widths
 
 
-def test_who_comes_in_part_by_part_is_there_when_the_whole_is_sure():
-    sliver, man = (np.s_[20:90, 0:10], 0.6, 0.9, 0.1), (np.s_[20:90, 0:40], 0.97, 0.97, 0.95)
-    belief = drawn(sliver)  # nobody could tell what it was
-    away = left_out(belief)
-    assert away[sliver[0]].all()
-    after = updated(belief, drawn(man), "auto")
-    np.testing.assert_allclose(after[sliver[0]][..., PEOPLE], 0.6 + 0.7 * 0.37, atol=1e-6)
-    found = decided(after, "auto", away)
-    assert found[man[0]][:, 12:, DECIDED].min() == 1
-    again = decided(updated(found, drawn(man), "auto"), "auto", left_out(found))
-    assert again[man[0]][..., DECIDED].min() == 1
+RED, WHITE = (1.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+
+
+def scene(*parts):
+    image = np.zeros((*SIZE, 3), np.float32)
+    for place, colour in parts:
+        image[place] = colour
+    return image
+
+
+def test_whatever_stands_apart_is_looked_at_alone_and_again_when_that_is_long_ago(looks):
+    image = scene((MAN, RED), (APART, WHITE))
+    belief = begin(image, "auto")
+    assert looks == [200, 74, 62]  # the whole; 30 columns each with a quarter of 70 or 50 rows around, and 4
+    assert belief[MAN][..., DECIDED].min() == 1
+    assert belief[APART][..., DECIDED].max() == 0
+    assert (belief[MAN][..., KIND].min(), belief[APART][..., KIND].max()) == (1, 0)
+    told = []
+    for _ in range(5):
+        looks.clear()
+        belief = look_again(image, belief, "auto", whole=True)
+        told.append(len(looks))
+    assert told == [1, 1, 1, 1, 2]  # 0.5 · 0.9⁵ < 0.3; beside what is no person the man is seen alone already
+    assert looks == [200, 62]
+    looks.clear()
+    begin(scene((MAN, RED)), "auto")
+    assert looks == [200]  # what is alone already is not looked at twice
+
+
+def test_one_look_alone_does_not_change_the_kind_of_what_is_known(looks):
+    image = scene((MAN, WHITE), (APART, WHITE))
+    kind = np.full(SIZE, 0.5, np.float32)
+    kind[MAN] = 0.75
+    told = told_apart(image, drawn((MAN, 1, 1, 1, 0.5), (APART, 1, 1, 1, 0.5)), kind)
+    np.testing.assert_allclose(told[MAN][..., KIND], 0.725 * 0.65, atol=1e-6)
+    assert told[APART][..., KIND].max() == 0  # what nobody knew is believed at once
+    image[MAN] = RED
+    kind[MAN] = 0.25
+    told = told_apart(image, drawn((MAN, 1, 1, 1, 0.5), (APART, 1, 1, 1, 0.5)), kind)
+    np.testing.assert_allclose(told[MAN][..., KIND], 0.275 + 0.7 * 0.725, atol=1e-6)
+
+
+def test_those_who_touch_stay_of_their_own_kind(looks):
+    belief = begin(scene((MAN, RED), (APART, WHITE)), "auto")
+    near = np.s_[30:80, 65:110]  # it has come nearer, and only half of it is where it is expected
+    belief = np.roll(belief, -45, 1)
+    belief[MAN] = (*SURE_MAN[1:], 1)
+    for whole in (False, True):
+        looks.clear()
+        after = look_again(scene((near, WHITE), (MAN, RED)), belief, "auto", whole=whole)
+        assert after[MAN][..., DECIDED].min() > 0.95
+        assert after[30:80, 75:110, DECIDED].max() < 0.05
+        assert after[30:80, 75:110, KIND].max() < 0.1
+        assert looks == ([200] if whole else [200, 200])  # where it is not expected it is new
+
+
+def test_who_comes_in_part_by_part_is_there_when_enough_is_seen(looks):
+    sliver, more = np.s_[20:90, 0:10], np.s_[20:90, 0:40]
+    belief = begin(scene((sliver, WHITE), (APART, WHITE)), "auto", 0.0)  # a sleeve that is nobody's yet
+    assert belief[sliver][..., KIND].max() == 0
+    image = scene((sliver, WHITE), (np.s_[20:90, 10:40], RED), (APART, WHITE))
+    after = look_again(image, belief, "auto", whole=True, things=0.0)
+    np.testing.assert_allclose(after[more][..., KIND], 0.05 + 0.7 * 0.95, atol=1e-6)
+    assert after[more][..., DECIDED].min() == 1
+    assert after[APART][..., DECIDED].max() == 0
+
+
+def test_a_small_part_near_somebody_is_theirs_and_not_looked_at(looks):
+    near, far = np.s_[40:50, 20:30], np.s_[40:50, 5:15]
+    belief = begin(scene((MAN, RED), (near, WHITE)), "auto")
+    assert looks == [200, 74]
+    assert (belief[near][..., KIND].min(), belief[near][..., DECIDED].min()) == (1, 1)
+    looks.clear()
+    belief = begin(scene((MAN, RED), (far, WHITE)), "auto")
+    assert len(looks) == 3
+    assert belief[far][..., DECIDED].max() == 0
+
+
+def test_specks_are_not_looked_at(looks):
+    begin(scene((MAN, RED), (np.s_[10:13, 150:153], WHITE)), "auto")
+    assert looks == [200]  # 9 pixels are less than a two-thousandth
+    looks.clear()
+    begin(scene((MAN, RED), (np.s_[10:14, 150:153], WHITE)), "auto")
+    assert looks == [200, 74, 13]
 
 
 def seen(image, **_):
@@ -141,7 +206,7 @@ def test_things_are_believed_slowly_while_no_person_was_seen(monkeypatch, things
 def test_a_glance_at_something_new_is_followed_by_a_whole_look(monkeypatch):
     sides = []
 
-    def see(image, *, model, engine, settings=None):
+    def see(image, *, engine, settings=None):
         sides.append((settings.side, settings.people_side) if settings else "whole")
         mask = (image.mean(2) > 0.5).astype(np.float32)
         return Seen(np.dstack([mask, mask]), np.ones(2, np.float32), mask, 1)
@@ -162,8 +227,8 @@ def test_a_glance_at_something_new_is_followed_by_a_whole_look(monkeypatch):
 def test_a_belief_of_another_size_is_begun_anew(monkeypatch):
     monkeypatch.setattr(module, "see", seen)
     image = np.zeros((*SIZE, 3), np.float32)
-    again = look_again(image, np.zeros((9, 9, 4), np.float32), "auto", whole=True)
-    assert again.shape == (*SIZE, 4)
+    again = look_again(image, np.zeros((9, 9, 5), np.float32), "auto", whole=True)
+    assert again.shape == (*SIZE, 5)
     assert believed_subject(again, (50, 100)).shape == (50, 100)
 
 

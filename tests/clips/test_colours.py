@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from tiny_networks import bright_disc
 from wisp.clips.colours import estimate_colours, estimate_soft_colours, soft_part
@@ -35,6 +36,17 @@ def test_foreground_takes_no_old_background_colour(height, width):
         assert error < 1.5 * np.abs(slow - truth)[soft].mean()
         beyond = (alpha == 0) & (np.abs(image - truth).max(2) > 0.2)
         assert np.abs(found - truth)[beyond].mean() < 0.5 * np.abs(image - truth)[beyond].mean()
+
+
+def test_foreground_of_hard_patches_stays_within_what_colours_can_be():
+    rng = np.random.default_rng(134)
+    alpha = np.kron(rng.random((4, 4)), np.ones((24, 32)))
+    alpha = ndimage.gaussian_filter((4 * alpha - 1.5).clip(0, 1), 6).clip(0, 1).astype(np.float32)
+    alpha[alpha < 0.05] = 0
+    image = np.kron(rng.random((8, 8, 3)) > 0.5, np.ones((12, 16, 1))).astype(np.float32)
+    found = estimate_colours(image, alpha)
+    assert found.min() >= 0
+    assert found.max() <= 1
 
 
 def test_foreground_of_nothing_and_of_everything():

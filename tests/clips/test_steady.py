@@ -6,7 +6,8 @@ from scipy import ndimage
 
 from tiny_clips import moving_disc
 from wisp.clips import steady
-from wisp.clips.alpha import upsample_to_frame
+from wisp.clips.alpha import Decided, PortraitMethod, upsample_to_frame
+from wisp.clips.belief import DECIDED, KIND, PEOPLE, SEGMENTED, THING
 from wisp.clips.flow import is_cut, shrink_to_bytes
 from wisp.clips.steady import STEADY, State, Steadiness, filter_alpha, matte_frames, steady_alpha, step
 from wisp.core.arrays import to_float
@@ -244,3 +245,23 @@ def test_an_empty_picture_lets_the_method_rest_but_not_for_long():
     for index in range(6):
         _, state = steady_alpha(image, state, lambda *_, i=index: asked.append(i) or empty)
     assert asked == [0, 1, 2, 4]
+
+
+def test_what_is_believed_is_given_up_where_motion_does_not_explain_the_picture(monkeypatch):
+    image, alpha = frame(0)
+    pasts = []
+
+    def decide(self, image, past=None, /):
+        pasts.append(past)
+        return Decided(alpha, np.ones((*SIZE, 5), np.float32))
+
+    monkeypatch.setattr(PortraitMethod, "decide", decide)
+    _, state = filter_alpha(image, None, PortraitMethod())
+    other = image.copy()
+    other[20:52, 80:120] = 1 - other[20:52, 80:120]
+    filter_alpha(other, state, PortraitMethod())
+    belief = pasts[1].belief
+    believed = belief[..., [PEOPLE, THING, SEGMENTED, DECIDED]]
+    assert believed[28:44, 90:110].mean() < 0.1
+    assert believed[:, :40].mean() > 0.95
+    assert belief[..., KIND].min() == 1  # of what kind something is stays known

@@ -8,7 +8,8 @@ Object Segmentation from Static Images", CVPR), as far as it agrees with what is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NamedTuple, get_args
 
@@ -70,7 +71,7 @@ class WarpedPrevious(NamedTuple):
         age: frames since the beginning or the last cut, at least 1.
         picture: this frame reduced to the alpha's size, float32 (h, w, 3), where that is known already.
         belief: what is believed of the subject (`wisp.clips.belief`), moved along, too;
-            float32 (h, w, 4), smaller; None from a method that keeps none.
+            float32 (h, w, 5), smaller; None from a method that keeps none.
     """
 
     alpha: Alpha
@@ -84,7 +85,7 @@ class Decided(NamedTuple):
 
     Attributes:
         alpha: float32 (h, w), [0, 1].
-        belief: float32 (h, w, 4), see `WarpedPrevious`.
+        belief: float32 (h, w, 5), see `WarpedPrevious`.
     """
 
     alpha: Alpha
@@ -167,9 +168,21 @@ class PortraitMethod:
         alpha *= allowed
         return Decided(alpha, belief)
 
-    def sees_people(self, image: Image) -> bool:
-        """True where a whole look at a frame, float32 (H, W, 3), [0, 1], finds people."""
-        return people_in(begin(working_picture(image, SIDES["alpha"]), "people", engine=self.engine))
+    def told(self, frames: Iterable[Image]) -> PortraitMethod:
+        """The method for a clip of which some frames are known.
+
+        Where people come in it, things are never taken for the subject while nobody is there yet; where they
+        do not, things are from the first frame on. Without frames it is what it was.
+
+        Args:
+            frames: float32 (H, W, 3), [0, 1], from all over the clip; read until one shows people.
+        """
+        things = None
+        for image in frames:
+            things = 1.0
+            if people_in(begin(working_picture(image, SIDES["alpha"]), "people", engine=self.engine)):
+                return replace(self, things=0.0)
+        return self if things is None else replace(self, things=things)
 
     def _believe(self, image: Image, small: Image, past: WarpedPrevious | None) -> tuple[Float, bool]:
         """The belief, and whether it is new: of a whole look, a glance, or what was believed before."""

@@ -125,9 +125,10 @@ def blur_own_background(
     show = 1 - shrink(alpha, *size)[..., None]
     shown = np.clip(shrink(behind, *size), 0, show)
     weighted = np.concatenate([shown * show, show * show], axis=2)
-    smooth = blur_normalised(weighted, sigma / factor, _tools(), trust=_TRUST, fallback=image.mean((0, 1)))
+    mean = np.array(cv2.mean(image)[:3], np.float32)
+    smooth = blur_normalised(weighted, sigma / factor, _tools(), trust=_TRUST, fallback=mean).clip(0, 1)
     large: Background = cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR)
-    return large.clip(0, 1)
+    return large
 
 
 def _tools() -> Tools:

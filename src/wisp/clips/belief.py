@@ -2,15 +2,17 @@
 
 A look is what the networks see in a frame. One look is not trusted: what is new is believed at once only
 where a subject can come from, which is beside one or at the picture's border; elsewhere it has to be seen
-again, and what is missed once stays for a while. So whoever enters is there at once, and what is taken for a
-subject for a moment is not shown. Things are believed slowly while no person has been seen.
+again, and what is missed once stays for a while. Things are believed slowly while no person has been seen.
 
-Where there are people the subject is they and what they hold. What both networks call people is; what is no
-person, though part of a subject, is held where it is small beside the person, and else stands behind them.
+Beside people the subject network takes animals and things for people, too; shown one of them alone it does
+not. So whatever stands apart is looked at alone, and whether it is a person is kept with its place. Where
+there are people the subject is they and what they hold: what is no person, though it touches one, is held
+where it is small, and else stands behind them.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
@@ -22,6 +24,7 @@ from wisp.clips.selection import Selection
 from wisp.core.arrays import Bytes, Float, Image, Mask, Region
 from wisp.core.errors import InputError
 from wisp.core.opencv import opencv, shrink
+from wisp.core.regions import Box
 from wisp.core.settings import CLIPS, SUBJECT, ClipSettings
 from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.families import Wanted
@@ -32,11 +35,10 @@ from wisp.engine.families.subject_masks import segmenter_share
 Places: TypeAlias = npt.NDArray[np.integer[Any]]
 """Numbers of regions, 0 for none, (h, w)."""
 
-PEOPLE, THING, SEGMENTED, DECIDED = range(4)
-"""Channels of a belief: people and subject by the subject network, people by the segmenter, what follows."""
+PEOPLE, THING, SEGMENTED, KIND, DECIDED = range(5)
+"""Channels of a belief: people and subject by the subject network, people by the segmenter, how surely what
+is there is a person by itself (0.5: nobody has looked yet), and the mask that follows."""
 
-FINDER: Final = "subject-mobile-clip"
-"""The subject network of clips, whose numbers were chosen with this edition (docs/decisions/036)."""
 GLANCE: Final = replace(SUBJECT, side=CLIPS.look_side, people_side=0, small=0.0)
 """How the subject network looks between whole looks: once, at a smaller picture, alone."""
 
@@ -53,7 +55,7 @@ def begin(
     engine: Engine = ENGINE,
     settings: ClipSettings = CLIPS,
 ) -> Float:
-    """The belief after a whole look at a clip's first frame, float32 (h, w, 4), [0, 1].
+    """The belief after a whole look at a clip's first frame, float32 (h, w, 5), [0, 1].
 
     Args:
         small: the frame, reduced, float32 (H, W, 3), [0, 1]; the belief has at most `evidence_side` pixels.
@@ -62,10 +64,11 @@ def begin(
         engine: what runs the networks.
         settings: how looks are believed.
     """
-    belief = _reduced(see(small, model=FINDER, engine=engine), settings)
+    belief = _reduced(see(small, engine=engine), settings)
+    belief = told_apart(small, belief, belief[..., KIND], engine, settings)
     if wanted == "auto" and not people_in(belief):
-        belief *= np.float32(things)
-    return decided(belief, wanted, settings=settings)
+        belief[..., :KIND] *= np.float32(things)
+    return decided(belief, wanted, settings)
 
 
 def look_again(
@@ -82,7 +85,7 @@ def look_again(
 
     Args:
         small: the frame, reduced, float32 (H, W, 3), [0, 1].
-        belief: before, moved along to the frame, float32 (h, w, 4), [0, 1].
+        belief: before, moved along to the frame, float32 (h, w, 5), [0, 1].
         wanted: as in `begin`.
         whole: whether both networks look, as at a photo; else the subject network glances at a smaller
             picture, and both look if something new is there.
@@ -90,7 +93,7 @@ def look_again(
         engine: what runs the networks.
         settings: how looks are believed.
     """
-    seen = _reduced(see(small, model=FINDER, engine=engine, settings=SUBJECT if whole else GLANCE), settings)
+    seen = _reduced(see(small, engine=engine, settings=SUBJECT if whole else GLANCE), settings)
     if belief.shape != seen.shape:
         return begin(small, wanted, things, engine, settings)
     if not whole:
@@ -100,8 +103,132 @@ def look_again(
                 small, belief, wanted, whole=True, things=things, engine=engine, settings=settings
             )
         seen = np.maximum(seen, belief)  # a glance adds to what is believed and takes nothing away
-    after = updated(belief, seen, wanted, things, settings)
-    return decided(after, wanted, left_out(belief), settings)
+    seen = told_apart(small, seen, belief[..., KIND], engine, settings, look=whole)
+    return decided(updated(belief, seen, wanted, things, settings), wanted, settings)
+
+
+def told_apart(
+    small: Image,
+    seen: Float,
+    kind: Float,
+    engine: Engine = ENGINE,
+    settings: ClipSettings = CLIPS,
+    *,
+    look: bool = True,
+) -> Float:
+    """A look with the kind of every region in it, float32 (h, w, 5).
+
+    A region that nobody has looked at by itself, or not for long, is shown to the subject network alone: it
+    is a person where people are found all over it then. Parts of different kinds stay apart when they touch:
+    every pixel is of the kind of the nearest one that is known.
+
+    Args:
+        small: the frame, reduced, float32 (H, W, 3), [0, 1].
+        seen: the look, float32 (h, w, 5), [0, 1].
+        kind: what was known before, moved along, float32 (h, w), [0, 1], 0.5 where nothing.
+        engine: what runs the network.
+        settings: when a region is looked at, and how far that is believed.
+        look: whether anything is looked at; else what is known is spread over the regions alone.
+    """
+    kept = settings.forget if look else 1.0
+    kinds = np.float32(0.5) + np.float32(kept) * (kind - np.float32(0.5))
+    regions, _ = ndimage.label(seen[..., [PEOPLE, THING]].max(2) > 0.5, _AROUND)
+    kinds[regions == 0] = 0.5 + (1 - np.float32(settings.depart)) * (kinds[regions == 0] - 0.5)
+    areas, places = np.bincount(regions.ravel()), ndimage.find_objects(regions)
+    maybe = np.bincount(regions[kinds > 0.5 - _SURE], minlength=areas.size) > 0.5 * areas  # somebody
+    maybe &= areas >= settings.speck * regions.size
+    maybe[0] = False
+    for number in 1 + np.argsort(-areas[1:]):  # the largest first
+        slices, area = places[number - 1], areas[number]
+        if area < settings.speck * regions.size:
+            break
+        region, before = regions[slices] == number, kinds[slices]
+        persons, others = region & (before > 0.5 + _SURE), region & (before < 0.5 - _SURE)
+        shares = np.array([np.count_nonzero(persons), np.count_nonzero(others)]) / area
+        if shares.min() > settings.limb:
+            nearer = _distance(persons) <= _distance(others)
+            before[region] = np.where(nearer, before[persons].mean(), before[others].mean())[region]
+            continue
+        known = shares.sum() > settings.familiar
+        judged = float(before[persons | others].mean()) if known else 0.5
+        coming = judged < 0.5 and _touches_border(slices, regions.shape)
+        if look and (coming or abs(judged - 0.5) < settings.doubted):
+            beside = _large_beside(regions, areas, number, settings)
+            if beside is None:
+                alone = _people_alone(
+                    small, seen, slices, region, engine, settings, only=maybe.sum() <= maybe[number]
+                )
+                gain = settings.judge_up if alone > judged else settings.judge
+                judged += (gain if known else 1) * (alone - judged)
+            elif not known:  # a limb
+                judged = float(kinds[beside].mean())
+        before[region] = judged
+    told = seen.copy()
+    told[..., KIND] = kinds
+    return told
+
+
+def _large_beside(regions: Places, areas: Places, number: int, settings: ClipSettings) -> Region | None:
+    """The largest region, bool (h, w), of which a region near it may be a limb; None where there is none."""
+    large = settings.limb * areas > areas[number]
+    large[0] = False
+    if not large.any():
+        return None
+    near = np.unique(regions[reach_of((regions == number).astype(np.float32), settings) > 0])
+    near = near[large[near]]
+    return regions == near[areas[near].argmax()] if near.size else None
+
+
+_SURE: Final = 0.05
+"""Kinds nearer than this to 0.5 are not known."""
+
+
+def _touches_border(place: tuple[slice, slice], shape: tuple[int, ...]) -> bool:
+    rows, columns = place
+    return bool(min(rows.start, columns.start) == 0 or rows.stop == shape[0] or columns.stop == shape[1])
+
+
+def _people_alone(
+    small: Image,
+    seen: Float,
+    place: tuple[slice, slice],
+    region: Region,
+    engine: Engine,
+    settings: ClipSettings,
+    *,
+    only: bool,
+) -> float:
+    """1 where the mask of people covers a region of a look that is shown alone, else 0.
+
+    Args:
+        small: the frame, reduced, float32 (H, W, 3), [0, 1].
+        seen: the look, float32 (h, w, 5), [0, 1].
+        place: the region's box in it.
+        region: the region in that box, bool.
+        engine: what runs the network.
+        settings: how much of it that is.
+        only: whether nobody else may be there; the look itself tells then.
+    """
+    if only:
+        return float(seen[place][region][:, PEOPLE].mean() > settings.person)
+    rows, columns = place
+    box = Box(rows.start, columns.start, rows.stop, columns.stop)
+    around = box.widened(round(_SURROUNDINGS * max(region.shape)) + 4, seen.shape[:2])
+    scale = small.shape[0] / seen.shape[0], small.shape[1] / seen.shape[1]
+    near = small[
+        int(scale[0] * around.top) : math.ceil(scale[0] * around.bottom),
+        int(scale[1] * around.left) : math.ceil(scale[1] * around.right),
+    ]
+    people = see(near, engine=engine, settings=ONCE).masks[..., PEOPLE]
+    size = (around.right - around.left, around.bottom - around.top)
+    people = opencv().resize(people, size, interpolation=opencv().INTER_LINEAR)
+    inside = np.zeros(people.shape, bool)
+    inside[box.top - around.top :, box.left - around.left :][: region.shape[0], : region.shape[1]] = region
+    return float(people[inside].mean() > settings.person)
+
+
+_SURROUNDINGS: Final = 0.25
+"""What is shown around a region, of its longer side."""
 
 
 def updated(
@@ -111,10 +238,10 @@ def updated(
     things: float = CLIPS.thing,
     settings: ClipSettings = CLIPS,
 ) -> Float:
-    """A belief with a look added to it, float32 (h, w, 4).
+    """A belief with a look added to it, float32 (h, w, 5).
 
     Args:
-        belief: before, moved along to the frame, float32 (h, w, 4), [0, 1].
+        belief: before, moved along to the frame, float32 (h, w, 5), [0, 1].
         seen: the look, likewise.
         wanted: as in `begin`.
         things: as in `begin`.
@@ -129,42 +256,30 @@ def updated(
             near[:] = True
         rise = np.where(new & ~near, np.float32(settings.arrive), np.float32(1))
     gain = np.where(seen > belief, rise[..., None], np.float32(settings.depart))
-    for channel in (PEOPLE, SEGMENTED):  # what is known already is judged by many looks
-        rises = seen[..., channel] > belief[..., channel]
-        gain[..., channel] = np.where(
-            new,
-            gain[..., channel],
-            np.where(rises, np.float32(settings.judge_up), np.float32(settings.judge)),
-        )
-    rising = (belief[..., DECIDED] > 0.5) & (seen[..., PEOPLE] > belief[..., PEOPLE])
-    gain[..., PEOPLE][rising & ~new] = 1  # whoever is followed is sooner believed than doubted
     after: Float = belief + gain * (seen - belief)
-    after[..., DECIDED] = belief[..., DECIDED]
+    after[..., KIND], after[..., DECIDED] = seen[..., KIND], belief[..., DECIDED]
     return after
 
 
-def decided(
-    belief: Float, wanted: Wanted, away: Region | None = None, settings: ClipSettings = CLIPS
-) -> Float:
-    """A belief whose last channel is the mask that follows from the others, float32 (h, w, 4).
+def decided(belief: Float, wanted: Wanted, settings: ClipSettings = CLIPS) -> Float:
+    """A belief whose last channel is the mask that follows from the others, float32 (h, w, 5).
 
     Args:
-        belief: float32 (h, w, 4), [0, 1]; its last channel is what was decided before.
+        belief: float32 (h, w, 5), [0, 1].
         wanted: as in `begin`.
-        away: what was left out before, bool (h, w), see `left_out`; None for nothing.
-        settings: what makes a person.
+        settings: what is held.
     """
-    away = np.zeros(belief.shape[:2], bool) if away is None else away
     low, high = settings.believed
     mask = belief[..., PEOPLE if wanted == "people" else THING]
-    person = _persons(belief, away, settings)
+    person = _persons(belief, settings)
     area = float((person if person.any() else mask > 0.5).mean())
     found = ((_joined(belief, mask, area) - low) / (high - low)).clip(0, 1)
+    kind = belief[..., KIND]
     if wanted != "anything" and person.any():
-        found = _with_people(found, person, away, settings)
+        found, kind = _with_people(found, person, kind, settings)
     elif wanted == "people":
         found = np.zeros_like(found)
-    return np.dstack([belief[..., :DECIDED], found])
+    return np.dstack([belief[..., :KIND], kind, found])
 
 
 def select(
@@ -183,16 +298,17 @@ def select(
     """
     guidance, near = selection.guidance(small.shape[:2])
     mask = np.zeros(small.shape[:2], np.float32)
-    mask[near.slices] = find_selected(small[near.slices], guidance.within(near), model=FINDER, engine=engine)
+    mask[near.slices] = find_selected(small[near.slices], guidance.within(near), engine=engine)
     if guidance.before is not None:
         mask *= opencv().dilate(guidance.before, np.ones((9, 9), np.uint8))
     if not (mask > 0.5).any():
         raise InputError("selection", "holds nothing that could be a subject", "another place is accepted")
     mask *= _nearer(guidance.inside, guidance.outside, mask.shape)
-    masks = see(small, model=FINDER, engine=engine, settings=ONCE).masks
+    masks = see(small, engine=engine, settings=ONCE).masks
     people = np.minimum(masks[..., PEOPLE], mask)
     subject = np.maximum(masks[..., THING], mask)
-    return _resized(np.dstack([people, subject, people, mask]), settings)
+    people, subject, mask = np.moveaxis(_resized(np.dstack([people, subject, mask]), settings), -1, 0)
+    return np.dstack([people, subject, people, _kind_of(mask, people), mask])
 
 
 def follow(small: Image, belief: Float, engine: Engine = ENGINE, settings: ClipSettings = CLIPS) -> Float:
@@ -203,24 +319,32 @@ def follow(small: Image, belief: Float, engine: Engine = ENGINE, settings: ClipS
 
     Args:
         small: the frame, reduced, float32 (H, W, 3), [0, 1].
-        belief: before, moved along, float32 (h, w, 4), [0, 1].
+        belief: before, moved along, float32 (h, w, 5), [0, 1].
         engine: what runs the network.
         settings: how looks are believed.
     """
-    seen = _resized(see(small, model=FINDER, engine=engine, settings=ONCE).masks[..., THING], settings)
+    seen = _resized(see(small, engine=engine, settings=ONCE).masks[..., THING], settings)
     mine, subject = belief[..., DECIDED], belief[..., THING]
     if seen.shape != mine.shape or not (mine > 0.5).any():
-        return np.dstack([belief[..., :3], np.zeros_like(mine)])
+        return np.dstack([belief[..., :DECIDED], np.zeros_like(mine)])
     distances = [_distance(place) for place in (mine > 0.5, left_out(belief))]
     near = (distances[0] <= distances[1]) & (distances[0] < settings.reach * max(mine.shape))
     theirs = np.where(near, seen, np.float32(0))
-    after = mine + np.where(theirs > mine, np.float32(1), np.float32(settings.depart)) * (theirs - mine)
+    gain = np.where(theirs > mine, np.float32(1), np.float32(settings.depart))
+    after = np.asarray(mine + gain * (theirs - mine), np.float32)
     person = belief[..., PEOPLE][mine > 0.5].mean() > 0.5
     people = after if person else np.zeros_like(after)
     subject = subject + np.where(seen > subject, np.float32(1), np.float32(settings.depart)) * (
         seen - subject
     )
-    return np.dstack([people, np.maximum(subject, after), people, after])
+    return np.dstack([people, np.maximum(subject, after), people, _kind_of(after, people), after])
+
+
+def _kind_of(mask: Mask, people: Mask) -> Float:
+    """A map of kinds after a selection: that of the selected where they are, unknown elsewhere, (H, W)."""
+    inside = mask > 0.5
+    person = inside.any() and people[inside].mean() > 0.5
+    return np.where(inside, np.float32(person), np.float32(0.5))
 
 
 def _distance(place: Region) -> Float:
@@ -245,8 +369,8 @@ def _nearer(inside: Clicks, outside: Clicks, shape: tuple[int, ...]) -> Mask:
 
 
 def people_in(belief: Float, settings: ClipSettings = CLIPS) -> bool:
-    """True where a belief or a look, float32 (h, w, 4), holds people, by `ClipSettings.person`."""
-    return bool(_persons(belief, np.zeros(belief.shape[:2], bool), settings).any())
+    """True where a belief or a look, float32 (h, w, 5), holds people."""
+    return bool(_persons(belief, settings).any())
 
 
 def believed_subject(belief: Float, size: tuple[int, int]) -> Mask:
@@ -259,7 +383,7 @@ def believed_things(belief: Float, settings: ClipSettings = CLIPS) -> Region:
     """The decided regions in which nobody is, bool (h, w)."""
     regions, count = ndimage.label(belief[..., DECIDED] > 0.05, _AROUND)
     held = np.zeros(count + 1, bool)
-    held[np.unique(regions[_persons(belief, np.zeros(regions.shape, bool), settings)])] = True
+    held[np.unique(regions[_persons(belief, settings)])] = True
     held[0] = True
     things: Region = ~held[regions]
     return things
@@ -281,11 +405,13 @@ def reach_of(mask: Mask, settings: ClipSettings = CLIPS) -> Bytes:
 def _reduced(seen: Seen, settings: ClipSettings) -> Float:
     """A look as a belief, of which nothing is decided yet."""
     segmented = np.zeros_like(seen.masks[..., 0]) if seen.people is None else seen.people
-    return _resized(np.dstack([seen.masks, segmented, np.zeros_like(segmented)]), settings)
+    masks = _resized(np.dstack([seen.masks, segmented]), settings)
+    kind, nothing = np.full(masks.shape[:2], 0.5, np.float32), np.zeros(masks.shape[:2], np.float32)
+    return np.dstack([masks, kind, nothing])
 
 
 def _resized(masks: Float, settings: ClipSettings) -> Float:
-    """Masks (H, W, C) at a belief's size."""
+    """Masks (H, W, C), at most four, at a belief's size."""
     height, width = masks.shape[:2]
     scale = min(1.0, settings.evidence_side / max(height, width))
     return shrink(masks, max(1, round(height * scale)), max(1, round(width * scale)))
@@ -297,7 +423,7 @@ def _joined(belief: Float, mask: Mask, area: float) -> Mask:
     What people hold, which the segmenter may not know, is the subject network's.
 
     Args:
-        belief: float32 (h, w, 4), [0, 1].
+        belief: float32 (h, w, 5), [0, 1].
         mask: one of the subject network's masks in it.
         area: of the people, or of the subject where nobody is, as a share of the picture's.
     """
@@ -311,42 +437,14 @@ def _joined(belief: Float, mask: Mask, area: float) -> Mask:
     return joined
 
 
-def _persons(belief: Float, away: Region, settings: ClipSettings) -> Region:
-    """The region of the people that are believed in, bool (h, w).
-
-    A region of people is believed where four fifths of its inside are surely people, a large one where the
-    segmenter sees people, too; less is enough for what was decided on before, without the segmenter. Where no
-    region is so sure the surest is taken. What was left out before is judged by itself as well, though it
-    touches them now.
-    """
-    likely = belief[..., PEOPLE] > 0.5
-    whole, parts, others = (ndimage.label(x, _AROUND)[0] for x in (likely, likely & ~away, likely & away))
-    sure_whole, sure_parts, sure_others = (_sureness(belief, x, settings) for x in (whole, parts, others))
-    surest = float(max(x.max() for x in (sure_whole, sure_parts, sure_others)))
-    least = settings.person if surest >= settings.person else max(settings.doubtful_person, surest - 0.05)
-    accepted = (sure_whole >= least)[whole] | (sure_parts >= least)[parts]
-    persons: Region = (accepted & ~away & likely) | ((sure_others >= least)[others] & (others > 0))
+def _persons(belief: Float, settings: ClipSettings) -> Region:
+    """The region of the people that are believed in, bool (h, w)."""
+    persons: Region = (belief[..., PEOPLE] > settings.believed[0]) & (belief[..., KIND] > 0.5)
     return persons
 
 
-def _sureness(belief: Float, regions: Places, settings: ClipSettings) -> Float:
-    """How surely each region is people, (count + 1,): 0 for what the segmenter should see and does not."""
-    people = belief[..., PEOPLE]
-    sure = np.zeros(int(regions.max()) + 1, np.float32)
-    for number, slices in enumerate(ndimage.find_objects(regions), 1):
-        part = regions[slices] == number
-        inside = ndimage.binary_erosion(part)
-        inside = inside if np.count_nonzero(inside) > 30 else part
-        known = belief[..., DECIDED][slices][part].mean() > 0.5
-        large = np.count_nonzero(part) > settings.overlooked * people.size
-        seen = belief[..., SEGMENTED][slices][part].mean() >= settings.segmented
-        if known or seen or not large:
-            sure[number] = np.quantile(people[slices][inside], 0.2) + settings.known * float(known)
-    return sure
-
-
-def _with_people(mask: Mask, person: Region, away: Region, settings: ClipSettings) -> Mask:
-    """The mask with people and what they hold alone, which was not left out before."""
+def _with_people(mask: Mask, person: Region, kind: Float, settings: ClipSettings) -> tuple[Mask, Float]:
+    """The mask with people and what they hold alone, and the kinds, where what is not held is no person."""
     touching = opencv().dilate((mask > 0.05).view(np.uint8), np.ones((7, 7), np.uint8))
     regions, count = ndimage.label(touching, _AROUND)
     people_area = np.bincount(regions[person], minlength=count + 1)
@@ -357,13 +455,14 @@ def _with_people(mask: Mask, person: Region, away: Region, settings: ClipSetting
     home = np.zeros(part_count + 1, np.intp)
     home[parts[parts > 0]] = regions[parts > 0]
     foreign = area > settings.holdable * people_area[home]
-    before = np.bincount(parts[away], minlength=part_count + 1) > 0.5 * area
+    before = np.bincount(parts[kind < 0.5 - _SURE], minlength=part_count + 1) > 0.5 * area
     foreign |= before & (area > settings.limb * people_area[home])
     foreign[0] = False
     away = foreign[parts] | ((regions > 0) & (people_area[regions] == 0))
     grown = opencv().dilate(away.view(np.uint8), np.ones((7, 7), np.uint8)).astype(bool) & ~person
     kept: Mask = np.where(away | (grown & rest), np.float32(0), mask)
-    return kept
+    foreign &= people_area[home] > 0  # what stands apart is looked at, and may be somebody yet
+    return kept, np.where(foreign[parts], np.float32(0), kind)
 
 
 def _reachable(subject: Mask, settings: ClipSettings) -> Region:

@@ -69,7 +69,7 @@ def estimate_colours(image: Image, alpha: Alpha) -> Foreground:
     opacity = alpha[box.slices]
     nearer, farther = _averages(image[box.slices], opacity)
     size = (opacity.shape[1], opacity.shape[0])
-    part: Foreground = cv2.resize(nearer, size, interpolation=cv2.INTER_LINEAR)
+    part: Foreground = cv2.resize(nearer.clip(0, 1), size, interpolation=cv2.INTER_LINEAR)
     cv2.copyTo(image[box.slices], (opacity >= 1).view(np.uint8), part)
     foreground = part
     if part.shape != image.shape:

@@ -250,31 +250,31 @@ def convert(
         return (*clip.notes, *(note for writer in writers for note in writer.notes), *_lost(job, clip, begin))
 
 
-_GLIMPSES: Final = (0.05, 0.35, 0.65, 0.95)
+GLIMPSES: Final = (0.05, 0.35, 0.65, 0.95)
 """Shares of a clip's time at which a frame is looked at before it is begun."""
 
 
 def _informed(job: Job, alpha_of: AlphaMethod) -> AlphaMethod:
-    """A method that looks for whatever there is, told whether people come in the clip.
+    """A method that looks for whatever there is, told by glimpses of the clip whether people come in it.
 
-    Where they do, things are never taken for the subject while nobody is there yet; where they do not, things
-    are from the first frame on. What can be read once only is begun without that knowledge.
+    What can be read once only is begun without that knowledge.
     """
     looks = isinstance(alpha_of, PortraitMethod) and alpha_of.subject == "auto" and alpha_of.selected is None
     if not looks or is_stream(job.source):
         return alpha_of
     assert isinstance(alpha_of, PortraitMethod)
-    found: list[bool] = []
     with suppress(InputError):  # what is wrong with the clip is told when it is read
+        return alpha_of.told(_glimpses(job))
+    return alpha_of
+
+
+def _glimpses(job: Job) -> Iterator[Image]:
+    """Frames at the shares of `GLIMPSES` of what is taken of the clip."""
+    with open_clip(job.source, fps=job.fps, max_pixels=job.max_pixels) as clip:
+        length = clip.info.duration if job.end is None else min(job.end, clip.info.duration)
+    for share in GLIMPSES if length > job.start else ():
         with open_clip(job.source, fps=job.fps, max_pixels=job.max_pixels) as clip:
-            length = clip.info.duration if job.end is None else min(job.end, clip.info.duration)
-        for share in _GLIMPSES if length > job.start else ():
-            with open_clip(job.source, fps=job.fps, max_pixels=job.max_pixels) as clip:
-                frame = next(iter(clip.frames(job.start + Fraction(share) * (length - job.start))))
-                found.append(alpha_of.sees_people(frame.image))
-                if found[-1]:
-                    break
-    return replace(alpha_of, things=0.0 if any(found) else 1.0) if found else alpha_of
+            yield next(iter(clip.frames(job.start + Fraction(share) * (length - job.start)))).image
 
 
 def _make(

@@ -71,6 +71,15 @@ def find_flow(before: Small, after: Small) -> Float:
     return flow
 
 
+def unexplained(before: Small, after: Small, flow: Float) -> Float:
+    """How much of a small picture the earlier one, moved along, does not explain: float32 (h, w), [0, 1]."""
+    cv2 = opencv()
+    moved = cv2.remap(before, *sources(flow), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    red, green, blue = cv2.split(cv2.absdiff(after, moved))
+    difference: Float = np.maximum(np.maximum(red, green), blue).astype(np.float32) / 255
+    return difference
+
+
 def warp(old: Float, flow: Float, *, cubic: bool) -> Float:
     """An alpha, or several side by side, (h, w) or (h, w, C), moved along a flow of any size.
 

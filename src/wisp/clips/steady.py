@@ -32,8 +32,9 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from wisp.clips.alpha import PortraitMethod, WarpedPrevious, upsample_to_frame, working_size
+from wisp.clips.belief import KIND
 from wisp.clips.colours import estimate_colours
-from wisp.clips.flow import CUT, SIDE, Small, find_flow, is_cut, shrink_to_bytes, sources, warp
+from wisp.clips.flow import CUT, SIDE, Small, find_flow, is_cut, shrink_to_bytes, unexplained, warp
 from wisp.clips.motion import MotionMethod, WithMotion, with_cues
 from wisp.core.arrays import (
     Alpha,
@@ -226,15 +227,14 @@ def filter_alpha(
         return LowResolutionAlpha(alpha, None), State(alpha, small, 0, belief)
     age = state.age + 1
     last = shrink(state.alpha, *size)
+    belief = None if state.belief is None else _moved_belief(state.belief, state.small, small, flow)
     if steadiness.rest and age % 2 and age > 1:
         opacity = warp(last, flow, cubic=False)
         own, believed = _motion(state.small, small, flow, opacity, steadiness)
         if _disbelief(opacity, believed) < steadiness.rest:
             alpha = warp(state.alpha, own, cubic=True).clip(0, 1)
-            belief = None if state.belief is None else warp(state.belief, own, cubic=False)
             return LowResolutionAlpha(alpha, picture), State(alpha, small, age, belief)
     expected = warp(state.alpha, flow, cubic=False)
-    belief = None if state.belief is None else warp(state.belief, flow, cubic=False)
     alpha, belief = _decided(alpha_of, image, WarpedPrevious(expected, age, picture, belief))
     if alpha.shape == state.alpha.shape:
         opacity = shrink(alpha, *size)
@@ -243,6 +243,22 @@ def filter_alpha(
         believed *= min(steadiness.hold, age / (age + 1))
         alpha = _held(alpha, state.alpha, flow, believed, steadiness.slack)
     return LowResolutionAlpha(alpha, _fitting(picture, alpha)), State(alpha, small, age, belief)
+
+
+def _moved_belief(belief: Float, before: Small, after: Small, flow: Float) -> Float:
+    """A belief moved along, (h, w, 5), and given up where the earlier picture does not explain the later one.
+
+    What kind something is is not given up with it.
+    """
+    cv2 = opencv()
+    moved = warp(belief, flow, cubic=False)
+    difference = cv2.boxFilter(unexplained(before, after, flow), -1, (5, 5))
+    trust = np.exp(-((difference / np.float32(CLIPS.unexplained)) ** 2))
+    trust = cv2.resize(trust, (moved.shape[1], moved.shape[0]), interpolation=cv2.INTER_LINEAR)
+    kind = moved[..., KIND].copy()
+    moved *= trust[..., None]
+    moved[..., KIND] = kind
+    return moved
 
 
 def _decided(alpha_of: AlphaMethod, image: Image, past: WarpedPrevious | None) -> tuple[Alpha, Float | None]:
@@ -288,9 +304,7 @@ def _motion(
     """
     cv2 = opencv()
     flow = _subjects_own(flow, opacity)
-    moved = cv2.remap(before, *sources(flow), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    red, green, blue = cv2.split(cv2.absdiff(after, moved))
-    difference = np.maximum(np.maximum(red, green), blue).astype(np.float32) / 255
+    difference = unexplained(before, after, flow)
     # At the edge only the subject's share of the difference counts: the background may well move otherwise.
     plain = cv2.boxFilter(difference, -1, (5, 5))
     mass = cv2.boxFilter(opacity * opacity, -1, (5, 5))

@@ -140,17 +140,18 @@ class ClipSettings:
         depart: how far the first look that misses something is believed. Decision 034.
         thing: how far each look at a thing is believed while no person was seen. Decision 034.
         believed: beliefs between which the subject begins and is certain. Decision 034.
-        judge: how far a look at what is known changes what is believed of its kind. Decision 034.
-        judge_up: the same where it is more than what is believed. Decision 034.
-        person: belief in people over four fifths of a region that makes it people. Decision 034.
-        doubtful_person: the same where no region reaches that. Decision 034.
-        known: that much less is enough for people that were decided on before. Decision 034.
-        segmented: mean of the segmenter's mask over a large region that makes it people. Decision 034.
+        person: mean of the mask of people over a region, shown alone, that makes it a person. Decision 034.
+        judge: how far a look at a region alone changes what is believed of its kind. Decision 034.
+        judge_up: the same where it looks more like a person than was believed. Decision 034.
+        forget: what of that is kept from one whole look to the next. Decision 034.
+        doubted: kinds this near to a half are looked at again. Decision 034.
+        familiar: a region of which a larger share is of known kind is known. No evidence yet.
+        speck: regions of a smaller share of the picture are not looked at alone. No evidence yet.
+        unexplained: difference of colour that motion does not explain at which belief is e times less.
+            Decision 034 (0.1, 0.2, 0.3).
         holdable: what is no person beside one is held by them up to this share of their area. Decision 034.
-        limb: what was left out before and touches somebody is theirs again below this share of their area.
-            Decision 034.
-        overlooked: people of less than this share of the picture are none of the segmenter's business.
-            Decision 034.
+        limb: what is known to be no person and touches somebody is theirs below this share of their area.
+            Decision 034 (0.03, 0.1).
         fresh: a glance that finds more new than this share of the picture is followed by a whole look.
             Decision 034.
         led: how far the last alpha may lie outside of what is believed. Decision 034.
@@ -196,15 +197,16 @@ class ClipSettings:
     depart: float = 0.5
     thing: float = 0.05
     believed: tuple[float, float] = (0.35, 0.65)
+    person: float = 0.75
     judge: float = 0.35
     judge_up: float = 0.7
-    person: float = 0.9
-    doubtful_person: float = 0.65
-    known: float = 0.1
-    segmented: float = 0.4
+    forget: float = 0.9
+    doubted: float = 0.3
+    familiar: float = 0.2
+    speck: float = 0.0005
+    unexplained: float = 0.2
     holdable: float = 0.3
     limb: float = 0.1
-    overlooked: float = 0.01
     fresh: float = 0.005
     led: float = 0.3
     hole: float = 0.02

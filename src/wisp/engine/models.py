@@ -189,22 +189,14 @@ MODELS: Final[dict[str, Model]] = {
             licence="Apache-2.0; trained on photos of which some are for research use",
             training_data="1,803 photos of people and composites of them on 255 backgrounds",
         ),
-        Model(
-            name="subject-mobile-clip",
-            family="subject",
-            file="subject-mobile-clip.onnx",
-            url="",
-            size=4_751_615,
-            sha256="efa2b700af0c8b2992ba771232ba969cd0db62525509484926377e3891c0115c",
-            licence=_LICENCE,
-            training_data=_ANYTHING,
-            input_size=416,
-        ),
     )
 }
 
 
-RENAMED: Final[dict[str, str]] = {"portrait-mobile-led": "matting-mobile"}
+RENAMED: Final[dict[str, str]] = {
+    "portrait-mobile-led": "matting-mobile",
+    "subject-mobile-clip": "subject-mobile",
+}
 """What stands for networks that no longer come with wisp, by their names."""
 
 
