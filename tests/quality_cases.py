@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from wisp.compositing.backgrounds import blur_background
 from wisp.core.resample import resize
-from wisp.core.settings import AUTO, CLIPS
+from wisp.core.settings import AUTO, CLIPS, SUBJECT
 from wisp.engine.engine import Engine
 from wisp.engine.models import MODELS, find_model
 from wisp.evaluation.metrics import grad, sad
@@ -143,7 +143,13 @@ def settings():
     sizes = {name: MODELS[name].input_size for name in sorted(MODELS)}
     families = ("segmenter", "portrait", "dim", "dlmn", "unet")
     defaults = {family: find_model(None, family).name for family in families}
-    tables = {"auto": asdict(AUTO), "clips": asdict(CLIPS), "defaults": defaults, "sees": sizes}
+    tables = {
+        "subject": asdict(SUBJECT),
+        "auto": asdict(AUTO),
+        "clips": asdict(CLIPS),
+        "defaults": defaults,
+        "sees": sizes,
+    }
     return json.loads(json.dumps(tables))
 
 

@@ -17,9 +17,9 @@ from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.models import Model, find_model
 from wisp.engine.sessions import Session, check_ports
 
-FLOOR: Final = AUTO.mask_floor
+FLOOR: Final = AUTO.known
 """Below this, nothing speaks for a subject: the trimap's threshold for known background."""
-SURE: Final = AUTO.mask_sure
+SURE: Final = 1 - AUTO.known
 """From this on a pixel is surely subject: the trimap's threshold for known foreground."""
 GAP: Final = AUTO.gap
 """Below this a pixel enclosed by the subject is taken for a gap through which the background is seen."""
