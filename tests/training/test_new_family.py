@@ -107,7 +107,7 @@ NETWORKS = {
         image_alone,
         ("mask",),
         parts=Parts(("first",), (), ("head",)),
-        tuner=Tuner(tuned, cut_by_mask, alone=True),
+        tuner=Tuner(tuned, cut_by_mask, "toy", alone=True),
     )
 }
 '''

@@ -3,7 +3,9 @@
 The recipe that a network was trained with goes on for a short while, slower, with its batch norms' statistics
 kept: on the user's photos, and in between on samples of what it knows already, where those are at hand, so
 that it does not forget; networks that see the image alone are taught what they said of these before. A part
-of the photos is held out; they are cut out by the exported file, as the user will have it, before and after.
+of the photos is held out; they are cut out by the exported file, as the user will have it, before and after:
+by the network alone, and by the whole of `wisp cutout`, without a model too. Where photos are few, each is
+held out once, in a run for its part, and the network that comes out has learned from all (`Tuning.folds`).
 
 What differs between families stands in the rows of `wisp.training.recipes.NETWORKS`: how the task is built,
 which files it is exported to, and how a photo is cut out with these (`wisp.training.tuning.Tuner`).
@@ -12,11 +14,11 @@ which files it is exported to, and how a photo is cut out with these (`wisp.trai
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
@@ -29,7 +31,9 @@ from wisp.data.datasets import Entry
 from wisp.data.samples import Source
 from wisp.evaluation.protocols import PROTOCOLS, Report
 from wisp.io.atomic import write_files
+from wisp.matting.trimap import trimap_from_alpha
 from wisp.networks.checkpoints import read_checkpoint
+from wisp.pipeline import run
 from wisp.training import pictures
 from wisp.training.export import export_network
 from wisp.training.freezing import freeze_batch_norm, freeze_folded, freeze_parts
@@ -39,6 +43,7 @@ from wisp.training.loop import Task, Terms, Validation, fit
 from wisp.training.recipes import NETWORKS, tuners
 from wisp.training.remembering import Mixed, Remembered
 from wisp.training.tuning import Photos, Tuning
+from wisp.training.verdicts import Verdict, judge
 
 SHOWN: Final = 12
 """Rows of the sheet."""
@@ -47,18 +52,37 @@ SIDE: Final = 256
 
 
 @dataclass(frozen=True)
+class Whole:
+    """Scores of the held-out photos as `wisp cutout` gives them, refinement and all.
+
+    Attributes:
+        default: without a model of one's own.
+        before: with the network as it was.
+        after: with the new one.
+    """
+
+    default: Report
+    before: Report
+    after: Report
+
+
+@dataclass(frozen=True)
 class Tuned:
     """A fine-tuning's files and its scores before and after.
 
     Attributes:
         files: what it wrote for ``--model``, the main one first.
-        before: scores of the held-out photos with the network as it was.
+        before: scores of the held-out photos with the network as it was, by itself.
         after: with the new one.
+        whole: those of the whole result.
+        verdict: whether it is better than the better of the network as it was and the default.
     """
 
     files: tuple[Path, ...]
     before: Report
     after: Report
+    whole: Whole
+    verdict: Verdict
 
 
 def finetune(
@@ -93,22 +117,93 @@ def finetune(
     tuner = known[name]
     if (out / "run").exists():
         raise InputError(out, "holds a fine-tuning already", "another folder is accepted")
-    inner = tuner.task(recipe, photos, tuning)
     stem = Path(model).stem if Path(model).suffix.lower() in (".pt", ".onnx") else str(model)
-    task = TuningTask(inner, name, recipe, network, photos, tuning, stem)
-    before = task.measure(network)
-    report(f"before: {_told(before)}")
-    best = fit(task, inner.recipe.schedule, out / "run", precision=precision, workers=workers, report=report)
-    trained = NETWORKS[name].build(recipe)
-    found = read_checkpoint(best, "best.pt of this run is accepted")["network"]
-    trained.load_state_dict(_between(found, network.state_dict(), tuning.keep))
-    after = task.measure(trained)
-    report(f"after: {_told(after)}")
+    measured: list[_Measured] = []
+
+    def learn(shown: Photos, folder: Path, *, judged: bool = True) -> nn.Module:
+        inner = tuner.task(recipe, shown, tuning)
+        task = TuningTask(inner, name, recipe, network, shown, tuning, stem)
+        if judged:
+            before = task.measure(network)
+            report(f"before: {_told(before)}")
+        schedule = inner.recipe.schedule
+        best = fit(task, schedule, folder, precision=precision, workers=workers, report=report)
+        trained = NETWORKS[name].build(recipe)
+        found = read_checkpoint(best, "best.pt of this run is accepted")["network"]
+        trained.load_state_dict(_between(found, network.state_dict(), tuning.keep))
+        if judged:
+            after = task.measure(trained)
+            measured.append(_Measured(before, after, task.measure_whole(network, trained), task.rows()))
+            report(f"after: {_told(after)}")
+        return trained
+
+    if tuning.folds:
+        every = [*photos.kept, *photos.held_out]
+        for number, (kept, held_out) in enumerate(_parts_of(every, tuning.folds), 1):
+            told = f"{len(kept)} photos to train on, {len(held_out)} held out"
+            report(f"part {number} of {tuning.folds}: {told}")
+            learn(replace(photos, kept=kept, held_out=held_out), out / f"part-{number}")
+        report(f"all {len(every)} photos to train on")
+        trained = learn(replace(photos, kept=every, held_out=every), out / "run", judged=False)
+    else:
+        trained = learn(photos, out / "run")
     files = _export(name, recipe, trained, out / f"{stem}-tuned.onnx")
-    told = {"model": str(model), "before": before.to_dict(), "after": after.to_dict()}
-    write_files({str(out / "report.json"): json.dumps(told, indent=1).encode() + b"\n"})
-    pictures.write_png(out / "sheet.png", task.sheet())
-    return Tuned(files, before, after)
+    before, after = (_joined([getattr(one, part) for one in measured]) for part in ("before", "after"))
+    whole = Whole(
+        *(_joined([getattr(one.whole, part) for one in measured]) for part in ("default", "before", "after"))
+    )
+    verdict = _verdict(whole, photos, tuning)
+    kept_scores = {
+        "model": str(model),
+        "before": before.to_dict(),
+        "after": after.to_dict(),
+        "whole": {part: scores.to_dict() for part, scores in vars(whole).items()},
+        "recommended": verdict.recommended,
+        "verdict": verdict.words,
+    }
+    write_files({str(out / "report.json"): json.dumps(kept_scores, indent=1).encode() + b"\n"})
+    rows = [row for one in measured for row in one.rows]
+    pictures.write_png(out / "sheet.png", pictures.sheet(rows[:SHOWN]))
+    return Tuned(files, before, after, whole, verdict)
+
+
+class _Measured(NamedTuple):
+    """Scores before and after of one part of the photos, and its rows of the sheet."""
+
+    before: Report
+    after: Report
+    whole: Whole
+    rows: list[list[Bytes]]
+
+
+def _parts_of(entries: Sequence[Entry], count: int) -> Iterator[tuple[list[Entry], list[Entry]]]:
+    """Photos to train on and held out, `count` times, so that each subject is held out once.
+
+    Raises:
+        InputError: fewer subjects than parts.
+    """
+    subjects = list(dict.fromkeys(entry.subject or entry.name for entry in entries))
+    if len(subjects) < count:
+        raise InputError("--folds", f"is {count}", f"at most {len(subjects)}, one a subject, is accepted")
+    part = {subject: index % count for index, subject in enumerate(subjects)}
+    for number in range(count):
+        held_out = [entry for entry in entries if part[entry.subject or entry.name] == number]
+        yield [entry for entry in entries if part[entry.subject or entry.name] != number], held_out
+
+
+def _joined(reports: Sequence[Report]) -> Report:
+    return Report("whole", {name: scores for one in reports for name, scores in one.images.items()})
+
+
+def _verdict(whole: Whole, photos: Photos, tuning: Tuning) -> Verdict:
+    """The new network's whole result against the better of what there was."""
+    rival = min((whole.default, whole.before), key=lambda scores: scores.mean["sad"])
+    subjects = {e.name: e.subject or e.name for e in (*photos.kept, *photos.held_out)}
+    names = list(whole.after.images)
+    before, after = ([scores.images[name]["sad"] for name in names] for scores in (rival, whole.after))
+    every = len(photos.kept) + len(photos.held_out)
+    share = 1.0 if tuning.folds else len(photos.held_out) / every
+    return judge(before, after, [subjects[name] for name in names], share)
 
 
 class TuningTask:
@@ -145,11 +240,10 @@ class TuningTask:
         freeze_parts(mine, NETWORKS[name].parts, tuning.freeze)
         self._frozen = {id(p) for p in mine.parameters() if not p.requires_grad}
         self.source: Source = inner.source
-        tuner = tuners()[name]
         if photos.known:
             before = replace(photos, kept=photos.known, scenes=photos.known_scenes)
-            known = tuner.task(recipe, before, replace(tuning, seed=tuning.seed + 1)).source
-            if tuner.alone:
+            known = tuners()[name].task(recipe, before, replace(tuning, seed=tuning.seed + 1)).source
+            if tuners()[name].alone:
                 known = Remembered(known, name, recipe, network)
             self.source = Mixed(inner.source, known, tuning.replay)
         self._held_out = [(entry.name, *_whole(entry, photos.scenes)) for entry in photos.held_out]
@@ -180,29 +274,43 @@ class TuningTask:
 
     def measure(self, network: nn.Module) -> Report:
         """Export a network and score the held-out photos with the file."""
-        metrics = PROTOCOLS["default"]
-        scores, alphas = {}, []
+        tuner = tuners()[self._name]
         with TemporaryDirectory() as folder:
             path = _export(self._name, self._recipe, network, Path(folder, f"{self._stem}.onnx"))[0]
-            for name, image, truth in self._held_out:
-                alpha = tuners()[self._name].cut(image, truth, path, self._tuning)
-                alphas.append(alpha)
-                scores[name] = {
-                    key: metric(to_float(from_float(alpha)), to_float(from_float(truth)), None)
-                    for key, metric in metrics.items()
-                }
+            alphas = [tuner.cut(image, truth, path, self._tuning) for _, image, truth in self._held_out]
         self._alphas.append(alphas)
+        return self._scored(alphas)
+
+    def measure_whole(self, before: nn.Module, after: nn.Module) -> Whole:
+        """Score the held-out photos as `wisp cutout` gives them: by default, and with either network."""
+        reports = [self._scored([_cut_out(self._name, None, *photo) for _, *photo in self._held_out])]
+        for network in (before, after):
+            with TemporaryDirectory() as folder:
+                path = _export(self._name, self._recipe, network, Path(folder, f"{self._stem}.onnx"))[0]
+                alphas = [_cut_out(self._name, path, *photo) for _, *photo in self._held_out]
+            reports.append(self._scored(alphas))
+        return Whole(*reports)
+
+    def _scored(self, alphas: Sequence[Alpha]) -> Report:
+        scores = {}
+        for (name, _, truth), alpha in zip(self._held_out, alphas, strict=True):
+            pair = (to_float(from_float(alpha)), to_float(from_float(truth)))
+            scores[name] = {key: metric(*pair, None) for key, metric in PROTOCOLS["default"].items()}
         return Report("whole", scores)
 
     def sheet(self) -> Bytes:
         """Photo, truth, alpha before, alpha now, and the subject on green; one row a held-out photo."""
+        return pictures.sheet(self.rows()[:SHOWN])
+
+    def rows(self) -> list[list[Bytes]]:
+        """The rows of `sheet`, all of them."""
         rows = []
         for (_, image, truth), before, now in zip(
             self._held_out, self._alphas[0], self._alphas[-1], strict=True
         ):
             cells = [_small(x) for x in (image, truth, before, now)]
             rows.append([*cells, pictures.on_green(cells[0], cells[3])])
-        return pictures.sheet(rows[:SHOWN])
+        return rows
 
 
 def _small(values: np.ndarray[Any, np.dtype[np.float32]]) -> Bytes:
@@ -247,3 +355,12 @@ def _export(name: str, recipe: Mapping[str, Any], network: nn.Module, path: Path
         export_network(part, recipe, network, file)
         files.append(file)
     return tuple(files)
+
+
+def _cut_out(name: str, path: Path | None, image: Image, truth: Alpha) -> Alpha:
+    """Alpha of `wisp cutout`: with a network by its family's method, or with what is used by default."""
+    method = tuners()[name].method
+    trimap = trimap_from_alpha(truth) if method == "dim" else None
+    if path is None:
+        return run(image, trimap=trimap).matte.alpha
+    return run(image, trimap=trimap, method=method, model=path).matte.alpha

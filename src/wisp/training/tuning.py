@@ -55,6 +55,8 @@ class Tuning:
         replay: share of the samples that come from what the network knows already.
         seed: of everything random.
         segmenter: of portrait networks, where coarse masks come from; the true alphas when None.
+        folds: in how many parts the photos are held out one after the other, at least 2; 0 holds
+            `Photos.held_out` out, once.
         keep: share of the old weights that the result keeps (Wortsman et al. 2022, "Robust Fine-Tuning of
             Zero-Shot Models"): it forgets less, and learns less.
     """
@@ -68,6 +70,7 @@ class Tuning:
     seed: int = 0
     segmenter: str | None = None
     keep: float = 0.0
+    folds: int = 0
 
 
 Cut: TypeAlias = Callable[[Image, Alpha, Path, Tuning], Alpha]
@@ -80,7 +83,8 @@ class Tuner:
 
     Attributes:
         task: the recipe as its file keeps it, the photos and the options → the task, its network at random.
-        cut: how a photo is cut out.
+        cut: how a photo is cut out by the network itself.
+        method: of `wisp cutout`, by which a user has it.
         alone: whether the network maps the image alone to alpha's logits (`Remembered`).
         beside: further networks of the run, as `wisp.training.recipes.NETWORKS` calls them, each in a file of
             its own beside the main one.
@@ -88,6 +92,7 @@ class Tuner:
 
     task: Callable[[Mapping[str, Any], Photos, Tuning], Task]
     cut: Cut
+    method: str
     alone: bool = False
     beside: Sequence[str] = ()
 

@@ -398,7 +398,7 @@ def _cut(image: Image, truth: Alpha, path: Path, tuning: Tuning) -> Alpha:
     return dim(image, trimap_from_alpha(truth), model=path)
 
 
-_TUNER: Final = Tuner(_tuned, _cut)
+_TUNER: Final = Tuner(_tuned, _cut, "dim")
 NETWORKS: Final[Mapping[str, TrainedNetwork]] = {
     "dim-mobile": TrainedNetwork(
         lambda _: dim_mobile(),

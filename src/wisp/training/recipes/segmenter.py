@@ -208,6 +208,6 @@ NETWORKS: Final[Mapping[str, TrainedNetwork]] = {
             ("encoder.features.2", "encoder.features.3"),
             ("head",),
         ),
-        tuner=Tuner(_tuned, cut_by_mask, alone=True),
+        tuner=Tuner(_tuned, cut_by_mask, "auto", alone=True),
     ),
 }
