@@ -147,7 +147,7 @@ def test_a_family_that_is_trained_is_a_row_and_its_modules(tree, tmp_path):
     run(tree, "-c", COMMANDS)
     image, alpha = bright_disc(40, 50)
     assert np.abs(read_grey(tmp_path / "c.png") - alpha).mean() < 0.1
-    assert {*json.loads((tmp_path / "tuned/report.json").read_text())} == {"model", "before", "after"}
+    assert {*json.loads((tmp_path / "tuned/report.json").read_text())} >= {"model", "before", "after"}
     first, tuned = (
         torch.load(tmp_path / run / "best.pt", weights_only=True)["network"] for run in ("run", "tuned/run")
     )
