@@ -118,7 +118,6 @@ FAULTS: tuple[Fault, ...] = (
         True,
     ),
     _number("photos", "band_width", "0.02", "0.06", True),
-    _number("photos", "uncertain", "0.02", "0.3", True),
     _number("photos", "island", "0.003", "0.012", True),
     _number("photos", "close", "0.03", "0.06", True),
     _number("photos", "colour_sweeps", "4", "1", True),
@@ -213,8 +212,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     # --- killed at da5e9e3 already ---
     _number("photos", "network_share", "(0.5, 0.8)", "(0.8, 0.5)"),
-    _number("photos", "known_background", "0.05", "0.2"),
-    _number("photos", "known_foreground", "0.95", "0.8"),
+    _number("photos", "known", "0.05", "0.2"),
     _number("photos", "epsilon", "1e-7", "1e-5"),
     _number("photos", "settled", "0.02", "0.2"),
     _number("clips", "hold", "0.8", "0.6"),
@@ -369,7 +367,6 @@ FAULTS: tuple[Fault, ...] = (
         "tests/cli/test_cutout.py -k companions",
     ),
     _number("clips", "hair_window", "13", "9"),
-    _number("photos", "at_once", "2_000_000", "200_000"),
     # --- our own ---
     Fault(
         "guided filter overwrites what the trimap knows",

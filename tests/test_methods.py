@@ -58,7 +58,9 @@ def test_the_command_line_offers_the_table():
 
 
 def test_other_names_are_refused_with_those_that_there_are():
-    with pytest.raises(InputError, match=r"is 'magic'; auto, portrait, dim, closed-form, knn, .* accepted"):
+    with pytest.raises(
+        InputError, match=r"is 'magic'; auto, portrait, dim, dlmn, unet, closed-form, .* accepted"
+    ):
         check_method("magic")
     with pytest.raises(InputError, match="segmenter"):
         check_method("segmenter")

@@ -29,7 +29,7 @@ def test_the_figures_are_of_the_numbers_that_are_in_force():
     assert cases.settings() == KEPT["settings"]
 
 
-@pytest.mark.parametrize("table", [settings.AutoSettings, settings.ClipSettings])
+@pytest.mark.parametrize("table", [settings.SubjectSettings, settings.AutoSettings, settings.ClipSettings])
 def test_every_number_says_what_it_was_chosen_by(table):
     told = re.findall(r"^        (\w+): (.*?)(?=^        \w+: |\Z)", table.__doc__, re.MULTILINE | re.DOTALL)
     assert [name for name, _ in told] == list(table.__dataclass_fields__)

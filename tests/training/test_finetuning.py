@@ -14,6 +14,7 @@ from wisp.engine.families.segmenter import segment
 from wisp.networks.dim_mobile import dim_mobile
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 from wisp.networks.portrait import portrait_mobile
+from wisp.pipeline import run
 from wisp.training.finetuning import TUNERS, Mixed, Photos, Remembered, Tuning, finetune
 from wisp.training.freezing import PARTS, frozen
 from wisp.training.importing import read_network
@@ -78,6 +79,38 @@ def test_it_learns_and_says_what_it_measured(photos, tmp_path):
         finetune(start, photos, tmp_path / "out", tuning, workers=0)
     again = finetune(done.files[0], photos, tmp_path / "again", Tuning(steps=1, batch=2), workers=0)
     assert again.before.mean["sad"] == pytest.approx(done.after.mean["sad"], rel=0.05)
+
+
+def test_each_photo_is_held_out_once_and_the_last_run_learns_from_all(photos, tmp_path):
+    start = checkpoint("unet-simple", tmp_path / "best.pt")
+    every = [*photos.kept, *photos.held_out]
+    lines: list[str] = []
+    tuning = Tuning(steps=2, batch=2, rate=1e-2, folds=2)
+    done = finetune(start, photos, tmp_path / "out", tuning, workers=0, report=lines.append)
+    assert set(done.before.images) == set(done.after.images) == {entry.name for entry in every}
+    assert set(done.whole.default.images) == set(done.before.images)
+    assert sum(line.startswith("before: ") for line in lines) == 2
+    assert f"all {len(every)} photos to train on" in lines
+    last = torch.load(tmp_path / "out/run/best.pt", weights_only=True)["network"]["head.weight"]
+    kept = read_network(done.files[0])[1].state_dict()["head.weight"]
+    torch.testing.assert_close(kept, last, atol=1e-3, rtol=1e-3)
+    told = json.loads((tmp_path / "out/report.json").read_text())
+    assert told["whole"]["after"]["mean"] == done.whole.after.mean
+    assert told["recommended"] is done.verdict.recommended
+    with pytest.raises(InputError, match=f"--folds: is 99; at most {len(every)}, one a subject"):
+        finetune(start, photos, tmp_path / "more", replace(tuning, folds=99), workers=0)
+
+
+def test_the_whole_result_is_that_of_cutout(photos, tmp_path):
+    start = checkpoint("segmenter", tmp_path / "best.pt")
+    done = finetune(start, photos, tmp_path / "out", Tuning(steps=1, batch=2, size=32), workers=0)
+    for entry in photos.held_out:
+        photo = entry.load()
+        image, truth = photo.image.astype(np.float32) / 255, photo.alpha.astype(np.float32) / 255
+        for model, found in ((None, done.whole.default), (done.files[0], done.whole.after)):
+            alpha = np.round(run(image, model=model).matte.alpha * 255) / 255
+            wrong = np.abs(alpha - truth).sum() / 1000
+            assert found.images[entry.name]["sad"] == pytest.approx(wrong, rel=1e-3)
 
 
 @pytest.mark.parametrize("name", ["segmenter", "portrait", "dim-mobile", "dlmn", "unet"])

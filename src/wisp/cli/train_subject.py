@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeVar
 
 import typer
 
@@ -60,6 +60,14 @@ TeachersOption = Annotated[
 def train_subject_command(
     data: CorpusOption,
     out: OutOption,
+    recipe_name: Annotated[
+        Literal["subject", "guidance"],
+        typer.Option(
+            "--recipe",
+            help="subject: the whole network. guidance: teach the network of --start to follow clicks; its "
+            "answers without clicks stay as they are.",
+        ),
+    ] = "subject",
     encoder_weights: EncoderOption = None,
     start: StartOption = None,
     teachers: TeachersOption = None,
@@ -94,11 +102,16 @@ def train_subject_command(
     with importing("training", "train", "opencv"):
         from wisp.data.subject_samples import Sizes
         from wisp.training.recipes.subject import SubjectRecipe, SubjectTask
+        from wisp.training.recipes.subject_guidance import GuidanceRecipe, GuidanceTask
 
     check_options(precision, None)
     for one in side or ():
         check_options(precision, one)
-    recipe = SubjectRecipe(photos=photos)
+    guidance_alone = recipe_name == "guidance"
+    if guidance_alone and (start is None or guided is not None or encoder_weights is not None):
+        accepted = "--start without --guided and --encoder-weights is accepted"
+        raise InputError("--recipe guidance", "goes on with a whole network, of guided samples", accepted)
+    recipe = GuidanceRecipe(photos=photos) if guidance_alone else SubjectRecipe(photos=photos)
     recipe = _adapted(recipe, rate=rate, steps=steps, batch=batch, seed=seed)
     synthesis = recipe.synthesis
     if guided is not None:
@@ -113,7 +126,11 @@ def train_subject_command(
     train, held_out = packs_of(
         data, pack or out / "photos", backgrounds, licences, things=things, teachers=teachers, quiet=quiet
     )
-    task = SubjectTask(recipe, train, held_out, weights_of(encoder_weights), start)
+    if isinstance(recipe, GuidanceRecipe):
+        assert start is not None
+        task: SubjectTask = GuidanceTask(recipe, train, held_out, start)
+    else:
+        task = SubjectTask(recipe, train, held_out, weights_of(encoder_weights), start)
     fit_task(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)  # type: ignore[arg-type]
 
 

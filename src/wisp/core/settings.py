@@ -22,9 +22,9 @@ class SubjectSettings:
         people_alone: shares of the photo's area between which the segmenter's share of the mask grows from a
             half to all. Decision 032 (0.2 and 0.3, 0.3 and 0.5 as well).
         filled: of a subject that covers more than this share of the photo the segmenter sees a smaller
-            picture too. Decision 032 (0.35).
+            picture too. Decision 032 (0.35; portrait-dev).
         present: least presence of a subject, or of people, that is believed. Decision 032.
-        sure: a region is kept where its mask reaches this somewhere. No evidence yet.
+        sure: a region is kept where its mask reaches this somewhere. Decision 032 (0.5; 0.6 to 0.9 alike).
         doubtful: what is believed less than this is told to be in doubt. No evidence yet.
         tiny: a subject that covers less than this share of the photo is told to be small. No evidence yet.
         floor: mask values below this count as nothing. No evidence yet.
@@ -32,7 +32,7 @@ class SubjectSettings:
             (0.5, 0.8).
         around: the box of the second look, times the found one. No evidence yet.
         wide: a photo longer than this times its width is seen in overlapping views. No evidence yet.
-        click: radius of a click's disk, of the longer side. As the network was trained.
+        click: radius of a click's disk, of the longer side, as the network was trained. No evidence yet.
     """
 
     side: int = 416
@@ -40,7 +40,7 @@ class SubjectSettings:
     people_alone: tuple[float, float] = (0.15, 0.35)
     filled: float = 0.5
     present: float = 0.6
-    sure: float = 0.5
+    sure: float = 0.7
     doubtful: float = 0.8
     tiny: float = 0.02
     floor: float = 0.05
@@ -55,21 +55,19 @@ class AutoSettings:
     """The photo path's numbers.
 
     Attributes:
-        solved_pixels: larger photos are matted at this size, then enlarged. No evidence yet (see 008).
+        solved_pixels: larger photos are matted at this size, then enlarged, and no more unknown pixels are
+            solved at once. Decision 004 for the latter, no evidence yet for the former (see 008).
         network_share: the matting network's share of alpha where it agrees with closed-form matting, and
             where it does not. Decision 036 (0.5 and 0.5 as well), half a.
         doubt: differences from which, and to which, it counts less and less as agreeing. Decision 024, one
             pair tried on the same set.
         band_width: width of a trimap's unknown band, of the subject's size. Decision 005, where 0.015 was a
             little better.
-        known_background: mask values below this are known background. Decision 005.
-        known_foreground: mask values above this are known foreground. Decision 005.
-        mask_floor: mask values below this speak for no subject. No evidence yet.
-        mask_sure: a region of the mask that never reaches this is left out. Decision 005.
+        known: mask values nearer than this to 0 or 1 are known; what is nowhere so near to 1 is no region of
+            the segmenter's. Decision 005.
         gap: mask values below this, enclosed, are a gap. No evidence yet.
         least_gap: a gap of a smaller share of the subject's area is in doubt. Decision 026, one photo.
         enlargement: the portrait network's refinement works at every enlargement by this. No evidence yet.
-        uncertain: alpha farther than this from 0 and 1 is refined. No evidence yet.
         margin: what is cut out around the subject, of its box. No evidence yet.
         close: islands nearer than this share of the subject's size stay. No evidence yet.
         island: islands of a smaller share of the largest region's area go. No evidence yet.
@@ -77,8 +75,8 @@ class AutoSettings:
             for the number.
         epsilon: of closed-form matting. The paper's (Levin et al. 2008).
         tolerance: of closed-form matting's solver. No evidence yet.
-        at_once: unknown pixels that are solved at once. Decision 004.
-        settled: alphas this near to 0 or 1 at half size are settled. No evidence yet.
+        settled: alpha nearer than this to 0 or 1 is neither solved again at full size nor refined.
+            No evidence yet.
         colour_epsilon: a neighbour's least weight, in the foreground. results/foreground.json, as a whole.
         colour_omega: weight of a difference in alpha there. results/foreground.json, as a whole.
         colour_sweeps: sweeps over single pixels. results/foreground.json, as a whole.
@@ -94,21 +92,16 @@ class AutoSettings:
     network_share: tuple[float, float] = (0.5, 0.8)
     doubt: tuple[float, float] = (0.1, 0.5)
     band_width: float = 0.02
-    known_background: float = 0.05
-    known_foreground: float = 0.95
-    mask_floor: float = 0.05
-    mask_sure: float = 0.95
+    known: float = 0.05
     gap: float = 0.1
     least_gap: float = 0.01
     enlargement: float = 3.0
-    uncertain: float = 0.02
     margin: float = 0.12
     close: float = 0.03
     island: float = 0.003
     start_tolerance: float = 1e-3
     epsilon: float = 1e-7
     tolerance: float = 1e-6
-    at_once: int = 2_000_000
     settled: float = 0.02
     colour_epsilon: float = 1e-3
     colour_omega: float = 1.0

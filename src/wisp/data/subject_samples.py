@@ -129,6 +129,9 @@ class SubjectMix:
     """Share of guided samples that begin with a mask."""
     one_of: float = 0.5
     """Chance that a guided sample of several subjects is about one of them."""
+    aside: float = 0.0
+    """Chance that a guided sample is about something that is no subject of its own accord: a poster, a thing
+    beside people."""
 
 
 @dataclass(frozen=True)
@@ -204,21 +207,24 @@ class SubjectSamples:
     def sample(self, rng: Rng, size: tuple[int, int], kind: Kind | None = None) -> SubjectExample:
         """A sample of a size (height, width) and, where given, of a kind."""
         chosen: Kind = KINDS[int(rng.choice(len(KINDS), p=self._shares))] if kind is None else kind
+        others: list[Bytes] = []
         if chosen in ("person", "thing"):
             image, labels, weights, parts = self._real(rng, size, chosen == "person")
         else:
-            image, labels, weights, parts = self._composed(rng, size, chosen)
+            image, labels, weights, parts, others = self._composed(rng, size, chosen)
         image = photograph(image, rng, self.mix)
         if rng.random() < self.mix.turned and size[0] == size[1]:
             turns = int(rng.integers(1, 4))
             image, labels, weights = (np.rot90(x, turns) for x in (image, labels, weights))
-            parts = [np.rot90(part, turns) for part in parts]
+            parts, others = ([np.rot90(part, turns) for part in some] for some in (parts, others))
         guided = rng.random() < self.mix.guided
         previous = np.zeros(size, np.uint8)
         if guided:
             target = labels[..., 1]
             if len(parts) > 1 and rng.random() < self.mix.one_of:
                 target = parts[int(rng.integers(len(parts)))]
+            if others and rng.random() < self.mix.aside:
+                target = others[int(rng.integers(len(others)))]
             if int((target > 127).sum()) < 40:
                 guided = False
             else:
@@ -251,8 +257,8 @@ class SubjectSamples:
 
     def _composed(
         self, rng: Rng, size: tuple[int, int], kind: Kind
-    ) -> tuple[Bytes, Bytes, Bytes, list[Bytes]]:
-        """Layers over a scene; labels are exact."""
+    ) -> tuple[Bytes, Bytes, Bytes, list[Bytes], list[Bytes]]:
+        """Layers over a scene, exact labels; at last what is seen of each subject and of the rest."""
         layers = self._layers(rng, size, kind)
         if kind == "empty":
             scene = self._empty(rng, size)
@@ -268,19 +274,20 @@ class SubjectSamples:
         image = scene
         people, subject = np.zeros(size, np.float32), np.zeros(size, np.float32)
         parts: list[Float] = []
+        others: list[Float] = []
         for one in reversed(layers):  # the farthest first
             opacity = one.alpha[..., None]
             image = image + opacity * (one.foreground - image)
             clear = 1 - one.alpha
-            parts = [part * clear for part in parts]
+            parts, others = ([part * clear for part in some] for some in (parts, others))
             people, subject = people * clear, subject * clear
             people += one.alpha * one.person
             subject += one.alpha * one.subject
-            if one.subject:
-                parts.append(one.alpha)
+            (parts if one.subject else others).append(one.alpha)
         labels = to_bytes(np.dstack([people, subject]))
         weights = np.full_like(labels, 255)
-        return to_bytes(image), labels, weights, [to_bytes(part) for part in parts]
+        seen, beside = ([to_bytes(part) for part in some] for some in (parts, others))
+        return to_bytes(image), labels, weights, seen, beside
 
     def _layers(self, rng: Rng, size: tuple[int, int], kind: Kind) -> list[Layer]:
         """The layers of a composite, nearest first."""

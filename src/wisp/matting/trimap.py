@@ -45,8 +45,8 @@ def trimap_from_mask(
     mask: Mask,
     *,
     width: float = WIDTH,
-    low: float = AUTO.known_background,
-    high: float = AUTO.known_foreground,
+    low: float = AUTO.known,
+    high: float = 1 - AUTO.known,
 ) -> Trimap:
     """A trimap from a soft segmentation, whose edge is only roughly right.
 

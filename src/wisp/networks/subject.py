@@ -28,9 +28,10 @@ What it is made of, and where each part comes from:
 - masks at 1/8, 1/4 and 1/1 of the size are all compared with the truth while training (deep supervision, as
   in U²-Net, Qin et al. 2020); only the last is shipped;
 - guidance is clicks inside, clicks outside (disks: `wisp.engine.families.guidance.draw_click`) and the mask
-  before, as in RITM (Sofiiuk et al. 2021). A small branch, whose last layer begins at zero, is added to the
-  encoder's maps at stride 4: with no guidance given its answer is the automatic one, exactly, as it has no
-  biases.
+  before, as in RITM (Sofiiuk et al. 2021). A branch of its own (`GuidanceBranch`) changes the encoder's maps
+  at stride 4 and every step of the decoder, and tells each place how like the clicked ones it is. It has no
+  biases, so that with no guidance given the answer is the automatic one, exactly; its last layers begin at
+  zero.
 """
 
 from __future__ import annotations
@@ -53,6 +54,10 @@ WIDTHS: Final = (96, 64, 48, 32, 24)
 """Channels of the decoder at strides 32, 16, 8, 4 and 2."""
 GLOBAL: Final = 128
 """Channels at stride 64."""
+GUIDANCE: Final = (16, 24, 48, 96, 128)
+"""Channels of the guidance's maps at strides 2, 4, 8, 16 and 32."""
+LIKENESS: Final = 32
+"""Channels in which features are compared with those under clicks."""
 FROZEN: Final = 4
 """Blocks of the encoder, to stride 4, that are never trained: edges and colours are known from ImageNet."""
 
@@ -109,6 +114,70 @@ class FoldedMobileNetV2(nn.Module):
         return taps[6], taps[13], taps[17]
 
 
+class GuidanceBranch(nn.Module):
+    """Changes to a subject network by clicks and the mask before; none where all of them are 0.
+
+    Maps of the guidance at strides 2 to 32, without biases. At stride 16 they are joined by how like the
+    image's features of each place are to those under the clicks inside, under the clicks outside and under
+    the mask before (cosines of a projection), which tells far parts of a subject of a click on it.
+
+    Args:
+        widths: channels of the decoder at strides 32, 16, 8, 4 and 2, which are scaled and shifted.
+    """
+
+    def __init__(self, widths: tuple[int, int, int, int, int] = WIDTHS) -> None:
+        super().__init__()
+        maps = GUIDANCE
+        self.stages = nn.ModuleList(
+            nn.Conv2d(inputs, outputs, 3, 2, 1, bias=False)
+            for inputs, outputs in zip((3, *maps[:-1]), maps, strict=True)
+        )
+        self.project = nn.Conv2d(96, LIKENESS, 1, bias=False)
+        self.join = nn.Conv2d(maps[3] + 3, maps[3], 3, padding=1, bias=False)
+        self.into_encoder = nn.Conv2d(maps[1], 24, 1, bias=False)
+        self.into_decoder = nn.ModuleList(
+            nn.Conv2d(inputs, 2 * width, 1, bias=False)
+            for inputs, width in zip(reversed(maps), widths, strict=True)
+        )
+        for last in (self.into_encoder, *self.into_decoder):
+            nn.init.zeros_(last.weight)  # type: ignore[arg-type]
+
+    def early(self, guidance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Maps at strides 2 and 4 of guidance (N, 3, H, W), and what to add to the encoder at stride 4."""
+        at2 = functional.relu(self.stages[0](guidance))
+        at4 = functional.relu(self.stages[1](at2))
+        return at2, at4, self.into_encoder(at4)
+
+    def late(
+        self, guidance: Tensor, at2: Tensor, at4: Tensor, image16: Tensor
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Scales and shifts of the decoder at strides 32, 16, 8, 4 and 2.
+
+        Args:
+            guidance: (N, 3, H, W).
+            at2: of `early`.
+            at4: of `early`.
+            image16: the encoder's map at stride 16, (N, 96, H/16, W/16).
+        """
+        at8 = functional.relu(self.stages[2](at4))
+        at16 = functional.relu(self.stages[3](at8))
+        at16 = functional.relu(self.join(torch.cat([at16, self._likeness(guidance, image16)], 1)))
+        at32 = functional.relu(self.stages[4](at16))
+        pairs = []
+        for layer, maps in zip(self.into_decoder, (at32, at16, at8, at4, at2), strict=True):
+            scale, shift = layer(maps).chunk(2, 1)
+            pairs.append((scale, shift))
+        return pairs
+
+    def _likeness(self, guidance: Tensor, image16: Tensor) -> Tensor:
+        """Cosines with the mean feature under each plane of the guidance, (N, 3, H/16, W/16), or 0."""
+        features = functional.normalize(self.project(image16), dim=1).flatten(2)
+        places = functional.avg_pool2d(guidance, 16, ceil_mode=True).flatten(2)
+        means = places @ features.transpose(1, 2)
+        likeness = functional.normalize(means, dim=2) @ features
+        return likeness.reshape(-1, 3, image16.shape[2], image16.shape[3])
+
+
 class SubjectNetwork(nn.Module):
     """Two soft masks and two presence values from an image, with or without guidance.
 
@@ -122,14 +191,7 @@ class SubjectNetwork(nn.Module):
         self.encoder = FoldedMobileNetV2(encoder)
         for block in self.encoder.features[:FROZEN]:
             block.requires_grad_(False)
-        self.guidance = nn.Sequential(
-            nn.Conv2d(3, 16, 3, 2, 1, bias=False),
-            nn.ReLU(),
-            nn.Conv2d(16, 24, 3, 2, 1, bias=False),
-            nn.ReLU(),
-            nn.Conv2d(24, 24, 1, bias=False),
-        )
-        nn.init.zeros_(self.guidance[-1].weight)  # type: ignore[arg-type]
+        self.guidance = GuidanceBranch(widths)
         w32, w16, w8, w4, w2 = widths
         self.reduce = _conv(320, GLOBAL, 1)
         self.whole = nn.Sequential(_conv(GLOBAL, GLOBAL, 3, 2), _conv(GLOBAL, GLOBAL, 3))
@@ -176,16 +238,22 @@ class SubjectNetwork(nn.Module):
         with torch.no_grad():
             at2, at4 = self.encoder.early(image)
         if guidance is not None:
-            at4 = at4 + self.guidance(guidance)
+            guided2, guided4, change = self.guidance.early(guidance)
+            at4 = at4 + change
         at8, at16, at32 = self.encoder.late(at4)
         whole = self.whole(self.reduce(at32))
         pooled = functional.relu(self.mean_of_all(whole.mean((2, 3))))
         presence = self.presence(pooled)
         x = self.from64(whole + pooled[:, :, None, None])
-        steps = []
+        changes = None if guidance is None else self.guidance.late(guidance, guided2, guided4, at16)
+        steps: list[Tensor] = []
         for skip, mix, features in zip(self.skips, self.mixes, (at32, at16, at8, at4, at2), strict=True):
             x = functional.interpolate(x, size=features.shape[2:], mode="bilinear", align_corners=False)
-            x = mix(functional.relu(x + skip(features)))
+            x = x + skip(features)
+            if changes is not None:
+                scale, shift = changes[len(steps)]
+                x = x * (1 + scale) + shift
+            x = mix(functional.relu(x))
             steps.append(x)
         logits = functional.pixel_shuffle(self.head(x), 2)
         return logits, presence, steps

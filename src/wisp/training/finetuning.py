@@ -3,7 +3,9 @@
 The recipe that a network was trained with goes on for a short while, slower, with its batch norms' statistics
 kept: on the user's photos, and in between on samples of what it knows already, where those are at hand, so
 that it does not forget; networks that see the image alone are taught what they said of these before. A part
-of the photos is held out; they are cut out by the exported file, as the user will have it, before and after.
+of the photos is held out; they are cut out by the exported file, as the user will have it, before and after:
+by the network alone, and by the whole of `wisp cutout`, without a model too. Where photos are few, each is
+held out once, in a run for its part, and the network that comes out has learned from all (`Tuning.folds`).
 
 `TUNERS` has a row a family. What a family needs: how its task is built, which files it is exported to, and
 how a photo is cut out with these.
@@ -12,11 +14,11 @@ how a photo is cut out with these.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -36,6 +38,7 @@ from wisp.evaluation.protocols import PROTOCOLS, Report
 from wisp.io.atomic import write_files
 from wisp.matting.trimap import trimap_from_alpha
 from wisp.networks.checkpoints import read_checkpoint
+from wisp.pipeline import run
 from wisp.training import pictures
 from wisp.training.export import export_network
 from wisp.training.freezing import freeze_batch_norm, freeze_folded, freeze_parts
@@ -49,6 +52,7 @@ from wisp.training.recipes import dlmn as dlmn_recipe
 from wisp.training.recipes import portrait as portrait_recipe
 from wisp.training.recipes import unet as unet_recipe
 from wisp.training.recipes.segmenter import SegmenterRecipe, SegmenterTask
+from wisp.training.verdicts import Verdict, judge
 
 SLOWER: Final = 0.3
 """The learning rates, as a share of the recipe's."""
@@ -90,6 +94,8 @@ class Tuning:
         replay: share of the samples that come from what the network knows already.
         seed: of everything random.
         segmenter: of portrait networks, where coarse masks come from; the true alphas when None.
+        folds: in how many parts the photos are held out one after the other, at least 2; 0 holds
+            `Photos.held_out` out, once.
         keep: share of the old weights that the result keeps (Wortsman et al. 2022, "Robust Fine-Tuning of
             Zero-Shot Models"): it forgets less, and learns less.
     """
@@ -103,6 +109,22 @@ class Tuning:
     seed: int = 0
     segmenter: str | None = None
     keep: float = 0.0
+    folds: int = 0
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Scores of the held-out photos as `wisp cutout` gives them, refinement and all.
+
+    Attributes:
+        default: without a model of one's own.
+        before: with the network as it was.
+        after: with the new one.
+    """
+
+    default: Report
+    before: Report
+    after: Report
 
 
 @dataclass(frozen=True)
@@ -111,13 +133,17 @@ class Tuned:
 
     Attributes:
         files: what it wrote for ``--model``, the main one first.
-        before: scores of the held-out photos with the network as it was.
+        before: scores of the held-out photos with the network as it was, by itself.
         after: with the new one.
+        whole: those of the whole result.
+        verdict: whether it is better than the better of the network as it was and the default.
     """
 
     files: tuple[Path, ...]
     before: Report
     after: Report
+    whole: Whole
+    verdict: Verdict
 
 
 Cut: TypeAlias = Callable[[Image, Alpha, Path, Tuning], Alpha]
@@ -130,7 +156,8 @@ class Tuner:
 
     Attributes:
         task: the recipe as its file keeps it, the photos and the options → the task, its network at random.
-        cut: how a photo is cut out.
+        cut: how a photo is cut out by the network itself.
+        method: of `wisp cutout`, by which a user has it.
         alone: whether the network maps the image alone to alpha's logits (`Remembered`).
         beside: further networks of the run, as `wisp.training.recipes.NETWORKS` calls them, each in a file of
             its own beside the main one.
@@ -138,6 +165,7 @@ class Tuner:
 
     task: Callable[[Mapping[str, Any], Photos, Tuning], Task]
     cut: Cut
+    method: str
     alone: bool = False
     beside: Sequence[str] = ()
 
@@ -173,22 +201,93 @@ def finetune(
     tuner = TUNERS[name]
     if (out / "run").exists():
         raise InputError(out, "holds a fine-tuning already", "another folder is accepted")
-    inner = tuner.task(recipe, photos, tuning)
     stem = Path(model).stem if Path(model).suffix.lower() in (".pt", ".onnx") else str(model)
-    task = TuningTask(inner, name, recipe, network, photos, tuning, stem)
-    before = task.measure(network)
-    report(f"before: {_told(before)}")
-    best = fit(task, inner.recipe.schedule, out / "run", precision=precision, workers=workers, report=report)
-    trained = NETWORKS[name].build(recipe)
-    found = read_checkpoint(best, "best.pt of this run is accepted")["network"]
-    trained.load_state_dict(_between(found, network.state_dict(), tuning.keep))
-    after = task.measure(trained)
-    report(f"after: {_told(after)}")
+    measured: list[_Measured] = []
+
+    def learn(shown: Photos, folder: Path, *, judged: bool = True) -> nn.Module:
+        inner = tuner.task(recipe, shown, tuning)
+        task = TuningTask(inner, name, recipe, network, shown, tuning, stem)
+        if judged:
+            before = task.measure(network)
+            report(f"before: {_told(before)}")
+        schedule = inner.recipe.schedule
+        best = fit(task, schedule, folder, precision=precision, workers=workers, report=report)
+        trained = NETWORKS[name].build(recipe)
+        found = read_checkpoint(best, "best.pt of this run is accepted")["network"]
+        trained.load_state_dict(_between(found, network.state_dict(), tuning.keep))
+        if judged:
+            after = task.measure(trained)
+            measured.append(_Measured(before, after, task.measure_whole(network, trained), task.rows()))
+            report(f"after: {_told(after)}")
+        return trained
+
+    if tuning.folds:
+        every = [*photos.kept, *photos.held_out]
+        for number, (kept, held_out) in enumerate(_parts_of(every, tuning.folds), 1):
+            told = f"{len(kept)} photos to train on, {len(held_out)} held out"
+            report(f"part {number} of {tuning.folds}: {told}")
+            learn(replace(photos, kept=kept, held_out=held_out), out / f"part-{number}")
+        report(f"all {len(every)} photos to train on")
+        trained = learn(replace(photos, kept=every, held_out=every), out / "run", judged=False)
+    else:
+        trained = learn(photos, out / "run")
     files = _export(name, recipe, trained, out / f"{stem}-tuned.onnx")
-    told = {"model": str(model), "before": before.to_dict(), "after": after.to_dict()}
-    write_files({str(out / "report.json"): json.dumps(told, indent=1).encode() + b"\n"})
-    pictures.write_png(out / "sheet.png", task.sheet())
-    return Tuned(files, before, after)
+    before, after = (_joined([getattr(one, part) for one in measured]) for part in ("before", "after"))
+    whole = Whole(
+        *(_joined([getattr(one.whole, part) for one in measured]) for part in ("default", "before", "after"))
+    )
+    verdict = _verdict(whole, photos, tuning)
+    kept_scores = {
+        "model": str(model),
+        "before": before.to_dict(),
+        "after": after.to_dict(),
+        "whole": {part: scores.to_dict() for part, scores in vars(whole).items()},
+        "recommended": verdict.recommended,
+        "verdict": verdict.words,
+    }
+    write_files({str(out / "report.json"): json.dumps(kept_scores, indent=1).encode() + b"\n"})
+    rows = [row for one in measured for row in one.rows]
+    pictures.write_png(out / "sheet.png", pictures.sheet(rows[:SHOWN]))
+    return Tuned(files, before, after, whole, verdict)
+
+
+class _Measured(NamedTuple):
+    """Scores before and after of one part of the photos, and its rows of the sheet."""
+
+    before: Report
+    after: Report
+    whole: Whole
+    rows: list[list[Bytes]]
+
+
+def _parts_of(entries: Sequence[Entry], count: int) -> Iterator[tuple[list[Entry], list[Entry]]]:
+    """Photos to train on and held out, `count` times, so that each subject is held out once.
+
+    Raises:
+        InputError: fewer subjects than parts.
+    """
+    subjects = list(dict.fromkeys(entry.subject or entry.name for entry in entries))
+    if len(subjects) < count:
+        raise InputError("--folds", f"is {count}", f"at most {len(subjects)}, one a subject, is accepted")
+    part = {subject: index % count for index, subject in enumerate(subjects)}
+    for number in range(count):
+        held_out = [entry for entry in entries if part[entry.subject or entry.name] == number]
+        yield [entry for entry in entries if part[entry.subject or entry.name] != number], held_out
+
+
+def _joined(reports: Sequence[Report]) -> Report:
+    return Report("whole", {name: scores for one in reports for name, scores in one.images.items()})
+
+
+def _verdict(whole: Whole, photos: Photos, tuning: Tuning) -> Verdict:
+    """The new network's whole result against the better of what there was."""
+    rival = min((whole.default, whole.before), key=lambda scores: scores.mean["sad"])
+    subjects = {e.name: e.subject or e.name for e in (*photos.kept, *photos.held_out)}
+    names = list(whole.after.images)
+    before, after = ([scores.images[name]["sad"] for name in names] for scores in (rival, whole.after))
+    every = len(photos.kept) + len(photos.held_out)
+    share = 1.0 if tuning.folds else len(photos.held_out) / every
+    return judge(before, after, [subjects[name] for name in names], share)
 
 
 class TuningTask:
@@ -259,29 +358,43 @@ class TuningTask:
 
     def measure(self, network: nn.Module) -> Report:
         """Export a network and score the held-out photos with the file."""
-        metrics = PROTOCOLS["default"]
-        scores, alphas = {}, []
+        tuner = TUNERS[self._name]
         with TemporaryDirectory() as folder:
             path = _export(self._name, self._recipe, network, Path(folder, f"{self._stem}.onnx"))[0]
-            for name, image, truth in self._held_out:
-                alpha = TUNERS[self._name].cut(image, truth, path, self._tuning)
-                alphas.append(alpha)
-                scores[name] = {
-                    key: metric(to_float(from_float(alpha)), to_float(from_float(truth)), None)
-                    for key, metric in metrics.items()
-                }
+            alphas = [tuner.cut(image, truth, path, self._tuning) for _, image, truth in self._held_out]
         self._alphas.append(alphas)
+        return self._scored(alphas)
+
+    def measure_whole(self, before: nn.Module, after: nn.Module) -> Whole:
+        """Score the held-out photos as `wisp cutout` gives them: by default, and with either network."""
+        reports = [self._scored([_cut_out(self._name, None, *photo) for _, *photo in self._held_out])]
+        for network in (before, after):
+            with TemporaryDirectory() as folder:
+                path = _export(self._name, self._recipe, network, Path(folder, f"{self._stem}.onnx"))[0]
+                alphas = [_cut_out(self._name, path, *photo) for _, *photo in self._held_out]
+            reports.append(self._scored(alphas))
+        return Whole(*reports)
+
+    def _scored(self, alphas: Sequence[Alpha]) -> Report:
+        scores = {}
+        for (name, _, truth), alpha in zip(self._held_out, alphas, strict=True):
+            pair = (to_float(from_float(alpha)), to_float(from_float(truth)))
+            scores[name] = {key: metric(*pair, None) for key, metric in PROTOCOLS["default"].items()}
         return Report("whole", scores)
 
     def sheet(self) -> Bytes:
         """Photo, truth, alpha before, alpha now, and the subject on green; one row a held-out photo."""
+        return pictures.sheet(self.rows()[:SHOWN])
+
+    def rows(self) -> list[list[Bytes]]:
+        """The rows of `sheet`, all of them."""
         rows = []
         for (_, image, truth), before, now in zip(
             self._held_out, self._alphas[0], self._alphas[-1], strict=True
         ):
             cells = [_small(x) for x in (image, truth, before, now)]
             rows.append([*cells, pictures.on_green(cells[0], cells[3])])
-        return pictures.sheet(rows[:SHOWN])
+        return rows
 
 
 @dataclass(frozen=True)
@@ -482,6 +595,15 @@ def _cut_by_dlmn(image: Image, truth: Alpha, path: Path, tuning: Tuning) -> Alph
     return dlmn(image, _coarse(image, truth, tuning), model=path)
 
 
+def _cut_out(name: str, path: Path | None, image: Image, truth: Alpha) -> Alpha:
+    """Alpha of `wisp cutout`: with a network by its family's method, or with what is used by default."""
+    method = TUNERS[name].method
+    trimap = trimap_from_alpha(truth) if method == "dim" else None
+    if path is None:
+        return run(image, trimap=trimap).matte.alpha
+    return run(image, trimap=trimap, method=method, model=path).matte.alpha
+
+
 def _coarse(image: Image, truth: Alpha, tuning: Tuning) -> Alpha:
     """The coarse mask that a network is given: the segmenter's, or the true alpha made coarse."""
     if tuning.segmenter is not None:
@@ -504,12 +626,12 @@ def _cut_by_trimap(image: Image, truth: Alpha, path: Path, tuning: Tuning) -> Al
 
 
 TUNERS: Final[Mapping[str, Tuner]] = {
-    "segmenter": Tuner(_segmenter, _cut_by_mask, alone=True),
-    "portrait": Tuner(_portrait, _cut_by_portrait, beside=("portrait-refinement",)),
-    "dim-mobile": Tuner(_dim, _cut_by_trimap),
-    "dim-vgg16": Tuner(_dim, _cut_by_trimap),
-    "dlmn": Tuner(_dlmn, _cut_by_dlmn),
-    "unet": Tuner(_unet, _cut_by_mask, alone=True),
-    "unet-simple": Tuner(_unet, _cut_by_mask, alone=True),
+    "segmenter": Tuner(_segmenter, _cut_by_mask, "auto", alone=True),
+    "portrait": Tuner(_portrait, _cut_by_portrait, "portrait", beside=("portrait-refinement",)),
+    "dim-mobile": Tuner(_dim, _cut_by_trimap, "dim"),
+    "dim-vgg16": Tuner(_dim, _cut_by_trimap, "dim"),
+    "dlmn": Tuner(_dlmn, _cut_by_dlmn, "dlmn"),
+    "unet": Tuner(_unet, _cut_by_mask, "unet", alone=True),
+    "unet-simple": Tuner(_unet, _cut_by_mask, "unet", alone=True),
 }
 """By the networks' keys in `NETWORKS`."""

@@ -13,7 +13,7 @@ from wisp.core.errors import InputError
 from wisp.data import datasets
 from wisp.data.matting_samples import MattingSynthesis
 from wisp.data.packed import pack
-from wisp.data.subject_samples import Sizes, SubjectMix, SubjectSynthesis
+from wisp.data.subject_samples import Sizes, SubjectMix, SubjectSamples, SubjectSynthesis
 from wisp.engine.sessions import open_session
 from wisp.training.export import export_checkpoint
 from wisp.training.loader import batches
@@ -21,6 +21,7 @@ from wisp.training.loop import Schedule, fit
 from wisp.training.recipes.matting import MattingRecipe, MattingTask
 from wisp.training.recipes.portrait import portrait_terms
 from wisp.training.recipes.subject import SubjectRecipe, SubjectTask
+from wisp.training.recipes.subject_guidance import GuidanceRecipe, GuidanceTask
 
 CPU = torch.device("cpu")
 SIZES = Sizes(((1.0, (64,)),), wide=0.0)
@@ -97,8 +98,46 @@ def test_losses_are_finite_and_reach_every_part(packed, guided):
     total = sum(terms.values())
     assert torch.isfinite(total)
     total.backward()
-    head = task.networks["subject"].get_submodule("guidance")[-1]
+    head = task.networks["subject"].get_submodule("guidance.into_encoder")
     assert (head.weight.grad is not None) == bool(guided)
+
+
+def guidance_recipe():
+    chosen = GuidanceRecipe()
+    schedule = replace(chosen.schedule, steps=2, batch=2, validate_every=2, warm_up=1)
+    return replace(chosen, synthesis=replace(chosen.synthesis, sizes=SIZES), schedule=schedule)
+
+
+def test_guidance_is_taught_and_nothing_else_changes(packed, run, tmp_path):
+    chosen = guidance_recipe()
+    task = GuidanceTask(chosen, packed, packed, run / "last.pt")
+    task._examples = task._examples[:1]
+    history = fit(task, chosen.schedule, tmp_path / "guided", workers=0, precision="fp32")
+    assert history is not None
+    before, after = (torch.load(folder / "last.pt")["network"] for folder in (run, tmp_path / "guided"))
+    for name, value in before.items():
+        if not name.startswith("guidance."):
+            assert torch.equal(value, after[name]), name
+    assert any(not torch.equal(before[name], after[name]) for name in before if "into_" in name)
+
+
+def test_validation_of_guidance_counts_what_clicks_select(packed, run):
+    task = GuidanceTask(guidance_recipe(), packed, packed, run / "last.pt")
+    task._examples = task._examples[:1]
+    scores = task.validate(task.networks["subject"], CPU).scores
+    assert {"iou-loss-1", "iou-loss-3"} <= set(scores)
+    assert all(0 <= value <= 1 for value in scores.values())
+
+
+def test_a_guided_sample_may_be_about_what_is_no_subject(packed):
+    mix = SubjectMix(poster=1.0, guided=1.0, aside=1.0, **dict.fromkeys(
+        ("person", "thing", "single", "several", "small", "held", "empty", "faint"), 0.0))  # fmt: skip
+    asked = [
+        SubjectSamples(packed, SubjectSynthesis(SIZES, replace(mix, aside=share)), batch=1, steps=1)[3]
+        for share in (0.0, 1.0)
+    ]
+    assert np.array_equal(asked[0].image, asked[1].image)
+    assert not np.array_equal(asked[0].label[1], asked[1].label[1])
 
 
 def test_things_are_no_people(packed):
@@ -147,6 +186,12 @@ def test_the_commands_train(corpus_folder, tmp_path):
     result = runner.invoke(app, ["train", "subject", *common, "--side", "64", "-o", str(out)])
     assert result.exit_code == 0, result.output
     assert (out / "last.pt").is_file()
+    with pytest.raises(InputError, match="--start"):
+        runner.invoke(
+            app,
+            ["train", "subject", *common, "--recipe", "guidance", "-o", str(tmp_path / "g")],
+            catch_exceptions=False,
+        )
     wrong = [*common, "--coefficient", "hue=1", "-o", str(tmp_path / "matting")]
     with pytest.raises(InputError, match="hue=1"):
         runner.invoke(app, ["train", "matting", *wrong], catch_exceptions=False)
@@ -154,3 +199,7 @@ def test_the_commands_train(corpus_folder, tmp_path):
 
 class TestContract(RecipeContract):
     recipe = SubjectRecipe()
+
+
+class TestGuidanceContract(RecipeContract):
+    recipe = GuidanceRecipe()

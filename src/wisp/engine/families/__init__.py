@@ -102,9 +102,10 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
                 "dlmn",
                 "image (N, 3, H, W), mask (N, 1, H, W), trimap (N, 1, H, W; 0, 128/255, 1) and motion "
                 "(N, 4, H, W) → alpha (N, 1, H, W)",
+                default="dlmn-mobile",
                 needs="mask",
                 function="wisp.engine.families.dlmn.dlmn",
-                about="a network for people that sees the neighbouring frames, too; yours, as the model",
+                about="a network for people that sees the neighbouring frames, too",
                 source="El Abdellaoui and Kachbal",
                 document="El Abdellaoui and Kachbal",
                 refined_by="ssrn",
@@ -117,6 +118,7 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
             Family(
                 "unet",
                 "image (N, 3, H, W) → mask (N, 1, H, W)",
+                default="unet-small",
                 function="wisp.engine.families.unet.unet",
                 about="a small U-Net's mask by itself, whose edge ``--blend poisson`` hides",
                 source="Li, Miao, Hu, Cao, Jin",

@@ -33,7 +33,7 @@ BATCH: Final = 32
 """Patches that are refined at a time; it bounds the memory that they take."""
 ENLARGEMENT: Final = AUTO.enlargement
 """Alpha is enlarged by at most this factor before it is refined again: as far as training goes."""
-UNCERTAIN: Final = AUTO.uncertain
+UNCERTAIN: Final = AUTO.settled
 """Alpha nearer than this to 0 or 1 needs no refinement."""
 MARGIN: Final = AUTO.margin
 """What the generator sees around the subject, as a share of the longer side of its bounding box."""

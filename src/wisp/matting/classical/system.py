@@ -40,7 +40,7 @@ from wisp.core.threads import one_blas_thread
 from wisp.matting.classical.guided_filter import guided_upsampling
 from wisp.matting.classical.large import halve, tiles
 
-AT_ONCE: Final = AUTO.at_once
+AT_ONCE: Final = AUTO.solved_pixels
 """Unknown pixels that are solved at once."""
 SETTLED: Final = AUTO.settled
 """Alphas this near to 0 or 1 at half size are settled, as are those around them, before the full size."""

@@ -97,7 +97,7 @@ def _unet(recipe: Mapping[str, Any]) -> nn.Module:
     from wisp.networks.unet import SimpleUNet, UNet
 
     kind = SimpleUNet if recipe["network"] == "unet-simple" else UNet
-    built = kind(recipe["width"])
+    built = kind(recipe["width"], normed=recipe.get("normed", False))
     built.size, built.letterbox = recipe["synthesis"]["size"], recipe["synthesis"]["letterbox"]
     return built
 
@@ -159,7 +159,8 @@ def _dlmn(recipe: Mapping[str, Any]) -> nn.Module:
 
     if "widths" in recipe:
         return dlmn_paper(tuple(recipe["widths"]), tuple(recipe["blocks"]), recipe["pair"], recipe["shown"])
-    return dlmn_mobile(recipe["width"], recipe["shown"], anchored=recipe["anchored"])
+    apart = recipe.get("apart", False)
+    return dlmn_mobile(recipe["width"], recipe["shown"], anchored=recipe["anchored"], apart=apart)
 
 
 class _AlphaAndForeground(nn.Module):

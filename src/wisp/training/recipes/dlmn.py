@@ -26,7 +26,7 @@ from torch.optim import Adam, AdamW, Optimizer
 from wisp.core.errors import InputError
 from wisp.data import datasets
 from wisp.data.cues import Cues, CueSamples
-from wisp.data.matting_samples import MattingSamples, MattingSynthesis
+from wisp.data.matting_samples import PEOPLE_MIX, MattingSamples, MattingSynthesis
 from wisp.data.packed import Pack
 from wisp.data.packed_cues import PackedCues
 from wisp.data.subject_samples import Sizes
@@ -70,6 +70,7 @@ class MobileRecipe:
         width: of `wisp.networks.dlmn.dlmn_mobile`.
         shown: the cues that it is shown, of `wisp.networks.dlmn.CUES`.
         anchored: whether alpha's logits are added to the mask's.
+        apart: whether the foreground's branch, and the composition, teach alpha nothing.
         rate: AdamW's learning rate of the new layers.
         encoder_rate: that of MobileNetV2.
         decay: AdamW's weight decay.
@@ -84,6 +85,7 @@ class MobileRecipe:
     width: int = 16
     shown: tuple[str, ...] = tuple(CUES)
     anchored: bool = True
+    apart: bool = False
     rate: float = 1e-3
     encoder_rate: float = 2e-4
     decay: float = 1e-2
@@ -104,24 +106,26 @@ class MobileRecipe:
 
     def build(self) -> DLMN:
         """The network at random."""
-        return dlmn_mobile(self.width, self.shown, anchored=self.anchored)
+        return dlmn_mobile(self.width, self.shown, anchored=self.anchored, apart=self.apart)
 
 
 @dataclass(frozen=True)
 class PackedRecipe(MobileRecipe):
     """The compact network, from packed photos of people and things, begun as a portrait network.
 
-    It learns at small sizes for long, since a sample of 192² costs a quarter of one of 384². MobileNetV2
-    stays as the portrait network had it: it knows edges and people from many more samples than this run sees,
-    and half of a step is what flows back through it.
+    What it took over is good, so that training goes on gently: those layers hardly move, the foreground
+    learns apart, and samples are of people, whom the portrait network knows (things taught it to follow the
+    mask where that errs, docs/decisions/035). MobileNetV2 stays as it was: it knows edges and people from
+    many more samples than this run sees, and half of a step is what flows back through it.
 
     Attributes:
         network: which network this is, for its export.
         width: of `wisp.networks.dlmn.dlmn_mobile`.
         shown: the cues that it is shown, of `wisp.networks.dlmn.CUES`.
         anchored: whether alpha's logits are added to the mask's.
+        apart: whether the foreground's branch, and the composition, teach alpha nothing.
         rate: AdamW's learning rate of the new layers.
-        encoder_rate: that of MobileNetV2.
+        encoder_rate: that of the layers that were taken over.
         decay: AdamW's weight decay.
         coefficients: of the loss.
         cues: how masks, trimaps and motion cues are made.
@@ -131,10 +135,12 @@ class PackedRecipe(MobileRecipe):
     """
 
     anchored: bool = False
+    apart: bool = True
     rate: float = 4e-4
+    encoder_rate: float = 2e-5
     synthesis: MattingSynthesis = field(  # type: ignore[assignment]
         default_factory=lambda: MattingSynthesis(
-            size=256, sizes=Sizes(((0.8, (192,)), (1.0, (256,))), wide=0.1)
+            size=256, sizes=Sizes(((0.7, (256,)), (1.0, (320,))), wide=0.1), mix=PEOPLE_MIX, procedural=0.0
         )
     )
     examples: int = 64
@@ -238,16 +244,19 @@ class DLMNTask:
         self.networks: Mapping[str, nn.Module] = {NETWORK: built}
 
     def optimisers(self, networks: Mapping[str, nn.Module]) -> Mapping[str, Optimizer]:
-        """AdamW of which the encoder learns more slowly, or Adam."""
+        """AdamW of which the encoder, or what was taken over, learns more slowly; or Adam."""
         recipe, built = self.recipe, networks[NETWORK]
         if isinstance(recipe, PaperRecipe):
             return {NETWORK: Adam(built.parameters(), recipe.rate)}
-        inside = ".image.encoder."
         learnt = [(f".{name}", p) for name, p in built.named_parameters() if p.requires_grad]
-        encoder = [p for name, p in learnt if inside in name]
-        rest = [p for name, p in learnt if inside not in name]
+        encoder = [p for name, p in learnt if self.slow(name)]
+        rest = [p for name, p in learnt if not self.slow(name)]
         groups = [{"params": rest, "lr": recipe.rate}, {"params": encoder, "lr": recipe.encoder_rate}]
         return {NETWORK: AdamW(groups, weight_decay=recipe.decay)}
+
+    def slow(self, name: str) -> bool:
+        """Whether a parameter, by its path after a dot, learns at the encoder's rate."""
+        return ".image.encoder." in name
 
     def phases(self, step: int) -> Sequence[str]:
         """The one network, every step."""
@@ -257,7 +266,7 @@ class DLMNTask:
         """The terms of `Coefficients` by name."""
         prediction = predict(networks[phase], batch)
         with torch.autocast(batch.image.device.type, enabled=False):
-            return dlmn_terms(self.recipe.coefficients, prediction, batch)
+            return dlmn_terms(self.recipe.coefficients, prediction, batch, apart=_apart(self.recipe))
 
     @cached_property
     def _examples(self) -> list[Batch]:
@@ -300,11 +309,25 @@ class PackedTask(DLMNTask):
         self.source = PackedCues(samples, recipe.cues)  # type: ignore[assignment]
         self._pack = held_out
 
+    def slow(self, name: str) -> bool:
+        """Whether a parameter, by its path after a dot, was taken over: all but those of `NEW`."""
+        return not any(part in name for part in NEW)
+
     @cached_property
     def _examples(self) -> list[Batch]:
         recipe = self.recipe
         assert isinstance(recipe, PackedRecipe)
         return fixed_packed_examples(self._pack, recipe.synthesis, recipe.cues, recipe.examples)
+
+
+NEW: Final = (
+    ".cues.trimap.",
+    ".cues.motion.",
+    ".combinator.pairs.1.",
+    ".combinator.pairs.2.",
+    ".foreground.",
+)
+"""What `wisp.networks.dlmn.take_over` finds no weights for."""
 
 
 def begin(built: DLMN, start: str | Path) -> None:
@@ -337,13 +360,21 @@ def predict(network: nn.Module, batch: Batch) -> Prediction:
     return Prediction(found.logits.float(), found.foreground.float())
 
 
-def dlmn_terms(coefficients: Coefficients, prediction: Prediction, batch: Batch) -> Terms:
+def _apart(recipe: MobileRecipe | PaperRecipe) -> bool:
+    return isinstance(recipe, MobileRecipe) and recipe.apart
+
+
+def dlmn_terms(
+    coefficients: Coefficients, prediction: Prediction, batch: Batch, *, apart: bool = False
+) -> Terms:
     """The weighted terms by name; foreground and composition only where the composition is exact.
 
     Args:
         coefficients: a term with weight 0 is left out.
         prediction: the network's.
         batch: truth and trust.
+        apart: the composition teaches the foreground alone. While that is still the image itself, nothing
+            composes better than alpha 1 everywhere.
     """
     c, alpha, weight = coefficients, torch.sigmoid(prediction.logits), batch.weight
     exact = weight * batch.exact
@@ -358,7 +389,11 @@ def dlmn_terms(coefficients: Coefficients, prediction: Prediction, batch: Batch)
         )
     if c.composition:
         terms["composition"] = c.composition * losses.composition_loss(
-            batch.image, alpha, prediction.foreground, batch.background, exact
+            batch.image,
+            alpha.detach() if apart else alpha,
+            prediction.foreground,
+            batch.background,
+            exact,
         )
     return terms
 

@@ -173,6 +173,8 @@ class SubjectTask:
         terms: Terms = {}
         scales = ((found.logits, 1.0), (found.quarter, recipe.coarse), (found.eighth, recipe.coarse))
         for scale, share in scales:
+            if not share:
+                continue
             logits = scale.float()
             label, weight = (_fit(x, logits) for x in (batch.label, batch.weight))
             mask = logits.sigmoid()
