@@ -6,8 +6,9 @@
 A model is a network of the family ``dlmn``; an SSRN beside it (``FILE-ssrn.onnx``) is part of it, so that the
 same DLMN-G with and without one, or with an earlier one, are models of their own.
 
-1. ``composites``: mean SAD, MSE, Grad and Conn over portrait-dev, 24 composites of 12 people, whole image, as
-   ``wisp cutout --method`` gives them; `auto` and `portrait` beside.
+1. ``composites``: mean SAD, MSE, Grad and Conn over portrait-dev, 24 composites of 12 people, and a half of
+   people-dev (``--half``, ``--every 3`` for every third picture), whole image, as ``wisp cutout --method``
+   gives them; `auto`, `portrait`, the matting network and the mask that all of them are given beside.
 2. ``clips``: mean MAD, MSE, Grad and dtSSD of made clips (`benchmarks/video.py`), frame by frame and held
    steady, as ``wisp video`` does it: each model with the real neighbouring frames, and as if every frame
    were a still; `auto` and `portrait` beside. ``wisp video`` does `auto` unless told otherwise.
@@ -35,15 +36,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from _photo_sets import Half, read_set
 from _sheets import of_files, write_sheets
 from video import CORPUS, SEED, SIZE, Pixels, held_out, rendered, rounded
 from wisp.clips.alpha import WarpedPrevious, upsample_to_frame
 from wisp.clips.methods import alpha_method
 from wisp.clips.steady import AlphaMethod, State, pair_with_motion, steady_alpha
-from wisp.core.arrays import Alpha, Image, to_float
+from wisp.core.arrays import Alpha, Image, Mask, to_float
 from wisp.core.errors import InputError
 from wisp.data.clips import scenario
 from wisp.data.datasets import corpus
+from wisp.engine.families.subject import find_subject
 from wisp.evaluation.protocols import PROTOCOLS
 from wisp.evaluation.tables import markdown
 from wisp.evaluation.video_metrics import clip_scores
@@ -56,11 +59,12 @@ from wisp.pipeline import run
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "dlmn.json"
-COMPOSITES = ROOT.parent / "shared" / "eval" / "portrait-dev"
+EVAL = ROOT.parent / "shared" / "eval"
+SETS = ("portrait-dev", "people-dev")
 PARTS = ("composites", "clips", "photos", "runs", "networks")
 BESIDE: tuple[str, ...] = ("auto", "portrait")
 
-Photo = Callable[[Image], Alpha]
+Photo = Callable[..., Alpha]
 Clip = Callable[[Iterable[Image]], Iterator[Alpha]]
 
 
@@ -69,7 +73,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--model", action="append", default=[], metavar="NAME=FILE")
     parser.add_argument("--run", action="append", default=[], metavar="NAME=FOLDER")
-    parser.add_argument("--composites", type=Path, default=COMPOSITES)
+    parser.add_argument("--eval", type=Path, default=EVAL)
+    parser.add_argument("--set", choices=SETS, action="append")
+    parser.add_argument("--half", choices=("a", "b"), default="a")
+    parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--corpus", type=Path, default=CORPUS)
     parser.add_argument("--clips", type=int, default=6)
     parser.add_argument("--frames", type=int, default=24)
@@ -98,7 +105,9 @@ def main() -> int:
             print(f"{part}: left out, no --model or --run is given", file=sys.stderr)
             continue
         if part == "composites":
-            results[part] = composites(models, options.composites)
+            for name in options.set or SETS:
+                found = composites(models, options.eval / name, options.half, options.every)
+                results.setdefault(part, {})[name] = found
         elif part == "clips":
             results[part] = clips(models, options.corpus, options.clips, options.frames)
         elif part == "photos":
@@ -115,8 +124,8 @@ def main() -> int:
 def of_photos(models: Mapping[str, str]) -> dict[str, Photo]:
     """What mattes a photo, by name."""
 
-    def by(method: str, model: str | None, image: Image) -> Alpha:
-        return run(image, method=method, model=model).matte.alpha
+    def by(method: str, model: str | None, image: Image, mask: Mask | None = None) -> Alpha:
+        return run(image, mask=mask, method=method, model=model).matte.alpha
 
     beside: dict[str, Photo] = {name: partial(by, name, None) for name in BESIDE}
     return beside | {name: partial(by, "dlmn", file) for name, file in models.items()}
@@ -137,20 +146,24 @@ def of_clips(models: Mapping[str, str]) -> dict[str, Clip]:
     return found
 
 
-def composites(models: Mapping[str, str], folder: Path) -> dict[str, Any]:
-    """Scores of composites with exact alpha."""
+def composites(models: Mapping[str, str], folder: Path, half: Half, every: int) -> dict[str, Any]:
+    """Scores of composites with exact alpha, each found from the mask that `auto` begins with."""
     metrics = PROTOCOLS["default"]
     rows: dict[str, list[dict[str, float]]] = {}
-    places = sorted((folder / "image").iterdir())
-    for place in places:
-        image, truth = read_photo(place).image, read_grey(folder / "alpha" / f"{place.stem}.png")
-        for name, method in of_photos(models).items():
-            alpha = rounded(method(image))
-            rows.setdefault(name, []).append(
-                {key: metric(alpha, truth, None) for key, metric in metrics.items()}
-            )
-        print(place.stem, {name: round(found[-1]["sad"], 2) for name, found in rows.items()}, flush=True)
-    return {"count": len(places), "mean": {name: means(found) for name, found in rows.items()}}
+    pictures = read_set(folder, half)[::every]
+    for picture in pictures:
+        assert picture.truth is not None
+        image, truth = read_photo(picture.photo).image, read_grey(picture.truth)
+        mask = find_subject(image).mask
+        found = {name: method(image, mask) for name, method in of_photos(models).items()}
+        found["matting-mobile"] = run(image, mask=mask, method="portrait", model="matting-mobile").matte.alpha
+        for name, alpha in {"the mask itself": mask, **found}.items():
+            scored = {key: metric(rounded(alpha), truth, None) for key, metric in metrics.items()}
+            rows.setdefault(name, []).append(scored)
+        print(picture.name, {name: round(found[-1]["sad"], 2) for name, found in rows.items()}, flush=True)
+    mean = {name: means(found) for name, found in rows.items()}
+    halved = len(read_set(folder, half)) < len(read_set(folder))
+    return {"half": half if halved else "", "every": every, "count": len(pictures), "mean": mean}
 
 
 def clips(models: Mapping[str, str], folder: Path, count: int, frames: int) -> dict[str, Any]:
@@ -243,10 +256,10 @@ def tables(results: Mapping[str, Any]) -> str:
     """Everything that was measured, in Markdown."""
     parts = []
     if "composites" in results:
-        parts.append(
-            f"{results['composites']['count']} composites of people whom no network has seen:\n\n"
-            + scores(results["composites"]["mean"], "method", COMPOSITE_COLUMNS)
-        )
+        for name, found in results["composites"].items():
+            half = f", half {found['half']}" if found["half"] else ""
+            title = f"{found['count']} composites of people whom no network has seen ({name}{half}):"
+            parts.append(f"{title}\n\n{scores(found['mean'], 'method', COMPOSITE_COLUMNS)}")
     if "clips" in results:
         found = results["clips"]
         parts += [

@@ -44,14 +44,16 @@ class Fault(NamedTuple):
     survived: bool = False
 
 
-def _number(table: str, name: str, old: str, new: str, survived: bool = False) -> Fault:
+_PINNED = "tests/test_quality.py -k figures_are_of_the_numbers"
+
+
+def _number(table: str, name: str, old: str, new: str, survived: bool = False, tests: str = _PINNED) -> Fault:
     """A tuned number that is another; its kind (int, float, pair) stays."""
     kind = "tuple[float, float]" if old.startswith("(0.") else "tuple[int, int]" if old[0] == "(" else None
     kind = kind or ("int" if old.replace("_", "").isdigit() else "float")
-    pinned = "tests/test_quality.py -k figures_are_of_the_numbers"
     where = "core/settings.py"
     line = f"    {name}: {kind} = "
-    return Fault(f"{table}: {name} {new}", where, f"{line}{old}\n", f"{line}{new}\n", pinned, survived)
+    return Fault(f"{table}: {name} {new}", where, f"{line}{old}\n", f"{line}{new}\n", tests, survived)
 
 
 def _figures(case: str) -> str:
@@ -117,14 +119,16 @@ FAULTS: tuple[Fault, ...] = (
         "tests/test_quality.py -k figures_are_of_the_numbers",
         True,
     ),
-    _number("photos", "band_width", "0.02", "0.06", True),
-    _number("photos", "island", "0.003", "0.012", True),
-    _number("photos", "close", "0.03", "0.06", True),
+    _number("photos", "band_width", "0.02", "0.06", True, tests="tests/matting/test_trimap.py -k fiftieth"),
+    _number("photos", "island", "0.003", "0.012", True, tests="tests/matting/test_cleaning.py -k hand"),
+    _number("photos", "close", "0.03", "0.06", True, tests="tests/matting/test_cleaning.py -k speck"),
     _number("photos", "colour_sweeps", "4", "1", True),
     _number("photos", "colour_omega", "1.0", "0.1", True),
     _number("photos", "layer_bending", "3e-3", "3e-2", True),
     _number("photos", "colour_rim", "2", "0", True),
-    _number("photos", "blur", "0.025", "0.1", True),
+    _number(
+        "photos", "blur", "0.025", "0.1", True, tests="tests/compositing/test_backgrounds.py -k fortieth"
+    ),
     Fault(
         "blur: the second weight left out",
         "compositing/backgrounds.py",
@@ -212,11 +216,11 @@ FAULTS: tuple[Fault, ...] = (
     ),
     # --- killed at da5e9e3 already ---
     _number("photos", "network_share", "(0.5, 0.8)", "(0.8, 0.5)"),
-    _number("photos", "known", "0.05", "0.2"),
+    _number("photos", "known", "0.05", "0.2", tests="tests/matting/test_trimap.py -k halo"),
     _number("photos", "epsilon", "1e-7", "1e-5"),
     _number("photos", "settled", "0.02", "0.2"),
     _number("clips", "hold", "0.8", "0.6"),
-    _number("clips", "cut", "0.5", "0.8"),
+    _number("clips", "cut", "0.5", "0.8", tests="tests/clips/test_steady.py -k half_of_the_colours"),
     _number("clips", "colour_windows", "(21, 3)", "(5, 1)"),
     _number("clips", "change", "0.04", "0.12"),
     Fault(

@@ -27,7 +27,8 @@ import torch
 
 from _photo_sets import read_set
 from _subject_network import MAPS, MULTIPLE
-from wisp.cli.train_packs import packs_of
+from wisp.cli.train.options import CorpusOptions
+from wisp.cli.train.packs import packs_of
 from wisp.core.arrays import Alpha, Float, Image
 from wisp.core.resample import resize
 from wisp.data.subject_samples import Sizes
@@ -113,7 +114,7 @@ def train(variant: Variant, folder: Path, given: argparse.Namespace) -> None:
     recipe = replace(recipe, synthesis=synthesis, schedule=schedule)
     teachers = given.teachers if variant.teacher else None
     place = given.packs / ("photos" if variant.teacher else "photos-alone")
-    packs = packs_of(given.data, place, None, "", teachers=teachers)
+    packs = packs_of(given.data, place, CorpusOptions(), teachers=teachers, report=print)
     encoder = {"modnet": given.modnet, "imagenet": given.imagenet, "none": None}[variant.encoder]
     task = SubjectTask(recipe, *packs, encoder)
     fit(task, schedule, folder, report=print)  # type: ignore[arg-type]

@@ -123,6 +123,8 @@ CASES = {
     "auto, no person": lambda: of_photo("plush"),
     "auto, large": lambda: of_photo("street", large=True),
     "portrait": lambda: of_photo("pair", method="portrait"),
+    "unet": lambda: of_photo("street", method="unet"),
+    "dlmn": lambda: of_photo("pair", method="dlmn"),
     "auto, mask": lambda: of_photo("street", mask=soft_mask, network=False),
     "guided filter": lambda: of_photo("street", mask=soft_mask, refine="guided-filter", network=False),
     "dim, trimap": lambda: of_photo("street", trimap=known),
@@ -139,7 +141,8 @@ CASES = {
 def settings():
     """All that was tuned, and what the networks see: the figures are of these values."""
     sizes = {name: MODELS[name].input_size for name in sorted(MODELS)}
-    defaults = {family: find_model(None, family).name for family in ("segmenter", "portrait", "dim")}
+    families = ("segmenter", "portrait", "dim", "dlmn", "unet")
+    defaults = {family: find_model(None, family).name for family in families}
     tables = {
         "subject": asdict(SUBJECT),
         "auto": asdict(AUTO),

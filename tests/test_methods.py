@@ -1,15 +1,10 @@
 """The table of methods: what is made of it, and that a row and a module are all that a new one takes."""
 
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 import wisp
+from grown_package import add_row, copy_package, run, touched
 from tiny_networks import bright_disc, write_portrait
 from wisp.cli import options
 from wisp.core.errors import InputError
@@ -18,8 +13,6 @@ from wisp.engine.models import MODELS
 from wisp.io.images import read_grey, write_image
 from wisp.matting.trimap import trimap_from_alpha
 from wisp.methods import METHODS, check_method, classical_methods, default_method, method_names
-
-SOURCE = Path(wisp.__file__).parent
 
 
 @pytest.mark.parametrize(
@@ -58,7 +51,9 @@ def test_the_command_line_offers_the_table():
 
 
 def test_other_names_are_refused_with_those_that_there_are():
-    with pytest.raises(InputError, match=r"is 'magic'; auto, portrait, dim, closed-form, knn, .* accepted"):
+    with pytest.raises(
+        InputError, match=r"is 'magic'; auto, portrait, dim, dlmn, unet, closed-form, .* accepted"
+    ):
         check_method("magic")
     with pytest.raises(InputError, match="segmenter"):
         check_method("segmenter")
@@ -96,29 +91,12 @@ def toy(image, mask, *, model=None, engine=ENGINE):
 
 @pytest.fixture
 def tree(tmp_path):
-    """A copy of the package, whose networks are those of the original."""
-    shutil.copytree(SOURCE, tmp_path / "src/wisp", ignore=shutil.ignore_patterns("weights", "__pycache__"))
-    shutil.copytree(SOURCE / "weights", tmp_path / "src/wisp/weights", copy_function=os.link)
-    return tmp_path / "src/wisp"
-
-
-def add(file, before, row):
-    """Insert a row; the place where it goes must be there once."""
-    text = file.read_text(encoding="utf-8")
-    assert text.count(before) == 1
-    file.write_text(text.replace(before, row + before), encoding="utf-8")
-
-
-def run(tree, *words):
-    environment = {**os.environ, "PYTHONPATH": str(tree.parent), "COLUMNS": "200"}
-    command, folder = [sys.executable, *words], tree.parents[1]
-    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, cwd=folder)
-    return done.stdout
+    return copy_package(tmp_path)
 
 
 def test_a_classical_method_is_its_module_and_a_row(tree, tmp_path):
     (tree / "matting/classical/one_half.py").write_text(CLASSICAL, encoding="utf-8")
-    add(
+    add_row(
         tree / "methods.py",
         '    _classical("random-walk"',
         '    _classical("one-half", "never decides", "Nobody 2026"),\n',
@@ -142,11 +120,12 @@ alpha_method("one-half")
 print(our_methods(), wisp.cutout.__doc__, wisp.estimate_alpha.__doc__)
 """
     assert run(tree, "-c", code).count("one-half") == 3
+    assert touched(tree) == [["methods.py"], ["matting/classical/one_half.py"]]
 
 
 def test_a_family_of_networks_is_its_module_and_a_row(tree, tmp_path):
     (tree / "engine/families/toy.py").write_text(FAMILY, encoding="utf-8")
-    add(
+    add_row(
         tree / "engine/families/__init__.py",
         '            Family(\n                "ssrn",',
         """            Family(
@@ -170,3 +149,4 @@ def test_a_family_of_networks_is_its_module_and_a_row(tree, tmp_path):
     assert "toy" in run(tree, "-m", "wisp", "video", "--help")
     told = run(tree, "-c", "import wisp; print(wisp.cutout.__doc__)")
     assert "``toy``: a toy (Nobody 2026)" in " ".join(told.split())  # wherever the lines break
+    assert touched(tree) == [["engine/families/__init__.py"], ["engine/families/toy.py"]]

@@ -286,15 +286,11 @@ class TestFunctions:
 
 
 class TestBadInput:
-    def test_methods_of_later_versions_say_so(self, scene):
-        image, _, trimap = scene
-        expected = "method: dlmn comes without a network; its ONNX file is accepted as the model, or another"
-        with pytest.raises(InputError, match=expected):
-            run(image, trimap=trimap, method="dlmn")
-
     def test_unknown_methods(self, scene):
         image, _, trimap = scene
-        with pytest.raises(InputError, match="method: is 'magic'; auto, portrait, dim, closed-form, knn"):
+        with pytest.raises(
+            InputError, match="method: is 'magic'; auto, portrait, dim, dlmn, unet, closed-form"
+        ):
             estimate_alpha(image, trimap, method="magic")
 
     def test_two_kinds_of_guidance(self, scene):

@@ -198,12 +198,6 @@ else:
     ClipMethodName = Literal[method_names("clip")]
 
 
-def ready_methods(use: Use) -> tuple[str, ...]:
-    """The names of those methods whose network, where they have one, comes with wisp."""
-    families = {name: METHODS[name].family for name in method_names(use)}
-    return tuple(name for name, family in families.items() if not family or FAMILIES[family].default)
-
-
 def default_method(given: Needs) -> str:
     """The name of the method that ``auto`` stands for beside that guidance."""
     return next(method.name for method in METHODS.values() if given in method.default_for)
@@ -398,10 +392,4 @@ def check_method(method: str, model: str | Path | None = None) -> None:
         problem = f"is {method!r} while {peer.peer.family} finds alpha by itself"
         raise InputError("method", problem, "auto is accepted with it")
     if method not in method_names("photo"):
-        names = ready_methods("photo") if model is None else method_names("photo")
-        raise InputError("method", f"is {method!r}", f"{', '.join(names)} are accepted")
-    if model is None and method not in ready_methods("photo"):
-        accepted = (
-            f"its ONNX file is accepted as the model, or another method: {', '.join(ready_methods('photo'))}"
-        )
-        raise InputError("method", f"{method} comes without a network", accepted)
+        raise InputError("method", f"is {method!r}", f"{', '.join(method_names('photo'))} are accepted")

@@ -123,13 +123,13 @@ def test_people_are_drawn_whole(script, folder, networks):
 
 def test_what_is_missing_is_left_out_with_a_reason(here, script, folder, networks, capsys, tmp_path):
     modnet = networks["modnet"]
-    words = ["--ours", f"closed-form={networks['segmenter']}", "--ours", "dlmn", "--skip-cutout"]
+    words = ["--ours", f"closed-form={networks['segmenter']}", "--ours", "dlmn=none.onnx", "--skip-cutout"]
     assert here(folder, *words, "--modnet", modnet, "--rvm", modnet) == 0
     kept = json.loads(script.RESULTS.read_text())
     assert kept["left_out"].keys() == {"wisp, dlmn", "RVM, ONNX Runtime", "U²-Net", "IS-Net"}
     assert kept["left_out"]["U²-Net"] == "no file was given"
     assert kept["left_out"]["RVM, ONNX Runtime"].startswith("modnet.onnx: is no RVM network")
-    assert "dlmn comes without a network" in kept["left_out"]["wisp, dlmn"]
+    assert "none.onnx: is no known network and no file" in kept["left_out"]["wisp, dlmn"]
     assert "cutout" not in kept
     printed = capsys.readouterr().out
     assert script.table(kept) in printed

@@ -176,10 +176,6 @@ def test_curves(wisp, tmp_path):
         (["dlmn-steps", "none.jpg", "-o", "s.png", "--background", "red"], "none.jpg: does not exist"),
         (["dlmn-steps", "photo.png", "-o", "s.png", "--background", "nix"], "nix: is no file"),
         (["dlmn-sheet", "photo.png", "-o", "photo.png", "--background", "red"], "photo.png: is an input"),
-        (
-            ["dlmn-sheet", "photo.png", "-o", "s.png", "--background", "red", "--method", "dlmn"],
-            "method: dlmn comes without a network",
-        ),
         (["dlmn-compare", "photo.png", "-o", "s.png", "--scenes", "."], "photo.png: is no folder"),
         (
             ["dlmn-compare", ".", "-o", "s.png", "--scenes", ".", "--case", "c"],

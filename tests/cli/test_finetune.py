@@ -33,13 +33,21 @@ def words(folder, *more):
 def test_a_shipped_network_is_tuned_and_used(folder, capsys):
     assert main(words(folder, "--freeze", "all-but-last")) == 0
     told = capsys.readouterr().err.splitlines()
-    assert told[0] == "4 photos to train on, 1 held out, 0 replayed"
+    assert told[0] == "5 photos, held out in 3 parts one after the other, 30 replayed of wisp's own"
+    assert told[-3].startswith(("not recommended: ", "not recommended yet: ", "recommended: "))
     tuned = folder / "out/segmenter-mobile-tuned.onnx"
     assert told[-1] == f"for --model: {tuned}"
     photo, mask = folder / "data/image/0.png", folder / "cut.png"
     assert main(["cutout", str(photo), "-o", str(mask), "--method", "knn", "--model", str(tuned)]) == 0
     assert main(words(folder)) == 1
     assert "out: exists already; a new or empty folder is accepted" in capsys.readouterr().err
+
+
+def test_many_photos_or_a_single_part_hold_a_share_out_once(folder, capsys):
+    assert main(words(folder, "--freeze", "all-but-last", "--folds", "1")) == 0
+    told = capsys.readouterr().err.splitlines()
+    assert told[0] == "4 photos to train on, 1 held out, 30 replayed of wisp's own"
+    assert not (folder / "out/part-1").exists()
 
 
 def without(*names):

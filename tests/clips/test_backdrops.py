@@ -9,6 +9,8 @@ from tiny_clips import VARIABLE, write_clip
 from tiny_networks import bright_disc
 from wisp.clips.backdrops import blur_own_background, check_backdrop, open_backdrop
 from wisp.clips.colours import estimate_colours, estimate_soft_colours
+from wisp.clips.io.codecs import CODECS
+from wisp.clips.io.write import FileWriter, Layout
 from wisp.compositing.backgrounds import blur_background
 from wisp.core.errors import InputError
 from wisp.io.images import write_image
@@ -40,6 +42,17 @@ def test_a_colour_is_a_colour_whatever_files_are_called(scene, tmp_path, monkeyp
     for text, expected in (("red", (1, 0, 0)), ("./red", (0, 0, 0))):
         check_backdrop(text)
         np.testing.assert_array_equal(np.broadcast_to(behind(text, scene), (*SIZE, 3))[0, 0], expected)
+
+
+def test_an_animated_gif_is_played(scene, tmp_path):
+    path, frame = tmp_path / "wall.gif", Fraction(1, 10)
+    writer = FileWriter(path, CODECS["gif"], Layout(*SIZE, 3, tick=frame, rate=1 / frame))
+    for number, value in enumerate((0, 255)):
+        writer.write(np.full((*SIZE, 3), value, np.uint8), number * frame, frame)
+    writer.finish()
+    writer.close()
+    with open_backdrop(str(path), SIZE) as backdrop:
+        assert [float(backdrop(time * frame, *scene).mean()) for time in range(3)] == [0, 1, 0]
 
 
 def test_an_address_is_no_background():

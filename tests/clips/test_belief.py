@@ -15,6 +15,7 @@ from wisp.clips.belief import (
     believed_things,
     decided,
     follow,
+    left_out,
     look_again,
     select,
     told_apart,
@@ -64,6 +65,12 @@ def test_what_is_known_to_be_no_person_is_not_held_unless_it_is_very_small():
         assert held[place][..., DECIDED].min() == 1  # in his hand from the beginning
         passed = decided(drawn(SURE_MAN, (place, 0.2, 0.95, 0.9, 0)), "auto")[place][..., DECIDED]
         assert (passed.mean() < 0.1) if kept < 0.5 else (passed.min() == 1)
+
+
+def test_what_is_doubted_of_a_person_is_not_left_out():
+    away = left_out(drawn(SURE_MAN, (APART, 0.98, 0.98, 0.95, 0)))  # nothing is decided
+    assert not away[MAN].any()
+    assert away[APART].all()
 
 
 def test_who_enters_is_believed_at_once_and_what_appears_elsewhere_when_it_is_seen_again():

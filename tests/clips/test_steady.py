@@ -109,6 +109,14 @@ def test_motion_and_exposure_are_no_cuts():
     assert not is_cut(pictures[0], pictures[0][:, ::-1])  # the same colours elsewhere
 
 
+@pytest.mark.parametrize(("columns", "cut"), [(45, False), (55, True), (65, True)])
+def test_more_than_half_of_the_colours_are_other_ones_after_a_cut(columns, cut):
+    before = np.full((60, 100, 3), 200, np.uint8)
+    after = before.copy()
+    after[:, :columns] = (200, 20, 20)
+    assert is_cut(before, after) is cut
+
+
 def test_what_is_held_can_be_enlarged_later():
     state = one = None
     for index in range(3):

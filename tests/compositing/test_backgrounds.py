@@ -156,6 +156,14 @@ def test_blur_is_a_gaussian():
     assert variance == pytest.approx(2.5**2, rel=0.05)
 
 
+def test_the_default_blur_is_a_fortieth_of_the_shorter_side():
+    image = np.zeros((200, 240, 3), np.float32)
+    image[:, 120:] = 1
+    row = blur_background(image, np.zeros((200, 240), np.float32))[100, :, 0]
+    rise = np.interp([0.1587, 0.8413], row, np.arange(240))  # an edge's values one deviation either side
+    assert (rise[1] - rise[0]) / 2 == pytest.approx(200 / 40, rel=0.1)
+
+
 def test_coarse_blur_agrees_with_a_fine_one():
     image, alpha = red_on_blue((200, 200))
     image[..., 1] = np.linspace(0, 1, 200)

@@ -68,8 +68,9 @@ def test_a_missing_file_is_refused(tmp_path):
 
 
 def test_all_weights_together_stay_small():
+    """The wheel, in which they shrink by a tenth, may have 48 MB."""
     files = MODELS["segmenter-mobile"].path.parent.glob("*.onnx")
-    assert sum(file.stat().st_size for file in files) <= 40e6
+    assert sum(file.stat().st_size for file in files) <= 45e6
 
 
 @pytest.mark.parametrize("model", [model for model in MODELS.values() if model.int8], ids=lambda m: m.name)

@@ -3,6 +3,7 @@ import pytest
 
 from wisp.core.errors import InputError
 from wisp.matting.cleaning import clean
+from wisp.matting.trimap import subject_size
 
 
 def person(height=400, width=300):
@@ -51,6 +52,25 @@ def test_another_person_stays_however_far():
     alpha = person()
     alpha[10:50, 5:25] = 1
     np.testing.assert_array_equal(clean(alpha), alpha)
+
+
+def test_a_hand_apart_from_the_subject_stays():
+    """Half a hundredth of the subject's area, solid and far from it."""
+    alpha = person()
+    side = round(np.sqrt(0.006 * alpha.sum()))
+    alpha[10 : 10 + side, 10 : 10 + side] = 1
+    np.testing.assert_array_equal(clean(alpha), alpha)
+
+
+def test_a_speck_is_close_within_a_thirtieth_of_the_subject_only():
+    alpha = np.zeros((500, 500), np.float32)
+    alpha[100:400, 100:400] = 1
+    size = subject_size(alpha)
+    for distance, stays in ((0.02, True), (0.05, False)):
+        spotted = alpha.copy()
+        column = 400 + round(distance * size)
+        spotted[250:252, column : column + 2] = 1
+        np.testing.assert_array_equal(clean(spotted), spotted if stays else alpha)
 
 
 def test_holes_stay():

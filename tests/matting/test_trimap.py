@@ -73,6 +73,33 @@ def test_width_is_that_of_the_band_across_a_hard_edge():
     np.testing.assert_array_equal(trimap[60, 20:40], [BACKGROUND] * 5 + [UNKNOWN] * 10 + [FOREGROUND] * 5)
 
 
+def test_the_default_band_is_a_fiftieth_of_the_subject():
+    mask = np.zeros((600, 600), np.float32)
+    mask[100:500, 100:500] = 1
+    for trimap in (trimap_from_mask(mask), trimap_from_alpha(mask)):
+        across = np.count_nonzero(trimap[300] == UNKNOWN) / 2
+        assert 0.015 * subject_size(mask) <= across <= 0.025 * subject_size(mask)
+
+
+@pytest.mark.parametrize(("value", "kind"), [(0.03, 0), (0.1, 128), (0.5, 128), (0.9, 128), (0.97, 255)])
+def test_what_a_mask_is_nearly_sure_of_is_known_and_no_more(value, kind):
+    mask = np.zeros((300, 300), np.float32)
+    mask[50:250, 50:250] = 1
+    if kind == 0:
+        mask[260:] = value  # far from the edge
+        assert (trimap_from_mask(mask)[280:, :20] == kind).all()
+    else:
+        mask[120:180, 120:180] = value  # in the middle of the subject
+        assert (trimap_from_mask(mask)[140:160, 140:160] == kind).all()
+
+
+def test_a_faint_halo_of_the_mask_is_in_doubt():
+    mask = np.zeros((300, 300), np.float32)
+    mask[40:260, 40:260] = 0.1
+    mask[100:200, 100:200] = 1
+    assert (trimap_from_mask(mask)[60:80, 60:240] == UNKNOWN).all()
+
+
 def test_width_follows_the_subject_not_the_picture():
     small = rectangle(slice(20, 60), slice(20, 60))
     large = np.kron(small, np.ones((3, 3), np.float32))

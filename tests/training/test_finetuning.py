@@ -14,17 +14,20 @@ from wisp.engine.families.segmenter import segment
 from wisp.networks.dim_mobile import dim_mobile
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 from wisp.networks.portrait import portrait_mobile
-from wisp.training.finetuning import TUNERS, Mixed, Photos, Remembered, Tuning, finetune
-from wisp.training.freezing import PARTS, frozen
+from wisp.pipeline import run
+from wisp.training.finetuning import finetune
+from wisp.training.freezing import frozen
 from wisp.training.importing import read_network
 from wisp.training.loader import batches
-from wisp.training.recipes import NETWORKS
+from wisp.training.recipes import NETWORKS, tuners
 from wisp.training.recipes.dim import MobileRecipe as DimRecipe
 from wisp.training.recipes.dlmn import MobileRecipe as DLMNRecipe
 from wisp.training.recipes.portrait import MobileRecipe as PortraitRecipe
 from wisp.training.recipes.segmenter import SegmenterRecipe
 from wisp.training.recipes.segmenter import network as segmenter
 from wisp.training.recipes.unet import SIMPLE_RECIPE, UNetRecipe, build
+from wisp.training.remembering import Mixed, Remembered
+from wisp.training.tuning import Photos, Tuning
 
 
 def checkpoint(name, path):
@@ -51,8 +54,10 @@ def photos(corpus_folder):
 
 
 def test_every_family_has_parts_and_a_network():
-    assert set(TUNERS) <= set(NETWORKS)
-    assert set(TUNERS) <= set(PARTS)
+    assert [*tuners()] == [
+        *("segmenter", "portrait", "dim-mobile", "dim-vgg16", "dlmn", "unet", "unet-simple")
+    ]
+    assert all(NETWORKS[name].parts is not None for name in tuners())
 
 
 def test_it_learns_and_says_what_it_measured(photos, tmp_path):
@@ -80,6 +85,38 @@ def test_it_learns_and_says_what_it_measured(photos, tmp_path):
     assert again.before.mean["sad"] == pytest.approx(done.after.mean["sad"], rel=0.05)
 
 
+def test_each_photo_is_held_out_once_and_the_last_run_learns_from_all(photos, tmp_path):
+    start = checkpoint("unet-simple", tmp_path / "best.pt")
+    every = [*photos.kept, *photos.held_out]
+    lines: list[str] = []
+    tuning = Tuning(steps=2, batch=2, rate=1e-2, folds=2)
+    done = finetune(start, photos, tmp_path / "out", tuning, workers=0, report=lines.append)
+    assert set(done.before.images) == set(done.after.images) == {entry.name for entry in every}
+    assert set(done.whole.default.images) == set(done.before.images)
+    assert sum(line.startswith("before: ") for line in lines) == 2
+    assert f"all {len(every)} photos to train on" in lines
+    last = torch.load(tmp_path / "out/run/best.pt", weights_only=True)["network"]["head.weight"]
+    kept = read_network(done.files[0])[1].state_dict()["head.weight"]
+    torch.testing.assert_close(kept, last, atol=1e-3, rtol=1e-3)
+    told = json.loads((tmp_path / "out/report.json").read_text())
+    assert told["whole"]["after"]["mean"] == done.whole.after.mean
+    assert told["recommended"] is done.verdict.recommended
+    with pytest.raises(InputError, match=f"--folds: is 99; at most {len(every)}, one a subject"):
+        finetune(start, photos, tmp_path / "more", replace(tuning, folds=99), workers=0)
+
+
+def test_the_whole_result_is_that_of_cutout(photos, tmp_path):
+    start = checkpoint("segmenter", tmp_path / "best.pt")
+    done = finetune(start, photos, tmp_path / "out", Tuning(steps=1, batch=2, size=32), workers=0)
+    for entry in photos.held_out:
+        photo = entry.load()
+        image, truth = photo.image.astype(np.float32) / 255, photo.alpha.astype(np.float32) / 255
+        for model, found in ((None, done.whole.default), (done.files[0], done.whole.after)):
+            alpha = np.round(run(image, model=model).matte.alpha * 255) / 255
+            wrong = np.abs(alpha - truth).sum() / 1000
+            assert found.images[entry.name]["sad"] == pytest.approx(wrong, rel=1e-3)
+
+
 @pytest.mark.parametrize("name", ["segmenter", "portrait", "dim-mobile", "dlmn", "unet"])
 def test_every_family_is_tuned_with_parts_frozen(name, photos, tmp_path):
     start = checkpoint(name, tmp_path / "best.pt")
@@ -90,7 +127,7 @@ def test_every_family_is_tuned_with_parts_frozen(name, photos, tmp_path):
     earlier = torch.load(start, weights_only=True)["network"]
     later = torch.load(tmp_path / "out/run/best.pt", weights_only=True)["network"]
     for key, values in earlier.items():
-        if key.startswith(tuple(f"{part}." for part in PARTS[name].first)):
+        if key.startswith(tuple(f"{part}." for part in NETWORKS[name].parts.first)):
             assert torch.equal(values, later[key]), key
         if "running_" in key or "num_batches" in key:
             assert torch.equal(values, later[key]), key
@@ -106,7 +143,7 @@ def test_batch_norms_stay_as_they_are_while_training(photos, tmp_path):
 
     name, recipe, network = read_trained(checkpoint("segmenter", tmp_path / "best.pt"))
     tuning = Tuning(steps=1, size=32)
-    task = TuningTask(TUNERS[name].task(recipe, photos, tuning), name, recipe, network, photos, tuning, "x")
+    task = TuningTask(tuners()[name].task(recipe, photos, tuning), name, recipe, network, photos, tuning, "x")
     mine = task.networks["segmenter"].train()
     norms = [m for m in mine.modules() if isinstance(m, nn.BatchNorm2d)]
     assert norms
@@ -133,7 +170,7 @@ def test_what_is_known_is_taught_as_the_network_said_it(photos, tmp_path):
     name, recipe, network = read_trained(checkpoint("segmenter", tmp_path / "best.pt"))
     tuning = Tuning(steps=1, size=32, replay=0.5)
     photos = replace(photos, known=photos.held_out, known_scenes=photos.scenes)
-    inner = TUNERS[name].task(recipe, photos, tuning)
+    inner = tuners()[name].task(recipe, photos, tuning)
     mixed = TuningTask(inner, name, recipe, network, photos, tuning, "x").source
     assert isinstance(mixed, Mixed)
     assert mixed.first is inner.source

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from torch import nn
 
 from wisp.core.errors import InputError
 from wisp.data.synthesis import Example
-from wisp.training import losses
+from wisp.training import loop, losses
 from wisp.training.loop import Schedule, Validation, fit, uses_bf16
 
 SCHEDULE = Schedule(steps=6, batch=2, warm_up=2, validate_every=3, checkpoint_every=3, seed=5)
@@ -147,6 +148,88 @@ def test_refuses_to_overwrite_a_run_or_to_resume_nothing_or_another(tmp_path):
         run(tmp_path / "other", resume=True)
     with pytest.raises(InputError, match="belongs to another recipe"):
         run(tmp_path / "run", task=ToyTask(ToyRecipe(width=8)), resume=True)
+
+
+@dataclass(frozen=True)
+class PlannedRecipe(ToyRecipe):
+    schedule: Schedule = SCHEDULE
+
+
+def planned(steps, **changes):
+    recipe = PlannedRecipe(schedule=replace(SCHEDULE, steps=steps, **changes))
+    return {"schedule": recipe.schedule, "task": ToyTask(recipe)}
+
+
+def test_a_run_is_lengthened_as_if_it_had_been_longer_from_there(tmp_path):
+    run(tmp_path / "run", **planned(6))
+    lines = []
+    run(tmp_path / "run", **planned(12), resume=True, report=lines.append)
+    state = torch.load(tmp_path / "run/checkpoint.pt", weights_only=True)
+    assert state["step"] == 12
+    assert state["optimisers"]["toy"]["param_groups"][0]["lr"] == 0.05 * Schedule(12, 2, 2).rate(11)
+    share = Schedule(12, 2, 2).rate(6)
+    assert share > 0.6
+    assert lines[0] == (
+        f"goes on at step 6 for 12 steps in all instead of 6: the rate is {share:.3g} of its first value "
+        "there and ends at 0.02"
+    )
+
+
+def test_a_run_is_not_shortened_to_less_than_it_has_done(tmp_path):
+    run(tmp_path / "run", **planned(6))
+    with pytest.raises(InputError, match=r"^--steps: is 4, and 6 have been taken; more are accepted$"):
+        run(tmp_path / "run", **planned(4), resume=True)
+
+
+def test_another_recipe_is_told_setting_by_setting(tmp_path):
+    run(tmp_path / "run", **planned(6))
+    changed = PlannedRecipe(width=8, schedule=replace(SCHEDULE, seed=7, patience=2, steps=9))
+    with pytest.raises(InputError) as caught:
+        run(tmp_path / "run", changed.schedule, ToyTask(changed), resume=True)
+    assert str(caught.value).splitlines()[1:] == [
+        "  schedule.patience: off there, 2 now",
+        "  schedule.seed: 5 there, 7 now",
+        "  width: 4 there, 8 now",
+    ]
+
+
+@pytest.mark.parametrize(("seconds", "steps"), [(1.0, [2, 4, 6, 8]), (3.0, [2, 8])])
+def test_a_validation_that_takes_long_waits_until_it_is_a_tenth(seconds, steps, tmp_path, monkeypatch):
+    clock = [0.0]
+
+    class Slow(ToyTask):
+        def losses(self, phase, networks, batch):
+            clock[0] += 1.0
+            return super().losses(phase, networks, batch)
+
+        def validate(self, network, device):
+            clock[0] += seconds
+            return super().validate(network, device)
+
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    lines = []
+    run(tmp_path / "run", replace(SCHEDULE, steps=8, validate_every=2), Slow(), report=lines.append)
+    history = json.loads((tmp_path / "run/history.json").read_text())
+    assert [row["step"] for row in history if "score/mae" in row] == steps
+    assert sum("put off" in line for line in lines) == (0 if seconds < 2 else 1)
+
+
+def test_a_validation_comes_again_once_training_has_taken_nine_times_as_long(tmp_path, monkeypatch):
+    clock = [0.0]
+
+    class Slow(ToyTask):
+        def losses(self, phase, networks, batch):
+            clock[0] += 9.0
+            return super().losses(phase, networks, batch)
+
+        def validate(self, network, device):
+            clock[0] += 3.0
+            return super().validate(network, device)
+
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    run(tmp_path / "run", replace(SCHEDULE, steps=7, validate_every=1), Slow())
+    history = json.loads((tmp_path / "run/history.json").read_text())
+    assert [row["step"] for row in history if "score/mae" in row] == [1, 4, 7]
 
 
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path):

@@ -17,7 +17,7 @@ from wisp.training.calibration import Case, alpha_cases, cases, mask_cases, patc
 from wisp.training.export import Calibration, export, export_checkpoint
 from wisp.training.loader import Batch
 from wisp.training.quantisation import error_of, quantise
-from wisp.training.recipes import Family
+from wisp.training.recipes import TrainedNetwork
 
 
 class Tiny(nn.Module):
@@ -200,7 +200,7 @@ class TestExport:
     def checkpoint(self, tiny, tmp_path, monkeypatch):
         example = torch.rand(1, 3, 32, 48, generator=torch.Generator().manual_seed(0))
         networks = {
-            "tiny": Family(
+            "tiny": TrainedNetwork(
                 lambda recipe: Tiny(),
                 lambda n: n,
                 lambda: {"image": example},
@@ -208,7 +208,9 @@ class TestExport:
                 mask_cases,
                 ("first",),
             ),
-            "plain": Family(lambda recipe: Tiny(), lambda n: n, lambda: {"image": example}, ("mask",)),
+            "plain": TrainedNetwork(
+                lambda recipe: Tiny(), lambda n: n, lambda: {"image": example}, ("mask",)
+            ),
         }
         monkeypatch.setattr(exporting, "NETWORKS", networks)
 

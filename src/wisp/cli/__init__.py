@@ -27,14 +27,7 @@ from wisp.cli.figure import figure_app
 from wisp.cli.finetune import finetune_command
 from wisp.cli.models import models_app
 from wisp.cli.replace import replace_command
-from wisp.cli.train import (
-    train_dim_command,
-    train_portrait_command,
-    train_segmenter_command,
-)
-from wisp.cli.train_dlmn import train_dlmn_command, train_ssrn_command
-from wisp.cli.train_subject import train_matting_command, train_subject_command
-from wisp.cli.train_unet import train_unet_command, train_unet_simple_command
+from wisp.cli.train import train_app
 from wisp.cli.trimap import trimap_command
 from wisp.cli.video import video_command
 from wisp.core.errors import InputError, WispError, is_out_of_memory
@@ -48,7 +41,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-train_app = typer.Typer(help="Train a network.")
 
 
 def _print_version(wanted: bool) -> None:
@@ -76,15 +68,6 @@ app.command("camera")(camera_command)
 app.command("evaluate")(evaluate_command)
 app.command("compose")(compose_command)
 app.command("extract")(extract_command)
-train_app.command("subject")(train_subject_command)
-train_app.command("matting")(train_matting_command)
-train_app.command("segmenter")(train_segmenter_command)
-train_app.command("portrait")(train_portrait_command)
-train_app.command("dim")(train_dim_command)
-train_app.command("unet")(train_unet_command)
-train_app.command("unet-simple")(train_unet_simple_command)
-train_app.command("dlmn")(train_dlmn_command)
-train_app.command("ssrn")(train_ssrn_command)
 app.add_typer(train_app, name="train")
 app.command("finetune")(finetune_command)
 app.add_typer(ablate_app, name="ablate")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
-from functools import wraps
+from functools import cache, wraps
 from typing import Any, TypeVar, get_type_hints
 
 R = TypeVar("R")
@@ -38,14 +38,7 @@ def with_bundles(command: Callable[..., R]) -> Callable[..., R]:
             parameters.append(parameter.replace(kind=parameter.KEYWORD_ONLY))
             continue
         bundles[parameter.name] = parameter.annotation
-        hints = get_type_hints(parameter.annotation, include_extras=True)
-        for field in fields(parameter.annotation):
-            default = parameter.empty if field.default is MISSING else field.default
-            parameters.append(
-                inspect.Parameter(
-                    field.name, parameter.KEYWORD_ONLY, default=default, annotation=hints[field.name]
-                )
-            )
+        parameters.extend(_parameters_of(bundles[parameter.name]))
 
     @wraps(command)
     def unfolded(**given: Any) -> R:
@@ -56,3 +49,18 @@ def with_bundles(command: Callable[..., R]) -> Callable[..., R]:
     unfolded.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
     unfolded.__annotations__ = {one.name: one.annotation for one in parameters}
     return unfolded
+
+
+@cache
+def _parameters_of(bundle: Any) -> tuple[inspect.Parameter, ...]:
+    """A dataclass's fields as parameters; several commands have the same bundle."""
+    hints = get_type_hints(bundle, include_extras=True)
+    return tuple(
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if field.default is MISSING else field.default,
+            annotation=hints[field.name],
+        )
+        for field in fields(bundle)
+    )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
 
-from wisp.cli.train import (
+from wisp.cli.train.options import (
     FixedBatchOption,
     FreezeOption,
     PrecisionOption,
@@ -15,12 +16,17 @@ from wisp.cli.train import (
     SeedOption,
     SizeOption,
     WorkersOption,
-    check_options,
-    say_nothing,
-    tell,
+    check_precision,
+    check_size,
+    reporter,
 )
 from wisp.core.errors import InputError
 from wisp.core.extras import importing
+
+FEW = 20
+"""Fewer photos than this are held out in turns."""
+FOLDS = 3
+"""In so many parts."""
 
 
 def finetune_command(
@@ -51,8 +57,8 @@ def finetune_command(
     replay: Annotated[
         Path | None,
         typer.Option(
-            help="A data set of what the network knows already, as `wisp train` takes it; without one, it "
-            "forgets."
+            help="A data set of what the network knows already, as `wisp train` takes it "
+            "[default: five photos and procedural things of wisp's own, which keep less]."
         ),
     ] = None,
     replay_share: Annotated[
@@ -61,6 +67,15 @@ def finetune_command(
     held_out: Annotated[
         float, typer.Option(min=0.01, max=0.9, help="Share of your photos to measure on.")
     ] = 0.2,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Parts of your photos that are held out one after the other, in a run each, before the last "
+            f"run learns from all; 0 or 1 holds a share out once [default: {FOLDS} where there are fewer "
+            f"than {FEW} photos].",
+        ),
+    ] = None,
     segmenter: Annotated[
         str | None,
         typer.Option(
@@ -89,13 +104,21 @@ def finetune_command(
     """Fine-tune a network on your own photos; the result is a file that --model takes."""
     with importing("fine-tuning", "train"):
         from wisp.data import datasets, layouts
+        from wisp.data.known import own_replay
         from wisp.data.user_photos import own_photos
-        from wisp.training.finetuning import Photos, Tuning, finetune
+        from wisp.training.finetuning import finetune
+        from wisp.training.tuning import Photos, Tuning
 
-    check_options(precision, size)
+    check_precision(precision)
+    check_size(size)
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
         raise InputError(out, "exists already", "a new or empty folder is accepted")
     kept, measured = own_photos(data, held_out, seed)
+    count = len(kept) + len(measured)
+    if folds is None:
+        subjects = {entry.subject or entry.name for entry in (*kept, *measured)}
+        folds = min(FOLDS, len(subjects)) if count < FEW else 0
+    folds = 0 if folds == 1 else folds
     known = [] if replay is None else layouts.split_folders([replay])[0]
     known_scenes: list[Path] = []
     if replay is not None:
@@ -107,10 +130,23 @@ def finetune_command(
         scenes = datasets.backgrounds(data / "backgrounds")
     if not scenes and any(entry.cut_out for entry in kept):
         raise InputError("--backgrounds", "is missing", "photos to set cut-outs on are accepted")
-    photos = Photos(kept, measured, scenes, known, known_scenes)
-    tuning = Tuning(freeze, steps, batch, size, rate, replay_share, seed, segmenter, keep)
-    report = say_nothing if quiet else tell
-    report(f"{len(kept)} photos to train on, {len(measured)} held out, {len(known)} replayed")
-    done = finetune(model, photos, out, tuning, precision=precision, workers=workers, report=report)
+    tuning = Tuning(freeze, steps, batch, size, rate, replay_share, seed, segmenter, keep, folds)
+    report = reporter(quiet=quiet)
+    told = f"{len(kept)} photos to train on, {len(measured)} held out"
+    if folds:
+        told = f"{count} photos, held out in {folds} parts one after the other"
+    with TemporaryDirectory() as folder:
+        if replay is None:
+            known, known_scenes = own_replay(Path(folder), seed)
+        report(f"{told}, {len(known)} replayed" + (" of wisp's own" if replay is None else ""))
+        photos = Photos(kept, measured, scenes, known, known_scenes)
+        done = finetune(model, photos, out, tuning, precision=precision, workers=workers, report=report)
+    whole = done.whole
+    default, before, after = (scores.mean["sad"] for scores in (whole.default, whole.before, whole.after))
+    report(
+        f"the whole result: SAD {default:.2f} by default, {before:.2f} with the network as it was, "
+        f"{after:.2f} now"
+    )
+    report(done.verdict.words)
     report(f"scores: {out / 'report.json'}; before and after: {out / 'sheet.png'}")
     report(f"for --model: {done.files[0]}")

@@ -11,7 +11,7 @@ import typer
 from wisp.cli.console import UsageError
 from wisp.engine.devices import Device, Precision
 from wisp.engine.families import Wanted
-from wisp.methods import ClipMethodName, MethodName, Refinement, Use, method_names, ready_methods
+from wisp.methods import ClipMethodName, MethodName, Refinement, Use, method_names
 
 if TYPE_CHECKING:
     from wisp.core.arrays import Bits
@@ -31,13 +31,7 @@ def _option(*names: str, metavar: str | None = None, panel: str, help: str) -> o
 
 def _choices(use: Use) -> str:
     """The methods that can be asked for as they are."""
-    return "|".join(ready_methods(use))
-
-
-def _brought(use: Use) -> str:
-    """The methods whose network the user has to bring, as the end of a sentence."""
-    names = [name for name in method_names(use) if name not in ready_methods(use)]
-    return f"; with --model FILE also {', '.join(names)}" if names else ""
+    return "|".join(method_names(use))
 
 
 InputsArgument: TypeAlias = Annotated[
@@ -114,7 +108,7 @@ MethodOption: TypeAlias = Annotated[
         "--method",
         metavar=_choices("photo"),
         panel=_RUNNING,
-        help=f"How alpha is estimated{_brought('photo')}.",
+        help="How alpha is estimated.",
     ),
 ]
 ClipMethodOption: TypeAlias = Annotated[
@@ -123,7 +117,7 @@ ClipMethodOption: TypeAlias = Annotated[
         "--method",
         metavar=_choices("clip"),
         panel=_RUNNING,
-        help=f"How alpha is estimated in a frame; auto and segmenter are fast{_brought('clip')}.",
+        help="How alpha is estimated in a frame; auto and segmenter are fast.",
     ),
 ]
 ModelOption: TypeAlias = Annotated[

@@ -39,6 +39,7 @@ from wisp.engine.families import Wanted
 from wisp.engine.families.dlmn import dlmn
 from wisp.engine.families.portrait import crop_around, generate
 from wisp.engine.families.segmenter import segment
+from wisp.engine.families.subject import find_subject
 from wisp.engine.models import find_model
 
 SIDES: Final = {"alpha": CLIPS.alpha_side, "mask": CLIPS.mask_side}
@@ -293,7 +294,10 @@ def matte_by_dlmn(
     engine: Engine = ENGINE,
     ssrn: bool | None = None,
 ) -> Alpha:
-    """Alpha of the people in a frame by DLMN-G, which is shown the neighbouring frames, at a small size.
+    """Alpha of the subject of a frame by DLMN-G, which is shown the neighbouring frames, at a small size.
+
+    The mask that it begins with is that of `find_subject`, as in photos: the segmenter of people missed whole
+    clips.
 
     Args:
         image: float32 (H, W, 3), sRGB-encoded, [0, 1], of any size.
@@ -313,7 +317,7 @@ def matte_by_dlmn(
     small = working_picture(check_image(image), SIDES["alpha"])
     size = (small.shape[1], small.shape[0])
     frames = np.asarray(cv2.resize(motion, size, interpolation=cv2.INTER_AREA), np.float32)
-    mask = segment(small, engine=engine)
+    mask = find_subject(small, engine=engine).mask
     return dlmn(small, mask, motion=frames, model=model, engine=engine, refined=False, ssrn=ssrn)
 
 

@@ -209,11 +209,11 @@ def _sigma(text: str) -> float | None:
 
 
 def _is_picture(path: str) -> bool:
-    """Whether a file is a picture that wisp reads as a photo; by its first bytes."""
+    """Whether a file is a picture that wisp reads as a photo; by its first bytes. A GIF is played."""
     from wisp.io.formats import SNIFF_BYTES, is_sequence, sniff
 
     if Path(path).is_dir():
         return False
     with Path(path).open("rb") as file:
         head = file.read(SNIFF_BYTES)
-    return sniff(head) is not None and not is_sequence(head)
+    return sniff(head) not in (None, "gif") and not is_sequence(head)

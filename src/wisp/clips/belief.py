@@ -390,8 +390,8 @@ def believed_things(belief: Float, settings: ClipSettings = CLIPS) -> Region:
 
 
 def left_out(belief: Float) -> Region:
-    """The region in which something is seen that is not the subject, bool (h, w)."""
-    out: Region = (belief[..., THING] > 0.5) & (belief[..., DECIDED] < 0.05)
+    """The region in which something is seen that is not the subject and no part of a person, bool (h, w)."""
+    out: Region = (belief[..., THING] > 0.5) & (belief[..., DECIDED] < 0.05) & (belief[..., KIND] <= 0.5)
     return out
 
 

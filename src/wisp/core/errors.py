@@ -4,7 +4,10 @@ from __future__ import annotations
 
 
 class WispError(Exception):
-    """Base of every error that wisp raises on purpose. Its text is one line fit to show to a user."""
+    """Base of every error that wisp raises on purpose.
+
+    Its text is one line fit to show to a user; a list of differences may follow, one a line.
+    """
 
 
 class InputError(WispError, ValueError):

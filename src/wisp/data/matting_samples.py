@@ -47,6 +47,26 @@ MATTING_MIX = SubjectMix(
 )
 """Composites most of all; every hard kind of `SubjectMix` comes, since masks err on each of them."""
 
+PEOPLE_MIX = SubjectMix(
+    person=0.45,
+    thing=0.0,
+    single=0.35,
+    several=0.08,
+    small=0.03,
+    held=0.03,
+    poster=0.0,
+    empty=0.06,
+    faint=0.0,
+    people=1.0,
+    beside=0.1,
+    turned=0.0,
+    rotation=8.0,
+    cut=0.5,
+    degraded=0.25,
+    guided=0.0,
+)
+"""People of every kind but turned ones, for networks that know people alone."""
+
 
 @dataclass(frozen=True)
 class MattingSynthesis:

@@ -169,6 +169,26 @@ MODELS: Final[dict[str, Model]] = {
             licence=_LICENCE,
             training_data=f"{_PHOTOS}, procedural foregrounds",
         ),
+        Model(
+            name="dlmn-mobile",
+            family="dlmn",
+            file="dlmn-mobile.onnx",
+            url="",
+            size=5_995_998,
+            sha256="306e687c8eb6aa1ca7ddb8b705cf9bfa60b43e60b5a5307c440b4ea46f2090ac",
+            licence=_LICENCE,
+            training_data="1,803 photos of people and composites of them on 255 backgrounds",
+        ),
+        Model(
+            name="unet-small",
+            family="unet",
+            file="unet-small.onnx",
+            url="",
+            size=3_164_352,
+            sha256="7ef7e9fd1169b1010acf0f0ea5127d5f520e6b378b40c57cb0b0a60be1615f21",
+            licence="Apache-2.0; trained on photos of which some are for research use",
+            training_data="1,803 photos of people and composites of them on 255 backgrounds",
+        ),
     )
 }
 

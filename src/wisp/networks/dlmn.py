@@ -72,6 +72,8 @@ class DLMN(nn.Module):
         relative: show the motion cue less the image's grey.
         shaded: show the mask's encoder the subject, image × mask, beside the mask.
         anchored: add the mask's logits to alpha's.
+        apart: the foreground's branch teaches nothing of what alpha is found with: it begins with nothing,
+            and what it gets wrong then would spoil an alpha that is good already.
     """
 
     def __init__(
@@ -86,12 +88,14 @@ class DLMN(nn.Module):
         relative: bool = False,
         shaded: bool = False,
         anchored: bool = False,
+        apart: bool = False,
     ) -> None:
         super().__init__()
         self.image, self.cues = image, nn.ModuleDict(cues)
         self.combinator, self.residual = combinator, residual
         self.alpha, self.foreground = alpha, foreground
         self.relative, self.shaded, self.anchored = relative, shaded, anchored
+        self.apart = apart
 
     def forward(self, image: Tensor, mask: Tensor, trimap: Tensor, motion: Tensor) -> Prediction:
         """Alpha's logits and the foreground.
@@ -113,7 +117,9 @@ class DLMN(nn.Module):
         logits = self.alpha(shared, finer)
         if self.anchored:
             logits = logits + mask_logits(mask, SUREST)
-        return Prediction(logits, image + self.foreground(shared, seen[:-1]))
+        read = (shared, *seen[:-1])
+        first, *others = [maps.detach() for maps in read] if self.apart else read
+        return Prediction(logits, image + self.foreground(first, others))
 
 
 class Combinator(nn.Module):
@@ -122,15 +128,17 @@ class Combinator(nn.Module):
     Args:
         image: channels of the image's maps.
         cues: those of each cue's.
-        width: maps that are left of a pair.
+        widths: maps that are left of each pair.
     """
 
-    def __init__(self, image: int, cues: Sequence[int], width: int = 64) -> None:
+    def __init__(self, image: int, cues: Sequence[int], widths: Sequence[int]) -> None:
         super().__init__()
-        self.pairs = nn.ModuleList(conv(image + cue, width, kernel=1) for cue in cues)
+        self.pairs = nn.ModuleList(
+            conv(image + cue, width, kernel=1) for cue, width in zip(cues, widths, strict=True)
+        )
 
     def forward(self, image: Tensor, cues: Sequence[Tensor]) -> Tensor:
-        """(N, image, H, W) and the cues' maps → the image's and `width` for each pair, joined."""
+        """(N, image, H, W) and the cues' maps → the image's and those left of each pair, joined."""
         pairs = [pair(torch.cat([image, cue], 1)) for pair, cue in zip(self.pairs, cues, strict=True)]
         return torch.cat([image, *pairs], 1)
 
@@ -252,25 +260,29 @@ def dlmn_paper(
     return DLMN(
         PlainEncoder(3, widths),
         {name: PlainEncoder(CUES[name], widths) for name in cues},
-        Combinator(deep, [deep] * len(cues), pair),
+        Combinator(deep, [deep] * len(cues), [pair] * len(cues)),
         nn.Sequential(conv(deep + pair * len(cues), deep, kernel=1), *shared),
         branch(width_of, (0, 0), 1),
         branch(finer, (widths[0], 0), 3),  # the image's finest maps, for the foreground alone
     )
 
 
-def dlmn_mobile(width: int = 16, cues: Sequence[str] = tuple(CUES), *, anchored: bool = True) -> DLMN:
+def dlmn_mobile(
+    width: int = 16, cues: Sequence[str] = tuple(CUES), *, anchored: bool = True, apart: bool = False
+) -> DLMN:
     """The compact network, for the CPU.
 
     Args:
         width: channels of alpha's decoder at stride 2; the other strides follow.
         cues: which of `CUES` there are.
         anchored: whether alpha's logits are added to the mask's; not where it begins as a portrait network.
+        apart: whether the foreground's branch learns by itself.
     """
     image = (16, 16, 24, 32, 96, 320)
     of_cue = {name: SHADED if name == "mask" else CUE for name in cues}
     kept_of_cue = [(4, 4, 16, 32) if name == "mask" else (4, 4, 8, 8) for name in cues]
-    inner, pair = 12 * width, 4 * width
+    inner = 12 * width
+    pairs = [4 * width if name == "mask" else 3 * width // 2 for name in cues]
     joined = [sum(maps) for maps in zip(image, *of_cue.values(), strict=True)]
     narrowed = [sum(maps) for maps in zip((12, 12, 32, 64), *kept_of_cue, strict=True)]
 
@@ -284,9 +296,9 @@ def dlmn_mobile(width: int = 16, cues: Sequence[str] = tuple(CUES), *, anchored:
     return DLMN(
         MobileContentEncoder(MobileNetV2(output_stride=32), image[0], stride=2),
         {name: _cue_encoder(name, of_cue[name]) for name in cues},
-        Combinator(image[-1], [maps[-1] for maps in of_cue.values()], pair),
+        Combinator(image[-1], [maps[-1] for maps in of_cue.values()], pairs),
         nn.Sequential(
-            nn.Conv2d(image[-1] + pair * len(cues), inner, 1, bias=False),
+            nn.Conv2d(image[-1] + sum(pairs), inner, 1, bias=False),
             nn.BatchNorm2d(inner),
             nn.ReLU6(),
             block(),
@@ -296,6 +308,7 @@ def dlmn_mobile(width: int = 16, cues: Sequence[str] = tuple(CUES), *, anchored:
         relative=True,
         shaded="mask" in cues,
         anchored=anchored and "mask" in cues,
+        apart=apart,
     )
 
 

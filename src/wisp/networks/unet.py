@@ -9,7 +9,8 @@ The simple one has a single level::
                                    └────────────────────▶┘
 
 The standard one has four, of three convolutions each on the way down and two on the way up, two more at the
-bottom. Every convolution is 3×3 with same padding and ReLU, He initialisation; neither has batch norms.
+bottom. Every convolution is 3×3 with same padding and ReLU, He initialisation; neither has batch norms. They
+can be had while training: an export folds them into the convolutions, and what is left is the report's.
 
 Where the report is silent: unpooling repeats each value; the bottom widens to twice the deepest level and
 back; the first convolution after a join halves its channels, and the second halves them again but for the
@@ -63,12 +64,17 @@ class SimpleUNet(Squared):
     Args:
         width: filters of each convolution.
         dropout: after the first block, after the second.
+        normed: with a batch norm after each 3×3 convolution.
     """
 
-    def __init__(self, width: int = 64, dropout: tuple[float, float] = (0.1, 0.2)) -> None:
+    def __init__(
+        self, width: int = 64, dropout: tuple[float, float] = (0.1, 0.2), *, normed: bool = False
+    ) -> None:
         super().__init__()
-        self.down = nn.Sequential(*_convolutions(3, width, width), nn.Dropout(dropout[0]))
-        self.up = nn.Sequential(*_convolutions(2 * width, width, width), nn.Dropout(dropout[1]))
+        first = _convolutions(3, width, width, normed=normed)
+        second = _convolutions(2 * width, width, width, normed=normed)
+        self.down = nn.Sequential(*first, nn.Dropout(dropout[0]))
+        self.up = nn.Sequential(*second, nn.Dropout(dropout[1]))
         self.head = nn.Conv2d(width, 1, 1)
         _initialise(self)
 
@@ -93,19 +99,24 @@ class UNet(Squared):
     Args:
         width: filters of the first level; each further one has twice as many.
         dropout: after the bottom, before the output.
+        normed: with a batch norm after each 3×3 convolution.
     """
 
-    def __init__(self, width: int = 64, dropout: tuple[float, float] = (0.0, 0.0)) -> None:
+    def __init__(
+        self, width: int = 64, dropout: tuple[float, float] = (0.0, 0.0), *, normed: bool = False
+    ) -> None:
         super().__init__()
         widths = [width, 2 * width, 4 * width, 8 * width]
         self.down = nn.ModuleList(
-            nn.Sequential(*_convolutions(inputs, c, c, c))
+            nn.Sequential(*_convolutions(inputs, c, c, c, normed=normed))
             for inputs, c in zip([3, *widths], widths, strict=False)
         )
         deepest = widths[-1]
-        self.bottom = nn.Sequential(*_convolutions(deepest, 2 * deepest, deepest), nn.Dropout(dropout[0]))
+        bottom = _convolutions(deepest, 2 * deepest, deepest, normed=normed)
+        self.bottom = nn.Sequential(*bottom, nn.Dropout(dropout[0]))
         self.up = nn.ModuleList(
-            nn.Sequential(*_convolutions(2 * c, c, max(c // 2, width))) for c in reversed(widths)
+            nn.Sequential(*_convolutions(2 * c, c, max(c // 2, width), normed=normed))
+            for c in reversed(widths)
         )
         self.dropout = nn.Dropout(dropout[1])
         self.head = nn.Conv2d(width, 1, 1)
@@ -125,11 +136,12 @@ class UNet(Squared):
         return logits
 
 
-def _convolutions(inputs: int, *widths: int) -> list[nn.Module]:
+def _convolutions(inputs: int, *widths: int, normed: bool = False) -> list[nn.Module]:
     """3×3 convolutions, each with ReLU."""
     layers: list[nn.Module] = []
     for width in widths:
-        layers += [nn.Conv2d(inputs, width, 3, padding=1), nn.ReLU()]
+        norm = [nn.BatchNorm2d(width)] if normed else []
+        layers += [nn.Conv2d(inputs, width, 3, padding=1), *norm, nn.ReLU()]
         inputs = width
     return layers
 

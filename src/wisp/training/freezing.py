@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -60,61 +60,7 @@ class Parts:
     last: Sequence[str]
 
 
-PARTS: Final[Mapping[str, Parts]] = {
-    "unet": Parts(("down.0",), ("down.1",), ("head",)),
-    "unet-simple": Parts(("down",), ("up",), ("head",)),
-    "segmenter": Parts(
-        ("encoder.features.0", "encoder.features.1"),
-        ("encoder.features.2", "encoder.features.3"),
-        ("head",),
-    ),
-    "portrait": Parts(
-        (
-            "generator.content.stem",
-            "generator.content.encoder.features.0",
-            "generator.content.encoder.features.1",
-            "generator.segmentation.stem",
-            "generator.segmentation.blocks.0",
-        ),
-        (
-            "generator.content.encoder.features.2",
-            "generator.content.encoder.features.3",
-            "generator.segmentation.blocks.1",
-        ),
-        ("generator.decoder.head", "refinement.network.head"),
-    ),
-    "dlmn": Parts(
-        (
-            "image.stem",
-            "image.encoder.features.0",
-            "image.encoder.features.1",
-            "cues.mask.stem",
-            "cues.trimap.stem",
-            "cues.motion.stem",
-        ),
-        ("image.encoder.features.2", "image.encoder.features.3"),
-        ("alpha.head", "foreground.head"),
-    ),
-    "dim-mobile": Parts(
-        (
-            "stage.encoder.features.0",
-            "stage.encoder.features.1",
-            "stage.fine1",
-            "stage.fine2",
-        ),
-        ("stage.encoder.features.2", "stage.encoder.features.3", "stage.fine4"),
-        ("stage.head", "refinement.layers.6"),
-    ),
-    "dim-vgg16": Parts(
-        ("stage.features.0", "stage.features.2"),
-        ("stage.features.5", "stage.features.7"),
-        ("stage.head", "refinement.layers.6"),
-    ),
-}
-"""By the networks' keys in `wisp.training.recipes.NETWORKS`."""
-
-
-def freeze_parts(network: nn.Module, name: str, level: str) -> None:
+def freeze_parts(network: nn.Module, parts: Parts | None, level: str) -> None:
     """Freeze parts of a network that is trained on, as transfer learning does.
 
     Li, Miao, Hu, Cao, Jin, "Background Image Matting", table 1, which freezes layers of a U-Net: a layer is
@@ -122,7 +68,7 @@ def freeze_parts(network: nn.Module, name: str, level: str) -> None:
 
     Args:
         network: the bare network.
-        name: its key in `PARTS`.
+        parts: its own, as its row in `wisp.training.recipes.NETWORKS` names them; None where there are none.
         level: ``none``; ``first``; ``first-two``; or ``all-but-last``, which leaves the layer that makes the
             output.
 
@@ -133,9 +79,8 @@ def freeze_parts(network: nn.Module, name: str, level: str) -> None:
         raise InputError("--freeze", f"is {level}", f"{', '.join(LEVELS)} are accepted")
     if level == "none":
         return
-    if name not in PARTS:
-        raise InputError("--freeze", f"is {level}, but {name} has no known parts", "none is accepted")
-    parts = PARTS[name]
+    if parts is None:
+        raise InputError("--freeze", f"is {level}, but the network has no known parts", "none is accepted")
     if level == "all-but-last":
         kept = {id(module) for path in parts.last for module in network.get_submodule(path).modules()}
         for module in network.modules():

@@ -24,7 +24,7 @@ from wisp.core.errors import InputError
 from wisp.engine.models import MODELS, Model, find_model, refinement_of, verified_file
 from wisp.training.export import METADATA, load_checkpoint, parity
 from wisp.training.freezing import NORMS, folded, freeze_folded
-from wisp.training.recipes import NETWORKS, Family
+from wisp.training.recipes import NETWORKS, TrainedNetwork
 
 TOLERANCE: Final = 1e-3
 ACCEPTED: Final = "an ONNX file of `wisp export` is accepted"
@@ -125,7 +125,7 @@ def continued(recipe: R, start: str | Path | None, *shapes: str) -> R:
     return replace(recipe, **{shape: kept.get(shape, defaults[shape]) for shape in shapes})
 
 
-def load_onnx(network: nn.Module, family: Family, path: Path) -> None:
+def load_onnx(network: nn.Module, family: TrainedNetwork, path: Path) -> None:
     """Fill a bare network, or the part of it that `family` exports, from an ONNX file; and check it.
 
     Args:

@@ -5,6 +5,11 @@ A recipe brings a `Task` (networks, losses, validation); `fit` does the rest:
 - Accelerate places everything on the device, spreads batches over processes and casts to bf16;
 - a step's samples, its learning rate and its random numbers depend on the seed and the step's number
   alone, so a run that was stopped and resumed ends with the weights of one that was not;
+- a run is lengthened by resuming it with more steps: the learning rate, and sizes of samples that follow a
+  run's progress, go on as those of a run of the new length at that step;
+- after a validation of more than `FREE` seconds there is none, but for the last step's, until training has
+  taken nine times as long, so that validations cost a tenth of a run. Which steps are looked at, and so which
+  weights are best, then depends on the machine; those of ``last.pt`` do not;
 - `OUT/` receives ``checkpoint.pt`` (everything to resume), ``best.pt`` (averaged weights of the best
   validation so far), ``last.pt`` (those of the last checkpoint), ``history.json``, ``curves.png`` and
   ``sheet-STEP.png``.
@@ -20,7 +25,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import numpy as np
 import torch
@@ -40,6 +45,12 @@ from wisp.training.loader import Batch, loader, to_batch
 
 Terms: TypeAlias = dict[str, Tensor]
 """Named terms of a loss, already weighted: their sum is what is minimised."""
+
+
+FREE: Final = 2.0
+"""Validations of so many seconds or less come as often as the schedule says."""
+SHARE: Final = 0.1
+"""Share of a run that longer ones may take."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +157,7 @@ def fit(
         task: networks, samples and losses.
         schedule: how long and how fast.
         out: folder for everything that a run writes; made when missing.
-        resume: go on from ``out/checkpoint.pt``.
+        resume: go on from ``out/checkpoint.pt``; with more steps than it was started with, for longer.
         precision: ``auto`` (bf16 where the device computes in it), ``bf16`` or ``fp32``.
         workers: processes that make samples; 0 makes them in between the steps.
         report: receives one line now and then.
@@ -156,7 +167,7 @@ def fit(
 
     Raises:
         InputError: `out` has a checkpoint and `resume` is False, or the other way round, or the checkpoint
-            belongs to another recipe.
+            belongs to another recipe, whose differences are listed, or has taken more steps already.
         FloatingPointError: the loss is no longer a number; the last checkpoint is intact.
     """
     checkpoint = out / "checkpoint.pt"
@@ -171,6 +182,11 @@ def fit(
     set_seed(schedule.seed)
     run = _Run(task, schedule, accelerator)
     history = run.load(checkpoint) if resume else []
+    if resume and run.planned != schedule.steps:
+        report(
+            f"goes on at step {run.step} for {schedule.steps} steps in all instead of {run.planned}: the "
+            f"rate is {schedule.rate(run.step):.3g} of its first value there and ends at {schedule.final:g}"
+        )
     first = run.step
     samples = out / "samples"
     source = task.source
@@ -185,6 +201,7 @@ def fit(
     )
     make_batch = getattr(task, "batch", to_batch)
     started = time.monotonic()
+    validated = _Validated()
     totals: dict[str, float] = {}
     since = 0
     for tensors in feed:
@@ -202,8 +219,10 @@ def fit(
             totals, since = {}, 0
         last = run.step == schedule.steps
         stopped = False
-        if run.step % schedule.validate_every == 0 or last:
+        if last or (run.step % schedule.validate_every == 0 and validated.may_be_again(report)):
+            before = time.monotonic()
             result = task.validate(run.averaged, accelerator.device)
+            validated = _Validated(time.monotonic() - before, time.monotonic())
             scores = {f"score/{name}": value for name, value in result.scores.items()}
             report(f"step {run.step}  " + " ".join(f"{n} {v:.5f}" for n, v in result.scores.items()))
             history.append({"step": run.step, **scores})
@@ -223,6 +242,24 @@ def fit(
     accelerator.end_training()
     shutil.rmtree(samples, ignore_errors=True)
     return out / "best.pt"
+
+
+@dataclass
+class _Validated:
+    """The last validation's length and end, and whether one was put off since."""
+
+    seconds: float = 0.0
+    at: float = 0.0
+    told: bool = False
+
+    def may_be_again(self, report: Callable[[str], None]) -> bool:
+        """Whether training has taken long enough since; tells once if not."""
+        if self.seconds <= FREE or SHARE * (time.monotonic() - self.at + self.seconds) >= self.seconds:
+            return True
+        if not self.told:
+            report(f"validation put off: the last one took {self.seconds:.0f} s; a tenth of a run is for it")
+            self.told = True
+        return False
 
 
 def uses_bf16(precision: str) -> bool:
@@ -258,6 +295,7 @@ class _Run:
         }
         self.averaged = copy.deepcopy(self.bare[self.main]).eval().requires_grad_(False)
         self.step = 0
+        self.planned = schedule.steps
         self.best = math.inf
         self.waited = 0
 
@@ -333,8 +371,14 @@ class _Run:
     def load(self, path: Path) -> list[dict[str, float]]:
         """Restore what `save` wrote; returns the history."""
         state = read_checkpoint(path, "checkpoint.pt of this run is accepted")
-        if _told(state["recipe"]) != _told(_recipe(self.task)):
-            raise InputError(path, "belongs to another recipe", f"{state['recipe']} is accepted")
+        theirs, ours = _told(state["recipe"]), _told(_recipe(self.task))
+        self.planned = theirs.get("schedule.steps", self.schedule.steps)
+        if differences := _differences(theirs, ours):
+            listed = "".join(f"\n  {line}" for line in differences)
+            raise InputError(path, "belongs to another recipe", f"with its own, --resume goes on:{listed}")
+        if int(state["step"]) > self.schedule.steps:
+            problem = f"is {self.schedule.steps}, and {state['step']} have been taken"
+            raise InputError("--steps", problem, "more are accepted")
         for name, network in self.bare.items():
             network.load_state_dict(state["networks"][name])
             freeze_folded(network)
@@ -364,17 +408,28 @@ def _recipe(task: Task) -> str:
     return json.dumps(asdict(task.recipe), sort_keys=True)
 
 
-def _told(recipe: str) -> Any:
-    """A recipe without what is off: an earlier one may not know of it."""
+def _told(recipe: str) -> dict[str, Any]:
+    """A recipe's settings by their paths, without what is off: an earlier one may not know of it."""
+    told: dict[str, Any] = {}
 
-    def strip(value: Any) -> Any:
+    def gather(path: str, value: Any) -> None:
         if isinstance(value, dict):
-            return {
-                key: strip(inner) for key, inner in value.items() if inner is not None and inner is not False
-            }
-        return value
+            for key, inner in value.items():
+                gather(f"{path}.{key}" if path else key, inner)
+        elif value is not None and value is not False:
+            told[path] = value
 
-    return strip(json.loads(recipe))
+    gather("", json.loads(recipe))
+    return told
+
+
+def _differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
+    """One line for each setting that a checkpoint has otherwise, but for the number of steps."""
+    return [
+        f"{path}: {theirs.get(path, 'off')} there, {ours.get(path, 'off')} now"
+        for path in sorted({*theirs, *ours} - {"schedule.steps"})
+        if theirs.get(path) != ours.get(path)
+    ]
 
 
 def _save(state: Mapping[str, Any], path: Path) -> None:

@@ -131,8 +131,8 @@ def test_other_cues_are_refused(network, cue, complaint):
 
 def test_other_networks_are_refused(tmp_path):
     image, alpha = bright_disc(64, 96)
-    with pytest.raises(InputError, match="no dlmn network comes with wisp"):
-        dlmn(image, alpha)
+    with pytest.raises(InputError, match="no ssrn network comes with wisp"):
+        find_model(None, "ssrn")
     other = write_portrait(tmp_path / "portrait.onnx")
     with pytest.raises(InputError, match="is no dlmn network; an ONNX file with the inputs image"):
         dlmn(image, alpha, model=other)

@@ -25,12 +25,14 @@ def test_the_mask_is_alpha_at_the_photos_size(network, height, width):
     np.testing.assert_allclose(alpha, 1 / (1 + np.exp(-4)), atol=1e-3)
 
 
-def test_what_it_is_nowhere_sure_of_is_left_out(network):
+def test_what_is_nowhere_more_likely_subject_than_not_is_left_out(network):
     image = np.zeros((64, 96, 3), np.float32)
     image[10:30, 10:30] = 0.9
-    image[40:60, 60:90] = 0.52  # a mask of 0.69
+    image[10:30, 60:90] = 0.52  # a mask of 0.69
+    image[40:60, 60:90] = 0.49  # a mask of 0.40
     alpha = unet(image, model=network, engine=FP32)
     assert alpha[15:25, 15:25].min() > 0.95
+    np.testing.assert_allclose(alpha[15:25, 65:85], 0.69, atol=0.02)
     assert not alpha[40:60, 60:90].any()
 
 

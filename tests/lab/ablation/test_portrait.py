@@ -25,7 +25,7 @@ from wisp.networks.portrait import portrait_mobile
 from wisp.training import losses
 from wisp.training.loader import batches, to_batch
 from wisp.training.recipes import portrait as portrait_recipe
-from wisp.training.recipes.portrait import PAPER, SUPERVISED, Coefficients
+from wisp.training.recipes.portrait_losses import PAPER, SUPERVISED, Coefficients
 
 WIDTH = 4
 

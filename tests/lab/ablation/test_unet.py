@@ -26,6 +26,12 @@ def small(recipe, steps):
     return replace(recipe, width=4, schedule=schedule, synthesis=replace(recipe.synthesis, size=32))
 
 
+def test_one_held_out_photo_is_too_few_to_stop_by_and_to_score_on(photos, tmp_path):
+    people, scenes, held_out, held_out_scenes = photos
+    with pytest.raises(InputError, match=r"^--data: has 1 held-out photo; two or more are accepted"):
+        unet_ablation(UNetAblation(photos=2), people, scenes, held_out[:1], held_out_scenes, tmp_path)
+
+
 def test_both_tables_are_made(photos, tmp_path):
     shared = UNetAblation(
         photos=2,

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from typer.testing import CliRunner
@@ -17,7 +18,7 @@ from wisp.data.packed import pack
 from wisp.data.subject_samples import Sizes
 from wisp.training.export import export_checkpoint, load_checkpoint
 from wisp.training.loop import Schedule, fit
-from wisp.training.recipes import dlmn, ssrn, unet
+from wisp.training.recipes import dlmn, ssrn, ssrn_packed, unet
 from wisp.training.recipes.portrait import MobileRecipe
 
 CPU = torch.device("cpu")
@@ -83,6 +84,30 @@ def test_dlmn_begins_as_the_portrait_network_and_keeps_its_encoder(photos, portr
     assert torch.equal(task.networks["dlmn"].alpha.head.weight, start.decoder.head.weight)
 
 
+def test_what_dlmn_took_over_learns_slowly(photos, portrait):
+    task = dlmn.PackedTask(recipe_of_dlmn(), photos, photos, start=portrait)
+    network = task.networks["dlmn"]
+    groups = task.optimisers(task.networks)["dlmn"].param_groups
+    rates = {id(p): group["lr"] for group in groups for p in group["params"]}
+    for part in ("cues.trimap", "cues.motion", "combinator.pairs.1", "combinator.pairs.2", "foreground"):
+        assert {rates[id(p)] for p in network.get_submodule(part).parameters()} == {4e-4}, part
+    for part in ("cues.mask", "combinator.pairs.0", "residual", "alpha"):
+        learnt = [p for p in network.get_submodule(part).parameters() if p.requires_grad]
+        assert {rates[id(p)] for p in learnt} == {2e-5}, part
+    assert not any(id(p) in rates for p in network.get_submodule("image.encoder").parameters())
+
+
+def test_the_foreground_teaches_alpha_nothing(photos, portrait):
+    task = dlmn.PackedTask(recipe_of_dlmn(), photos, photos, start=portrait)
+    network = task.networks["dlmn"].train()
+    batch = task._examples[0]
+    terms = task.losses("dlmn", task.networks, batch)
+    (terms["foreground"] + terms["composition"]).backward()
+    moved = {name for name, p in network.named_parameters() if p.grad is not None and p.grad.any()}
+    assert moved
+    assert all(name.startswith("foreground.") for name in moved)
+
+
 def test_dlmn_resumes_to_the_same_weights(photos, portrait, run, tmp_path):
     class Stopped(dlmn.PackedTask):
         def losses(self, phase, networks, batch):
@@ -115,14 +140,16 @@ def test_an_anchored_network_takes_no_portrait_network_over(photos, portrait):
 
 def test_ssrn_begins_with_dlmns_encoder_and_learns_in_both_parts(photos, run, tmp_path):
     weights = run / "last.pt"
-    first = ssrn.PackedTask(recipe_of_ssrn("packed"), photos, photos, dlmn=weights)
+    first = ssrn_packed.PackedTask(recipe_of_ssrn("packed"), photos, photos, dlmn=weights)
     theirs = load_checkpoint(weights)[-1].image.encoder.features[3].conv[0][0].weight
     ours = first.networks["ssrn"].encoder.encoder.features
     assert torch.equal(ours[3].conv[0][0].weight, theirs)
     assert not ours[0][0].weight[:, 3:].any()
     fit(first, SCHEDULE, tmp_path / "first", workers=0, precision="fp32")
     start = tmp_path / "first" / "last.pt"
-    second = ssrn.PackedTask(recipe_of_ssrn("packed-unlabelled"), photos, photos, dlmn=weights, start=start)
+    second = ssrn_packed.PackedTask(
+        recipe_of_ssrn("packed-unlabelled"), photos, photos, dlmn=weights, start=start
+    )
     assert set(second.networks) == {"ssrn", "judge"}
     fit(second, SCHEDULE, tmp_path / "second", workers=0, precision="fp32")
     scores = second.validate(load_checkpoint(tmp_path / "second" / "last.pt")[-1], CPU).scores
@@ -132,7 +159,7 @@ def test_ssrn_begins_with_dlmns_encoder_and_learns_in_both_parts(photos, run, tm
 
 def test_an_unlabelled_ssrn_needs_its_supervised_start(photos, run):
     with pytest.raises(InputError, match="--start: is missing"):
-        ssrn.PackedTask(recipe_of_ssrn("packed-unlabelled"), photos, photos, dlmn=run / "last.pt")
+        ssrn_packed.PackedTask(recipe_of_ssrn("packed-unlabelled"), photos, photos, dlmn=run / "last.pt")
 
 
 def test_the_unet_learns_and_exports(photos, tmp_path):
@@ -150,7 +177,11 @@ def test_the_unet_learns_and_exports(photos, tmp_path):
     learned = load_checkpoint(tmp_path / "run" / "last.pt")[-1]
     assert learned.size == 64
     assert task.validate(learned, CPU).scores["bce"] < before
-    assert export_checkpoint(tmp_path / "run" / "last.pt", tmp_path / "unet.onnx").difference < 1e-3
+    file = tmp_path / "unet.onnx"
+    assert export_checkpoint(tmp_path / "run" / "last.pt", file).difference < 1e-3
+    operators = [node.op_type for node in onnx.load(file).graph.node]
+    assert "BatchNormalization" not in operators  # they are in the convolutions: the report's network is left
+    assert operators.count("Conv") == 4 * 3 + 2 + 4 * 2 + 1
 
 
 @pytest.mark.parametrize(

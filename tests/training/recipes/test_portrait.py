@@ -19,15 +19,13 @@ from wisp.training.loop import Schedule, fit
 from wisp.training.recipes import portrait
 from wisp.training.recipes.portrait import (
     LED,
-    PAPER,
-    Coefficients,
     MobileRecipe,
     PaperRecipe,
     PortraitTask,
     as_published,
     network,
-    portrait_terms,
 )
+from wisp.training.recipes.portrait_losses import PAPER, Coefficients, portrait_terms
 from wisp.training.recipes.segmenter import SegmenterRecipe
 from wisp.training.recipes.segmenter import network as segmenter_network
 

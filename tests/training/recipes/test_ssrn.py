@@ -21,12 +21,10 @@ from wisp.training.recipes.ssrn import (
     NETWORK,
     RECIPES,
     Coefficients,
-    Safeguard,
     SSRNRecipe,
     SSRNTask,
-    excess,
-    gate,
 )
+from wisp.training.recipes.ssrn_safeguard import Safeguard, excess, gate
 
 CPU = torch.device("cpu")
 

@@ -19,7 +19,7 @@ from wisp.training.export import export_checkpoint
 from wisp.training.loader import batches
 from wisp.training.loop import Schedule, fit
 from wisp.training.recipes.matting import MattingRecipe, MattingTask
-from wisp.training.recipes.portrait import portrait_terms
+from wisp.training.recipes.portrait_losses import portrait_terms
 from wisp.training.recipes.subject import SubjectRecipe, SubjectTask
 from wisp.training.recipes.subject_guidance import GuidanceRecipe, GuidanceTask
 

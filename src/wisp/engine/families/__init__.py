@@ -2,7 +2,8 @@
 
 To add one, write its module here, with a function that finds alpha, and a row in `FAMILIES`. A family with a
 function is a method of `wisp.cutout` and of every verb (`wisp.methods.METHODS`). Options, checks, docstrings
-and the guide's table follow from the row.
+and the guide's table follow from the row; so do ``wisp train``, ``wisp export`` and ``wisp finetune`` where
+the row names a module that trains it (`wisp.training.recipes`).
 
 A function that needs a mask is ``f(image, mask, *, model, engine) -> alpha``, one that needs a
 trimap ``f(image, trimap, *, model, engine) -> alpha``, one that needs nothing
@@ -40,6 +41,8 @@ class Family:
         default_for: for which guidance ``auto`` stands for it.
         document: which of the documents in docs/documents.md it belongs to; empty where none has it.
         refined_by: the family of the network that refines what its own has found; empty where there is none.
+        training: the dotted name of the module that trains it; empty where none does, or another family's.
+        learns: what ``wisp train NAME`` trains, where it needs no command of its own; empty likewise.
     """
 
     name: str
@@ -52,6 +55,8 @@ class Family:
     default_for: tuple[Needs, ...] = ()
     document: str = ""
     refined_by: str = ""
+    training: str = ""
+    learns: str = ""
 
 
 FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
@@ -63,12 +68,15 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
                 "image (N, 3, H, W) and guidance (N, 3, H, W; clicks inside and outside, the mask before) "
                 "→ masks (N, 2, H, W; people, subject) and presence (N, 2)",
                 default="subject-mobile",
+                training="wisp.training.recipes.subject",
             ),
             Family(
                 "segmenter",
                 "image (N, 3, H, W) → mask (N, 1, H, W)",
                 default="segmenter-mobile",
                 document="Background Image Matting (report); Yaman et al. 2022",
+                training="wisp.training.recipes.segmenter",
+                learns="the person segmenter (DeepLabV3+ on MobileNetV2)",
             ),
             Family(
                 "portrait",
@@ -79,6 +87,7 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
                 about="a network that knows people alone",
                 source="Yaman et al.",
                 document="Yaman et al. 2022",
+                training="wisp.training.recipes.portrait",
             ),
             Family(
                 "portrait-refinement",
@@ -97,30 +106,36 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
                 source="Xu et al. 2017",
                 default_for=("trimap",),
                 document="Xu et al. 2017",
+                training="wisp.training.recipes.dim",
             ),
             Family(
                 "dlmn",
                 "image (N, 3, H, W), mask (N, 1, H, W), trimap (N, 1, H, W; 0, 128/255, 1) and motion "
                 "(N, 4, H, W) → alpha (N, 1, H, W)",
+                default="dlmn-mobile",
                 needs="mask",
                 function="wisp.engine.families.dlmn.dlmn",
-                about="a network for people that sees the neighbouring frames, too; yours, as the model",
+                about="a network for people that sees the neighbouring frames, too",
                 source="El Abdellaoui and Kachbal",
                 document="El Abdellaoui and Kachbal",
                 refined_by="ssrn",
+                training="wisp.training.recipes.dlmn",
             ),
             Family(
                 "ssrn",
                 "image (N, 3, H, W), mask (N, 1, H, W) and motion (N, 4, H, W) → alpha (N, 1, H, W)",
                 document="El Abdellaoui and Kachbal",
+                training="wisp.training.recipes.ssrn",
             ),
             Family(
                 "unet",
                 "image (N, 3, H, W) → mask (N, 1, H, W)",
+                default="unet-small",
                 function="wisp.engine.families.unet.unet",
                 about="a small U-Net's mask by itself, whose edge ``--blend poisson`` hides",
                 source="Li, Miao, Hu, Cao, Jin",
                 document="Background Image Matting (report)",
+                training="wisp.training.recipes.unet",
             ),
         )
     }

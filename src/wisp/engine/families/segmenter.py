@@ -32,6 +32,7 @@ def segment(
     *,
     model: str | Path | None = None,
     row: Model | None = None,
+    sure: float = SURE,
     engine: Engine = ENGINE,
 ) -> Mask:
     """A soft mask of the subject.
@@ -45,6 +46,7 @@ def segment(
         image: float32 (H, W, 3), sRGB-encoded, [0, 1], of any size.
         model: the name of a network (`wisp.engine.models.MODELS`) or an ONNX file; None for the default.
         row: the network's row instead, of another family with the same inputs and outputs.
+        sure: from which value on a region holds a pixel that is surely subject.
         engine: what runs the network.
 
     Returns:
@@ -61,11 +63,11 @@ def segment(
     seen_height, seen_width = max(1, round(height * scale)), max(1, round(width * scale))
     seen = pad_to_multiple(resize(image, seen_height, seen_width), row.multiple)
     mask = _run(session, row, np.ascontiguousarray(seen.transpose(2, 0, 1)[None]))
-    mask = without_doubtful_gaps(without_doubtful_regions(mask[:seen_height, :seen_width]))
+    mask = without_doubtful_gaps(without_doubtful_regions(mask[:seen_height, :seen_width], sure))
     return resize(mask, height, width).clip(0, 1)
 
 
-def without_doubtful_regions(mask: Mask) -> Mask:
+def without_doubtful_regions(mask: Mask, sure: float = SURE) -> Mask:
     """The mask without the regions in which no pixel is surely subject.
 
     A region is an 8-connected set of pixels of at least `FLOOR`. People have a core of which the network is
@@ -73,14 +75,15 @@ def without_doubtful_regions(mask: Mask) -> Mask:
 
     Args:
         mask: float32 (H, W), [0, 1].
+        sure: from which value on a pixel is surely subject.
 
     Returns:
-        float32 (H, W): the mask where a region reaches `SURE`, 0 elsewhere.
+        float32 (H, W): the mask where a region reaches `sure`, 0 elsewhere.
     """
     regions, count = ndimage.label(mask >= FLOOR, np.ones((3, 3)))
-    sure = np.bincount(regions[mask >= SURE], minlength=count + 1) > 0
-    sure[0] = False
-    return np.where(sure[regions], mask, np.float32(0))
+    kept = np.bincount(regions[mask >= sure], minlength=count + 1) > 0
+    kept[0] = False
+    return np.where(kept[regions], mask, np.float32(0))
 
 
 def without_doubtful_gaps(mask: Mask) -> Mask:

@@ -8,11 +8,15 @@ proportions, and the mask itself cuts the photo out; what its edge gets wrong, P
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from wisp.core.arrays import Alpha, Image
 from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.families.segmenter import segment
 from wisp.engine.models import find_model
+
+LIKELY: Final = 0.5
+"""A region is kept where it is anywhere more likely subject than not: a small U-Net is seldom surer."""
 
 
 def unet(image: Image, *, model: str | Path | None = None, engine: Engine = ENGINE) -> Alpha:
@@ -25,9 +29,9 @@ def unet(image: Image, *, model: str | Path | None = None, engine: Engine = ENGI
         engine: what runs the network.
 
     Returns:
-        float32 (H, W), [0, 1]; regions of which the network is nowhere sure are left out, as `segment` does.
+        float32 (H, W), [0, 1]; regions that are nowhere above `LIKELY` are left out.
 
     Raises:
         InputError: an array of the wrong kind, no such network, or a file that is no segmentation network.
     """
-    return segment(image, row=find_model(model, "unet"), engine=engine)
+    return segment(image, row=find_model(model, "unet"), sure=LIKELY, engine=engine)

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from wisp.lab.ablation import Row, Table
-from wisp.training.recipes.portrait import PAPER, SUPERVISED, Coefficients
+from wisp.training.recipes.portrait_losses import PAPER, SUPERVISED, Coefficients
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ import torch
 from torch import nn
 from torch.optim import AdamW, Optimizer
 
+from wisp.core.errors import InputError
 from wisp.data.datasets import Entry, some
 from wisp.data.single_image import fitted
 from wisp.evaluation.protocols import PROTOCOLS, Report
@@ -177,12 +178,16 @@ def unet_ablation(
         encoder_weights: MobileNetV2's start.
 
     Raises:
-        InputError: fewer photos than are to be trained on.
+        InputError: fewer photos than are to be trained on, or fewer than two are held out.
     """
     few = some(people, shared.photos)
     names = {entry.name for entry in few}
     others = [entry for entry in people if entry.name not in names]
     watched, scored = watched_and_scored(held_out)
+    if not scored:
+        problem = f"has {len(held_out)} held-out photo"
+        accepted = "two or more are accepted, one to stop by and one to score on; a tenth is held out"
+        raise InputError("--data", problem, accepted)
     base = shared.recipe
 
     def trial(

@@ -23,27 +23,33 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
+from wisp.core.arrays import Alpha, Image
 from wisp.core.errors import InputError
 from wisp.data import datasets
 from wisp.data.published import FIVE_STRATEGIES, Composites, PublishedCrops
 from wisp.data.trimap_samples import Cropping, TrimapSamples
+from wisp.engine.families.dim import dim
+from wisp.matting.trimap import trimap_from_alpha
 from wisp.networks.checkpoints import read_checkpoint
 from wisp.networks.dim import DeepImageMatting, Prediction, VGG16Stage, dim_vgg16
 from wisp.networks.dim_mobile import dim_mobile
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 from wisp.training import losses
-from wisp.training.freezing import freeze_batch_norm
+from wisp.training.examples import image_and_trimap, image_trimap_and_prior
+from wisp.training.freezing import Parts, freeze_batch_norm
 from wisp.training.importing import load_start
 from wisp.training.loader import Batch
-from wisp.training.loop import Schedule, Terms, Validation
+from wisp.training.loop import Schedule, Task, Terms, Validation
+from wisp.training.recipes import TrainedNetwork
 from wisp.training.recipes.segmenter import load_encoder
 from wisp.training.trimap_validation import fixed_trimap_examples, validate_unknown
+from wisp.training.tuning import Photos, Tuner, Tuning, adapt
 
 Background: TypeAlias = Literal["true", "random"]
 
@@ -364,3 +370,64 @@ def _learn(matting: nn.Module, phase: str) -> None:
         parameter.requires_grad_(phase != FIRST)
     stage = getattr(matting, "module", matting).get_submodule("stage")
     stage.train(phase != SECOND)
+
+
+class _RefinedAlpha(nn.Module):
+    """Image (N, 3, H, W), trimap and perhaps a prior (N, 1, H, W) → alpha (N, 1, H, W) of both stages."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor, trimap: Tensor, prior: Tensor | None = None) -> Tensor:
+        alpha: Tensor = self.network(image, trimap, prior).alpha
+        return alpha
+
+
+def _tuned(kept: Mapping[str, Any], photos: Photos, tuning: Tuning) -> Task:
+    if not photos.scenes:
+        raise InputError("--backgrounds", "is missing", "photos to set cut-outs on are accepted")
+    recipe: MobileRecipe | VGG16Recipe
+    recipe = VGG16Recipe(width=kept["width"]) if "width" in kept else MobileRecipe()
+    recipe = adapt(recipe, photos, tuning, first=0.0, second=0.0)
+    recipe = replace(recipe, synthesis=replace(recipe.synthesis, procedural=0.0))
+    return DimTask(recipe, photos.kept, photos.scenes, photos.held_out, photos.scenes)
+
+
+def _cut(image: Image, truth: Alpha, path: Path, tuning: Tuning) -> Alpha:
+    return dim(image, trimap_from_alpha(truth), model=path)
+
+
+_TUNER: Final = Tuner(_tuned, _cut, "dim")
+NETWORKS: Final[Mapping[str, TrainedNetwork]] = {
+    "dim-mobile": TrainedNetwork(
+        lambda _: dim_mobile(),
+        _RefinedAlpha,
+        image_trimap_and_prior,
+        ("alpha",),
+        parts=Parts(
+            (
+                "stage.encoder.features.0",
+                "stage.encoder.features.1",
+                "stage.fine1",
+                "stage.fine2",
+            ),
+            ("stage.encoder.features.2", "stage.encoder.features.3", "stage.fine4"),
+            ("stage.head", "refinement.layers.6"),
+        ),
+        tuner=_TUNER,
+    ),
+    "dim-vgg16": TrainedNetwork(
+        lambda recipe: dim_vgg16(recipe["width"]),
+        _RefinedAlpha,
+        image_and_trimap,
+        ("alpha",),
+        usual={"width": 1.0},
+        parts=Parts(
+            ("stage.features.0", "stage.features.2"),
+            ("stage.features.5", "stage.features.7"),
+            ("stage.head", "refinement.layers.6"),
+        ),
+        tuner=_TUNER,
+    ),
+}

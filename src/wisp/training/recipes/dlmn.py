@@ -17,29 +17,34 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Adam, AdamW, Optimizer
 
+from wisp.core.arrays import Alpha, Image
 from wisp.core.errors import InputError
 from wisp.data import datasets
 from wisp.data.cues import Cues, CueSamples
-from wisp.data.matting_samples import MattingSamples, MattingSynthesis
+from wisp.data.matting_samples import PEOPLE_MIX, MattingSamples, MattingSynthesis
 from wisp.data.packed import Pack
 from wisp.data.packed_cues import PackedCues
 from wisp.data.subject_samples import Sizes
 from wisp.data.synthesis import Samples, Synthesis
+from wisp.engine.families.dlmn import dlmn
 from wisp.networks.dlmn import CUES, DLMN, Prediction, dlmn_mobile, dlmn_paper, take_over
 from wisp.networks.portrait import MobileContentEncoder, Portrait
 from wisp.training import losses
 from wisp.training.cue_validation import fixed_cue_examples, fixed_packed_examples, validate_cues
-from wisp.training.freezing import freeze, freeze_batch_norm, freeze_folded
+from wisp.training.examples import image_and_cues
+from wisp.training.freezing import Parts, freeze, freeze_batch_norm, freeze_folded
 from wisp.training.importing import load_start, read_network
 from wisp.training.loader import Batch
-from wisp.training.loop import Schedule, Terms, Validation
+from wisp.training.loop import Schedule, Task, Terms, Validation
+from wisp.training.recipes import TrainedNetwork
 from wisp.training.recipes.segmenter import load_encoder
+from wisp.training.tuning import Photos, Tuner, Tuning, adapt, coarse_mask
 
 NETWORK: Final = "dlmn"
 
@@ -70,6 +75,7 @@ class MobileRecipe:
         width: of `wisp.networks.dlmn.dlmn_mobile`.
         shown: the cues that it is shown, of `wisp.networks.dlmn.CUES`.
         anchored: whether alpha's logits are added to the mask's.
+        apart: whether the foreground's branch, and the composition, teach alpha nothing.
         rate: AdamW's learning rate of the new layers.
         encoder_rate: that of MobileNetV2.
         decay: AdamW's weight decay.
@@ -84,6 +90,7 @@ class MobileRecipe:
     width: int = 16
     shown: tuple[str, ...] = tuple(CUES)
     anchored: bool = True
+    apart: bool = False
     rate: float = 1e-3
     encoder_rate: float = 2e-4
     decay: float = 1e-2
@@ -104,24 +111,26 @@ class MobileRecipe:
 
     def build(self) -> DLMN:
         """The network at random."""
-        return dlmn_mobile(self.width, self.shown, anchored=self.anchored)
+        return dlmn_mobile(self.width, self.shown, anchored=self.anchored, apart=self.apart)
 
 
 @dataclass(frozen=True)
 class PackedRecipe(MobileRecipe):
     """The compact network, from packed photos of people and things, begun as a portrait network.
 
-    It learns at small sizes for long, since a sample of 192² costs a quarter of one of 384². MobileNetV2
-    stays as the portrait network had it: it knows edges and people from many more samples than this run sees,
-    and half of a step is what flows back through it.
+    What it took over is good, so that training goes on gently: those layers hardly move, the foreground
+    learns apart, and samples are of people, whom the portrait network knows (things taught it to follow the
+    mask where that errs, docs/decisions/035). MobileNetV2 stays as it was: it knows edges and people from
+    many more samples than this run sees, and half of a step is what flows back through it.
 
     Attributes:
         network: which network this is, for its export.
         width: of `wisp.networks.dlmn.dlmn_mobile`.
         shown: the cues that it is shown, of `wisp.networks.dlmn.CUES`.
         anchored: whether alpha's logits are added to the mask's.
+        apart: whether the foreground's branch, and the composition, teach alpha nothing.
         rate: AdamW's learning rate of the new layers.
-        encoder_rate: that of MobileNetV2.
+        encoder_rate: that of the layers that were taken over.
         decay: AdamW's weight decay.
         coefficients: of the loss.
         cues: how masks, trimaps and motion cues are made.
@@ -131,10 +140,12 @@ class PackedRecipe(MobileRecipe):
     """
 
     anchored: bool = False
+    apart: bool = True
     rate: float = 4e-4
+    encoder_rate: float = 2e-5
     synthesis: MattingSynthesis = field(  # type: ignore[assignment]
         default_factory=lambda: MattingSynthesis(
-            size=256, sizes=Sizes(((0.8, (192,)), (1.0, (256,))), wide=0.1)
+            size=256, sizes=Sizes(((0.7, (256,)), (1.0, (320,))), wide=0.1), mix=PEOPLE_MIX, procedural=0.0
         )
     )
     examples: int = 64
@@ -238,16 +249,19 @@ class DLMNTask:
         self.networks: Mapping[str, nn.Module] = {NETWORK: built}
 
     def optimisers(self, networks: Mapping[str, nn.Module]) -> Mapping[str, Optimizer]:
-        """AdamW of which the encoder learns more slowly, or Adam."""
+        """AdamW of which the encoder, or what was taken over, learns more slowly; or Adam."""
         recipe, built = self.recipe, networks[NETWORK]
         if isinstance(recipe, PaperRecipe):
             return {NETWORK: Adam(built.parameters(), recipe.rate)}
-        inside = ".image.encoder."
         learnt = [(f".{name}", p) for name, p in built.named_parameters() if p.requires_grad]
-        encoder = [p for name, p in learnt if inside in name]
-        rest = [p for name, p in learnt if inside not in name]
+        encoder = [p for name, p in learnt if self.slow(name)]
+        rest = [p for name, p in learnt if not self.slow(name)]
         groups = [{"params": rest, "lr": recipe.rate}, {"params": encoder, "lr": recipe.encoder_rate}]
         return {NETWORK: AdamW(groups, weight_decay=recipe.decay)}
+
+    def slow(self, name: str) -> bool:
+        """Whether a parameter, by its path after a dot, learns at the encoder's rate."""
+        return ".image.encoder." in name
 
     def phases(self, step: int) -> Sequence[str]:
         """The one network, every step."""
@@ -257,7 +271,7 @@ class DLMNTask:
         """The terms of `Coefficients` by name."""
         prediction = predict(networks[phase], batch)
         with torch.autocast(batch.image.device.type, enabled=False):
-            return dlmn_terms(self.recipe.coefficients, prediction, batch)
+            return dlmn_terms(self.recipe.coefficients, prediction, batch, apart=_apart(self.recipe))
 
     @cached_property
     def _examples(self) -> list[Batch]:
@@ -300,11 +314,25 @@ class PackedTask(DLMNTask):
         self.source = PackedCues(samples, recipe.cues)  # type: ignore[assignment]
         self._pack = held_out
 
+    def slow(self, name: str) -> bool:
+        """Whether a parameter, by its path after a dot, was taken over: all but those of `NEW`."""
+        return not any(part in name for part in NEW)
+
     @cached_property
     def _examples(self) -> list[Batch]:
         recipe = self.recipe
         assert isinstance(recipe, PackedRecipe)
         return fixed_packed_examples(self._pack, recipe.synthesis, recipe.cues, recipe.examples)
+
+
+NEW: Final = (
+    ".cues.trimap.",
+    ".cues.motion.",
+    ".combinator.pairs.1.",
+    ".combinator.pairs.2.",
+    ".foreground.",
+)
+"""What `wisp.networks.dlmn.take_over` finds no weights for."""
 
 
 def begin(built: DLMN, start: str | Path) -> None:
@@ -337,13 +365,21 @@ def predict(network: nn.Module, batch: Batch) -> Prediction:
     return Prediction(found.logits.float(), found.foreground.float())
 
 
-def dlmn_terms(coefficients: Coefficients, prediction: Prediction, batch: Batch) -> Terms:
+def _apart(recipe: MobileRecipe | PaperRecipe) -> bool:
+    return isinstance(recipe, MobileRecipe) and recipe.apart
+
+
+def dlmn_terms(
+    coefficients: Coefficients, prediction: Prediction, batch: Batch, *, apart: bool = False
+) -> Terms:
     """The weighted terms by name; foreground and composition only where the composition is exact.
 
     Args:
         coefficients: a term with weight 0 is left out.
         prediction: the network's.
         batch: truth and trust.
+        apart: the composition teaches the foreground alone. While that is still the image itself, nothing
+            composes better than alpha 1 everywhere.
     """
     c, alpha, weight = coefficients, torch.sigmoid(prediction.logits), batch.weight
     exact = weight * batch.exact
@@ -358,7 +394,11 @@ def dlmn_terms(coefficients: Coefficients, prediction: Prediction, batch: Batch)
         )
     if c.composition:
         terms["composition"] = c.composition * losses.composition_loss(
-            batch.image, alpha, prediction.foreground, batch.background, exact
+            batch.image,
+            alpha.detach() if apart else alpha,
+            prediction.foreground,
+            batch.background,
+            exact,
         )
     return terms
 
@@ -381,3 +421,69 @@ def network(recipe: MobileRecipe | PaperRecipe, encoder_weights: Path | None = N
     load_encoder(built.image.encoder, encoder_weights)
     freeze_batch_norm(built.image.encoder)
     return built
+
+
+def _build(recipe: Mapping[str, Any]) -> nn.Module:
+    if "widths" in recipe:
+        return dlmn_paper(tuple(recipe["widths"]), tuple(recipe["blocks"]), recipe["pair"], recipe["shown"])
+    apart = recipe.get("apart", False)
+    return dlmn_mobile(recipe["width"], recipe["shown"], anchored=recipe["anchored"], apart=apart)
+
+
+class _AlphaAndForeground(nn.Module):
+    """Image and cues → alpha (N, 1, H, W) and foreground (N, 3, H, W), both in [0, 1]."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor, mask: Tensor, trimap: Tensor, motion: Tensor) -> tuple[Tensor, Tensor]:
+        found = self.network(image, mask, trimap, motion)
+        return torch.sigmoid(found.logits), found.foreground.clamp(0, 1)
+
+
+class _AlphaAlone(_AlphaAndForeground):
+    """A portrait network without the foreground's branch, for those who find the foreground otherwise."""
+
+    def forward(self, image: Tensor, mask: Tensor, trimap: Tensor, motion: Tensor) -> Tensor:  # type: ignore[override]
+        return super().forward(image, mask, trimap, motion)[0]
+
+
+def _tuned(kept: Mapping[str, Any], photos: Photos, tuning: Tuning) -> Task:
+    recipe: MobileRecipe | PaperRecipe
+    shown = tuple(kept["shown"])
+    if "widths" in kept:
+        widths, blocks = tuple(kept["widths"]), tuple(kept["blocks"])
+        recipe = PaperRecipe(widths=widths, blocks=blocks, pair=kept["pair"], shown=shown)
+    else:
+        recipe = MobileRecipe(width=kept["width"], shown=shown, anchored=kept["anchored"])
+    recipe = adapt(recipe, photos, tuning)
+    return DLMNTask(recipe, photos.kept, photos.scenes, photos.held_out, photos.scenes)
+
+
+def _cut(image: Image, truth: Alpha, path: Path, tuning: Tuning) -> Alpha:
+    return dlmn(image, coarse_mask(image, truth, tuning), model=path)
+
+
+NETWORKS: Final[Mapping[str, TrainedNetwork]] = {
+    NETWORK: TrainedNetwork(
+        _build,
+        _AlphaAndForeground,
+        image_and_cues,
+        ("alpha", "foreground"),
+        parts=Parts(
+            (
+                "image.stem",
+                "image.encoder.features.0",
+                "image.encoder.features.1",
+                "cues.mask.stem",
+                "cues.trimap.stem",
+                "cues.motion.stem",
+            ),
+            ("image.encoder.features.2", "image.encoder.features.3"),
+            ("alpha.head", "foreground.head"),
+        ),
+        tuner=Tuner(_tuned, _cut, "dlmn"),
+    ),
+    "dlmn-alpha": TrainedNetwork(_build, _AlphaAlone, image_and_cues, ("alpha",)),
+}

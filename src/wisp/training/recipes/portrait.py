@@ -26,18 +26,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import Adam, AdamW, Optimizer
 
+from wisp.core.arrays import Alpha, Image
 from wisp.core.errors import InputError
 from wisp.data import datasets, synthesis
 from wisp.data.initial_alphas import AT_INFERENCE, InitialAlphas, WithInitialAlpha
 from wisp.data.published import Composites, PublishedComposites
 from wisp.data.synthesis import Samples, Synthesis
+from wisp.engine.families.portrait import portrait as cut_portrait
 from wisp.networks.discriminators import PyramidDiscriminators
 from wisp.networks.encoders.vgg16 import VGG16
 from wisp.networks.portrait import (
@@ -48,58 +50,23 @@ from wisp.networks.portrait import (
     portrait_paper,
 )
 from wisp.training import losses, validation
-from wisp.training.freezing import freeze, freeze_batch_norm
-from wisp.training.importing import load_start, read_network
+from wisp.training.calibration import alpha_cases, patch_cases
+from wisp.training.examples import image_and_mask, patches_and_alpha
+from wisp.training.freezing import Parts, freeze_batch_norm
+from wisp.training.importing import load_start
 from wisp.training.loader import Batch
-from wisp.training.loop import Schedule, Terms, Validation
+from wisp.training.loop import Schedule, Task, Terms, Validation
 from wisp.training.masks import MaskDamage, coarsen, damage_mask, segment
+from wisp.training.recipes import TrainedNetwork
+from wisp.training.recipes.portrait_losses import ADVERSARIAL, PAPER, SUPERVISED, Coefficients, portrait_terms
 from wisp.training.recipes.segmenter import load_encoder
+from wisp.training.segmenting import read_segmenter
+from wisp.training.tuning import Photos, Tuner, Tuning, adapt, coarse_mask
 
 GENERATOR, DISCRIMINATORS = "portrait", "discriminators"
 
 AGAIN: Final = 4
 """So many frames before the one that is learnt from, at most, were led by the generator's own alpha."""
-
-
-@dataclass(frozen=True)
-class Coefficients:
-    """Weights of the loss's terms; a term with weight 0 is not computed.
-
-    The paper's five:
-
-    Attributes:
-        adversarial: summed over the discriminators.
-        perceptual: VGG features of alpha and foreground.
-        alpha: L1 of alpha and foreground where the truth is 0 or 1.
-        border: L1 between dilated and eroded segmentation.
-        coefficient: L1 of alpha and foreground strictly between 0 and 1.
-        l1: L1 everywhere, of the generator's alpha.
-        cross_entropy: of the generator's logits.
-        laplacian: L1 of Laplacian pyramids, of the generator's alpha.
-        refined: L1 of the refined alpha where it was refined.
-        refined_laplacian: L1 of its Laplacian pyramid.
-        gradient: L1 of the differences of neighbouring pixels of the generator's alpha.
-        composition: L1 of what it composes with the true layers, where they are known exactly.
-    """
-
-    adversarial: float = 0.0
-    perceptual: float = 0.0
-    alpha: float = 0.0
-    border: float = 0.0
-    coefficient: float = 0.0
-    l1: float = 0.0
-    cross_entropy: float = 0.0
-    laplacian: float = 0.0
-    refined: float = 0.0
-    refined_laplacian: float = 0.0
-    gradient: float = 0.0
-    composition: float = 0.0
-
-
-PAPER = Coefficients(adversarial=1, perceptual=10, alpha=25, border=50, coefficient=25)
-SUPERVISED = Coefficients(
-    l1=1, cross_entropy=0.3, laplacian=0.5, border=0.5, coefficient=0.25, refined=1, refined_laplacian=0.5
-)
 
 
 @dataclass(frozen=True)
@@ -147,16 +114,7 @@ class MobileRecipe:
     border: float = 0.02
     segmenter_size: int = 256
     coefficients: Coefficients = SUPERVISED
-    adversarial: Coefficients = Coefficients(
-        l1=1,
-        cross_entropy=0.3,
-        laplacian=0.5,
-        border=0.5,
-        coefficient=0.25,
-        refined=1,
-        refined_laplacian=0.5,
-        adversarial=0.01,
-    )
+    adversarial: Coefficients = ADVERSARIAL
     damage: MaskDamage = field(default_factory=MaskDamage)
     leads: InitialAlphas | None = None
     own: float | None = None
@@ -304,7 +262,7 @@ class PortraitTask:
         if recipe.adversarial_from < 1:
             networks[DISCRIMINATORS] = PyramidDiscriminators(recipe.discriminator_width)
         self.networks: Mapping[str, nn.Module] = networks
-        self._segmenter = None if segmenter is None else _segmenter(segmenter)
+        self._segmenter = None if segmenter is None else read_segmenter(segmenter)
         self._features = _features(recipe, perceptual_weights)
         self._joined = recipe.adversarial_from <= 0
         self._predicted: Tensor | None = None
@@ -440,62 +398,6 @@ class PortraitTask:
         return validation.validate_alpha(alpha, network, self._examples, device)
 
 
-def portrait_terms(
-    coefficients: Coefficients,
-    prediction: Prediction,
-    mask: Tensor,
-    batch: Batch,
-    *,
-    radius: int,
-    judgement: Sequence[Tensor] | None = None,
-    foreground: bool = True,
-) -> Terms:
-    """The weighted terms of the generator's loss by name, but for the perceptual one, which needs VGG.
-
-    Args:
-        coefficients: a term with weight 0 is left out.
-        prediction: the network's.
-        mask: the coarse segmentation, (N, 1, H, W).
-        batch: truth and trust.
-        radius: of the border's dilation and erosion, pixels.
-        judgement: logits of the discriminators on the prediction; no adversarial term without.
-        foreground: whether the alpha and the alpha coefficient terms compare the foreground too.
-    """
-    c, truth, weight = coefficients, batch.alpha, batch.weight
-    image = batch.image if foreground else None
-    refined, coarse = prediction.alpha, torch.sigmoid(prediction.logits)
-    covered = weight * prediction.coverage
-    terms: Terms = {}
-    if c.adversarial and judgement is not None:
-        terms["adversarial"] = c.adversarial * losses.generator_loss(judgement)
-    if c.alpha:
-        terms["alpha"] = c.alpha * losses.alpha_loss(refined, truth, image, weight)
-    if c.coefficient:
-        terms["coefficient"] = c.coefficient * losses.alpha_coefficient_loss(refined, truth, image, weight)
-    if c.border:
-        terms["border"] = c.border * losses.border_loss(refined, truth, mask, weight, radius)
-    if c.l1:
-        terms["l1"] = c.l1 * losses.l1(coarse, truth, weight)
-    if c.cross_entropy:
-        terms["bce"] = c.cross_entropy * losses.binary_cross_entropy(prediction.logits, truth, weight)
-    if c.laplacian:
-        terms["laplacian"] = c.laplacian * losses.laplacian_pyramid(coarse, truth, weight)
-    if c.gradient:
-        terms["gradient"] = c.gradient * losses.gradient_loss(coarse, truth, weight)
-    if c.composition:
-        known = weight * batch.exact
-        terms["composition"] = c.composition * losses.weighted_mean(
-            ((coarse - truth) * (batch.foreground - batch.background)).abs(), known
-        )
-    if c.refined:
-        terms["refined"] = c.refined * losses.l1(refined, truth, covered)
-    if c.refined_laplacian:
-        terms["refined_laplacian"] = c.refined_laplacian * losses.laplacian_pyramid(
-            refined, truth, covered, 3
-        )
-    return terms
-
-
 def network(
     recipe: MobileRecipe | PaperRecipe, encoder_weights: Path | None = None, start: str | Path | None = None
 ) -> Portrait:
@@ -524,29 +426,6 @@ def network(
     return built
 
 
-def _segmenter(name_or_file: str | Path) -> nn.Module:
-    """A frozen network from an image (N, 3, H, W) to the logits of its mask (N, 1, H, W)."""
-    name, built = read_network(name_or_file)
-    if name not in ("segmenter", "subject"):
-        accepted = "one of a segmenter or a subject network is accepted"
-        raise InputError(name_or_file, f"is a checkpoint of {name}", accepted)
-    freeze(built)
-    return _SubjectMask(built) if name == "subject" else built
-
-
-class _SubjectMask(nn.Module):
-    """The subject network without guidance: the logits of its second mask alone."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, image: Tensor) -> Tensor:
-        """(N, 3, H, W), [0, 1] → (N, 1, H, W)."""
-        logits: Tensor = self.network(image).logits[:, 1:]
-        return logits
-
-
 def _features(recipe: MobileRecipe | PaperRecipe, weights: Path | None) -> VGG16 | None:
     wanted = recipe.coefficients.perceptual or recipe.adversarial.perceptual
     if not wanted:
@@ -562,3 +441,74 @@ def _features(recipe: MobileRecipe | PaperRecipe, weights: Path | None) -> VGG16
     features = VGG16()
     features.load_torchvision(weights)
     return features.eval()
+
+
+def _build(recipe: Mapping[str, Any]) -> nn.Module:
+    if "widths" in recipe:
+        return portrait_paper(recipe["widths"], recipe["blocks"])
+    return portrait_mobile(recipe["width"], lean=recipe.get("lean", False))
+
+
+class _Alpha(nn.Module):
+    """Image (N, 3, H, W) and mask (N, 1, H, W) → alpha (N, 1, H, W) before refinement, the sigmoid inside."""
+
+    def __init__(self, portrait: nn.Module) -> None:
+        super().__init__()
+        self.generator = portrait.get_submodule("generator")
+
+    def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+        return torch.sigmoid(self.generator(image, mask))
+
+
+def _refinement(portrait: nn.Module) -> nn.Module:
+    """Patches of image (P, 3, 64, 64) and alpha (P, 1, 64, 64) → what to add to alpha."""
+    return portrait.get_submodule("refinement.network")
+
+
+def _tuned(kept: Mapping[str, Any], photos: Photos, tuning: Tuning) -> Task:
+    recipe: MobileRecipe | PaperRecipe
+    if "widths" in kept:
+        recipe = PaperRecipe(widths=tuple(kept["widths"]), blocks=kept["blocks"])
+    else:
+        recipe = replace(FINE, width=kept["width"], lean=kept.get("lean", False))
+    recipe = adapt(
+        recipe, photos, tuning, coefficients=SUPERVISED, adversarial=SUPERVISED, adversarial_from=1.0
+    )
+    return PortraitTask(
+        recipe, photos.kept, photos.scenes, photos.held_out, photos.scenes, segmenter=tuning.segmenter
+    )
+
+
+def _cut(image: Image, truth: Alpha, path: Path, tuning: Tuning) -> Alpha:
+    return cut_portrait(image, coarse_mask(image, truth, tuning), model=path)
+
+
+NETWORKS: Final[Mapping[str, TrainedNetwork]] = {
+    GENERATOR: TrainedNetwork(
+        _build,
+        _Alpha,
+        image_and_mask,
+        ("alpha",),
+        alpha_cases,
+        usual={"width": 16},
+        parts=Parts(
+            (
+                "generator.content.stem",
+                "generator.content.encoder.features.0",
+                "generator.content.encoder.features.1",
+                "generator.segmentation.stem",
+                "generator.segmentation.blocks.0",
+            ),
+            (
+                "generator.content.encoder.features.2",
+                "generator.content.encoder.features.3",
+                "generator.segmentation.blocks.1",
+            ),
+            ("generator.decoder.head", "refinement.network.head"),
+        ),
+        tuner=Tuner(_tuned, _cut, "portrait", beside=("portrait-refinement",)),
+    ),
+    "portrait-refinement": TrainedNetwork(
+        _build, _refinement, patches_and_alpha, ("residual",), patch_cases, usual={"width": 16}
+    ),
+}

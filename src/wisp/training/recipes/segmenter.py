@@ -14,20 +14,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
+from wisp.core.arrays import Alpha, Image
 from wisp.data import datasets
 from wisp.data.synthesis import Samples, Synthesis
+from wisp.engine.families.segmenter import segment
 from wisp.networks.deeplab import DeepLabV3Plus
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 from wisp.training import losses, validation
-from wisp.training.freezing import freeze_batch_norm
+from wisp.training.calibration import mask_cases
+from wisp.training.examples import image_alone
+from wisp.training.freezing import Parts, freeze_batch_norm
 from wisp.training.importing import load_start
 from wisp.training.loader import Batch
-from wisp.training.loop import Schedule, Terms, Validation
+from wisp.training.loop import Schedule, Task, Terms, Validation
+from wisp.training.recipes import TrainedNetwork, Trainer
+from wisp.training.tuning import Photos, Tuner, Tuning, adapt
 
 
 @dataclass(frozen=True)
@@ -157,3 +164,50 @@ class SegmenterTask:
             return torch.sigmoid(network(image).float())
 
         return validation.validate_alpha(mask, network, self._examples, device)
+
+
+def _build(recipe: Mapping[str, Any]) -> nn.Module:
+    return DeepLabV3Plus(MobileNetV2(output_stride=16), recipe["width"], recipe.get("decoder"))
+
+
+class _Mask(nn.Module):
+    """Image (N, 3, H, W) → soft mask (N, 1, H, W), the sigmoid inside."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> Tensor:
+        return torch.sigmoid(self.network(image))
+
+
+def _tuned(kept: Mapping[str, Any], photos: Photos, tuning: Tuning) -> Task:
+    recipe = adapt(SegmenterRecipe(width=kept["width"], decoder=kept.get("decoder")), photos, tuning)
+    return SegmenterTask(recipe, photos.kept, photos.scenes, photos.held_out, photos.scenes)
+
+
+def cut_by_mask(image: Image, truth: Alpha, path: Path, tuning: Tuning) -> Alpha:
+    """The soft mask of a network that sees the image alone, as `wisp.training.tuning.Cut`."""
+    return segment(image, model=path)
+
+
+SENSITIVE: Final = ("network/encoder/features.0", "network/encoder/features.1", "network/head")
+"""Its first three convolutions, which see the photo, and its last (docs/decisions/013)."""
+TRAINER: Final = Trainer(SegmenterRecipe(), SegmenterTask, shapes=("decoder",))
+NETWORKS: Final[Mapping[str, TrainedNetwork]] = {
+    "segmenter": TrainedNetwork(
+        _build,
+        _Mask,
+        image_alone,
+        ("mask",),
+        mask_cases,
+        SENSITIVE,
+        usual={"width": 256},
+        parts=Parts(
+            ("encoder.features.0", "encoder.features.1"),
+            ("encoder.features.2", "encoder.features.3"),
+            ("head",),
+        ),
+        tuner=Tuner(_tuned, cut_by_mask, "auto", alone=True),
+    ),
+}

@@ -28,41 +28,39 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.optim import Adam, AdamW, Optimizer
 
 from wisp.core.errors import InputError
 from wisp.data import datasets
 from wisp.data.augmentation import Geometry
 from wisp.data.cues import Cues, CueSamples, Shot, Unlabelled
-from wisp.data.matting_samples import MattingSamples, MattingSynthesis
-from wisp.data.packed import Pack
+from wisp.data.matting_samples import MattingSynthesis
 from wisp.data.packed_cues import PackedCues, PackedPhotos
 from wisp.data.subject_samples import Sizes
 from wisp.data.synthesis import Samples, Synthesis
-from wisp.networks.dlmn import DLMN
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 from wisp.networks.encoders.resnet import RESNET101, ResNet
-from wisp.networks.portrait import MobileContentEncoder
 from wisp.networks.ssrn import SSRN, Judge, MobileEncoder, recompose, ssrn_mobile, ssrn_resnet101
 from wisp.training import losses
 from wisp.training.cue_validation import (
     fixed_cue_examples,
-    fixed_packed_examples,
     fixed_unlabelled,
     on,
     validate_cues,
 )
+from wisp.training.examples import image_mask_and_motion
 from wisp.training.freezing import freeze, freeze_batch_norm
 from wisp.training.importing import load_start, read_network
 from wisp.training.loader import Batch
 from wisp.training.loop import Schedule, Terms, Validation
+from wisp.training.recipes import TrainedNetwork
 from wisp.training.recipes.dlmn import predict as dlmn_predict
 from wisp.training.recipes.segmenter import load_encoder
+from wisp.training.recipes.ssrn_safeguard import Safeguard, excess, gate
 
 NETWORK, JUDGE = "ssrn", "judge"
 
@@ -80,23 +78,6 @@ class Coefficients:
     alpha: float = 1.0
     composition: float = 1.0
     adversarial: float = 0.05
-
-
-@dataclass(frozen=True)
-class Safeguard:
-    """Limits that keep alpha from becoming 1 everywhere while there are no labels.
-
-    Attributes:
-        tolerance: how far the mean alpha may move from the supervised start's, as a share of it.
-        drift: weight of what it has moved beyond half of that.
-        gate: leave ζ_GAN out while a batch's mean has moved by more than half of that.
-        floor: what is left in the end of the weights of ζ_alpha and ζ_comp, as a share.
-    """
-
-    tolerance: float = 0.1
-    drift: float = 10.0
-    gate: bool = True
-    floor: float = 0.25
 
 
 @dataclass(frozen=True)
@@ -139,7 +120,7 @@ class SSRNRecipe:
     judge_every: int = 2
     refined: float = 0.7
     coefficients: Coefficients = Coefficients(adversarial=0.0)
-    safeguard: Safeguard = Safeguard()
+    safeguard: Safeguard = field(default_factory=Safeguard)
     cues: Cues = field(default_factory=Cues)
     synthesis: Synthesis = field(
         default_factory=lambda: Synthesis(
@@ -435,84 +416,6 @@ class SSRNTask:
         return replace(result, scores={**result.scores, "alpha_ratio": now / max(then, 1e-6)})
 
 
-class PackedTask(SSRNTask):
-    """The compact generator on packed photos, for `wisp.training.loop.fit`.
-
-    Args:
-        recipe: with labels or without.
-        photos: packed training photos, groups ``people``, ``things``, ``cutouts`` and ``scenes``.
-        held_out: packed photos to validate on.
-        dlmn: as `SSRNTask` takes it: the compact network.
-        start: as `SSRNTask` takes it.
-    """
-
-    def __init__(
-        self,
-        recipe: PackedRecipe,
-        photos: Pack,
-        held_out: Pack,
-        *,
-        dlmn: str | Path,
-        start: str | Path | None = None,
-    ) -> None:
-        super().__init__(recipe, [], [], [], [], dlmn=dlmn, start=start)
-        if start is None:
-            built = self.networks[NETWORK]
-            _begin_as(built.get_submodule("encoder.encoder"), self._dlmn, dlmn)
-        self.source = self._packed(photos, recipe.schedule.seed)
-        self._pack = held_out
-
-    def _packed(self, photos: Pack, seed: int) -> PackedCues | PackedPhotos:
-        recipe = self.recipe
-        assert isinstance(recipe, PackedRecipe)
-        schedule = recipe.schedule
-        samples = MattingSamples(
-            photos, recipe.synthesis, batch=schedule.batch, steps=schedule.steps, seed=seed
-        )
-        return (PackedPhotos if recipe.unlabelled else PackedCues)(samples, recipe.cues)
-
-    @cached_property
-    def _examples(self) -> list[Batch]:
-        recipe = self.recipe
-        assert isinstance(recipe, PackedRecipe)
-        return fixed_packed_examples(self._pack, recipe.synthesis, recipe.cues, recipe.examples)
-
-    @cached_property
-    def _photos(self) -> list[Batch]:
-        count = self.recipe.examples
-        source = self._packed(self._pack, 1)
-        assert isinstance(source, PackedPhotos)
-        return fixed_unlabelled(source, count, min(count, 8))
-
-
-def _begin_as(encoder: nn.Module, dlmn: nn.Module, name: str | Path) -> None:
-    """Give SSRN's encoder the weights of DLMN-G's, which sees the image alone."""
-    if not (isinstance(dlmn, DLMN) and isinstance(dlmn.image, MobileContentEncoder)):
-        raise InputError(
-            name, "is not the compact network", "one of wisp train dlmn --recipe packed is accepted"
-        )
-    state = dict(dlmn.image.encoder.state_dict())
-    first = "features.0.0.weight"
-    wide = torch.zeros_like(encoder.state_dict()[first])
-    wide[:, :3] = state[first]
-    encoder.load_state_dict({**state, first: wide})
-    freeze_batch_norm(encoder)
-
-
-def gate(alpha: Tensor, start: Tensor, safeguard: Safeguard) -> float:
-    """1 where the adversarial term may act on a batch, 0 where its mean alpha has moved too far."""
-    if not safeguard.gate:
-        return 1.0
-    moved = float(losses.drift(alpha.detach(), start).abs())
-    return 1.0 if moved <= safeguard.tolerance / 2 else 0.0
-
-
-def excess(alpha: Tensor, start: Tensor, safeguard: Safeguard) -> Tensor:
-    """How far each photo's mean alpha has moved beyond half of what is tolerated; mean over the batch."""
-    moved = torch.stack([losses.drift(a, s).abs() for a, s in zip(alpha, start, strict=True)])
-    return functional.relu(moved - safeguard.tolerance / 2).mean()
-
-
 def network(recipe: SSRNRecipe, encoder_weights: Path | None = None) -> SSRN:
     """The generator at its start.
 
@@ -548,3 +451,25 @@ def frozen(name_or_file: str | Path, wanted: str) -> nn.Module:
         raise InputError(name_or_file, f"is a checkpoint of {name}", f"one of {wanted} is accepted")
     freeze(built)
     return built
+
+
+def _build(recipe: Mapping[str, Any]) -> nn.Module:
+    if recipe["encoder"] == "mobile":
+        return ssrn_mobile()
+    return ssrn_resnet101(tuple(recipe["blocks"]), recipe["width"], recipe["inner"])
+
+
+class _RefinedMask(nn.Module):
+    """Image, mask (N, 1, H, W) and motion (N, 4, H, W) → alpha (N, 1, H, W)."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor, mask: Tensor, motion: Tensor) -> Tensor:
+        return torch.sigmoid(self.network(image, mask, motion))
+
+
+NETWORKS: Final[Mapping[str, TrainedNetwork]] = {
+    NETWORK: TrainedNetwork(_build, _RefinedMask, image_mask_and_motion, ("alpha",)),
+}

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
@@ -33,8 +34,10 @@ from wisp.data.subject_samples import (
 from wisp.networks.subject import SubjectNetwork, subject_network
 from wisp.training import losses, pictures
 from wisp.training.clicks import add_click
+from wisp.training.examples import image_and_guidance
 from wisp.training.importing import load_start
 from wisp.training.loop import Schedule, Terms, Validation
+from wisp.training.recipes import TrainedNetwork
 
 
 @dataclass(frozen=True)
@@ -281,3 +284,26 @@ def _fit(x: Tensor, like: Tensor) -> Tensor:
 def network(recipe: SubjectRecipe) -> SubjectNetwork:
     """The bare network of a recipe, for weights to be loaded into."""
     return subject_network()
+
+
+class _MasksAndPresence(nn.Module):
+    """Image and guidance (N, 3, H, W) → masks (N, 2, H, W) and presence (N, 2), sigmoids inside."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor, guidance: Tensor) -> tuple[Tensor, Tensor]:
+        logits, presence = self.network.find(image, guidance)  # type: ignore[operator]
+        return torch.sigmoid(logits), torch.sigmoid(presence)
+
+
+NETWORKS: Final[Mapping[str, TrainedNetwork]] = {
+    "subject": TrainedNetwork(
+        lambda _: subject_network(),
+        _MasksAndPresence,
+        image_and_guidance,
+        ("masks", "presence"),
+        aids=("network.quarter", "network.eighth"),
+    ),
+}

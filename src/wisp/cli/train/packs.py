@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wisp.cli.train import say_nothing, tell
+from wisp.cli.train.options import CorpusOptions, listed
 from wisp.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,33 +24,30 @@ PackOption = Annotated[
 def packs_of(
     data: Path,
     folder: Path,
-    backgrounds: Path | None,
-    licences: str,
+    chosen: CorpusOptions,
     *,
     things: bool = True,
     side: int | None = None,
     teachers: Path | None = None,
-    quiet: bool = False,
+    report: Callable[[str], None],
 ) -> tuple[Pack, Pack]:
     """Packs to learn from and to validate on, made where they are not there yet.
 
     Args:
         data: a corpus: people/ and perhaps things/, cutouts/, backgrounds/.
         folder: for ``train/`` and ``val/``.
-        backgrounds: photos without a subject instead of the corpus's.
-        licences: words, separated by commas, of which a photo's licence must hold one; empty for all.
+        chosen: which photos of it, and photos without a subject instead of the corpus's.
         things: whether things and cut-outs belong to it.
         side: longer side of what is kept, pixels; that of `wisp.data.packed.SIDE` when None.
         teachers: as `wisp.data.packed.pack` takes them.
-        quiet: say nothing.
+        report: receives a line now and then.
     """
     from wisp.data.packed import SIDE, pack
 
-    report = say_nothing if quiet else tell
-    allowed = [text.strip() for text in licences.split(",") if text.strip()]
+    allowed = listed(chosen.licences)
     train, held_out = (
         pack(
-            _groups(data, split, allowed, backgrounds, things=things),
+            _groups(data, split, allowed, chosen.backgrounds, things=things),
             folder / split,
             side=side or SIDE,
             teachers=teachers,

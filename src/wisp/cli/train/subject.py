@@ -8,31 +8,25 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeVar
 
 import typer
 
-from wisp.cli.train import (
-    BackgroundsOption,
-    BatchOption,
+from wisp.cli.bundles import with_bundles
+from wisp.cli.train.options import (
+    CorpusOptions,
     EncoderOption,
-    LicencesOption,
+    LengthOptions,
     OutOption,
-    PrecisionOption,
-    QuietOption,
-    ResumeOption,
-    SeedOption,
+    RunOptions,
     SegmenterOption,
     StartOption,
-    StepsOption,
-    WorkersOption,
-    check_options,
-    fit_task,
+    check_size,
     weights_of,
 )
-from wisp.cli.train_packs import PackOption, packs_of
+from wisp.cli.train.packs import PackOption, packs_of
 from wisp.core.errors import InputError
 from wisp.core.extras import importing
 
 if TYPE_CHECKING:
     from wisp.training.recipes.matting import MattingRecipe
-    from wisp.training.recipes.portrait import Coefficients
+    from wisp.training.recipes.portrait_losses import Coefficients
     from wisp.training.recipes.subject import SubjectRecipe
 
 R = TypeVar("R", "SubjectRecipe", "MattingRecipe")
@@ -57,7 +51,9 @@ TeachersOption = Annotated[
 ]
 
 
+@with_bundles
 def train_subject_command(
+    *,
     data: CorpusOption,
     out: OutOption,
     recipe_name: Annotated[
@@ -72,8 +68,7 @@ def train_subject_command(
     start: StartOption = None,
     teachers: TeachersOption = None,
     pack: PackOption = None,
-    backgrounds: BackgroundsOption = None,
-    licences: LicencesOption = "",
+    chosen: CorpusOptions,
     guided: Annotated[
         float | None, typer.Option(min=0, max=1, help="Share of samples with clicks [default: the recipe's].")
     ] = None,
@@ -90,13 +85,8 @@ def train_subject_command(
             min=64, help="Side of the samples throughout, a multiple of 32; may be given several times."
         ),
     ] = None,
-    steps: StepsOption = None,
-    batch: BatchOption = None,
-    seed: SeedOption = 0,
-    resume: ResumeOption = False,
-    precision: PrecisionOption = "auto",
-    workers: WorkersOption = 1,
-    quiet: QuietOption = False,
+    samples: LengthOptions,
+    run: RunOptions,
 ) -> None:
     """Train the subject network, which finds what a person would cut out and corrects itself by clicks."""
     with importing("training", "train", "opencv"):
@@ -104,15 +94,14 @@ def train_subject_command(
         from wisp.training.recipes.subject import SubjectRecipe, SubjectTask
         from wisp.training.recipes.subject_guidance import GuidanceRecipe, GuidanceTask
 
-    check_options(precision, None)
     for one in side or ():
-        check_options(precision, one)
+        check_size(one)
     guidance_alone = recipe_name == "guidance"
     if guidance_alone and (start is None or guided is not None or encoder_weights is not None):
         accepted = "--start without --guided and --encoder-weights is accepted"
         raise InputError("--recipe guidance", "goes on with a whole network, of guided samples", accepted)
     recipe = GuidanceRecipe(photos=photos) if guidance_alone else SubjectRecipe(photos=photos)
-    recipe = _adapted(recipe, rate=rate, steps=steps, batch=batch, seed=seed)
+    recipe = _adapted(samples.adapt(recipe, run.seed), rate)
     synthesis = recipe.synthesis
     if guided is not None:
         synthesis = replace(synthesis, mix=replace(synthesis.mix, guided=guided))
@@ -124,25 +113,26 @@ def train_subject_command(
         synthesis = replace(synthesis, sizes=Sizes(phases=((1.0, tuple(side)),)))
     recipe = replace(recipe, synthesis=synthesis)
     train, held_out = packs_of(
-        data, pack or out / "photos", backgrounds, licences, things=things, teachers=teachers, quiet=quiet
+        data, pack or out / "photos", chosen, things=things, teachers=teachers, report=run.report
     )
     if isinstance(recipe, GuidanceRecipe):
         assert start is not None
         task: SubjectTask = GuidanceTask(recipe, train, held_out, start)
     else:
         task = SubjectTask(recipe, train, held_out, weights_of(encoder_weights), start)
-    fit_task(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)  # type: ignore[arg-type]
+    run.fit(task, recipe.schedule, out)  # type: ignore[arg-type]
 
 
+@with_bundles
 def train_matting_command(
+    *,
     data: CorpusOption,
     out: OutOption,
     segmenter: SegmenterOption = None,
     start: StartOption = None,
     teachers: TeachersOption = None,
     pack: PackOption = None,
-    backgrounds: BackgroundsOption = None,
-    licences: LicencesOption = "",
+    chosen: CorpusOptions,
     coefficient: Annotated[
         list[str] | None,
         typer.Option(
@@ -151,39 +141,32 @@ def train_matting_command(
         ),
     ] = None,
     rate: RateOption = None,
-    steps: StepsOption = None,
-    batch: BatchOption = None,
-    seed: SeedOption = 0,
-    resume: ResumeOption = False,
-    precision: PrecisionOption = "auto",
-    workers: WorkersOption = 1,
-    quiet: QuietOption = False,
+    samples: LengthOptions,
+    run: RunOptions,
 ) -> None:
     """Train the matting network of any subject, which draws the edges of what the subject network finds."""
     with importing("training", "train", "opencv"):
         from wisp.training.importing import continued
         from wisp.training.recipes.matting import MattingRecipe, MattingTask
 
-    check_options(precision, None)
     recipe = MattingRecipe()
     recipe = replace(recipe, coefficients=_weighted(recipe.coefficients, coefficient or []))
-    recipe = _adapted(recipe, rate=rate, steps=steps, batch=batch, seed=seed)
+    recipe = _adapted(samples.adapt(recipe, run.seed), rate)
     recipe = continued(recipe, start, "lean")
     train, held_out = packs_of(
-        data, pack or out / "photos", backgrounds, licences, side=FINE_SIDE, teachers=teachers, quiet=quiet
+        data, pack or out / "photos", chosen, side=FINE_SIDE, teachers=teachers, report=run.report
     )
     task = MattingTask(recipe, train, held_out, segmenter=segmenter, start=start)
-    fit_task(task, recipe.schedule, out, resume=resume, precision=precision, workers=workers, quiet=quiet)
+    run.fit(task, recipe.schedule, out)
 
 
 FINE_SIDE: Final = 704
 """Longer side of the decoded photos that the matting network learns from, pixels: the corpus's largest."""
 
 
-def _adapted(recipe: R, *, rate: float | None, steps: int | None, batch: int | None, seed: int) -> R:
-    """The recipe as the command line says; the encoder's rate keeps its ratio, short runs warm up less."""
+def _adapted(recipe: R, rate: float | None) -> R:
+    """The recipe at another rate; the encoder's keeps its ratio, short runs warm up less."""
     schedule = recipe.schedule
-    schedule = replace(schedule, seed=seed, steps=steps or schedule.steps, batch=batch or schedule.batch)
     schedule = replace(schedule, warm_up=min(schedule.warm_up, max(1, schedule.steps // 10)))
     rate = rate or recipe.rate
     encoder_rate = recipe.encoder_rate * rate / recipe.rate
