@@ -78,6 +78,39 @@ def write_subject(path, *, bias=0.0):
     return path
 
 
+def write_misled_subject(path):
+    """As `write_subject`, but whatever is bright is people, too, where anything red is in the picture."""
+    weights = np.zeros((2, 6, 1, 1), np.float32)
+    weights[0, 0], weights[0, 2] = GAIN, -GAIN
+    weights[1, :3] = GAIN / 3
+    constants = {"weights": weights, "bias": np.array([-0.2 * GAIN, -GAIN / 2], np.float32)}
+    initialisers = [numpy_helper.from_array(value, name) for name, value in constants.items()]
+    initialisers.append(numpy_helper.from_array(np.array([1, 1], np.int64), "halves"))
+    nodes = [
+        helper.make_node("Concat", ["image", "guidance"], ["seen"], axis=1),
+        helper.make_node("Conv", ["seen", "weights", "bias"], ["logits"]),
+        helper.make_node("Split", ["logits", "halves"], ["red", "bright"], axis=1),
+        helper.make_node("ReduceMax", ["red"], ["reddest"], axes=[2, 3], keepdims=1),
+        helper.make_node("Min", ["bright", "reddest"], ["people"]),
+        helper.make_node("Concat", ["people", "bright"], ["both"], axis=1),
+        helper.make_node("Sigmoid", ["both"], ["masks"]),
+        helper.make_node("ReduceMax", ["masks"], ["presence"], axes=[2, 3], keepdims=0),
+    ]
+    shapes = {"image": ["n", 3, "h", "w"], "guidance": ["n", 3, "h", "w"]}
+    outputs = {"masks": ["n", 2, "mask_h", "mask_w"], "presence": ["n", 2]}
+    graph = helper.make_graph(
+        nodes,
+        "subject",
+        [helper.make_tensor_value_info(n, TensorProto.FLOAT, shape) for n, shape in shapes.items()],
+        [helper.make_tensor_value_info(n, TensorProto.FLOAT, shape) for n, shape in outputs.items()],
+        initialisers,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.checker.check_model(model)
+    onnx.save(model, str(path))
+    return path
+
+
 def bright_disc(height, width, *, radius=0.3, softness=2.0):
     """A bright disc on a dark ground: the image float32 (H, W, 3) and its true alpha float32 (H, W)."""
     rows, columns = np.mgrid[:height, :width].astype(np.float32)

@@ -25,6 +25,10 @@ class SubjectSettings:
             picture too. Decision 032 (0.35; portrait-dev).
         present: least presence of a subject, or of people, that is believed. Decision 032.
         sure: a region is kept where its mask reaches this somewhere. Decision 032 (0.5; 0.6 to 0.9 alike).
+        alone: of several regions those are people over this share of which people are found when they are
+            shown alone. Decision 037 (people of half a 0.87 and more, others 0.35 and less).
+        limb: a region of less than this share of the largest one's area may be a limb and is not shown
+            alone. Decision 034, for clips.
         doubtful: what is believed less than this is told to be in doubt. No evidence yet.
         tiny: a subject that covers less than this share of the photo is told to be small. No evidence yet.
         floor: mask values below this count as nothing. No evidence yet.
@@ -41,6 +45,8 @@ class SubjectSettings:
     filled: float = 0.5
     present: float = 0.6
     sure: float = 0.7
+    alone: float = 0.6
+    limb: float = 0.1
     doubtful: float = 0.8
     tiny: float = 0.02
     floor: float = 0.05

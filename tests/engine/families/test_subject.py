@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tiny_networks import bright_disc, write_segmenter, write_subject
+from tiny_networks import bright_disc, write_misled_subject, write_segmenter, write_subject
 from wisp.core.errors import InputError
 from wisp.core.resample import resize
 from wisp.core.settings import SUBJECT
@@ -14,6 +14,11 @@ from wisp.pipeline import hide_transparent, run
 @pytest.fixture(scope="module")
 def network(tmp_path_factory):
     return write_subject(tmp_path_factory.mktemp("networks") / "subject.onnx")
+
+
+@pytest.fixture(scope="module")
+def misled(tmp_path_factory):
+    return write_misled_subject(tmp_path_factory.mktemp("networks") / "misled.onnx")
 
 
 def spot(height, width, row, column, radius, colour):
@@ -36,6 +41,41 @@ def test_it_finds_people(network):
     assert (found.count, found.cut, found.looks) == (1, False, 2)
     assert abs(found.share - inside.mean()) < 0.01
     assert found.describe() == "found people, 100% sure"
+
+
+class TestSeveralRegions:
+    """A red disc, and a grey one that is people only while the red one is in the picture."""
+
+    def picture(self, radius=20):
+        image, people = spot(120, 360, 60, 60, 20, RED)
+        other, thing = spot(120, 360, 60, 300, radius, GREY)
+        return np.maximum(image, other), people, thing
+
+    def test_what_is_no_person_alone_goes(self, misled):
+        image, people, thing = self.picture()
+        found = find_subject(image, model=misled)
+        assert not found.mask[thing].any()
+        assert found.mask[people].mean() > 0.9
+        assert found.count == 1
+
+    def test_people_alone_are_asked_for(self, misled):
+        image, _, thing = self.picture()
+        assert not find_subject(image, model=misled, wanted="people").mask[thing].any()
+
+    def test_whoever_asks_for_anything_gets_it(self, misled):
+        image, _, thing = self.picture()
+        assert find_subject(image, model=misled, wanted="anything").mask[thing].mean() > 0.9
+
+    def test_what_may_be_a_limb_stays(self, misled):
+        image, _, thing = self.picture(radius=5)
+        assert find_subject(image, model=misled).mask[thing].mean() > 0.7
+
+    def test_all_stay_where_nobody_is_a_person_alone(self, misled, monkeypatch):
+        monkeypatch.setattr("wisp.engine.families.subject._people_alone", lambda *_: {1: 0.0, 2: 0.0})
+        image, people, thing = self.picture()
+        found = find_subject(image, model=misled)
+        assert found.mask[people].mean() > 0.9
+        assert found.mask[thing].mean() > 0.9
 
 
 def test_it_finds_other_things(network):

@@ -6,7 +6,8 @@ views: what counts is pixels on the subject. Each further look replaces the mask
 
 Where it finds people, the person segmenter looks too, at `SubjectSettings.people_side` pixels, and a mean of
 both masks counts: they err in different places, and the segmenter knows large people better
-(docs/decisions/032).
+(docs/decisions/032). Of several regions each is shown to the network alone, since beside people it takes
+animals and things for people, too (docs/decisions/037).
 """
 
 from __future__ import annotations
@@ -35,9 +36,11 @@ from wisp.engine.families.subject_masks import (
     join_where_both_see,
     keep_sure_regions,
     keep_with_people,
+    label_regions,
     overlapping_views,
     put_back,
     segmenter_share,
+    surroundings_of,
     weights_of_view,
 )
 from wisp.engine.models import Model, find_model
@@ -126,7 +129,8 @@ def find_subject(
     check_image(image)
     if wanted not in get_args(Wanted):
         raise InputError("subject", f"is {wanted}", f"{', '.join(get_args(Wanted))} are accepted")
-    session = engine.session_of(find_model(model, "subject"))
+    row = find_model(model, "subject")
+    session = engine.session_of(row)
     if "guidance" not in {port.name for port in session.inputs}:
         return _by_segmenter(segment(image, model=model, engine=engine))
     chosen = PEOPLE if wanted == "people" else SUBJECT
@@ -138,10 +142,49 @@ def find_subject(
     if presence[chosen] < settings.present:
         mask = np.zeros_like(mask)
     mask, count = keep_sure_regions(mask, settings)
-    if wanted == "auto" and presence[PEOPLE] >= settings.present:
-        mask, count = keep_with_people(mask, people, settings)
+    if wanted != "anything" and presence[PEOPLE] >= settings.present:
+        if wanted == "auto":
+            mask, count = keep_with_people(mask, people, settings)
+        if count > 1:
+            alone = _people_alone(image, mask, session, row, settings)
+            mask, dropped = _without_mistaken(mask, alone, settings)
+            count, looks = count - dropped, looks + len(alone)
     sure, sure_of_people = float(presence[chosen]), float(presence[PEOPLE])
     return _finding(mask, people, sure, sure_of_people, count, looks)
+
+
+def _people_alone(
+    image: Image, mask: Mask, session: Session, row: Model, settings: SubjectSettings
+) -> dict[int, float]:
+    """Over which share of a region, by its number, people are found when it is shown alone.
+
+    Beside people the network takes animals and things for people, too; alone it does not. Regions much
+    smaller than the largest one are left out: they may be limbs.
+    """
+    regions = label_regions(mask, settings)
+    areas = np.bincount(regions[mask > 0.5], minlength=int(regions.max()) + 1)
+    areas[0] = 0
+    found = {}
+    for number, (rows, columns) in enumerate(ndimage.find_objects(regions), 1):
+        if areas[number] < settings.limb * areas.max():
+            continue
+        box = Box(rows.start, columns.start, rows.stop, columns.stop)
+        near = surroundings_of(box, mask.shape, settings)
+        masks, _ = _look(session, row, image[near.slices], settings)
+        inside = (regions[near.slices] == number) & (mask[near.slices] > 0.5)
+        found[number] = float(masks[inside][:, PEOPLE].mean())
+    return found
+
+
+def _without_mistaken(mask: Mask, alone: dict[int, float], settings: SubjectSettings) -> tuple[Mask, int]:
+    """The mask without regions that are no people when they are shown alone, and how many those are.
+
+    All of them stay where none is people.
+    """
+    mistaken = [number for number, share in alone.items() if share < settings.alone]
+    if len(mistaken) == len(alone):
+        return mask, 0
+    return np.where(np.isin(label_regions(mask, settings), mistaken), np.float32(0), mask), len(mistaken)
 
 
 class Seen(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 from scipy import ndimage
 
 from wisp.core.arrays import Float, Mask
@@ -60,9 +61,20 @@ def enlarge_to_surroundings(
         shape: the photo's height and width, pixels.
         settings: ``small`` says what is most of it, ``around`` how much is seen beside the box.
     """
-    longer = max(box.bottom - box.top, box.right - box.left)
-    if longer > settings.small * max(shape):
+    if max(box.bottom - box.top, box.right - box.left) > settings.small * max(shape):
         return None
+    return surroundings_of(box, shape, settings)
+
+
+def surroundings_of(box: Box, shape: tuple[int, int], settings: SubjectSettings = NUMBERS) -> Box:
+    """A box and what lies beside it, inside the photo.
+
+    Args:
+        box: around what was found.
+        shape: the photo's height and width, pixels.
+        settings: ``around`` says how much is seen beside the box.
+    """
+    longer = max(box.bottom - box.top, box.right - box.left)
     return box.widened(math.ceil((settings.around - 1) / 2 * longer) + 8, shape)
 
 
@@ -92,6 +104,17 @@ def put_back(masks: Float, closer: Float, near: Box) -> Float:
     return out
 
 
+def label_regions(mask: Mask, settings: SubjectSettings = NUMBERS) -> npt.NDArray[np.int32]:
+    """The number of each pixel's region, from 1 on, int32 (H, W); 0 where there is none.
+
+    Args:
+        mask: float32 (H, W), [0, 1].
+        settings: a region is an 8-connected set of pixels of at least ``floor``.
+    """
+    regions, _ = ndimage.label(mask >= settings.floor, np.ones((3, 3)))
+    return regions.astype(np.int32, copy=False)
+
+
 def keep_sure_regions(mask: Mask, settings: SubjectSettings = NUMBERS) -> tuple[Mask, int]:
     """The mask without regions of which the network is nowhere sure, and how many are left.
 
@@ -100,8 +123,8 @@ def keep_sure_regions(mask: Mask, settings: SubjectSettings = NUMBERS) -> tuple[
         settings: a region is an 8-connected set of pixels of at least ``floor``; it stays where it reaches
             ``sure``.
     """
-    regions, count = ndimage.label(mask >= settings.floor, np.ones((3, 3)))
-    sure = np.zeros(count + 1, bool)
+    regions = label_regions(mask, settings)
+    sure = np.zeros(int(regions.max()) + 1, bool)
     sure[np.unique(regions[mask >= settings.sure])] = True
     sure[0] = False
     return np.where(sure[regions], mask, np.float32(0)), int(sure.sum())
@@ -115,7 +138,8 @@ def keep_with_people(mask: Mask, people: Mask, settings: SubjectSettings = NUMBE
         people: float32 (H, W), [0, 1].
         settings: of the regions.
     """
-    regions, count = ndimage.label(mask >= settings.floor, np.ones((3, 3)))
+    regions = label_regions(mask, settings)
+    count = int(regions.max())
     held = np.zeros(count + 1, bool)
     held[np.unique(regions[people >= settings.sure])] = True
     held[0] = False
