@@ -47,8 +47,8 @@ class TestSeveralRegions:
     """A red disc, and a grey one that is people only while the red one is in the picture."""
 
     def picture(self, radius=20):
-        image, people = spot(120, 360, 60, 60, 20, RED)
-        other, thing = spot(120, 360, 60, 300, radius, GREY)
+        image, people = spot(120, 230, 60, 60, 20, RED)
+        other, thing = spot(120, 230, 60, 170, radius, GREY)
         return np.maximum(image, other), people, thing
 
     def test_what_is_no_person_alone_goes(self, misled):
