@@ -106,8 +106,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "small gaps of the mask not doubted",
         "engine/families/segmenter.py",
-        "mask = without_doubtful_gaps(without_doubtful_regions(mask[:seen_height, :seen_width]))",
-        "mask = without_doubtful_regions(mask[:seen_height, :seen_width])",
+        "mask = without_doubtful_gaps(without_doubtful_regions(mask[:seen_height, :seen_width], sure))",
+        "mask = without_doubtful_regions(mask[:seen_height, :seen_width], sure)",
         "tests/engine/families/test_segmenter.py",
         True,
     ),
