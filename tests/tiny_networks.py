@@ -63,6 +63,11 @@ def write_subject(path, *, bias=0.0):
         helper.make_node("Sigmoid", ["logits"], ["masks"]),
         helper.make_node("ReduceMax", ["masks"], ["presence"], axes=[2, 3], keepdims=0),
     ]
+    return _save_subject(path, nodes, initialisers)
+
+
+def _save_subject(path, nodes, initialisers):
+    """Write a subject network: image and guidance in, masks and presence out."""
     shapes = {"image": ["n", 3, "h", "w"], "guidance": ["n", 3, "h", "w"]}
     outputs = {"masks": ["n", 2, "mask_h", "mask_w"], "presence": ["n", 2]}
     graph = helper.make_graph(
@@ -96,19 +101,7 @@ def write_misled_subject(path):
         helper.make_node("Sigmoid", ["both"], ["masks"]),
         helper.make_node("ReduceMax", ["masks"], ["presence"], axes=[2, 3], keepdims=0),
     ]
-    shapes = {"image": ["n", 3, "h", "w"], "guidance": ["n", 3, "h", "w"]}
-    outputs = {"masks": ["n", 2, "mask_h", "mask_w"], "presence": ["n", 2]}
-    graph = helper.make_graph(
-        nodes,
-        "subject",
-        [helper.make_tensor_value_info(n, TensorProto.FLOAT, shape) for n, shape in shapes.items()],
-        [helper.make_tensor_value_info(n, TensorProto.FLOAT, shape) for n, shape in outputs.items()],
-        initialisers,
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    onnx.checker.check_model(model)
-    onnx.save(model, str(path))
-    return path
+    return _save_subject(path, nodes, initialisers)
 
 
 def bright_disc(height, width, *, radius=0.3, softness=2.0):

@@ -239,12 +239,18 @@ class SubjectTask:
             "poster": 1,
             "empty": 3,
         }
+        return self._fixed_batches(samples, shares, seed=99)
+
+    def _fixed_batches(
+        self, samples: SubjectSamples, counts: Mapping[Kind, int], seed: int
+    ) -> list[SubjectBatch]:
+        """Batches of eight samples of 320² pixels, so many of each kind as `counts` says."""
         batches = []
-        for kind, count in shares.items():
+        for kind, count in counts.items():
             if (kind == "thing" and not samples.things) or (kind != "empty" and not samples.trusted):
                 continue
             for number in range(count):
-                rng = np.random.default_rng((99, KINDS.index(kind), number))
+                rng = np.random.default_rng((seed, KINDS.index(kind), number))
                 made = [samples.sample(rng, (320, 320), kind) for _ in range(8)]
                 stacked = tuple(torch.from_numpy(np.stack(f)) for f in zip(*made, strict=True))
                 batches.append(self.batch(stacked, torch.device("cpu")))

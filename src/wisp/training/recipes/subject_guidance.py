@@ -10,7 +10,6 @@ are about something that it would not choose by itself: one of several, a thing 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -115,7 +114,7 @@ class GuidanceTask(SubjectTask):
     @cached_property
     def _examples(self) -> list[SubjectBatch]:
         samples = SubjectSamples(self._held_out, self.recipe.synthesis, batch=8, steps=1)
-        kinds: Mapping[Kind, int] = {
+        counts: dict[Kind, int] = {
             "person": 2,
             "thing": 2,
             "single": 2,
@@ -123,14 +122,7 @@ class GuidanceTask(SubjectTask):
             "held": 1,
             "poster": 1,
         }
-        batches = []
-        for kind, count in kinds.items():
-            for number in range(count):
-                rng = np.random.default_rng((98, KINDS.index(kind), number))
-                made = [samples.sample(rng, (320, 320), kind) for _ in range(8)]
-                stacked = tuple(torch.from_numpy(np.stack(f)) for f in zip(*made, strict=True))
-                batches.append(self.batch(stacked, torch.device("cpu")))
-        return batches
+        return self._fixed_batches(samples, counts, seed=98)
 
     def validate(self, network: nn.Module, device: torch.device) -> Validation:
         """Soft IoU loss of what is selected after one click and after three, without a mask to begin with."""
