@@ -106,6 +106,18 @@ class DLMN(nn.Module):
             trimap: (N, 1, H, W): 0, 128/255 or 1, made from the mask.
             motion: (N, 4, H, W), four neighbouring frames in grey, [0, 1]; of a still, its own grey.
         """
+        logits, read = self._decode_alpha(image, mask, trimap, motion)
+        first, *others = [maps.detach() for maps in read] if self.apart else read
+        return Prediction(logits, image + self.foreground(first, others))
+
+    def alpha_logits(self, image: Tensor, mask: Tensor, trimap: Tensor, motion: Tensor) -> Tensor:
+        """Alpha's logits alone, (N, 1, H, W), without the foreground's branch; arguments as `forward`'s."""
+        return self._decode_alpha(image, mask, trimap, motion)[0]
+
+    def _decode_alpha(
+        self, image: Tensor, mask: Tensor, trimap: Tensor, motion: Tensor
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Alpha's logits, and the maps that the foreground's branch reads, the coarsest first."""
         if self.relative:
             motion = motion - to_luma(image)
         shown = torch.cat([mask, image * mask], 1) if self.shaded else mask
@@ -117,9 +129,7 @@ class DLMN(nn.Module):
         logits = self.alpha(shared, finer)
         if self.anchored:
             logits = logits + mask_logits(mask, SUREST)
-        read = (shared, *seen[:-1])
-        first, *others = [maps.detach() for maps in read] if self.apart else read
-        return Prediction(logits, image + self.foreground(first, others))
+        return logits, (shared, *seen[:-1])
 
 
 class Combinator(nn.Module):

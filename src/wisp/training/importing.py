@@ -102,9 +102,19 @@ def read_trained(
     path = verified_file(model)
     recipe = recipe_of(path) or NETWORKS[name].usual
     network = NETWORKS[name].build(recipe)
-    for part, file in {name: path, **_parts(model)}.items():
+    for part, file in {_exported_as(name, path): path, **_parts(model)}.items():
         load_onnx(network, NETWORKS[part], file)
     return name, recipe, network
+
+
+def _exported_as(name: str, path: Path) -> str:
+    """The key in `NETWORKS` that a file of a network was exported by: its own, or that of a part of it."""
+    outputs = [value.name for value in _read(path).graph.output]
+    own = NETWORKS[name]
+    if outputs == list(own.outputs):
+        return name
+    parts = (key for key, part in NETWORKS.items() if part.build == own.build)
+    return next((key for key in parts if outputs == list(NETWORKS[key].outputs)), name)
 
 
 def continued(recipe: R, start: str | Path | None, *shapes: str) -> R:
@@ -141,7 +151,8 @@ def load_onnx(network: nn.Module, family: TrainedNetwork, path: Path) -> None:
     exported = family.wrap(network).eval()
     example = family.example()
     state = _matched(path, model.graph, exported, example)
-    needed = [key for key in exported.state_dict() if key.rpartition(".")[0] not in family.aids]
+    aids = tuple(f"{name}." for name in family.aids)
+    needed = [key for key in exported.state_dict() if not key.startswith(aids)]
     missing = [key for key in needed if key not in state and "num_batches" not in key]
     if missing:
         raise InputError(path, f"lacks {missing[0]} and {len(missing) - 1} others of its network", ACCEPTED)

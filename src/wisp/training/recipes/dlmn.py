@@ -446,7 +446,7 @@ class _AlphaAlone(_AlphaAndForeground):
     """A portrait network without the foreground's branch, for those who find the foreground otherwise."""
 
     def forward(self, image: Tensor, mask: Tensor, trimap: Tensor, motion: Tensor) -> Tensor:  # type: ignore[override]
-        return super().forward(image, mask, trimap, motion)[0]
+        return torch.sigmoid(self.network.alpha_logits(image, mask, trimap, motion))  # type: ignore[operator]
 
 
 def _tuned(kept: Mapping[str, Any], photos: Photos, tuning: Tuning) -> Task:
@@ -485,5 +485,7 @@ NETWORKS: Final[Mapping[str, TrainedNetwork]] = {
         ),
         tuner=Tuner(_tuned, _cut, "dlmn"),
     ),
-    "dlmn-alpha": TrainedNetwork(_build, _AlphaAlone, image_and_cues, ("alpha",)),
+    "dlmn-alpha": TrainedNetwork(
+        _build, _AlphaAlone, image_and_cues, ("alpha",), aids=("network.foreground",)
+    ),
 }
