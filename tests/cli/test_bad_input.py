@@ -547,9 +547,17 @@ def test_too_little_memory_is_told_in_these_words(files, tmp_path, limit):
     words = [SCRIPT, files / "photo.png", tmp_path / "o.png"]
     threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VIPS_CONCURRENCY")
     environment = {**os.environ, **dict.fromkeys(threads, "1")}
-    ran = subprocess.run(
-        ["bash", "-c", shell, *map(str, words)], capture_output=True, text=True, check=False, env=environment
-    )
+    try:
+        ran = subprocess.run(
+            ["bash", "-c", shell, *map(str, words)],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment,
+            timeout=100,
+        )
+    except subprocess.TimeoutExpired:
+        pytest.skip("a library underneath waits for memory without end")  # OpenVINO 2025.0
     if ran.returncode == 0:
         pytest.skip("that is enough here")
     if ran.returncode < 0 or "OpenBLAS error" in ran.stderr:
