@@ -61,8 +61,8 @@ CORE_VENV := .venv-core
 MINIMUM_VENV := .venv-minimum
 MINIMUM_PYTHON ?= python3.11
 TRAIN ?= 1
-MINIMUM_EXTRAS := video,heic,codecs,onnxruntime,figures$(if $(TRAIN),$(comma)train$(comma)search)
 comma := ,
+MINIMUM_EXTRAS := video,heic,codecs,onnxruntime,figures$(if $(TRAIN),$(comma)train$(comma)search)
 
 test-core: pyproject.toml
 	$(PYTHON) -m venv $(CORE_VENV)
