@@ -4,6 +4,7 @@ import re
 import runpy
 import shlex
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +71,10 @@ def test_links_lead_somewhere():
 def test_figures_are_those_of_the_kept_results(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     script = runpy.run_path(str(ROOT / "benchmarks/_readme.py"))
+    needs = {"docs/dlmn.md": "torch", "docs/video.md": "cv2"}
     for page, figures in script["PAGES"].items():
+        if page in needs and find_spec(needs[page]) is None:
+            continue
         text = (ROOT / page).read_text(encoding="utf-8")
         assert "<!-- figures -->" in text
         assert script["with_figures"](text, figures()) == text
