@@ -172,7 +172,7 @@ except (MemoryError, np.linalg.LinAlgError):
     sys.exit()
 end = os.times()
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-print("measured", end.user + end.system - start.user - start.system, (peak - before) / 1e6)
+print("measured", end.user + end.system - start.user - start.system, max(0, peak - before) / 1e6)
 """
 """A process that mattes one photo."""
 
