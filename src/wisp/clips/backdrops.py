@@ -209,7 +209,7 @@ def _sigma(text: str) -> float | None:
 
 
 def _is_picture(path: str) -> bool:
-    """Whether a file is a picture that wisp reads as a photo; by its first bytes. A GIF is played."""
+    """True where a file, by its first bytes, is a picture that wisp reads as a photo, but no GIF."""
     from wisp.io.formats import SNIFF_BYTES, is_sequence, sniff
 
     if Path(path).is_dir():

@@ -228,7 +228,7 @@ def _people_alone(
 
 
 _SURROUNDINGS: Final = 0.25
-"""What is shown around a region, of its longer side."""
+"""Margin around a region that is shown alone, as a share of its longer side."""
 
 
 def updated(

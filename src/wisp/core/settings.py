@@ -25,7 +25,7 @@ class SubjectSettings:
             picture too. Decision 032 (0.35; portrait-dev).
         present: least presence of a subject, or of people, that is believed. Decision 032.
         sure: a region is kept where its mask reaches this somewhere. Decision 032 (0.5; 0.6 to 0.9 alike).
-        alone: of several regions those are people over this share of which people are found when they are
+        alone: of several regions those are people of whose people this share is found again when they are
             shown alone. Decision 037 (people of half a 0.87 and more, others 0.35 and less).
         limb: a region of less than this share of the largest one's area may be a limb and is not shown
             alone. Decision 034, for clips.

@@ -1,4 +1,4 @@
-"""What a network knows already, for those who bring nothing: five photos of people, and procedural things.
+"""Samples that fine-tuning replays where none are brought: five photos of people, and procedural things.
 
 Fine-tuning replays it, so that little is forgotten (`wisp.training.finetuning`). The photos are portraits
 under CC0 (credit: *interfaces*), 352 pixels square, in the package; things and backgrounds are drawn into a

@@ -197,7 +197,7 @@ RENAMED: Final[dict[str, str]] = {
     "portrait-mobile-led": "matting-mobile",
     "subject-mobile-clip": "subject-mobile",
 }
-"""What stands for networks that no longer come with wisp, by their names."""
+"""Names of networks that left the package, each with the name of the one used in its place."""
 
 
 def find_model(name_or_file: str | Path | None, family: str = "segmenter") -> Model:

@@ -253,7 +253,7 @@ class _Validated:
     told: bool = False
 
     def may_be_again(self, report: Callable[[str], None]) -> bool:
-        """Whether training has taken long enough since; tells once if not."""
+        """True once the last validation is a tenth of the time since it began; reports once before."""
         if self.seconds <= FREE or SHARE * (time.monotonic() - self.at + self.seconds) >= self.seconds:
             return True
         if not self.told:

@@ -146,7 +146,7 @@ def find_subject(
         if wanted == "auto":
             mask, count = keep_with_people(mask, people, settings)
         if count > 1:
-            alone = _people_alone(image, mask, session, row, settings)
+            alone = _people_alone(image, mask, people, session, row, settings)
             mask, dropped = _without_mistaken(mask, alone, settings)
             count, looks = count - dropped, looks + len(alone)
     sure, sure_of_people = float(presence[chosen]), float(presence[PEOPLE])
@@ -154,12 +154,13 @@ def find_subject(
 
 
 def _people_alone(
-    image: Image, mask: Mask, session: Session, row: Model, settings: SubjectSettings
+    image: Image, mask: Mask, people: Mask, session: Session, row: Model, settings: SubjectSettings
 ) -> dict[int, float]:
-    """Over which share of a region, by its number, people are found when it is shown alone.
+    """By a region's number, the share of its people who are found again when it is shown alone.
 
-    Beside people the network takes animals and things for people, too; alone it does not. Regions much
-    smaller than the largest one are left out: they may be limbs.
+    Beside people the network takes animals and things for people, too; alone it does not. What somebody
+    rides or holds does not count, as it is no people either way. Regions much smaller than the largest one
+    are left out: they may be limbs.
     """
     regions = label_regions(mask, settings)
     areas = np.bincount(regions[mask > 0.5], minlength=int(regions.max()) + 1)
@@ -171,8 +172,8 @@ def _people_alone(
         box = Box(rows.start, columns.start, rows.stop, columns.stop)
         near = surroundings_of(box, mask.shape, settings)
         masks, _ = _look(session, row, image[near.slices], settings)
-        inside = (regions[near.slices] == number) & (mask[near.slices] > 0.5)
-        found[number] = float(masks[inside][:, PEOPLE].mean())
+        inside = (regions[near.slices] == number) & (people[near.slices] > 0.5)
+        found[number] = float(masks[inside][:, PEOPLE].mean()) if inside.any() else 1.0
     return found
 
 

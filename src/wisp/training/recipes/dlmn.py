@@ -260,7 +260,7 @@ class DLMNTask:
         return {NETWORK: AdamW(groups, weight_decay=recipe.decay)}
 
     def slow(self, name: str) -> bool:
-        """Whether a parameter, by its path after a dot, learns at the encoder's rate."""
+        """True for the name of a parameter that learns at the recipe's `encoder_rate`."""
         return ".image.encoder." in name
 
     def phases(self, step: int) -> Sequence[str]:
