@@ -44,7 +44,7 @@ from wisp.training.recipes.subject import SubjectRecipe, SubjectTask
 ROOT: Final = Path(__file__).parent.parent
 RESULTS: Final = ROOT / "benchmarks" / "results" / "subject_ablation.json"
 SETS: Final = ("people-dev", "things-dev")
-STEPS: Final = 400
+STEPS: Final = 150
 BATCH: Final = 16
 SIDE: Final = 192
 SEEN: Final = 256
