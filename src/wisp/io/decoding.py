@@ -264,7 +264,13 @@ def _decode_bitmap(opened: _Input, kind: str, page: int | None, max_pixels: int)
             bitmap = bitmaps.read_pnm(opened.data(), check)
     except DamageError as error:
         raise damaged(opened.name, error) from error
-    return Decoded(bitmap.stored, bitmap.has_alpha, 1, bitmap.icc_profile, resolution=bitmap.resolution)
+    return Decoded(
+        bitmap.stored,
+        bitmap.has_alpha,
+        icc_profile=bitmap.icc_profile,
+        space=bitmap.space,
+        resolution=bitmap.resolution,
+    )
 
 
 def _decode_tiff(opened: _Input, page: int | None, max_pixels: int) -> Decoded:
@@ -291,6 +297,8 @@ def _decode_tiff(opened: _Input, page: int | None, max_pixels: int) -> Decoded:
     values: Stored = found.values
     if tiff_pages.is_lab(tags):
         values = profiles.lab_to_srgb(values, shifted=tiff_pages.is_shifted_lab(tags))
+    elif tiff_pages.is_ycbcr(tags):
+        values = tiff_pages.ycbcr_to_rgb(values, tags)
     kept = [*range(found.colours), *([] if found.alpha is None else [found.alpha])]
     return Decoded(
         stored=values if len(kept) == values.shape[2] else values[..., kept],
