@@ -218,7 +218,5 @@ class TestPnm:
             read_photo(put(tmp_path, data, "a.ppm"))
 
     def test_limit(self, tmp_path):
-        with pytest.raises(
-            InputError, match=r"ppm: is 3000×3000, 9 000 000 pixels; at most 1 000 are acc"
-        ):
+        with pytest.raises(InputError, match=r"ppm: is 3000×3000, 9 000 000 pixels; at most 1 000 are acc"):
             read_photo(put(tmp_path, b"P6\n3000 3000\n255\n", "a.ppm"), max_pixels=1000)

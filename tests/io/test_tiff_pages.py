@@ -206,9 +206,7 @@ class TestYCbCr:
         values = np.zeros((8, 8, 3), np.uint8)
         path = write(tmp_path, values, photometric="ycbcr", subsampling=(1, 1))
         path.write_bytes(tiff.with_value(io.BytesIO(path.read_bytes()), 0, tiff.YCBCR_SUBSAMPLING, 2))
-        with pytest.raises(
-            InputError, match=r"a.tif: is YCbCr with shared chroma and without JPEG; g"
-        ):
+        with pytest.raises(InputError, match=r"a.tif: is YCbCr with shared chroma and without JPEG; g"):
             read_photo(path)
 
 

@@ -222,7 +222,8 @@ def _process_one(
     from wisp.engine.engine import shared_engine
     from wisp.io.atomic import write_files
     from wisp.io.formats import format_of
-    from wisp.io.images import encode_image, read_alpha, read_mask, read_photo, read_trimap
+    from wisp.io.guidance import read_alpha, read_mask, read_trimap
+    from wisp.io.images import encode_image, read_photo
     from wisp.pipeline import NO_SUBJECT, run
 
     photo = read_photo(job.input, page=options.page, max_pixels=options.max_pixels)

@@ -181,7 +181,10 @@ def opened_files() -> tuple[Path, ...]:
 
 _opened: Final[dict[Path, None]] = {}
 _ROOM: Final = 2**30
-"""Bytes of addresses that a runtime and its first network take: with 1.0 GB OpenVINO aborts, with 1.3 not."""
+"""Bytes of addresses that a runtime and its first network take.
+
+Under ``ulimit -v`` of 1.0 GB OpenVINO 2026.4 aborts, under 1.2 it waits without end, and 1.6 are enough.
+"""
 
 
 def load_openvino() -> Any:
