@@ -4,9 +4,9 @@ Run from the root of the repository, with the ``bench`` dependency group install
 
     python benchmarks/heads.py --modnet FILE -o FOLDER [--eval FOLDER]
 
-Heads are those of portrait-dev, one a person, and of the close, hatted and turned-away people of half ``a`` of
-people-dev: hair, beards, hats and strands. A head is the square at the top of the true alpha's box, as wide as
-the box, of which `SIDE` pixels at most are shown, unscaled.
+Heads are those of portrait-dev, one a person, and of the close, hatted and turned-away people of half ``a``
+of people-dev: hair, beards, hats and strands. A head is the square at the top of the true alpha's box, as
+wide as the box, of which `SIDE` pixels at most are shown, unscaled.
 """
 
 from __future__ import annotations
