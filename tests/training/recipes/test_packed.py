@@ -121,7 +121,9 @@ def test_dlmn_resumes_to_the_same_weights(photos, portrait, run, tmp_path):
         fit(stopped, SCHEDULE, tmp_path / "run", workers=0, precision="fp32")
     task = dlmn.PackedTask(recipe_of_dlmn(), photos, photos, start=portrait)
     fit(task, SCHEDULE, tmp_path / "run", resume=True, workers=0, precision="fp32")
-    states = [torch.load(folder / "last.pt")["network"] for folder in (run, tmp_path / "run")]
+    states = [
+        torch.load(folder / "last.pt", weights_only=True)["network"] for folder in (run, tmp_path / "run")
+    ]
     assert all(torch.equal(a, b) for a, b in zip(states[0].values(), states[1].values(), strict=True))
 
 
