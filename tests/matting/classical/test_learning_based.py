@@ -11,7 +11,7 @@ from wisp.core.errors import InputError
 from wisp.matting.classical.learning_based import learning_based
 
 
-def textbook(image, trimap, ridge=1e-7, radius=1):
+def textbook(image, trimap, ridge=1e-7, radius=1, background_weight=1e-6):
     """(1 − F)ᵀ (1 − F) of every window with F = K (K + λ 1)⁻¹, solved densely with the known pixels held."""
     height, width = trimap.shape
     L = np.zeros((height * width, height * width))
@@ -22,6 +22,7 @@ def textbook(image, trimap, ridge=1e-7, radius=1):
         kernel = X @ X.T
         left = np.eye(len(pixels)) - np.linalg.solve(kernel + ridge * np.eye(len(pixels)), kernel).T
         L[np.ix_(pixels, pixels)] += left.T @ left
+    L += background_weight * np.eye(len(L))
     return hold(L, trimap)
 
 
@@ -33,6 +34,31 @@ def test_equals_a_direct_solve_of_the_regression(size, kind, ridge):
     solution = learning_based(image, trimap, ridge=ridge, tolerance=1e-10)
     assert solution.converged
     np.testing.assert_allclose(solution.alpha, textbook(image, trimap, ridge), atol=1e-4)
+
+
+@pytest.mark.parametrize("background_weight", [0.0, 1e-2])
+def test_equals_a_direct_solve_with_another_weight_of_the_background(background_weight):
+    image, trimap = scene((14, 17), "band")
+    solution = learning_based(
+        image, trimap, ridge=1e-3, background_weight=background_weight, tolerance=1e-10
+    )
+    expected = textbook(image, trimap, 1e-3, background_weight=background_weight)
+    np.testing.assert_allclose(solution.alpha, expected, atol=1e-4)
+
+
+def test_a_hole_that_nothing_holds_is_background():
+    """Foreground around it, and background only far away: the exact minimum fills it."""
+    image = np.full((40, 50, 3), (0.1, 0.3, 0.8), np.float32)
+    image[4:-4, 4:-4] = (0.9, 0.7, 0.1)
+    image[15:25, 20:30] = (0.1, 0.3, 0.8)
+    trimap = np.full((40, 50), 255, np.uint8)
+    trimap[:4], trimap[-4:], trimap[:, :4], trimap[:, -4:] = 0, 0, 0, 0
+    trimap[12:28, 17:33] = 128
+    alpha = learning_based(image, trimap).alpha
+    assert alpha[17:23, 22:28].max() < 0.02
+    assert alpha[12:14, 17:33].min() > 0.98
+    exact = learning_based(image, trimap, background_weight=0).alpha
+    assert exact[17:23, 22:28].min() > 0.5
 
 
 def test_larger_windows():
@@ -51,7 +77,9 @@ def test_photos_narrower_than_a_window(size):
     assert ((solution.alpha[trimap == 128] > 0) & (solution.alpha[trimap == 128] < 1)).all()
 
 
-@pytest.mark.parametrize("arguments", [{"ridge": 0.0}, {"ridge": float("nan")}, {"radius": 0}])
+@pytest.mark.parametrize(
+    "arguments", [{"ridge": 0.0}, {"ridge": float("nan")}, {"radius": 0}, {"background_weight": -1e-6}]
+)
 def test_bad_parameters(arguments):
     image, trimap = scene((9, 9), "band")
     with pytest.raises(InputError, match=next(iter(arguments))):

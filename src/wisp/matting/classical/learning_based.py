@@ -16,6 +16,12 @@ This is the paper's local learning with a linear model, as for trimaps: all wind
 their say about it. Its kernels for nonlinear models are not here. Departures that do not change the minimum:
 known pixels are eliminated instead of being held by a large weight, and the system is factorised
 (`wisp.matting.classical.local_linear`).
+
+One that does: every unknown pixel is drawn to background by a slight weight, μ |α_U|². The energy of a window
+has the square of the ridge where closed-form matting's has the first power, so that whole regions of another
+colour than their surroundings, such as holes between leaves, are hardly held by anything, and the exact
+minimum fills them with what lies around them. Conjugate gradients that start at 0 and stop early, as in other
+implementations, leave them at background, too.
 """
 
 from __future__ import annotations
@@ -27,6 +33,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wisp.core.arrays import Image, Trimap
+from wisp.core.errors import InputError
 from wisp.core.progress import Progress, silent
 from wisp.matting.classical.local_linear import solve_windows
 from wisp.matting.classical.system import AT_ONCE, Solution, warn_unless_converged
@@ -40,6 +47,7 @@ def learning_based(
     *,
     ridge: float = 1e-7,
     radius: int = 1,
+    background_weight: float = 1e-6,
     tolerance: float = 1e-6,
     max_iterations: int = 100,
     at_once: int = AT_ONCE,
@@ -52,6 +60,7 @@ def learning_based(
         trimap: uint8 (H, W), 0 / 128 / 255.
         ridge: λ of the regression; larger is smoother.
         radius: windows are (2 radius + 1)² pixels; 1 in the paper.
+        background_weight: μ, how strongly unknown pixels are drawn to background; 0 gives the exact minimum.
         tolerance: relative residual at which the solver stops.
         max_iterations: steps at which it gives up.
         at_once: unknown pixels that are solved at once, which bounds the memory.
@@ -62,11 +71,14 @@ def learning_based(
         background 1.
 
     Raises:
-        InputError: arrays of other types or sizes, a ridge that is not above zero, a radius below 1.
+        InputError: arrays of other types or sizes, a ridge that is not above zero, a radius below 1, a
+            background_weight below zero.
 
     Warns:
         ConvergenceWarning: when the tolerance was not reached.
     """
+    if not background_weight >= 0:
+        raise InputError("background_weight", f"is {background_weight}", "zero and above is accepted")
     solution = solve_windows(
         image,
         trimap,
@@ -74,6 +86,7 @@ def learning_based(
         method=METHOD,
         regularization=("ridge", ridge),
         radius=radius,
+        background_weight=background_weight,
         tolerance=tolerance,
         max_iterations=max_iterations,
         at_once=at_once,
