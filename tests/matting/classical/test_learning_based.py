@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 
 from matting.classical.scenes import scene
-from matting.classical.test_closed_form import hold
 from wisp.core.errors import InputError
 from wisp.matting.classical.learning_based import learning_based
 
 
-def textbook(image, trimap, ridge=1e-7, radius=1, background_weight=1e-6):
-    """(1 − F)ᵀ (1 − F) of every window with F = K (K + λ 1)⁻¹, solved densely with the known pixels held."""
+def textbook(image, trimap, ridge=1e-7, radius=1, damping=3e-6):
+    """(1 − F)ᵀ (1 − F) of every window with F = K (K + λ 1)⁻¹, damped, solved densely with known held."""
     height, width = trimap.shape
     L = np.zeros((height * width, height * width))
     around = range(-radius, radius + 1)
@@ -22,8 +21,14 @@ def textbook(image, trimap, ridge=1e-7, radius=1, background_weight=1e-6):
         kernel = X @ X.T
         left = np.eye(len(pixels)) - np.linalg.solve(kernel + ridge * np.eye(len(pixels)), kernel).T
         L[np.ix_(pixels, pixels)] += left.T @ left
-    L += background_weight * np.eye(len(L))
-    return hold(L, trimap)
+    flat = trimap.ravel()
+    unknown, known = flat == 128, (flat == 255).astype(float)
+    rhs, damped = -L[unknown] @ known, L[np.ix_(unknown, unknown)] + damping * np.eye(unknown.sum())
+    x = np.zeros(unknown.sum())
+    for _ in range(3):
+        x = np.linalg.solve(damped, rhs + damping * x)
+    known[unknown] = np.clip(x, 0, 1)
+    return known.reshape(trimap.shape)
 
 
 @pytest.mark.parametrize("size", [(3, 3), (14, 17), (21, 9)])
@@ -36,13 +41,11 @@ def test_equals_a_direct_solve_of_the_regression(size, kind, ridge):
     np.testing.assert_allclose(solution.alpha, textbook(image, trimap, ridge), atol=1e-4)
 
 
-@pytest.mark.parametrize("background_weight", [0.0, 1e-2])
-def test_equals_a_direct_solve_with_another_weight_of_the_background(background_weight):
+@pytest.mark.parametrize("damping", [0.0, 1e-2])
+def test_equals_a_direct_solve_with_another_damping(damping):
     image, trimap = scene((14, 17), "band")
-    solution = learning_based(
-        image, trimap, ridge=1e-3, background_weight=background_weight, tolerance=1e-10
-    )
-    expected = textbook(image, trimap, 1e-3, background_weight=background_weight)
+    solution = learning_based(image, trimap, ridge=1e-3, damping=damping, tolerance=1e-10)
+    expected = textbook(image, trimap, 1e-3, damping=damping)
     np.testing.assert_allclose(solution.alpha, expected, atol=1e-4)
 
 
@@ -57,7 +60,7 @@ def test_a_hole_that_nothing_holds_is_background():
     alpha = learning_based(image, trimap).alpha
     assert alpha[17:23, 22:28].max() < 0.02
     assert alpha[12:14, 17:33].min() > 0.98
-    exact = learning_based(image, trimap, background_weight=0).alpha
+    exact = learning_based(image, trimap, damping=0).alpha
     assert exact[17:23, 22:28].min() > 0.5
 
 
@@ -78,7 +81,7 @@ def test_photos_narrower_than_a_window(size):
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"ridge": 0.0}, {"ridge": float("nan")}, {"radius": 0}, {"background_weight": -1e-6}]
+    "arguments", [{"ridge": 0.0}, {"ridge": float("nan")}, {"radius": 0}, {"damping": -1e-6}]
 )
 def test_bad_parameters(arguments):
     image, trimap = scene((9, 9), "band")

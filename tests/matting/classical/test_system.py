@@ -227,7 +227,8 @@ def test_a_blend_of_tiles_adds_no_step(name, method, monkeypatch):
     for axis in (0, 1):
         before, after = np.delete(weights, -1, axis + 1), np.delete(weights, 0, axis + 1)
         both = np.minimum(before, after)
-        within_tiles = (both * np.diff(planes, axis=axis + 1)).sum(axis=0) / np.maximum(both.sum(axis=0), 1e-9)
+        within_tiles = (both * np.diff(planes, axis=axis + 1)).sum(axis=0)
+        within_tiles /= np.maximum(both.sum(axis=0), 1e-9)
         unknown = trimap == 128
         pairs = np.delete(unknown, -1, axis) & np.delete(unknown, 0, axis) & (both.sum(axis=0) > 0)
         assert pairs.sum() > 1000

@@ -42,7 +42,7 @@ def solve_windows(
     method: str,
     regularization: tuple[str, float],
     radius: int,
-    background_weight: float = 0.0,
+    damping: float = 0.0,
     tolerance: float,
     max_iterations: int,
     at_once: int,
@@ -57,7 +57,7 @@ def solve_windows(
         method: name that the solution carries.
         regularization: name and value of what `factors` regularises by; checked here.
         radius: windows are (2 radius + 1)² pixels; fewer rows or columns are continued.
-        background_weight: μ of a term μ |α_U|² that is added to the energy.
+        damping: μ of the system (`wisp.matting.classical.system.System`).
         tolerance: relative residual at which to stop.
         max_iterations: conjugate-gradient steps at which to stop.
         at_once: unknown pixels that are solved at once.
@@ -81,7 +81,7 @@ def solve_windows(
         image,
         trimap,
         lambda part, told: window_system(
-            part.image, part.unknown, part.alpha, factors, radius, background_weight, told
+            part.image, part.unknown, part.alpha, factors, radius, damping, told
         ),
         method=method,
         tolerance=tolerance,
@@ -98,7 +98,7 @@ def window_system(
     alpha: Alpha,
     factors: Factors,
     radius: int,
-    background_weight: float = 0.0,
+    damping: float = 0.0,
     progress: Progress = silent,
 ) -> System:
     """The system of an energy that is a sum over windows, preconditioned by its factor.
@@ -109,7 +109,7 @@ def window_system(
         alpha: float32 (H, W), what the other pixels are held at; 0 where unknown.
         factors: gives G of windows.
         radius: windows are (2 radius + 1)² pixels; those that leave the photo do not count.
-        background_weight: μ of a term μ |α_U|² that is added to the energy.
+        damping: μ of the system (`wisp.matting.classical.system.System`).
         progress: called with the share that is done, from 0 to 1.
     """
     rows, columns = np.nonzero(unknown)
@@ -118,12 +118,15 @@ def window_system(
     upper, rhs = window_laplacian(
         image, unknown, alpha, rows, columns, factors, radius, within(progress, 0, COLLECTED)
     )
-    if background_weight:
-        upper = (upper + background_weight * eye_array(upper.shape[0])).tocsr()
     diagonal, lower = upper.diagonal(), upper.T
-    factor = factorise(upper, ordering, within(progress, COLLECTED))
+    damped = (upper + damping * eye_array(upper.shape[0])).tocsr() if damping else upper
+    factor = factorise(damped, ordering, within(progress, COLLECTED))
     return System(
-        lambda x: upper @ x + lower @ x - diagonal * x, rhs, factor.solve, rows * unknown.shape[1] + columns
+        lambda x: upper @ x + lower @ x - diagonal * x,
+        rhs,
+        factor.solve,
+        rows * unknown.shape[1] + columns,
+        damping,
     )
 
 

@@ -46,6 +46,8 @@ SETTLED: Final = AUTO.settled
 """Alphas this near to 0 or 1 at half size are settled, as are those around them, before the full size."""
 COARSE: Final = 0.2
 """Share of the work that the half size is, for `Progress`."""
+DAMPED_STEPS: Final = 3
+"""Times that a damped system is solved: what the damping slows has then nearly come to rest."""
 BUILT: Final = 0.7
 """Share of the work on a part that its system is, before it is solved."""
 
@@ -106,14 +108,16 @@ class System:
     Attributes:
         product: x ↦ A x, A symmetric and positive (semi-)definite.
         rhs: b, float64 (n,).
-        precondition: r ↦ M r, M close to the inverse of A.
+        precondition: r ↦ M r, M close to the inverse of A, or of A + μ.
         pixels: int (n,), flat index of each unknown's pixel.
+        damping: μ; above 0 it is not A x = b that is solved but (A + μ) x_j = b + μ x_{j−1}, a few times.
     """
 
     product: Operator
     rhs: Vector
     precondition: Operator
     pixels: Indices
+    damping: float = 0.0
 
 
 Build: TypeAlias = Callable[[Part, Progress], System]
@@ -232,15 +236,23 @@ class _Solver:
         """
         with one_blas_thread:
             system = self._build(part, within(progress, 0, BUILT))
-            x, iterations, residual = conjugate_gradients(
-                system.product,
-                system.rhs,
-                system.precondition,
-                self._tolerance,
-                self._max_iterations,
-                within(progress, BUILT),
-                start=alpha.ravel()[system.pixels].astype(np.float64),
-            )
+            x, iterations = alpha.ravel()[system.pixels].astype(np.float64), 0
+            mu, turns = system.damping, DAMPED_STEPS if system.damping else 1
+            for turn in range(turns):
+                x, more, residual = conjugate_gradients(
+                    (lambda v: system.product(v) + mu * v) if mu else system.product,
+                    system.rhs + mu * x if mu else system.rhs,
+                    system.precondition,
+                    self._tolerance,
+                    self._max_iterations - iterations,
+                    within(
+                        progress, BUILT + (1 - BUILT) * turn / turns, BUILT + (1 - BUILT) * (turn + 1) / turns
+                    ),
+                    start=x,
+                )
+                iterations += more
+                if residual > self._tolerance:
+                    break
         alpha[np.unravel_index(system.pixels, alpha.shape)] = np.clip(x, 0, 1)
         self.done(iterations, residual)
 
