@@ -49,7 +49,7 @@ def write_sheets(
             pictures = [image, *(on_green(image, estimate(path)) for estimate in systems.values())]
             lines.append([_fitted(picture, cell) for picture in pictures])
         file = folder / f"sheet-{number:02}.jpg"
-        write_image(file, _arranged(lines), overwrite=True)
+        write_image(file, arrange(lines), overwrite=True)
         yield file, [path.name for path in chosen]
 
 
@@ -69,8 +69,8 @@ def _fitted(picture: Image, cell: int) -> Image:
     return resize(picture, max(1, round(height * scale)), max(1, round(width * scale))).clip(0, 1)
 
 
-def _arranged(lines: Sequence[Sequence[Image]]) -> Float:
-    """The rows under each other, each as high as its pictures, on paper."""
+def arrange(lines: Sequence[Sequence[Image]]) -> Float:
+    """Lay rows of pictures under each other, each as high as its pictures, on paper."""
     heights = [line[0].shape[0] for line in lines]
     widths = [sum(picture.shape[1] + GAP for picture in line) for line in lines]
     sheet = np.full((sum(heights) + GAP * (len(lines) + 1), max(widths) + GAP, 3), PAPER, np.float32)

@@ -55,6 +55,8 @@ CALM: Final[Mapping[str, float]] = dict.fromkeys(
 ) | {"motion_blur": 0.0}
 """The mix without what is done to samples, and without what stands beside subjects."""
 
+CLEAR: Final = "CC0,Unsplash,MIT template,public domain,CC-BY-2.0;"
+"""Licences of the corpus that leave no question; not those of repositories whose photos are others'."""
 PEOPLE_ALONE: Final[Mapping[str, float]] = {"people": 1.0} | dict.fromkeys(
     ("thing", "held", "beside", "surroundings"), 0.0
 )
@@ -70,6 +72,7 @@ class Variant:
         mix: fields of `wisp.data.subject_samples.SubjectMix`.
         photos: share of the people and things.
         teacher: whether RVM's alphas count where labels are not trusted.
+        licences: texts of which a photo's licence must contain one, separated by commas; all when empty.
         steps: of the run.
         seed: of samples and weights.
     """
@@ -78,6 +81,7 @@ class Variant:
     mix: Mapping[str, Any] | None = None
     photos: float = 1.0
     teacher: bool = True
+    licences: str = ""
     steps: int = STEPS
     seed: int = 0
 
@@ -91,6 +95,7 @@ VARIANTS: Final = {
     "no-things": Variant(mix=PEOPLE_ALONE),
     "no-augmentation": Variant(mix=CALM),
     "no-teacher": Variant(teacher=False),
+    "clear-licences": Variant(teacher=False, licences=CLEAR),
     "longer": Variant(steps=2 * STEPS),
     **{f"guided-{share:.0%}"[:-1]: Variant(mix={"guided": share}) for share in (0.0, 0.2, 0.5)},
 }
@@ -113,8 +118,9 @@ def train(variant: Variant, folder: Path, given: argparse.Namespace) -> None:
     )
     recipe = replace(recipe, synthesis=synthesis, schedule=schedule)
     teachers = given.teachers if variant.teacher else None
-    place = given.packs / ("photos" if variant.teacher else "photos-alone")
-    packs = packs_of(given.data, place, CorpusOptions(), teachers=teachers, report=print)
+    name = "photos-clear" if variant.licences else "photos" if variant.teacher else "photos-alone"
+    chosen = CorpusOptions(licences=variant.licences)
+    packs = packs_of(given.data, given.packs / name, chosen, teachers=teachers, report=print)
     encoder = {"modnet": given.modnet, "imagenet": given.imagenet, "none": None}[variant.encoder]
     task = SubjectTask(recipe, *packs, encoder)
     fit(task, schedule, folder, report=print)  # type: ignore[arg-type]

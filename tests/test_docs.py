@@ -124,7 +124,8 @@ def test_python_runs(page, text, desk):
 
 
 def test_links_lead_somewhere():
-    for page in PAGES + sorted((DOCS / "decisions").glob("*.md")):
+    cards = sorted((DOCS.parent / "src/wisp/weights").glob("*.md"))
+    for page in PAGES + sorted((DOCS / "decisions").glob("*.md")) + sorted(DOCS.parent.glob("*.md")) + cards:
         for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             if "://" not in target:
                 assert (page.parent / target).exists(), f"{page.name}: {target}"

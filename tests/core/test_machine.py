@@ -5,7 +5,14 @@ import os
 import pytest
 
 from wisp.core import machine
-from wisp.core.machine import cores, cpu_quota, has_dot_products, memory, memory_limit
+from wisp.core.machine import (
+    address_space_left,
+    cores,
+    cpu_quota,
+    has_dot_products,
+    memory,
+    memory_limit,
+)
 
 
 def tree(root, **files):
@@ -104,6 +111,18 @@ def test_memory_is_the_least_of_the_limits(monkeypatch):
     for name in ("_physical", "_address_space"):
         monkeypatch.setattr(machine, name, lambda: None)
     assert memory() == 8 * 2**30
+
+
+@pytest.mark.skipif(not hasattr(os, "sysconf"), reason="there are no pages to ask for")
+def test_address_space_left_is_the_limit_less_what_is_mapped(tmp_path, monkeypatch):
+    page = os.sysconf("SC_PAGE_SIZE")
+    root = tree(tmp_path, **{"proc/self/statm": "100 60 8 1 0 70 0\n"})
+    for limit, expected in ((250, 150), (90, 0)):
+        monkeypatch.setattr(machine, "_address_space", lambda limit=limit: limit * page)
+        assert address_space_left(root) == expected * page
+    assert address_space_left(tmp_path / "elsewhere") is None
+    monkeypatch.setattr(machine, "_address_space", lambda: None)
+    assert address_space_left(root) is None
 
 
 @pytest.mark.parametrize(

@@ -216,6 +216,21 @@ def test_merged_person_subsets(tmp_path):
         layouts.split_folders(folders, names=persons)
 
 
+def test_cut_outs_with_a_manifest_are_no_corpus(tmp_path):
+    folder = trees.photomatte85(tmp_path / "set")
+    (folder / "manifest.csv").write_text("name,licence\n1,CC0\n")
+    assert layouts.read_folder(folder).layout == "cut-outs"
+    kept, held_out = layouts.split_folders([folder])
+    assert len(kept) + len(held_out) == 3
+
+
+def test_a_corpus_whose_manifest_lacks_a_column(tmp_path):
+    (tmp_path / "photo").mkdir()
+    (tmp_path / "manifest.csv").write_text("name,licence\n1,CC0\n")
+    with pytest.raises(InputError, match=r"manifest\.csv: has no column split; name, split and licence are"):
+        layouts.split_folders([tmp_path])
+
+
 def test_backgrounds_beside_cut_outs_are_none_of_them(tmp_path):
     folder = trees.photomatte85(tmp_path)
     trees.write(folder / "backgrounds/a.png", trees.colours((5, 4), 0))

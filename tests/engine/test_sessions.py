@@ -183,6 +183,18 @@ def test_failures_are_told_as_what_they_are(network, monkeypatch, error, kind, t
         session.run({"image": batch_of(1, 3, 32, 32)})
 
 
+@pytest.mark.parametrize("runtime", ["openvino", "onnxruntime"])
+def test_a_runtime_is_not_begun_where_it_could_not_map_what_it_takes(network, monkeypatch, runtime):
+    monkeypatch.setattr(sessions, "_opened", {})
+    monkeypatch.setattr(sessions, "address_space_left", lambda: 2**30 - 1)
+    with pytest.raises(MemoryError, match=r"tiny\.onnx: there is not enough memory for this network"):
+        open_session(network, runtime=runtime)
+    monkeypatch.setattr(sessions, "address_space_left", lambda: 2**30)
+    open_session(network, precision="fp32")
+    monkeypatch.setattr(sessions, "address_space_left", lambda: 0)
+    open_session(network, precision="fp32")  # what the first took serves the next ones, too
+
+
 def test_a_compiler_without_memory_says_so(network, monkeypatch):
     class Core:
         available_devices = ("CPU",)

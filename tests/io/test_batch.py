@@ -261,11 +261,35 @@ class TestFolders:
         found = plan([tmp_path / "d1", tmp_path / "d2"], tmp_path / "out", mask=tmp_path / "masks")
         assert [job.mask.parent.name for job in found.jobs] == ["d1", "d2"]
 
-    def test_folders_of_one_name_that_hold_the_same_are_errors_with_a_hint(self, tmp_path):
-        make(tmp_path, "a/d/x.jpg", "b/d/x.jpg")
-        found = plan([tmp_path / "a" / "d", tmp_path / "b" / "d"], tmp_path / "out")
+    def test_folders_of_one_name_are_told_apart_by_what_they_lie_in(self, tmp_path):
+        make(tmp_path, "a/d/x.jpg", "b/d/x.jpg", "b/d/s/y.jpg", "c/e/z.jpg", "m/a/d/x.png", "m/b/d/x.png")
+        tops = [tmp_path / name for name in ("a/d", "b/d", "c/e")]
+        found = plan(tops, tmp_path / "out")
+        assert outputs(found, tmp_path / "out") == {"a/d/x.png", "b/d/x.png", "b/d/s/y.png", "z.png"}
+        assert found.errors == ()
+        found = plan(tops[:2], tmp_path / "out", mask=tmp_path / "m")
+        assert [job.mask.parent.parent.name for job in found.jobs] == ["a", "b"]
+        make(tmp_path, "2/a/d/x.jpg")
+        found = plan([*tops[:2], tmp_path / "2/a/d"], tmp_path / "out")
+        above = tmp_path.name
+        expected = {f"{above}/a/d/x.png", f"{above}/b/d/x.png", f"{above}/b/d/s/y.png", "2/a/d/x.png"}
+        assert outputs(found, tmp_path / "out") == expected
+
+    def test_folders_that_letter_case_alone_tells_apart_are_errors_with_a_hint(self, tmp_path):
+        make(tmp_path, "d/x.jpg", "D/x.jpg")
+        if len(list(tmp_path.iterdir())) < 2:
+            pytest.skip("the file system ignores letter case")
+        found = plan([tmp_path / "d", tmp_path / "D"], tmp_path / "out")
         assert found.jobs == ()
         assert "one folder that holds both is accepted" in str(found.errors[0])
+
+    @pytest.mark.parametrize("name", ["o.png", "o.HEIC", "o.psd"])
+    def test_a_picture_s_suffix_for_a_folder_is_a_slip(self, tmp_path, name):
+        make(tmp_path, "a.jpg", "b.jpg")
+        both = [tmp_path / "a.jpg", tmp_path / "b.jpg"]
+        with pytest.raises(InputError, match=f"{name}: has a picture's suffix.* or .*{name}/ for a folder"):
+            plan(both, tmp_path / name)
+        assert len(plan(both, f"{tmp_path / name}/").jobs) == 2
 
     def test_companions_have_the_same_names(self, tmp_path):
         photos = make(tmp_path / "in", "x/a.jpg")

@@ -7,6 +7,7 @@ import pytest
 
 from wisp.core.arrays import to_float
 from wisp.core.errors import InputError
+from wisp.io import profiles, spaces
 from wisp.io.images import read_photo
 from wisp.io.profiles import srgb_profile
 
@@ -39,6 +40,15 @@ def bmp(rows, width, height, depth, *, header=40, coding=0, palette=b"", fields=
     offset = 14 + len(info) + len(palette)
     body = bytes(info) + palette + padded + profile
     return b"BM" + struct.pack("<IHHI", 14 + len(body), 0, 0, offset) + body
+
+
+def runs_bmp(runs, width, height, depth, palette):
+    """A BMP of run lengths."""
+    info = struct.pack(
+        "<IiiHHIIiiII", 40, width, height, 1, depth, 3 - depth // 4, len(runs), 0, 0, len(palette) // 4, 0
+    )
+    offset = 54 + len(palette)
+    return b"BM" + struct.pack("<IHHI", offset + len(runs), 0, 0, offset) + info + palette + runs
 
 
 class TestBmp:
@@ -103,12 +113,41 @@ class TestBmp:
         data = bmp(np.zeros((1, 12), np.uint8), 4, 1, 24, header=124, profile=srgb_profile())
         assert read_photo(put(tmp_path, data)).icc_profile == srgb_profile()
 
-    @pytest.mark.parametrize(
-        ("coding", "what"), [(1, "run-length"), (2, "run-length"), (4, "a JPEG"), (5, "a PNG")]
-    )
+    def test_run_lengths(self, tmp_path):
+        palette = bytes(value for index in range(256) for value in (index, 255 - index, 7, 0))
+        # Rows from below: a run over all; three as they are and padded; a jump over two and one up; the end.
+        runs = bytes([5, 200, 0, 0, 0, 3, 1, 2, 3, 0, 2, 4, 0, 0, 0, 2, 2, 1, 9, 6, 0, 1])
+        image = read_photo(put(tmp_path, runs_bmp(runs, 5, 5, 8, palette))).image
+        indices = np.array(
+            [[0, 0, 0, 0, 0], [0, 0, 6, 6, 6], [0, 0, 0, 0, 0], [1, 2, 3, 4, 4], [200] * 5], np.uint8
+        )
+        expected = np.dstack([np.full_like(indices, 7), 255 - indices, indices])
+        np.testing.assert_array_equal(image, to_float(expected))
+        nibbles = bytes([5, 0x1A, 0, 0, 0, 5, 0x12, 0x34, 0x50, 0, 0, 1])
+        image = read_photo(put(tmp_path, runs_bmp(nibbles, 5, 2, 4, palette[:64]))).image
+        blue = np.uint8([[1, 2, 3, 4, 5], [1, 10, 1, 10, 1]])
+        np.testing.assert_array_equal(image[..., 2], to_float(blue))
+        with pytest.raises(InputError, match=r"a.bmp: is damaged or cut short \(1 of 5 rows\)"):
+            read_photo(put(tmp_path, runs_bmp(runs[:4], 5, 5, 8, palette)))
+
+    def test_calibrated_colours(self, tmp_path):
+        adobe = (0.64, 0.33, 0.21, 0.71, 0.15, 0.06, 0.3127, 0.3290)
+        pixels = rng.integers(0, 256, (4, 5, 3)).astype(np.uint8)
+        expected = profiles.to_srgb(pixels, spaces.to_profile(spaces.Space(adobe, (2.2,))))
+        xyz = spaces.rgb_to_xyz(adobe).T
+        for ends in (xyz, xyz / xyz.sum(axis=1, keepdims=True)):  # or chromaticities, which many write
+            data = bytearray(bmp(pixels[..., ::-1].reshape(4, -1), 5, 4, 24, header=108))
+            struct.pack_into("<9i", data, 74, *(round(value * 2**30) for value in ends.ravel()))
+            struct.pack_into("<3I", data, 110, *[round(2.2 * 65536)] * 3)
+            photo = read_photo(put(tmp_path, bytes(data)))
+            np.testing.assert_allclose(photo.image, expected, atol=1.01 / 255)
+            assert np.abs(photo.image - to_float(pixels)).max() > 0.05
+            assert photo.icc_profile is not None
+
+    @pytest.mark.parametrize(("coding", "what"), [(4, "a JPEG"), (5, "a PNG")])
     def test_other_codings_are_told(self, tmp_path, coding, what):
         data = bmp(np.zeros((2, 4), np.uint8), 4, 2, 8, coding=coding, palette=bytes(1024))
-        with pytest.raises(InputError, match=f"a.bmp: is a BMP with {what}.*; a BMP without compression"):
+        with pytest.raises(InputError, match=f"^[^(]*a.bmp: is a BMP with {what} inside; a BMP that holds"):
             read_photo(put(tmp_path, data))
 
     def test_damage_and_limits(self, tmp_path):
@@ -116,7 +155,7 @@ class TestBmp:
         for data in (whole[:20], whole[:-1], bmp(np.zeros((1, 4), np.uint8), 0, 1, 8), bmp(b"", 1, 1, 7)):
             with pytest.raises(InputError, match=r"a.bmp: is damaged or cut short"):
                 read_photo(put(tmp_path, data))
-        with pytest.raises(InputError, match="7×5"):
+        with pytest.raises(InputError, match=r"a.bmp: is 7×5, 35 pixels; at most 34 are accepted"):
             read_photo(put(tmp_path, whole), max_pixels=34)
         with pytest.raises(InputError, match="has no page 2"):
             read_photo(put(tmp_path, whole), page=2)
@@ -179,5 +218,5 @@ class TestPnm:
             read_photo(put(tmp_path, data, "a.ppm"))
 
     def test_limit(self, tmp_path):
-        with pytest.raises(InputError, match="3000×3000, 9 000 000 pixels; at most 1 000 are accepted"):
+        with pytest.raises(InputError, match=r"ppm: is 3000×3000, 9 000 000 pixels; at most 1 000 are acc"):
             read_photo(put(tmp_path, b"P6\n3000 3000\n255\n", "a.ppm"), max_pixels=1000)

@@ -161,6 +161,54 @@ class TestSamples:
         with pytest.raises(InputError, match="has complex numbers for samples"):
             read_photo(write(tmp_path, np.zeros((4, 4), np.complex64)))
 
+    @pytest.mark.parametrize("dtype", [np.int32, np.uint32, np.uint64])
+    def test_wide_numbers_that_use_next_to_nothing_are_no_black_picture(self, tmp_path, dtype):
+        labels = np.array([[0, 1], [2, 65535]], dtype)
+        largest = np.iinfo(dtype).max
+        for read in (read_grey, read_photo):
+            told = f"a.tif: holds labels or is too dark: its largest value is 65535 of {largest} "
+            with pytest.raises(InputError, match=told):
+                read(write(tmp_path, labels, photometric="minisblack"))
+        assert read_grey(write(tmp_path, labels * 0, photometric="minisblack")).max() == 0
+
+
+class TestYCbCr:
+    RGB = np.random.default_rng(3).integers(0, 256, (9, 7, 3)).astype(np.uint8)
+
+    def planes(self):
+        """Y, Cb, Cr of `RGB` as ITU-R BT.601 has them, float."""
+        red, green, blue = np.moveaxis(self.RGB.astype(float), 2, 0)
+        luma = 0.299 * red + 0.587 * green + 0.114 * blue
+        return np.dstack([luma, 128 + (blue - luma) / 1.772, 128 + (red - luma) / 1.402])
+
+    @pytest.mark.parametrize("compression", [None, "lzw"])
+    def test_values_as_they_are_become_rgb(self, tmp_path, compression):
+        values = np.rint(self.planes()).clip(0, 255).astype(np.uint8)
+        path = write(tmp_path, values, photometric="ycbcr", subsampling=(1, 1), compression=compression)
+        np.testing.assert_allclose(read_photo(path).image, to_float(self.RGB), atol=2.1 / 255)
+
+    def test_of_video_s_range_and_16_bits(self, tmp_path):
+        planes = self.planes()
+        video = np.dstack(
+            [16 + planes[..., :1] * 219 / 255, 128 + (planes[..., 1:] - 128) * (240 - 128) / 127]
+        )
+        bounds = (532, 5, 6, (16, 1, 235, 1, 128, 1, 240, 1, 128, 1, 240, 1), True)
+        options = {"photometric": "ycbcr", "subsampling": (1, 1)}
+        path = write(tmp_path, np.rint(video).astype(np.uint8), extratags=[bounds], **options)
+        np.testing.assert_allclose(read_photo(path).image, to_float(self.RGB), atol=3.1 / 255)
+        wide = np.dstack([planes[..., :1] * 257, 32768 + (planes[..., 1:] - 128) * 257])
+        path = write(tmp_path, np.rint(wide).clip(0, 65535).astype(np.uint16), **options)
+        photo = read_photo(path)
+        assert photo.bits == 16
+        np.testing.assert_allclose(photo.image, to_float(self.RGB), atol=0.6 / 255)
+
+    def test_shared_chroma_is_refused_in_plain_words(self, tmp_path):
+        values = np.zeros((8, 8, 3), np.uint8)
+        path = write(tmp_path, values, photometric="ycbcr", subsampling=(1, 1))
+        path.write_bytes(tiff.with_value(io.BytesIO(path.read_bytes()), 0, tiff.YCBCR_SUBSAMPLING, 2))
+        with pytest.raises(InputError, match=r"a.tif: is YCbCr with shared chroma and without JPEG; g"):
+            read_photo(path)
+
 
 class TestLab:
     def lab(self, image, offset, bits):

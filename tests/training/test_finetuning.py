@@ -21,8 +21,8 @@ from wisp.training.importing import read_network
 from wisp.training.loader import batches
 from wisp.training.recipes import NETWORKS, tuners
 from wisp.training.recipes.dim import MobileRecipe as DimRecipe
-from wisp.training.recipes.dlmn import MobileRecipe as DLMNRecipe
-from wisp.training.recipes.portrait import MobileRecipe as PortraitRecipe
+from wisp.training.recipes.dlmn_recipes import MobileRecipe as DLMNRecipe
+from wisp.training.recipes.portrait_recipes import MobileRecipe as PortraitRecipe
 from wisp.training.recipes.segmenter import SegmenterRecipe
 from wisp.training.recipes.segmenter import network as segmenter
 from wisp.training.recipes.unet import SIMPLE_RECIPE, UNetRecipe, build

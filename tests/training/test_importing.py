@@ -17,7 +17,7 @@ from wisp.training.export import METADATA, export_checkpoint, export_network
 from wisp.training.freezing import frozen
 from wisp.training.importing import continued, load_start, read_network, read_trained, recipe_of
 from wisp.training.recipes import NETWORKS
-from wisp.training.recipes.portrait import MobileRecipe
+from wisp.training.recipes.portrait_recipes import MobileRecipe
 from wisp.training.recipes.segmenter import SegmenterRecipe, network
 
 onnxruntime = pytest.importorskip("onnxruntime")

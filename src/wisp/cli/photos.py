@@ -143,9 +143,11 @@ def _plan(inputs: Sequence[str], options: PhotoOptions, *, opaque: bool, others:
         row = format_of(todo.jobs[0].output, options.format)
         if options.depth is not None:
             check_holds(options.out, row, alpha=not opaque, bits=options.depth, width=1, height=1)
-        if options.keep_metadata and not row.exif:
-            able = ", ".join(name for name, other in FORMATS.items() if other.exif)
-            raise InputError("--keep-metadata", f"{row.name} cannot hold EXIF", f"{able} can")
+        beside = todo.jobs[0].foreground_out
+        for held in (row, *([] if beside is None else [format_of(beside)])):
+            if options.keep_metadata and not held.exif:
+                able = ", ".join(name for name, other in FORMATS.items() if other.exif)
+                raise InputError("--keep-metadata", f"{held.name} cannot hold EXIF", f"{able} can")
     if todo.jobs or todo.errors or todo.existing:
         return todo
     if todo.unread:
@@ -220,7 +222,8 @@ def _process_one(
     from wisp.engine.engine import shared_engine
     from wisp.io.atomic import write_files
     from wisp.io.formats import format_of
-    from wisp.io.images import encode_image, read_alpha, read_mask, read_photo, read_trimap
+    from wisp.io.guidance import read_alpha, read_mask, read_trimap
+    from wisp.io.images import encode_image, read_photo
     from wisp.pipeline import NO_SUBJECT, run
 
     photo = read_photo(job.input, page=options.page, max_pixels=options.max_pixels)

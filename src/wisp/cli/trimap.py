@@ -57,7 +57,8 @@ def trimap_command(
     from wisp.core.arrays import BACKGROUND, to_float
     from wisp.io.atomic import check_output
     from wisp.io.formats import format_of
-    from wisp.io.images import read_alpha, read_mask, read_photo, write_image
+    from wisp.io.guidance import read_alpha, read_mask
+    from wisp.io.images import read_photo, write_image
     from wisp.io.paths import STDIO, input_path, means_folder, output_path
     from wisp.matting.trimap import WIDTH, trimap_from_alpha, trimap_from_mask
 

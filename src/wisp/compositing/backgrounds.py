@@ -26,7 +26,6 @@ from wisp.core.arrays import (
 from wisp.core.blur import blur_normalised, scipy_tools
 from wisp.core.errors import InputError
 from wisp.core.resample import block_means, enlarge_blocks
-from wisp.core.settings import AUTO
 from wisp.matting.foreground import estimate_foreground
 
 Fit: TypeAlias = Literal["cover", "contain", "stretch"]
@@ -34,7 +33,7 @@ Anchor: TypeAlias = Literal[
     "centre", "top", "bottom", "left", "right", "top-left", "top-right", "bottom-left", "bottom-right"
 ]
 
-SIGMA: Final = AUTO.blur
+SIGMA: Final = 0.025
 """Default blur, as a part of the image's shorter side."""
 
 _FINE: Final = 3.0  # the blur works on pixels no finer than σ / 3

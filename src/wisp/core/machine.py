@@ -135,6 +135,18 @@ def _physical() -> int | None:
         return None
 
 
+def address_space_left(root: Path = ROOT) -> int | None:
+    """Bytes that this process may still map (``ulimit -v``); None without a limit that is told."""
+    limit = _address_space()
+    if limit is None:
+        return None
+    try:
+        pages = int((root / "proc" / "self" / "statm").read_text(encoding="ascii").split()[0])
+    except (OSError, ValueError, IndexError):
+        return None
+    return max(0, limit - pages * os.sysconf("SC_PAGE_SIZE"))
+
+
 def _address_space() -> int | None:
     if sys.platform == "win32":
         return None

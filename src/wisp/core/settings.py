@@ -71,16 +71,12 @@ class AutoSettings:
             little better.
         known: mask values nearer than this to 0 or 1 are known; what is nowhere so near to 1 is no region of
             the segmenter's. Decision 005.
-        gap: mask values below this, enclosed, are a gap. No evidence yet.
-        least_gap: a gap of a smaller share of the subject's area is in doubt. Decision 026, one photo.
         enlargement: the portrait network's refinement works at every enlargement by this. No evidence yet.
         margin: what is cut out around the subject, of its box. No evidence yet.
         close: islands nearer than this share of the subject's size stay. No evidence yet.
         island: islands of a smaller share of the largest region's area go. No evidence yet.
         start_tolerance: of the half-size solution that leads. Decision 014 for half its size; no evidence yet
             for the number.
-        epsilon: of closed-form matting. The paper's (Levin et al. 2008).
-        tolerance: of closed-form matting's solver. No evidence yet.
         settled: alpha nearer than this to 0 or 1 is neither solved again at full size nor refined.
             No evidence yet.
         colour_epsilon: a neighbour's least weight, in the foreground. results/foreground.json, as a whole.
@@ -91,7 +87,6 @@ class AutoSettings:
         layer_tension: weight of tension of its smooth layers. results/foreground.json, as a whole.
         layer_nodes: along the shorter and the longer side. results/foreground.json, as a whole.
         layer_margin: what is looked at around the subject, of its box. results/foreground.json, as a whole.
-        blur: standard deviation of a photo's own background, of its diagonal. No evidence yet.
     """
 
     solved_pixels: int = 2_000_000
@@ -99,15 +94,11 @@ class AutoSettings:
     doubt: tuple[float, float] = (0.1, 0.5)
     band_width: float = 0.02
     known: float = 0.05
-    gap: float = 0.1
-    least_gap: float = 0.01
     enlargement: float = 3.0
     margin: float = 0.12
     close: float = 0.03
     island: float = 0.003
     start_tolerance: float = 1e-3
-    epsilon: float = 1e-7
-    tolerance: float = 1e-6
     settled: float = 0.02
     colour_epsilon: float = 1e-3
     colour_omega: float = 1.0
@@ -117,7 +108,6 @@ class AutoSettings:
     layer_tension: float = 1e-6
     layer_nodes: tuple[int, int] = (48, 72)
     layer_margin: float = 0.25
-    blur: float = 0.025
 
 
 @dataclass(frozen=True)

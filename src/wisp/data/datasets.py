@@ -196,6 +196,9 @@ def corpus(folder: Path, split: str, licences: Sequence[str] = ()) -> list[Entry
         )
     with manifest.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
+    missing = [column for column in ("name", "split") if rows and column not in rows[0]]
+    if missing:
+        raise InputError(manifest, f"has no column {missing[0]}", "name, split and licence are accepted")
     entries = []
     for row in rows:
         licence = row.get("licence") or ""

@@ -289,6 +289,14 @@ def _read_human_matting(root: Path, split: Split) -> Collection:
     return _collection("human-matting", entries)
 
 
+def _corpus(folder: Path) -> Path | None:
+    """Find the folder of a corpus, of its people or the given one; cut-outs may have a manifest, too."""
+    return next(
+        (f for f in (folder / "people", folder) if (f / "manifest.csv").is_file() and (f / "photo").is_dir()),
+        None,
+    )
+
+
 def _supervisely(folder: Path) -> Path | None:
     """Find the folder of a Supervisely project: the given one, or the only one in it; None if neither."""
     inside = [path for path in sorted(folder.iterdir()) if path.is_dir() and path.name[0] not in "._"]
@@ -344,7 +352,7 @@ def _read_cut_outs(root: Path, split: Split) -> Collection:
 CORPUS: Final = Layout(
     "corpus",
     "people/manifest.csv, people/photo/, people/alpha/",
-    lambda folder: next((f for f in (folder / "people", folder) if (f / "manifest.csv").is_file()), None),
+    _corpus,
     lambda root, split: _collection("corpus", datasets.corpus(root, "val" if split == "test" else "train")),
 )
 

@@ -24,7 +24,7 @@ import numpy as np
 from wisp.core.arrays import Float
 from wisp.core.errors import InputError, is_out_of_memory
 from wisp.core.extras import importing
-from wisp.core.machine import cores
+from wisp.core.machine import address_space_left, cores
 from wisp.engine import compiled
 from wisp.engine.devices import DEVICES, PRECISIONS, Device, Precision
 
@@ -136,6 +136,7 @@ def open_session(
         InputError: the file is no network that the runtime can load, or this machine has no such device or
             precision.
         MissingExtraError: no runtime is installed for that device.
+        MemoryError: this process may not map what a runtime takes to begin with.
     """
     if device not in DEVICES:
         raise InputError("device", f"is {device!r}", f"{', '.join(DEVICES)} are accepted")
@@ -144,6 +145,9 @@ def open_session(
     if runtime not in RUNTIMES:
         raise InputError("runtime", f"is {runtime!r}", f"{', '.join(RUNTIMES)} are accepted")
     threads = cores() if threads is None else threads
+    left = None if _opened else address_space_left()
+    if left is not None and left < _ROOM:  # the libraries underneath would end the process
+        raise _out_of_memory(file)
     _opened.setdefault(file)
     if runtime == "onnxruntime":
         return _OnnxRuntimeSession(file, device, precision, threads)
@@ -176,6 +180,11 @@ def opened_files() -> tuple[Path, ...]:
 
 
 _opened: Final[dict[Path, None]] = {}
+_ROOM: Final = 2**30
+"""Bytes of addresses that a runtime and its first network take.
+
+Under ``ulimit -v`` of 1.0 GB OpenVINO 2026.4 aborts, under 1.2 it waits without end, and 1.6 are enough.
+"""
 
 
 def load_openvino() -> Any:

@@ -24,7 +24,8 @@ from wisp.evaluation.protocols import BENCHMARK, Pair, find_pairs, read_stored, 
 from wisp.evaluation.tables import markdown
 from wisp.io.atomic import reason, write_files
 from wisp.io.formats import FORMATS
-from wisp.io.images import encode_image, read_trimap
+from wisp.io.guidance import read_trimap
+from wisp.io.images import encode_image
 
 PROTOCOL: Final = "alphamatting"
 TRIMAP: Final = re.compile(r"trimap\d+", re.IGNORECASE)

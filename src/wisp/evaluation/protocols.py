@@ -14,7 +14,7 @@ from wisp.core.arrays import UNKNOWN, Alpha, check_same_size, from_float
 from wisp.core.errors import InputError
 from wisp.evaluation.metrics import Metric, accuracy, binary_cross_entropy, conn, grad, mae, mse, sad
 from wisp.io.formats import READABLE_SUFFIXES
-from wisp.io.images import read_grey, read_trimap
+from wisp.io.guidance import read_grey, read_trimap
 from wisp.io.paths import refuse_address
 
 PROTOCOLS: Final[dict[str, dict[str, Metric]]] = {

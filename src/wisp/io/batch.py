@@ -125,7 +125,8 @@ def plan(
       counted. An input named twice is done once.
     - The output is ``out/<relative folder>/<stem>.<suffix of format>``, and companions have the same name in
       their own folders. Where inputs would share a name (letter case aside), each keeps its own suffix
-      before the new one; where they come from several folders, each is put into a folder named after its own.
+      before the new one; where they come from several folders, each is put into a folder named after its own
+      (and after what that lies in, where folders of one name are given).
     - Guidance is paired by relative folder and stem, first by the whole file name (``a.jpg`` with
       ``a.jpg.png``), then by the stem (``a.jpg`` with ``a.png``).
 
@@ -202,7 +203,11 @@ def _partner_in(folder: Path, source: Path, kind: str) -> Path:
 def _check_folder_name(path: Path | str) -> None:
     """Raise `InputError` where a folder that is to be made would be called like a picture: a slip."""
     suffix = Path(path).suffix.lower()
-    if suffix in READABLE_SUFFIXES and not means_folder(path) and not Path(path).exists():
+    if (
+        suffix in READABLE_SUFFIXES | UNREADABLE_SUFFIXES
+        and not means_folder(path)
+        and not Path(path).exists()
+    ):
         raise InputError(
             path,
             f"has a picture's suffix, {suffix!r}, but several inputs or a folder need a folder",
@@ -318,13 +323,19 @@ def _gather(
 def _told_apart(photos: list[tuple[Path, Path, Path]]) -> list[tuple[Path, Path]]:
     """Photos with relative paths: below the names of their folders where folders hold the same name."""
     same = Counter(_folded(relative) for _, relative, _ in photos)
-    shared = {_identity(top) for _, relative, top in photos if same[_folded(relative)] > 1}
-    if len(shared) < 2:
-        shared = set()
-    return [
-        (photo, Path(top.resolve().name, relative) if _identity(top) in shared else relative)
-        for photo, relative, top in photos
-    ]
+    shared = {top.resolve() for _, relative, top in photos if same[_folded(relative)] > 1}
+    names = _tails(shared) if len(shared) > 1 else {}
+    return [(photo, names.get(top.resolve(), Path()) / relative) for photo, relative, top in photos]
+
+
+def _tails(folders: Collection[Path]) -> dict[Path, Path]:
+    """The last parts of resolved folders' paths, as many for each as tell all of them apart."""
+    most = max(len(folder.parts) for folder in folders)
+    for length in range(1, most):
+        tails = {folder: Path(*folder.parts[1:][-length:]) for folder in folders}
+        if len({_folded(tail) for tail in tails.values()}) == len(tails):
+            return tails
+    return {folder: Path(folder.name) for folder in folders}  # drives, or letter case alone, tell them apart
 
 
 def _walk(top: Path, barred: set[tuple[int, int] | None]) -> Iterator[Path]:

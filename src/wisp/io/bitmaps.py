@@ -1,7 +1,7 @@
 """BMP and the PNM family (PBM, PGM, PPM, PAM), which libvips does not read as it is shipped.
 
-BMP as Microsoft documents its headers (BITMAPCOREHEADER to BITMAPV5HEADER), PNM as Netpbm does. Both hold
-pixels as they are; what little is coded otherwise (run lengths, a JPEG or PNG inside a BMP) is refused.
+BMP as Microsoft documents its headers (BITMAPCOREHEADER to BITMAPV5HEADER) and run lengths, PNM as Netpbm
+does. A JPEG or PNG inside a BMP is refused.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from wisp.core.arrays import Bytes
 from wisp.core.errors import InputError
 from wisp.io.profiles import Stored
 from wisp.io.refusals import DamageError
+from wisp.io.spaces import Chromaticities, Space, from_gamma
 
 Check = Callable[[int, int], None]
 """Raises for a width and height that are not to be decoded."""
@@ -28,6 +29,8 @@ _CORE_HEADER: Final = 12
 _PLAIN, _RLE8, _RLE4, _FIELDS, _JPEG, _PNG, _ALPHA_FIELDS = 0, 1, 2, 3, 4, 5, 6
 _USUAL_FIELDS: Final = {16: (0x7C00, 0x3E0, 0x1F, 0), 32: (0xFF0000, 0xFF00, 0xFF, 0)}
 _EMBEDDED: Final = 0x4D424544
+_CALIBRATED: Final = 0
+_D65: Final = (0.3127, 0.3290)
 _TOKEN: Final = re.compile(rb"(?:\s|#[^\n\r]*[\n\r])*([^\s#]+)")
 
 
@@ -39,12 +42,14 @@ class Bitmap:
         stored: uint8 or uint16 (H, W, C), alpha last.
         has_alpha: whether the last channel is alpha.
         icc_profile: an embedded profile.
+        space: what the header says of the colours in numbers; None where it says nothing.
         resolution: pixels per millimetre, (x, y); None when the file says none.
     """
 
     stored: Stored
     has_alpha: bool
     icc_profile: bytes | None = None
+    space: Space | None = None
     resolution: tuple[float, float] | None = None
 
 
@@ -57,18 +62,20 @@ def read_bmp(data: bytes, name: str, check: Check) -> Bitmap:
         check: called with the size before pixels are decoded.
 
     Raises:
-        InputError: run-length coded, or a JPEG or PNG in a BMP's clothes.
+        InputError: a JPEG or PNG in a BMP's clothes, or what `check` raises.
         DamageError: damaged or cut short.
     """
     try:
         return _read_bmp(data, name, check)
+    except InputError:
+        raise
     except (struct.error, ValueError, IndexError) as error:
         raise DamageError(str(error)) from error
 
 
 def _read_bmp(data: bytes, name: str, check: Check) -> Bitmap:
     start, size = struct.unpack_from("<I", data, 10)[0], struct.unpack_from("<I", data, 14)[0]
-    coding, used, resolution, fields, profile = _PLAIN, 0, None, None, None
+    coding, used, resolution, fields, profile, space = _PLAIN, 0, None, None, None, None
     if size == _CORE_HEADER:
         width, height, _, depth = struct.unpack_from("<HHHH", data, 18)
     else:
@@ -77,18 +84,24 @@ def _read_bmp(data: bytes, name: str, check: Check) -> Bitmap:
         if coding in (_FIELDS, _ALPHA_FIELDS) or size >= 56:
             count = 4 if size >= 56 or coding == _ALPHA_FIELDS else 3
             fields = (*struct.unpack_from(f"<{count}I", data, 54), 0)[:4]
+        if size >= 108:
+            space = _told_colours(data)
         if size >= 124 and struct.unpack_from("<I", data, 70)[0] == _EMBEDDED:
             place, length = struct.unpack_from("<II", data, 14 + 112)
             profile = data[14 + place : 14 + place + length]
-    if coding not in (_PLAIN, _FIELDS, _ALPHA_FIELDS):
-        inside = {_JPEG: "a JPEG inside", _PNG: "a PNG inside"}.get(coding, "run-length coding")
-        raise InputError(name, f"is a BMP with {inside}", "a BMP without compression is accepted")
+    if coding in (_JPEG, _PNG):
+        inside = "a JPEG inside" if coding == _JPEG else "a PNG inside"
+        raise InputError(name, f"is a BMP with {inside}", "a BMP that holds pixels is accepted")
     upside_down, height = height > 0, abs(height)
-    if width <= 0 or height == 0 or depth not in (1, 4, 8, 16, 24, 32):
-        raise DamageError(f"{width}×{height} of {depth} bits")
+    depths = {_RLE8: (8,), _RLE4: (4,)}.get(coding, (1, 4, 8, 16, 24, 32))
+    if width <= 0 or height == 0 or depth not in depths or coding > _ALPHA_FIELDS:
+        raise DamageError(f"{width}×{height} of {depth} bits, coded as {coding}")
     check(width, height)
-    stride = (width * depth + 31) // 32 * 4
-    rows = _values(data, start, height * stride).reshape(height, stride)
+    if coding in (_RLE8, _RLE4):
+        rows = _without_runs(data, start, width, height, two_a_byte=coding == _RLE4)
+    else:
+        stride = (width * depth + 31) // 32 * 4
+        rows = _values(data, start, height * stride).reshape(height, stride)
     if upside_down:
         rows = rows[::-1]
     if depth <= 8:
@@ -96,20 +109,70 @@ def _read_bmp(data: bytes, name: str, check: Check) -> Bitmap:
         places = start - 14 - size  # all that lies between header and pixels
         palette = _values(data, 14 + size, min(places, entry * (used or 2**depth))).reshape(-1, entry)
         colours = palette[:, 2::-1]
-        stored = colours[_unpacked(rows, depth)[:, :width]]
+        indices = rows if coding in (_RLE8, _RLE4) else _unpacked(rows, depth)[:, :width]
         grey = bool((colours == colours[:, :1]).all())
-        return Bitmap(stored[..., :1] if grey else stored, has_alpha=False, resolution=resolution)
-    if depth == 24:
-        stored = rows[:, : 3 * width].reshape(height, width, 3)[..., ::-1]
-        return Bitmap(stored, has_alpha=False, icc_profile=profile, resolution=resolution)
-    if fields is None or coding == _PLAIN:
-        alpha_field = fields[3] if fields is not None and depth == 32 else 0
-        fields = (*_USUAL_FIELDS[depth][:3], alpha_field)
-    pixels = np.ascontiguousarray(rows[:, : width * depth // 8]).view("<u2" if depth == 16 else "<u4")
-    channels = [_field(pixels, mask) for mask in fields if mask]
-    if len(channels) == 4 and not channels[3].any():  # programs that leave the fourth byte empty
-        channels = channels[:3]
-    return Bitmap(np.dstack(channels), len(channels) == 4, icc_profile=profile, resolution=resolution)
+        stored, has_alpha = colours[indices][..., : 1 if grey else 3], False
+    elif depth == 24:
+        stored, has_alpha = rows[:, : 3 * width].reshape(height, width, 3)[..., ::-1], False
+    else:
+        if fields is None or coding == _PLAIN:
+            alpha_field = fields[3] if fields is not None and depth == 32 else 0
+            fields = (*_USUAL_FIELDS[depth][:3], alpha_field)
+        pixels = np.ascontiguousarray(rows[:, : width * depth // 8]).view("<u2" if depth == 16 else "<u4")
+        channels = [_field(pixels, mask) for mask in fields if mask]
+        if len(channels) == 4 and not channels[3].any():  # programs that leave the fourth byte empty
+            channels = channels[:3]
+        stored, has_alpha = np.dstack(channels), len(channels) == 4
+    return Bitmap(stored, has_alpha, profile, space, resolution)
+
+
+def _told_colours(data: bytes) -> Space | None:
+    """The space of a calibrated BITMAPV4HEADER: CIE XYZ of red, green and blue, and their gammas."""
+    if struct.unpack_from("<I", data, 70)[0] != _CALIBRATED:
+        return None
+    ends = np.array(struct.unpack_from("<9i", data, 74)).reshape(3, 3) / 2**30
+    sums = ends.sum(axis=1)
+    primaries: Chromaticities | None = None
+    if (sums > 0).all():
+        x, y = (ends / sums[:, None])[:, :2].T.tolist()
+        total = ends.sum(axis=0)
+        # Many write chromaticities here, which add up to 1 each and say nothing of the white.
+        white = _D65 if np.allclose(sums, 1, atol=0.01) else tuple((total / total.sum())[:2].tolist())
+        primaries = (x[0], y[0], x[1], y[1], x[2], y[2], *white)
+    gammas = [value / 65536 for value in struct.unpack_from("<3I", data, 110)]
+    return from_gamma(1 / gammas[1] if gammas[1] > 0 else None, primaries)
+
+
+def _without_runs(data: bytes, place: int, width: int, height: int, *, two_a_byte: bool) -> Bytes:
+    """The indices that run lengths of 8 or 4 bits stand for, (height, width), in the order of the file.
+
+    What is jumped over is 0. Runs that leave the picture are cut off at its edge.
+    """
+    rows = np.zeros((height, width), np.uint8)
+    x = y = 0
+    while y < height:
+        if place + 2 > len(data):
+            raise DamageError(f"{y} of {height} rows")
+        count, value = data[place], data[place + 1]
+        place += 2
+        if count:  # a run, of two values in turn where they share a byte
+            pair = (value >> 4, value & 15) if two_a_byte else (value, value)
+            rows[y, x : x + count : 2], rows[y, x + 1 : x + count : 2] = pair
+            x += count
+        elif value == 0:
+            x, y = 0, y + 1
+        elif value == 1:
+            break
+        elif value == 2:
+            right, up = _values(data, place, 2).tolist()
+            x, y, place = x + right, y + up, place + 2
+        else:
+            length = (value + 1) // 2 if two_a_byte else value
+            literal = _values(data, place, length)[None]
+            here = rows[y, x : x + value]
+            here[:] = (_unpacked(literal, 4) if two_a_byte else literal)[0, : len(here)]
+            x, place = x + value, place + length + length % 2
+    return rows
 
 
 def _field(pixels: npt.NDArray[np.unsignedinteger], mask: int) -> Bytes:
@@ -132,6 +195,8 @@ def read_pnm(data: bytes, check: Check) -> Bitmap:
     """
     try:
         return _read_pam(data, check) if data[:2] == b"P7" else _read_pnm(data, check)
+    except InputError:
+        raise
     except (ValueError, KeyError, IndexError) as error:
         raise DamageError(str(error)) from error
 

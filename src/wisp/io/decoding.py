@@ -28,6 +28,8 @@ from wisp.io.refusals import DamageError, damaged, not_decoded
 from wisp.io.spaces import Space
 from wisp.io.vips import libvips
 
+MAX_PIXELS: Final = 200_000_000
+"""The largest width × height that is decoded, unless another is asked for."""
 EXIF_HEADER: Final = b"Exif\x00\x00"
 _MIN_STREAM_BYTES: Final = 2**26
 
@@ -264,7 +266,13 @@ def _decode_bitmap(opened: _Input, kind: str, page: int | None, max_pixels: int)
             bitmap = bitmaps.read_pnm(opened.data(), check)
     except DamageError as error:
         raise damaged(opened.name, error) from error
-    return Decoded(bitmap.stored, bitmap.has_alpha, 1, bitmap.icc_profile, resolution=bitmap.resolution)
+    return Decoded(
+        bitmap.stored,
+        bitmap.has_alpha,
+        icc_profile=bitmap.icc_profile,
+        space=bitmap.space,
+        resolution=bitmap.resolution,
+    )
 
 
 def _decode_tiff(opened: _Input, page: int | None, max_pixels: int) -> Decoded:
@@ -291,6 +299,8 @@ def _decode_tiff(opened: _Input, page: int | None, max_pixels: int) -> Decoded:
     values: Stored = found.values
     if tiff_pages.is_lab(tags):
         values = profiles.lab_to_srgb(values, shifted=tiff_pages.is_shifted_lab(tags))
+    elif tiff_pages.is_ycbcr(tags):
+        values = tiff_pages.ycbcr_to_rgb(values, tags)
     kept = [*range(found.colours), *([] if found.alpha is None else [found.alpha])]
     return Decoded(
         stored=values if len(kept) == values.shape[2] else values[..., kept],

@@ -54,14 +54,29 @@ FORMATS: Final[dict[str, Format]] = {
 READABLE: Final = "JPEG, PNG, TIFF, WebP, AVIF, HEIC, GIF, BMP and PNM are accepted"
 READABLE_SUFFIXES: Final = frozenset(
     {suffix for row in FORMATS.values() for suffix in row.suffixes}
-    | {".jpe", ".jfif", ".heic", ".heif", ".hif", ".gif", ".bmp", ".dib"}
+    | {".jpe", ".jfif", ".pjpeg", ".pjp", ".apng", ".heic", ".heif", ".hif", ".gif", ".bmp", ".dib"}
     | {".pbm", ".pgm", ".ppm", ".pnm", ".pam"}
 )
 """Suffixes that picture files carry; what a file really is, its content decides."""
 
 UNREADABLE_SUFFIXES: Final = frozenset(
     {".psd", ".psb", ".svg", ".svgz", ".ai", ".eps", ".xcf", ".kra", ".jxl", ".jp2", ".j2k", ".jpx", ".jxr"}
-    | {".tga", ".ico", ".exr", ".hdr", ".pfm", ".dds", ".qoi", ".pcx", ".emf", ".wmf"}
+    | {
+        ".jpf",
+        ".jph",
+        ".jls",
+        ".bpg",
+        ".ora",
+        ".clip",
+        ".cdr",
+        ".djvu",
+        ".pict",
+        ".pct",
+        ".sgi",
+        ".icns",
+        ".cur",
+    }
+    | {".tga", ".ico", ".exr", ".hdr", ".pfm", ".dds", ".qoi", ".pcx", ".emf", ".wmf", ".xbm", ".xpm", ".dcm"}
     | {".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".raf", ".orf", ".rw2"}
     | {".pef", ".srw", ".3fr", ".fff", ".iiq", ".mos", ".x3f", ".rwl", ".dcr", ".kdc", ".erf", ".mrw", ".gpr"}
 )

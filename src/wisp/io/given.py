@@ -21,7 +21,8 @@ import numpy.typing as npt
 from wisp.core.arrays import Alpha, Image, Mask, Trimap, as_alpha, as_image, as_mask, as_photo, as_trimap
 from wisp.core.errors import InputError
 from wisp.io import profiles
-from wisp.io.images import grey_of, read_alpha, read_mask, read_photo, read_trimap
+from wisp.io.guidance import grey_of, read_alpha, read_mask, read_trimap
+from wisp.io.images import read_photo
 from wisp.io.paths import STDIO, refuse_address
 
 T = TypeVar("T")

@@ -26,7 +26,8 @@ def whole(values: npt.NDArray[Any], name: str, bits: int | None = None) -> Store
         bits: of unsigned numbers, how many are in use; None is all of the kind's.
 
     Raises:
-        InputError: floats that do not count from 0 to 1, or complex numbers.
+        InputError: floats that do not count from 0 to 1, numbers of over 16 bits of which none is larger
+            than 16 bits hold (those of labels, say), or complex numbers.
     """
     kind = values.dtype.kind
     if kind == "b":
@@ -40,6 +41,10 @@ def whole(values: npt.NDArray[Any], name: str, bits: int | None = None) -> Store
     if kind == "u" and used == size and size <= 16:
         return cast(Stored, values)
     largest = 2 ** (used - (kind == "i")) - 1
+    greatest = int(values.max(initial=0))
+    if size > 16 and 0 < greatest <= max(65535, largest >> 16):  # stretched it would be black
+        problem = f"holds labels or is too dark: its largest value is {greatest} of {largest} ({used} bits)"
+        raise InputError(name, problem, "8 or 16 bits, or numbers that use all of theirs, are accepted")
     full, target = (255, np.uint8) if used <= 8 else (65535, np.uint16)
     clipped = np.clip(values, 0, largest).astype(np.float64 if size > 16 else np.float32)
     return cast(Stored, np.rint(clipped * (full / largest)).astype(target))

@@ -24,6 +24,9 @@ _MIN_IS_WHITE, _GREY, _RGB, _PALETTE, _CMYK, _YCBCR, _CIELAB, _ICCLAB = 0, 1, 2,
 _COLOURS: Final = {_MIN_IS_WHITE: 1, _GREY: 1, _RGB: 3, _CMYK: 4, _YCBCR: 3, _CIELAB: 3, _ICCLAB: 3}
 _KINDS: Final = {4: "a mask", 10: "ITU L*a*b*", 32844: "LogL", 32845: "LogLuv"}
 _ASSOCIATED, _UNASSOCIATED = 1, 2
+_JPEG: Final = frozenset({6, 7})
+"""Compressions whose decoders make RGB of YCbCr themselves."""
+_ROWS: Final = 256
 _COMPLEX: Final = frozenset({5, 6})
 _UNCOMMON_CODINGS: Final = {
     33003: "JPEG 2000",
@@ -89,13 +92,45 @@ def is_common(tags: tiff.Directory) -> bool:
 
 
 def check_kind(tags: tiff.Directory, name: str) -> None:
-    """Raise `InputError` for pages whose values are no grey, RGB, CMYK or L*a*b*."""
+    """Raise `InputError` for pages whose values are no grey, RGB, YCbCr, CMYK or L*a*b*."""
     photometric = _photometric(tags)
     accepted = "grey, RGB, CMYK and L*a*b*, with or without alpha, are accepted"
     if photometric in _KINDS:
         raise InputError(name, f"is {_KINDS[photometric]}", accepted)
     if _COMPLEX & set(tags.get(tiff.SAMPLE_FORMAT, ())):
         raise InputError(name, "has complex numbers for samples", "whole numbers and floats are accepted")
+    if is_ycbcr(tags) and tags.get(tiff.YCBCR_SUBSAMPLING, (2, 2)) != (1, 1):
+        raise InputError(name, "is YCbCr with shared chroma and without JPEG", accepted)
+
+
+def is_ycbcr(tags: tiff.Directory) -> bool:
+    """Whether the values that a decoder gives are Y, Cb and Cr: those of JPEG become RGB by themselves."""
+    return _photometric(tags) == _YCBCR and tags.get(tiff.COMPRESSION, (1,))[0] not in _JPEG
+
+
+def ycbcr_to_rgb(stored: Stored, tags: tiff.Directory) -> Stored:
+    """RGB for Y, Cb and Cr (TIFF 6, section 21); further channels stay.
+
+    Args:
+        stored: uint8 or uint16 (H, W, C).
+        tags: the page's, for the coefficients of luma and the values of black and white.
+    """
+    largest = np.iinfo(stored.dtype).max
+    middle = (largest + 1) // 2
+    red, green, blue = tags.get(tiff.YCBCR_COEFFICIENTS, (0.299, 0.587, 0.114))
+    usual = (0, largest, middle, largest, middle, largest)
+    bounds = tags.get(tiff.REFERENCE_BLACK_WHITE, usual)
+    bounds = usual if largest > 255 >= max(bounds) else bounds  # programs that write those of 8 bits anyway
+    black, white = np.array(bounds, np.float32).reshape(3, 2).T
+    scale = np.array([largest, largest // 2, largest // 2], np.float32) / np.maximum(white - black, 1)
+    result = stored.copy()
+    for first in range(0, len(stored), _ROWS):
+        rows = slice(first, first + _ROWS)
+        y, cb, cr = np.moveaxis((stored[rows, :, :3] - black) * scale, 2, 0)
+        r, b = y + cr * np.float32(2 - 2 * red), y + cb * np.float32(2 - 2 * blue)
+        g = (y - np.float32(red) * r - np.float32(blue) * b) / np.float32(green)
+        result[rows, :, :3] = np.rint(np.clip(np.dstack([r, g, b]), 0, largest))
+    return result
 
 
 def alpha_of(tags: tiff.Directory, colours: int, channels: int) -> int | None:
@@ -172,11 +207,7 @@ def read(stream: BinaryIO, directory: int, tags: tiff.Directory, name: str) -> P
         values, bits = np.moveaxis(palette, 0, -1)[values[..., 0]], 16
     stored = samples.whole(values, name, bits)
     colours = 3 if photometric == _PALETTE else _COLOURS.get(photometric)
-    if (
-        colours is None
-        or colours > stored.shape[2]
-        or (photometric == _YCBCR and "jpeg" not in _coding(tags))
-    ):
+    if colours is None or colours > stored.shape[2]:
         channels = f"{stored.shape[2]} channels of kind {photometric}"
         raise InputError(name, f"has {channels}", "grey, RGB, CMYK and L*a*b* are accepted")
     if photometric == _MIN_IS_WHITE:

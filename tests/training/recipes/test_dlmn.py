@@ -15,14 +15,8 @@ from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 from wisp.training.export import export_checkpoint, load_checkpoint
 from wisp.training.loader import batches, to_batch
 from wisp.training.loop import Schedule, fit
-from wisp.training.recipes.dlmn import (
-    Coefficients,
-    DLMNTask,
-    MobileRecipe,
-    PaperRecipe,
-    dlmn_terms,
-    network,
-)
+from wisp.training.recipes.dlmn import DLMNTask, dlmn_terms, network
+from wisp.training.recipes.dlmn_recipes import Coefficients, MobileRecipe, PaperRecipe
 
 
 @pytest.fixture(autouse=True)

@@ -18,8 +18,8 @@ from wisp.data.packed import pack
 from wisp.data.subject_samples import Sizes
 from wisp.training.export import export_checkpoint, load_checkpoint
 from wisp.training.loop import Schedule, fit
-from wisp.training.recipes import dlmn, ssrn, ssrn_packed, unet
-from wisp.training.recipes.portrait import MobileRecipe
+from wisp.training.recipes import dlmn, dlmn_recipes, ssrn, ssrn_packed, unet
+from wisp.training.recipes.portrait_recipes import MobileRecipe
 
 CPU = torch.device("cpu")
 SCHEDULE = Schedule(steps=2, batch=2, warm_up=1, validate_every=2, checkpoint_every=1, average=0.5)
@@ -56,7 +56,7 @@ def portrait(tmp_path_factory):
 
 
 def recipe_of_dlmn():
-    return dlmn.PackedRecipe(width=4, examples=8, synthesis=SYNTHESIS, schedule=SCHEDULE)
+    return dlmn_recipes.PackedRecipe(width=4, examples=8, synthesis=SYNTHESIS, schedule=SCHEDULE)
 
 
 def recipe_of_ssrn(name):
@@ -121,7 +121,9 @@ def test_dlmn_resumes_to_the_same_weights(photos, portrait, run, tmp_path):
         fit(stopped, SCHEDULE, tmp_path / "run", workers=0, precision="fp32")
     task = dlmn.PackedTask(recipe_of_dlmn(), photos, photos, start=portrait)
     fit(task, SCHEDULE, tmp_path / "run", resume=True, workers=0, precision="fp32")
-    states = [torch.load(folder / "last.pt")["network"] for folder in (run, tmp_path / "run")]
+    states = [
+        torch.load(folder / "last.pt", weights_only=True)["network"] for folder in (run, tmp_path / "run")
+    ]
     assert all(torch.equal(a, b) for a, b in zip(states[0].values(), states[1].values(), strict=True))
 
 
@@ -209,7 +211,7 @@ def test_options_of_other_recipes_are_refused(words, problem, tmp_path):
 
 
 class TestDLMN(RecipeContract):
-    recipe = dlmn.PackedRecipe()
+    recipe = dlmn_recipes.PackedRecipe()
 
 
 class TestSSRN(RecipeContract):

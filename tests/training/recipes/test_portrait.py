@@ -17,15 +17,9 @@ from wisp.training.export import export_checkpoint
 from wisp.training.loader import batches, to_batch
 from wisp.training.loop import Schedule, fit
 from wisp.training.recipes import portrait
-from wisp.training.recipes.portrait import (
-    LED,
-    MobileRecipe,
-    PaperRecipe,
-    PortraitTask,
-    as_published,
-    network,
-)
+from wisp.training.recipes.portrait import PortraitTask, network
 from wisp.training.recipes.portrait_losses import PAPER, Coefficients, portrait_terms
+from wisp.training.recipes.portrait_recipes import LED, MobileRecipe, PaperRecipe, as_published
 from wisp.training.recipes.segmenter import SegmenterRecipe
 from wisp.training.recipes.segmenter import network as segmenter_network
 

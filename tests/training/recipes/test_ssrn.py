@@ -15,7 +15,8 @@ from wisp.data.cues import Shot
 from wisp.training.export import export_checkpoint, load_checkpoint
 from wisp.training.loader import batches, to_batch
 from wisp.training.loop import Schedule, fit
-from wisp.training.recipes.dlmn import DLMNTask, MobileRecipe
+from wisp.training.recipes.dlmn import DLMNTask
+from wisp.training.recipes.dlmn_recipes import MobileRecipe
 from wisp.training.recipes.ssrn import (
     JUDGE,
     NETWORK,

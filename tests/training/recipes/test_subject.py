@@ -76,7 +76,9 @@ def test_a_resumed_run_ends_as_one_that_was_not_stopped(packed, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         fit(_Stopped(half, packed, packed), half.schedule, tmp_path / "half", workers=0, precision="fp32")
     fit(Few(half, packed, packed), half.schedule, tmp_path / "half", resume=True, workers=0, precision="fp32")
-    states = [torch.load(tmp_path / name / "last.pt")["network"] for name in ("whole", "half")]
+    states = [
+        torch.load(tmp_path / name / "last.pt", weights_only=True)["network"] for name in ("whole", "half")
+    ]
     assert all(torch.equal(a, b) for a, b in zip(states[0].values(), states[1].values(), strict=True))
 
 
@@ -114,7 +116,9 @@ def test_guidance_is_taught_and_nothing_else_changes(packed, run, tmp_path):
     task._examples = task._examples[:1]
     history = fit(task, chosen.schedule, tmp_path / "guided", workers=0, precision="fp32")
     assert history is not None
-    before, after = (torch.load(folder / "last.pt")["network"] for folder in (run, tmp_path / "guided"))
+    before, after = (
+        torch.load(folder / "last.pt", weights_only=True)["network"] for folder in (run, tmp_path / "guided")
+    )
     for name, value in before.items():
         if not name.startswith("guidance."):
             assert torch.equal(value, after[name]), name

@@ -44,13 +44,8 @@ def train_dlmn_command(
 ) -> None:
     """Train DLMN-G (El Abdellaoui and Kachbal): alpha from image, segmentation, trimap and motion cue."""
     with importing("training", "train"):
-        from wisp.training.recipes.dlmn import (
-            DLMNTask,
-            MobileRecipe,
-            PackedRecipe,
-            PackedTask,
-            PaperRecipe,
-        )
+        from wisp.training.recipes.dlmn import DLMNTask, PackedTask
+        from wisp.training.recipes.dlmn_recipes import MobileRecipe, PackedRecipe, PaperRecipe
 
     if recipe_name == "packed":
         refuse_photos_alone(names=chosen.names, encoder_weights=encoder_weights, size=samples.size)

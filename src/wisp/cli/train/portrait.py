@@ -61,13 +61,13 @@ def train_portrait_command(
     """Train the portrait network (Yaman et al. 2022), its generator and border refinement jointly."""
     with importing("training", "train"):
         from wisp.training.importing import continued
-        from wisp.training.recipes.portrait import (
+        from wisp.training.recipes.portrait import PortraitTask
+        from wisp.training.recipes.portrait_recipes import (
             CLIP,
             FINE,
             LED,
             MobileRecipe,
             PaperRecipe,
-            PortraitTask,
             as_published,
         )
 

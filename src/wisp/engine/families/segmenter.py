@@ -21,10 +21,11 @@ FLOOR: Final = AUTO.known
 """Below this, nothing speaks for a subject: the trimap's threshold for known background."""
 SURE: Final = 1 - AUTO.known
 """From this on a pixel is surely subject: the trimap's threshold for known foreground."""
-GAP: Final = AUTO.gap
-"""Below this a pixel enclosed by the subject is taken for a gap through which the background is seen."""
-LEAST_GAP: Final = AUTO.least_gap
-"""A smaller gap, as a share of the subject's area, is in doubt."""
+GAP: Final = 0.1
+"""Below this a pixel enclosed by the subject is taken for a gap through which the background is seen; no
+evidence yet."""
+LEAST_GAP: Final = 0.01
+"""A smaller gap, as a share of the subject's area, is in doubt (docs/decisions/026, one photo)."""
 
 
 def segment(

@@ -36,7 +36,8 @@ from wisp.training import pictures
 from wisp.training.cue_validation import on
 from wisp.training.loader import Batch, to_batch
 from wisp.training.loop import Schedule, Validation
-from wisp.training.recipes.dlmn import NETWORK, DLMNTask, MobileRecipe, predict
+from wisp.training.recipes.dlmn import DLMNTask, predict
+from wisp.training.recipes.dlmn_recipes import NETWORK, MobileRecipe
 
 VARIANTS: Final[Mapping[str, tuple[str, ...]]] = {
     "full": tuple(CUES),

@@ -39,8 +39,9 @@ from wisp.networks.portrait import Portrait
 from wisp.training import pictures, validation
 from wisp.training.loader import Batch, to_batch
 from wisp.training.loop import Schedule, Validation
-from wisp.training.recipes.portrait import DISCRIMINATORS, GENERATOR, MobileRecipe, PortraitTask
+from wisp.training.recipes.portrait import DISCRIMINATORS, GENERATOR, PortraitTask
 from wisp.training.recipes.portrait_losses import PAPER, Coefficients
+from wisp.training.recipes.portrait_recipes import MobileRecipe
 
 
 @dataclass(frozen=True)

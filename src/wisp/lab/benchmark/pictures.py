@@ -11,7 +11,8 @@ import numpy as np
 
 from wisp.core.arrays import Float, check_same_size
 from wisp.core.resample import resize
-from wisp.io.images import read_grey, read_photo
+from wisp.io.guidance import read_grey
+from wisp.io.images import read_photo
 from wisp.io.vips import libvips
 from wisp.lab.benchmark.cases import Case
 

@@ -26,7 +26,8 @@ from wisp.core.errors import InputError
 from wisp.evaluation.colours import colour_error
 from wisp.evaluation.protocols import Pair, Pairing, score
 from wisp.io.atomic import write_files
-from wisp.io.images import read_grey, read_photo
+from wisp.io.guidance import read_grey
+from wisp.io.images import read_photo
 from wisp.lab.benchmark import worker
 from wisp.lab.benchmark.cases import Case, kind_of
 from wisp.lab.benchmark.machine import about_machine, versions

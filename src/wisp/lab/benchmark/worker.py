@@ -120,7 +120,8 @@ def _first_picture(kind: str | None) -> tuple[Image, Guidance | None]:
 
 
 def _read_guidance(kind: str | None, file: str) -> Guidance | None:
-    from wisp.io.images import read_grey, read_photo, read_trimap
+    from wisp.io.guidance import read_grey, read_trimap
+    from wisp.io.images import read_photo
 
     if kind is None:
         return None

@@ -16,7 +16,8 @@ from wisp.core.errors import InputError
 from wisp.engine.engine import Engine
 from wisp.engine.families import FAMILIES
 from wisp.evaluation.protocols import BENCHMARK
-from wisp.io.images import read_grey, read_photo, read_trimap
+from wisp.io.guidance import read_grey, read_trimap
+from wisp.io.images import read_photo
 from wisp.lab.figures.photos import partner, pictures
 from wisp.lab.figures.running import Running
 from wisp.lab.figures.subjects import round_to_bytes

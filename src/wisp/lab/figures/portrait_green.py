@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from wisp.core.arrays import Alpha, Image, Matte, check_same_size
-from wisp.io.images import read_grey, read_photo
+from wisp.io.guidance import read_grey
+from wisp.io.images import read_photo
 from wisp.lab.figures.photos import Place, partner
 from wisp.lab.figures.running import Running
 from wisp.lab.figures.sheets import GREEN, row, stack

@@ -10,7 +10,8 @@ import numpy as np
 from wisp.core.arrays import Alpha, Float, Foreground, Image, Matte, check_same_size, from_float, to_float
 from wisp.core.errors import InputError
 from wisp.core.resample import resize
-from wisp.io.images import read_grey, read_photo
+from wisp.io.guidance import read_grey
+from wisp.io.images import read_photo
 from wisp.lab.figures.photos import partner, pictures
 from wisp.matting.foreground import estimate_foreground
 from wisp.pipeline import composite

@@ -22,8 +22,9 @@ from wisp.data.subject_samples import Kind, SubjectMix
 from wisp.training.loader import Batch, to_batch
 from wisp.training.loop import Schedule
 from wisp.training.masks import MaskDamage
-from wisp.training.recipes.portrait import FINE, GENERATOR, MobileRecipe, PortraitTask
+from wisp.training.recipes.portrait import GENERATOR, PortraitTask
 from wisp.training.recipes.portrait_losses import Coefficients
+from wisp.training.recipes.portrait_recipes import FINE, MobileRecipe
 
 
 @dataclass(frozen=True)
