@@ -28,6 +28,7 @@ import wisp
 from wisp.cli import main as run_wisp
 from wisp.core.arrays import Alpha
 from wisp.core.errors import WispError
+from wisp.core.resample import resize
 from wisp.io.images import read_grey, read_photo, write_image
 
 RESULTS = Path(__file__).parent / "results" / "cases.json"
@@ -306,6 +307,30 @@ def folders(cases: Cases) -> None:
     cases.keep("a method that needs a network", code == 0, f"exit code {code}; {line}")
 
 
+def memory(cases: Cases) -> None:
+    """The row on a photo of 12 megapixels that knn matting is to find room for, as the other methods do."""
+    if sys.platform == "win32":
+        return
+    photo, trimap = cases.out / "large.jpg", cases.out / "large-trimap.png"
+    write_image(photo, resize(read_photo(cases.files / "plain.jpg").image, 4000, 3000).clip(0, 1))
+    cases.wisp("trimap", photo, "-o", trimap)
+    words = ["cutout", photo, "--trimap", trimap, "--method", "knn", "-o", cases.out / "large.png"]
+    program = (
+        "import resource, sys\nfrom wisp.cli import main\ncode = main(sys.argv[1:])\n"
+        "used = resource.getrusage(resource.RUSAGE_SELF)\n"
+        "print(code, used.ru_maxrss, used.ru_utime + used.ru_stime)"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", program, *map(str, words)], capture_output=True, text=True, check=False
+    ).stdout.split()
+    code, peak, seconds = int(told[0]), int(told[1]) / 1e6, float(told[2])
+    cases.keep(
+        "knn matting of 12 megapixels",
+        code == 0 and peak < 1.6,
+        f"exit code {code}; {peak:.1f} GB at the peak, {seconds:.0f} processor seconds",
+    )
+
+
 def in_python(cases: Cases) -> None:
     """The table on Python."""
     photo = read_photo(cases.files / "plain.jpg").image
@@ -343,7 +368,7 @@ def main() -> int:
     files = parser.parse_args().folder.resolve() / "files"
     with tempfile.TemporaryDirectory() as out:
         cases = Cases(files, Path(out))
-        for table in (colours_and_files, guidance, folders, in_python):
+        for table in (colours_and_files, guidance, folders, memory, in_python):
             table(cases)
     wrong = [row["case"] for row in cases.rows if not row["right"]]
     print(f"{len(cases.rows) - len(wrong)} of {len(cases.rows)} right; wrong: {wrong or 'none'}")

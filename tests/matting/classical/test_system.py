@@ -11,9 +11,15 @@ from threadpoolctl import threadpool_info
 
 from matting.classical.scenes import scene
 from wisp.core.errors import InputError
-from wisp.matting.classical import large
+from wisp.matting.classical import large, system
 from wisp.matting.classical.closed_form import closed_form
-from wisp.matting.classical.system import COARSE, ConvergenceWarning, conjugate_gradients, within
+from wisp.matting.classical.system import (
+    COARSE,
+    ConvergenceWarning,
+    _Solver,
+    conjugate_gradients,
+    within,
+)
 from wisp.methods import METHODS, classical_methods
 
 each_method = pytest.mark.parametrize(
@@ -194,6 +200,41 @@ SEAMLESS = ("closed-form", "learning-based", "information-flow")
 """Methods of which no single step at a tile's edge is 1/255; others differ as much away from edges."""
 
 
+@each_propagation
+def test_a_blend_of_tiles_adds_no_step(name, method, monkeypatch):
+    """What is left of a step from pixel to pixel without the steps of the tiles themselves is below 1/255."""
+    monkeypatch.setattr(large, "OVERLAP", 10)
+    monkeypatch.setattr(large, "CONTEXT", 20)
+    image, trimap = scene((90, 110), "band")
+    image = gaussian_filter(image, (1.5, 1.5, 0))
+    cuts, found = [], []
+
+    def cut(unknown, at_once):
+        cuts.extend(large.tiles(unknown, at_once))
+        return cuts
+
+    def fill(solver, part, alpha, progress, original=_Solver.fill):
+        original(solver, part, alpha, progress)
+        found.append(alpha)
+
+    monkeypatch.setattr(system, "tiles", cut)
+    monkeypatch.setattr(_Solver, "fill", fill)
+    alpha = method(image, trimap, at_once=np.count_nonzero(trimap == 128) // 2).alpha
+    assert len(cuts) >= 2
+    planes, weights = np.zeros((2, len(cuts), *alpha.shape))
+    for plane, weight, tile, own in zip(planes, weights, cuts, found[-len(cuts) :], strict=True):
+        plane[tile.solved], weight[tile.solved] = own[tile.inside], tile.weight(alpha.shape)
+    for axis in (0, 1):
+        before, after = np.delete(weights, -1, axis + 1), np.delete(weights, 0, axis + 1)
+        both = np.minimum(before, after)
+        within_tiles = (both * np.diff(planes, axis=axis + 1)).sum(axis=0)
+        within_tiles /= np.maximum(both.sum(axis=0), 1e-9)
+        unknown = trimap == 128
+        pairs = np.delete(unknown, -1, axis) & np.delete(unknown, 0, axis) & (both.sum(axis=0) > 0)
+        assert pairs.sum() > 1000
+        assert np.abs(np.diff(alpha, axis=axis) - within_tiles)[pairs].max() < 1 / 255
+
+
 def steps_at(error, cuts, shift):
     """By how much an error changes from one pixel to the next at tiles' edges, or some pixels beside them."""
     height, width = error.shape
@@ -322,6 +363,19 @@ def test_conjugate_gradients_solves_a_small_system():
     np.testing.assert_allclose(x, np.linalg.solve(A, b), atol=1e-8)
     assert residual <= 1e-12
     assert steps <= 60
+
+
+def test_conjugate_gradients_begin_where_they_are_told():
+    A, b = np.diag([1.0, 2.0, 3.0]), np.array([1.0, 4.0, 9.0])
+    x, steps, residual = conjugate_gradients(
+        lambda x: A @ x, b, lambda r: r, 1e-6, 10, start=np.array([1.0, 2.0, 3.0])
+    )
+    assert (x.tolist(), steps, residual) == ([1, 2, 3], 0, 0)
+    x, steps, _ = conjugate_gradients(
+        lambda x: A @ x, b, lambda r: r, 1e-12, 10, start=np.array([1.0, 2.0, 0.0])
+    )
+    np.testing.assert_allclose(x, [1, 2, 3], atol=1e-10)
+    assert steps == 1
 
 
 def test_conjugate_gradients_without_a_right_hand_side():

@@ -312,12 +312,13 @@ def trimmed_edges(image: Image, trimap: Trimap) -> Trimap:
             if dy * dy + dx * dx <= (reach - 1) ** 2:
                 # Pixels that were known a round ago were too unlike then, when more was taken.
                 pixel, known = new - step, new
-                fit = (kind[pixel] == UNKNOWN) & ~taken[pixel]
+                fit = (kind.take(pixel) == UNKNOWN) & ~taken.take(pixel)
             else:
                 pixel, known = left, left + step
-                fit = (kind[known] == FOREGROUND) | (kind[known] == BACKGROUND)
+                of = kind.take(known)
+                fit = (of == FOREGROUND) | (of == BACKGROUND)
             pixel, known = pixel[fit], known[fit]
-            difference = colours[known] - colours[pixel]
+            difference = colours.take(known, 0) - colours.take(pixel, 0)
             like = np.einsum("pc,pc->p", difference, difference) <= threshold * threshold
             if like.any():
                 found.append(pixel[like])

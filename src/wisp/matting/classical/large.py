@@ -15,6 +15,8 @@ Chosen = npt.NDArray[np.bool_]
 
 OVERLAP: Final = 32
 """Pixels by which tiles reach beyond their boxes: twice as many are blended between two of them."""
+EASED: Final = 1 / 8
+"""Share of the blend over which a tile's weight starts to rise, and over which it stops."""
 CONTEXT: Final = 64
 """Pixels around those that a tile sees: its windows, and colours of what is known near it."""
 AREA: Final = 4
@@ -50,6 +52,9 @@ class Tile:
     def weight(self, size: tuple[int, ...]) -> Float:
         """Weight of the tile in the blend: it rises from its edges over the overlap with the next one.
 
+        It rises evenly but for its ends, where it eases in and out: at its edge a tile is held to what the
+        half size gave, and differs most from what its neighbour solved.
+
         Args:
             size: height and width of the photo, whose border is no edge.
 
@@ -59,9 +64,9 @@ class Tile:
         ramps = []
         for side, length in zip(self.solved, size, strict=True):
             place = np.arange(side.start, side.stop)
-            before = place - side.start + 1 if side.start > 0 else np.full(len(place), 2 * OVERLAP)
-            after = side.stop - place if side.stop < length else np.full(len(place), 2 * OVERLAP)
-            ramps.append(np.minimum(np.minimum(before, after) / (2 * OVERLAP), 1))
+            before = place - side.start + 0.5 if side.start > 0 else np.full(len(place), 2 * OVERLAP)
+            after = side.stop - place - 0.5 if side.stop < length else np.full(len(place), 2 * OVERLAP)
+            ramps.append(_eased(np.minimum(np.minimum(before, after) / (2 * OVERLAP), 1)))
         weight: Float = np.outer(*ramps).astype(np.float32)
         return weight
 
@@ -110,6 +115,13 @@ def tiles(unknown: Chosen, at_once: int) -> Iterator[Tile]:
 
     if len(rows):
         yield from cut(rows, columns)
+
+
+def _eased(share: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """From 0 at 0 to 1 at 1, a line whose ends are parabolas over `EASED` of it."""
+    end = np.minimum(share, 1 - share)
+    rise = np.where(end < EASED, end * end / (2 * EASED), end - EASED / 2) / (1 - EASED)
+    return np.where(share < 0.5, rise, 1 - rise)
 
 
 def _grown(

@@ -16,6 +16,13 @@ This is the paper's local learning with a linear model, as for trimaps: all wind
 their say about it. Its kernels for nonlinear models are not here. Departures that do not change the minimum:
 known pixels are eliminated instead of being held by a large weight, and the system is factorised
 (`wisp.matting.classical.local_linear`).
+
+One that does: the energy of a window has the square of the ridge where closed-form matting's has the first
+power, so that whole regions of another colour than their surroundings, such as holes between leaves, are
+hardly held by anything, and the exact minimum fills them with what lies around them. Other implementations
+start at background and stop before they are there. Here a proximal term does so, and always as much ::
+
+    α₀ = 0 ,    α_j = argmin  E(α) + μ |α_U − α_{j−1}|² ,    j = 1 … 3
 """
 
 from __future__ import annotations
@@ -27,6 +34,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wisp.core.arrays import Image, Trimap
+from wisp.core.errors import InputError
 from wisp.core.progress import Progress, silent
 from wisp.matting.classical.local_linear import solve_windows
 from wisp.matting.classical.system import AT_ONCE, Solution, warn_unless_converged
@@ -40,6 +48,7 @@ def learning_based(
     *,
     ridge: float = 1e-7,
     radius: int = 1,
+    damping: float = 3e-6,
     tolerance: float = 1e-6,
     max_iterations: int = 100,
     at_once: int = AT_ONCE,
@@ -52,6 +61,7 @@ def learning_based(
         trimap: uint8 (H, W), 0 / 128 / 255.
         ridge: λ of the regression; larger is smoother.
         radius: windows are (2 radius + 1)² pixels; 1 in the paper.
+        damping: μ; the larger, the more of what hardly anything holds stays background. 0 gives the minimum.
         tolerance: relative residual at which the solver stops.
         max_iterations: steps at which it gives up.
         at_once: unknown pixels that are solved at once, which bounds the memory.
@@ -62,11 +72,14 @@ def learning_based(
         background 1.
 
     Raises:
-        InputError: arrays of other types or sizes, a ridge that is not above zero, a radius below 1.
+        InputError: arrays of other types or sizes, a ridge that is not above zero, a radius below 1, a
+            damping below zero.
 
     Warns:
         ConvergenceWarning: when the tolerance was not reached.
     """
+    if not damping >= 0:
+        raise InputError("damping", f"is {damping}", "zero and above is accepted")
     solution = solve_windows(
         image,
         trimap,
@@ -74,6 +87,7 @@ def learning_based(
         method=METHOD,
         regularization=("ridge", ridge),
         radius=radius,
+        damping=damping,
         tolerance=tolerance,
         max_iterations=max_iterations,
         at_once=at_once,

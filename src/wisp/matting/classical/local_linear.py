@@ -42,6 +42,7 @@ def solve_windows(
     method: str,
     regularization: tuple[str, float],
     radius: int,
+    damping: float = 0.0,
     tolerance: float,
     max_iterations: int,
     at_once: int,
@@ -56,6 +57,7 @@ def solve_windows(
         method: name that the solution carries.
         regularization: name and value of what `factors` regularises by; checked here.
         radius: windows are (2 radius + 1)² pixels; fewer rows or columns are continued.
+        damping: μ of the system (`wisp.matting.classical.system.System`).
         tolerance: relative residual at which to stop.
         max_iterations: conjugate-gradient steps at which to stop.
         at_once: unknown pixels that are solved at once.
@@ -78,7 +80,9 @@ def solve_windows(
     solution = solve(
         image,
         trimap,
-        lambda part, told: window_system(part.image, part.unknown, part.alpha, factors, radius, told),
+        lambda part, told: window_system(
+            part.image, part.unknown, part.alpha, factors, radius, damping, told
+        ),
         method=method,
         tolerance=tolerance,
         max_iterations=max_iterations,
@@ -94,6 +98,7 @@ def window_system(
     alpha: Alpha,
     factors: Factors,
     radius: int,
+    damping: float = 0.0,
     progress: Progress = silent,
 ) -> System:
     """The system of an energy that is a sum over windows, preconditioned by its factor.
@@ -104,6 +109,7 @@ def window_system(
         alpha: float32 (H, W), what the other pixels are held at; 0 where unknown.
         factors: gives G of windows.
         radius: windows are (2 radius + 1)² pixels; those that leave the photo do not count.
+        damping: μ of the system (`wisp.matting.classical.system.System`).
         progress: called with the share that is done, from 0 to 1.
     """
     rows, columns = np.nonzero(unknown)
@@ -113,9 +119,14 @@ def window_system(
         image, unknown, alpha, rows, columns, factors, radius, within(progress, 0, COLLECTED)
     )
     diagonal, lower = upper.diagonal(), upper.T
-    factor = factorise(upper, ordering, within(progress, COLLECTED))
+    damped = (upper + damping * eye_array(upper.shape[0])).tocsr() if damping else upper
+    factor = factorise(damped, ordering, within(progress, COLLECTED))
     return System(
-        lambda x: upper @ x + lower @ x - diagonal * x, rhs, factor.solve, rows * unknown.shape[1] + columns
+        lambda x: upper @ x + lower @ x - diagonal * x,
+        rhs,
+        factor.solve,
+        rows * unknown.shape[1] + columns,
+        damping,
     )
 
 

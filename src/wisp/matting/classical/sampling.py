@@ -370,9 +370,10 @@ def expand_trimap(image: Image, trimap: Trimap, radius: int, threshold: float) -
     for dy, dx in disc(radius)[1:]:
         # Of no other pixels there is a known one as near as that.
         reached = np.searchsorted(away, np.hypot(dy, dx) + 1e-6, "right")
-        kind = seen[places[:reached] + (dy * framed.shape[1] + dx)]
+        kind = seen.take(places[:reached] + (dy * framed.shape[1] + dx))
         candidate = np.flatnonzero(kind != UNKNOWN)
-        difference = flat[pixels[candidate] + (dy * width + dx)] - flat[pixels[candidate]]
+        here = pixels.take(candidate)
+        difference = flat.take(here + (dy * width + dx), 0) - flat.take(here, 0)
         like = candidate[np.einsum("pc,pc->p", difference, difference) <= threshold * threshold]
         if like.size:
             expanded.ravel()[pixels[like]] = kind[like]

@@ -32,6 +32,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 from scipy.ndimage import binary_dilation, distance_transform_edt
 from scipy.spatial import cKDTree
 
@@ -57,7 +58,8 @@ from wisp.matting.classical.system import Solution
 METHOD: Final = "shared-sampling"
 CONFIDENCE: Final = np.float32(10)
 """λ, how quickly confidence falls with what a pair leaves unexplained."""
-POINTS: Final = 16
+SHIFT: Final = 4
+POINTS: Final = 1 << SHIFT
 """Points of a line at which it is looked at for its energy."""
 BEST: Final = 3
 """Pairs that are averaged."""
@@ -68,6 +70,8 @@ AVERAGED: Final = 5.65
 PAIRS: Final = 1 << 18
 """Pairs that are compared at a time."""
 NOTHING: Final = np.float32(1e-12)
+SMALLEST: Final = np.float32(1e-10)
+"""|F − B|² is at least this."""
 
 
 def shared_sampling(
@@ -190,9 +194,7 @@ def _best_pairs(image: Image, rows: Indices, columns: Indices, f: Indices, b: In
         for y in (-1, 0, 1)
         for x in (-1, 0, 1)
     ]
-    F, B = colours[0][:, :, None], colours[1][:, None]  # (3, rays, 1, n) and (3, 1, rays, n)
-    alpha, _ = unmix(around[4][:, None, None], F, B)
-    N = sum(unmix(colour[:, None, None], F, B)[1] for colour in around)
+    alpha, N = _explain(around, *colours)
     energies = [
         np.where(gone, np.inf, _energy(image, rows, columns, place)).min(axis=0)
         for place, gone in zip(places, missing, strict=True)
@@ -208,16 +210,53 @@ def _best_pairs(image: Image, rows: Indices, columns: Indices, f: Indices, b: In
     return np.stack([places[0][best // count, pixel], places[1][best % count, pixel]])
 
 
+def _explain(around: list[Float], foreground: Float, background: Float) -> tuple[Float, Float]:
+    """α of the pixels in the middle and N, for each pair of colours: float32 (rays, rays, n).
+
+    With u the unit vector from B to F a colour C lies s = u·(C − B) along the line, and what is left of it is
+    |C − B|² − s² + (s − clip(s, 0, |F − B|))²: few products for each of the nine that a pair is asked about.
+
+    Args:
+        around: nine of C, float32 (3, n), the pixel itself in the middle.
+        foreground: F, float32 (3, rays, n).
+        background: B, float32 (3, rays, n).
+    """
+    line = foreground[:, :, None] - background[:, None]
+    length = np.sqrt(np.maximum(line[0] * line[0] + line[1] * line[1] + line[2] * line[2], SMALLEST))
+    line /= length
+    start = line[0] * background[0] + line[1] * background[1] + line[2] * background[2]
+    N, alpha = np.zeros_like(length), length
+    along, part = np.empty_like(length), np.empty_like(length)
+    for k, colour in enumerate(around):
+        np.multiply(line[0], colour[0], out=along)
+        for c in (1, 2):
+            along += np.multiply(line[c], colour[c], out=part)
+        along -= start
+        clipped = np.clip(along, 0, length)
+        if k == len(around) // 2:
+            alpha = clipped / length
+        clipped -= along
+        clipped *= clipped
+        along *= along
+        away = colour[:, None] - background
+        clipped -= along
+        clipped += away[0] * away[0] + away[1] * away[1] + away[2] * away[2]
+        N += np.maximum(clipped, 0, out=clipped)
+    return alpha, N
+
+
 def _energy(image: Image, rows: Indices, columns: Indices, place: Indices) -> Float:
     """The energy of the straight lines from pixels to others, given by flat index (rays, n)."""
     width = image.shape[1]
     flat = image.reshape(-1, 3)
-    down, across = place // width - rows, place % width - columns
+    y, x = (start.astype(np.int32) * POINTS for start in (rows, columns))  # in POINTS of a pixel
+    ends = np.divmod(place.astype(np.int32), np.int32(width))
+    down, across = ends[0] - rows.astype(np.int32), ends[1] - columns.astype(np.int32)
     energy = np.zeros(place.shape, np.float32)
-    last = flat[rows * width + columns][None]
-    for point in range(1, POINTS + 1):
-        y, x = rows + down * point // POINTS, columns + across * point // POINTS
-        here = flat[y * width + x]
+    last = flat.take(rows * width + columns, 0)[None]
+    for _ in range(POINTS):
+        y, x = y + down, x + across
+        here = flat.take((y >> SHIFT) * np.int32(width) + (x >> SHIFT), 0)
         step = here - last
         energy += np.einsum("rnc,rnc->rn", step, step)
         last = here
@@ -232,12 +271,13 @@ def _with_variance(image: Image, other: Region, place: Indices) -> Float:
     """
     height, width = other.shape
     y, x = np.divmod(place, width)
-    own = image[y, x]
+    colours, counted = image.reshape(-1, 3), ~other.ravel()
+    own = colours.take(place, 0)
     total, count = np.zeros((2, len(place)), np.float32)
     for dy in range(-2, 3):
         for dx in range(-2, 3):
-            near = np.clip(y + dy, 0, height - 1), np.clip(x + dx, 0, width - 1)
-            difference, counts = image[near] - own, ~other[near]
+            near = np.clip(y + dy, 0, height - 1) * width + np.clip(x + dx, 0, width - 1)
+            difference, counts = colours.take(near, 0) - own, counted.take(near)
             total += counts * np.einsum("nc,nc->n", difference, difference)
             count += counts
     return np.concatenate([own.T, (total / count)[None]])
@@ -247,14 +287,13 @@ def _refine(
     image: Image, unknown: Region, rows: Indices, columns: Indices, pairs: Float, progress: Progress
 ) -> tuple[Float, Float, Float, Float]:
     """F, B, α and confidence of each pixel by the best pairs around it."""
-    reach, offsets = int(REFINED), disc(REFINED)
-    number = numbers(unknown, reach)
+    offsets = disc(REFINED)
+    number, places, steps = _numbered(unknown, rows, columns, offsets)
     F, B = np.empty((2, 3, len(rows)), np.float32)
     alpha, confidence = np.empty((2, len(rows)), np.float32)
-    down, across = np.array(offsets).T[:, :, None]
     by_row = np.ascontiguousarray(pairs.T)
     for part in chunks(len(rows), PAIRS // len(offsets), progress):
-        near = number[rows[part] + reach + down, columns[part] + reach + across]
+        near = number.take(places[part] + steps)
         colour = planes(image, rows[part], columns[part])
         _, left = unmix(colour[:, None], pairs[:3].take(near, 1), pairs[4:7].take(near, 1))
         left[near < 0] = np.inf
@@ -272,6 +311,17 @@ def _refine(
     return F, B, alpha, confidence
 
 
+def _numbered(
+    chosen: Region, rows: Indices, columns: Indices, offsets: list[tuple[int, int]]
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Numbers of the chosen pixels, flat; the places of some of them; steps to others, (offsets, 1)."""
+    reach = max(y for y, _ in offsets)
+    number = numbers(chosen, reach)
+    strides = np.array([[number.shape[1]], [1]], np.int32)
+    places = (rows + reach) * number.shape[1] + columns + reach
+    return number.ravel(), places.astype(np.int32), np.array(offsets, np.int32) @ strides
+
+
 def _average(
     image: Image,
     trimap: Trimap,
@@ -287,7 +337,7 @@ def _average(
     offsets, reach = disc(AVERAGED), int(AVERAGED)
     unknown = trimap == UNKNOWN
     band = binary_dilation(unknown, iterations=reach)
-    number = numbers(band, reach)
+    number, places, steps = _numbered(band, rows, columns, offsets)
     y, x = np.nonzero(band)
     state = np.empty((8, len(y) + 1), np.float32)  # F, B, α, f of the band; the last one counts nothing
     state[:3, :-1] = state[3:6, :-1] = planes(image, y, x)
@@ -305,7 +355,7 @@ def _average(
     down, across = np.array(offsets).T[:, :, None]
     G = np.exp(-(down * down + across * across) / (2 * spread)).astype(np.float32)
     for part in chunks(len(rows), PAIRS // (4 * len(offsets)), progress):
-        near = number[rows[part] + reach + down, columns[part] + reach + across]
+        near = number.take(places[part] + steps)
         a, f = state[6].take(near), state[7].take(near)
         own = alpha[part]
         low = G * f

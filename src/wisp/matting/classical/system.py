@@ -46,6 +46,8 @@ SETTLED: Final = AUTO.settled
 """Alphas this near to 0 or 1 at half size are settled, as are those around them, before the full size."""
 COARSE: Final = 0.2
 """Share of the work that the half size is, for `Progress`."""
+DAMPED_STEPS: Final = 3
+"""Times that a damped system is solved: what the damping slows has then nearly come to rest."""
 BUILT: Final = 0.7
 """Share of the work on a part that its system is, before it is solved."""
 
@@ -106,14 +108,16 @@ class System:
     Attributes:
         product: x ↦ A x, A symmetric and positive (semi-)definite.
         rhs: b, float64 (n,).
-        precondition: r ↦ M r, M close to the inverse of A.
+        precondition: r ↦ M r, M close to the inverse of A, or of A + μ.
         pixels: int (n,), flat index of each unknown's pixel.
+        damping: μ; above 0 it is not A x = b that is solved but (A + μ) x_j = b + μ x_{j−1}, a few times.
     """
 
     product: Operator
     rhs: Vector
     precondition: Operator
     pixels: Indices
+    damping: float = 0.0
 
 
 Build: TypeAlias = Callable[[Part, Progress], System]
@@ -226,17 +230,29 @@ class _Solver:
         self.residual = max(self.residual, residual)
 
     def fill(self, part: Part, alpha: Alpha, progress: Progress) -> None:
-        """Write the solution of a part into its alpha, float32 of the part's size."""
+        """Write the solution of a part into its alpha, float32 of the part's size, and start from what it is.
+
+        So tiles of a method that stops early agree with the half size, and with each other.
+        """
         with one_blas_thread:
             system = self._build(part, within(progress, 0, BUILT))
-            x, iterations, residual = conjugate_gradients(
-                system.product,
-                system.rhs,
-                system.precondition,
-                self._tolerance,
-                self._max_iterations,
-                within(progress, BUILT),
-            )
+            x, iterations = alpha.ravel()[system.pixels].astype(np.float64), 0
+            mu, turns = system.damping, DAMPED_STEPS if system.damping else 1
+            for turn in range(turns):
+                x, more, residual = conjugate_gradients(
+                    (lambda v: system.product(v) + mu * v) if mu else system.product,
+                    system.rhs + mu * x if mu else system.rhs,
+                    system.precondition,
+                    self._tolerance,
+                    self._max_iterations - iterations,
+                    within(
+                        progress, BUILT + (1 - BUILT) * turn / turns, BUILT + (1 - BUILT) * (turn + 1) / turns
+                    ),
+                    start=x,
+                )
+                iterations += more
+                if residual > self._tolerance:
+                    break
         alpha[np.unravel_index(system.pixels, alpha.shape)] = np.clip(x, 0, 1)
         self.done(iterations, residual)
 
@@ -312,8 +328,10 @@ def conjugate_gradients(
     tolerance: float,
     max_iterations: int,
     progress: Progress = silent,
+    *,
+    start: Vector | None = None,
 ) -> tuple[Vector, int, float]:
-    """Solve A x = b from x = 0 by preconditioned conjugate gradients (Hestenes and Stiefel 1952).
+    """Solve A x = b by preconditioned conjugate gradients (Hestenes and Stiefel 1952).
 
     Args:
         product: x ↦ A x, A symmetric and positive (semi-)definite.
@@ -322,6 +340,7 @@ def conjugate_gradients(
         tolerance: stop when |A x − b| ≤ tolerance · |b|.
         max_iterations: stop after this many steps.
         progress: called after each step with the share of the digits that are won.
+        start: x to begin with, float64 (n,); 0 when None.
 
     Returns:
         x, the number of steps, and the relative residual.
@@ -330,8 +349,12 @@ def conjugate_gradients(
     size = float(np.linalg.norm(rhs))
     if size == 0:
         return x, 0, 0.0
-    r = rhs.copy()
-    p, rz, relative, step = np.zeros_like(rhs), 1.0, 1.0, 0
+    r, relative = rhs.copy(), 1.0
+    if start is not None and start.any():
+        x += start
+        r -= product(x)
+        relative = float(np.linalg.norm(r)) / size
+    p, rz, step = np.zeros_like(rhs), 1.0, 0
     while relative > tolerance and step < max_iterations:
         z = precondition(r)
         rz, previous = float(r @ z), rz
