@@ -164,10 +164,10 @@ MODELS: Final[dict[str, Model]] = {
             family="dim",
             file="dim-mobile.onnx",
             url="",
-            size=4_362_077,
-            sha256="c1592459cc8fef71c66b27687de42de1477e66e75e78bb0cf126622bcf786d5d",
+            size=4_362_111,
+            sha256="5d7ab06efbee670607d8bd3e8b0fd8473c0b4e859e51fbe3e36a2bf963d96f63",
             licence=_LICENCE,
-            training_data=f"{_PHOTOS}, procedural foregrounds",
+            training_data="1,803 photos of people, 505 of things, 233 cut-outs, and 255 backgrounds, procedural foregrounds",
         ),
         Model(
             name="dlmn-mobile",
