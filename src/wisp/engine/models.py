@@ -167,7 +167,7 @@ MODELS: Final[dict[str, Model]] = {
             size=4_362_111,
             sha256="5d7ab06efbee670607d8bd3e8b0fd8473c0b4e859e51fbe3e36a2bf963d96f63",
             licence=_LICENCE,
-            training_data="1,803 photos of people, 505 of things, 233 cut-outs, and 255 backgrounds, procedural foregrounds",
+            training_data=f"{_ANYTHING}, procedural foregrounds",
         ),
         Model(
             name="dlmn-mobile",
