@@ -4,9 +4,9 @@ Run from the root of the repository, with the ``bench`` dependency group install
 
     python benchmarks/heads.py --modnet FILE -o FOLDER [--eval FOLDER]
 
-Heads are those of portrait-dev, one a person, and of the close, hatted and turned-away people of half ``a``
-of people-dev: hair, beards, hats and strands. A head is the square at the top of the true alpha's box, as
-wide as the box, of which `SIDE` pixels at most are shown, unscaled.
+Heads are one of each person: of portrait-dev, and of the close, hatted and turned-away people, the children
+and those who hold something in half ``a`` of people-dev. A head is the square at the top of the true alpha's
+box, as wide as the box, of which `SIDE` pixels at most are shown, unscaled.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from wisp.io.images import read_grey, read_photo, write_image
 from wisp.pipeline import cutout
 
 ROOT: Final = Path(__file__).parent.parent
-KINDS: Final = ("close", "hat", "back")
+KINDS: Final = ("close", "hat", "back", "child", "held")
 HEADS: Final = 24
 SIDE: Final = 360
 ROWS: Final = 6
@@ -34,19 +34,17 @@ ROWS: Final = 6
 
 def photos(folder: Path) -> Iterator[tuple[Path, Path]]:
     """Photos and their true alphas, one of every person."""
-    seen = set()
-    portraits = folder / "portrait-dev"
-    for photo in sorted((portraits / "image").iterdir()):
-        person = photo.stem.rsplit("-", 1)[0]
-        if person not in seen:
-            seen.add(person)
-            yield photo, portraits / "alpha" / f"{photo.stem}.png"
-    people = folder / "people-dev"
+    portraits, people = folder / "portrait-dev", folder / "people-dev"
+    found = [(photo.stem.rsplit("-", 1)[0], photo) for photo in sorted((portraits / "image").iterdir())]
     with (people / "manifest.csv").open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["half"] == "a" and row["kind"] in KINDS]
-    for row in rows:
-        photo = next((people / "image").glob(f"{row['name']}.*"))
-        yield photo, people / "alpha" / f"{row['name']}.png"
+    rows.sort(key=lambda row: KINDS.index(row["kind"]))
+    found += [(row["subject"], next((people / "image").glob(f"{row['name']}.*"))) for row in rows]
+    seen = set()
+    for person, photo in found:
+        if person not in seen:
+            seen.add(person)
+            yield photo, photo.parent.parent / "alpha" / f"{photo.stem}.png"
 
 
 def head_of(alpha: Alpha) -> Box:

@@ -187,7 +187,7 @@ def corpus(folder: Path, split: str, licences: Sequence[str] = ()) -> list[Entry
         licences: keep the rows whose licence contains one of these texts, whatever its case; all when empty.
 
     Raises:
-        InputError: no manifest, a row without its photo, or nothing left.
+        InputError: no manifest, one that lacks a column, a row without its photo, or nothing left.
     """
     manifest = folder / "manifest.csv"
     if not manifest.is_file():

@@ -104,7 +104,7 @@ def check_kind(tags: tiff.Directory, name: str) -> None:
 
 
 def is_ycbcr(tags: tiff.Directory) -> bool:
-    """Whether the values that a decoder gives are Y, Cb and Cr: those of JPEG become RGB by themselves."""
+    """True where decoded values are Y, Cb and Cr; decoders of JPEG give RGB themselves."""
     return _photometric(tags) == _YCBCR and tags.get(tiff.COMPRESSION, (1,))[0] not in _JPEG
 
 

@@ -1,4 +1,4 @@
-"""Whether a fine-tuned network is recommended, by photos it has not seen, and how many photos would tell."""
+"""Verdicts on fine-tuned networks by photos they have not seen, and how many photos more would tell."""
 
 from __future__ import annotations
 

@@ -156,7 +156,7 @@ class PackedTask(DLMNTask):
         self._pack = held_out
 
     def slow(self, name: str) -> bool:
-        """Whether a parameter, by its path after a dot, was taken over: all but those of `NEW`."""
+        """True for the name of a parameter that was taken over: all but those of `NEW`."""
         return not any(part in name for part in NEW)
 
     @cached_property
@@ -173,7 +173,7 @@ NEW: Final = (
     ".combinator.pairs.2.",
     ".foreground.",
 )
-"""What `wisp.networks.dlmn.take_over` finds no weights for."""
+"""Parts of the names of parameters that `wisp.networks.dlmn.take_over` finds no weights for."""
 
 
 def begin(built: DLMN, start: str | Path) -> None:

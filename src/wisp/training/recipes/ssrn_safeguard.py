@@ -1,4 +1,4 @@
-"""What holds SSRN's alpha where it is while there are no labels.
+"""Loss terms that hold SSRN's alpha where it is while there are no labels.
 
 A re-composition is surest to look real with α = 1 everywhere, which is the photo itself and, as the paper of
 El Abdellaoui and Kachbal says, "ends the process of refinement". The paper has no remedy; these are wisp's.

@@ -50,7 +50,7 @@ PARTS: Final[Mapping[str, Parts]] = {
     STANDARD: Parts(("down.0",), ("down.1",), ("head",)),
     SIMPLE: Parts(("down",), ("up",), ("head",)),
 }
-"""What levels of freezing name."""
+"""Modules that each level of freezing stands for, by network."""
 
 
 @dataclass(frozen=True)
