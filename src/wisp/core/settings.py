@@ -19,11 +19,9 @@ class SubjectSettings:
         side: longer side of what the subject network sees, pixels. Decision 032 (320, 416, 512, 640).
         people_side: longer side of what the person segmenter sees beside it, pixels; 0 leaves it out.
             Decision 032 (512, 640).
-        people_alone: shares of the photo's area between which the segmenter's share of the mask grows from a
-            half to all. Decision 032 (0.2 and 0.3, 0.3 and 0.5 as well).
-        filled: of a subject that covers more than this share of the photo the segmenter sees a smaller
-            picture too. Decision 032 (0.35; portrait-dev).
-        present: least presence of a subject, or of people, that is believed. Decision 032.
+        large: shares of the photo's area between which a subject becomes a large one, of whose three masks
+            what two say counts. Decision 032 for the pair (0.2 and 0.3, 0.3 and 0.5 as well) and 040.
+        present: least presence of a subject, or of people, that is believed. Decision 040.
         sure: a region is kept where its mask reaches this somewhere. Decision 032 (0.5; 0.6 to 0.9 alike).
         alone: of several regions those are people of whose people this share is found again when they are
             shown alone. Decision 037 (people of half a 0.87 and more, others 0.35 and less).
@@ -41,13 +39,12 @@ class SubjectSettings:
 
     side: int = 416
     people_side: int = 640
-    people_alone: tuple[float, float] = (0.15, 0.35)
-    filled: float = 0.5
-    present: float = 0.6
+    large: tuple[float, float] = (0.15, 0.35)
+    present: float = 0.85
     sure: float = 0.7
     alone: float = 0.6
     limb: float = 0.1
-    doubtful: float = 0.8
+    doubtful: float = 0.95
     tiny: float = 0.02
     floor: float = 0.05
     small: float = 0.5

@@ -5,6 +5,7 @@ import pytest
 
 from wisp.core.regions import Box
 from wisp.engine.families.subject_masks import (
+    PEOPLE,
     SUBJECT,
     enlarge_to_surroundings,
     join_where_both_see,
@@ -54,11 +55,25 @@ def test_a_segmenter_has_no_say_where_it_sees_nothing():
     assert joined[7, 6, SUBJECT] == pytest.approx(0.95)
     assert joined[7, 9, SUBJECT] == pytest.approx(0.45)  # a part of a region that it sees
     assert joined[7, 27, SUBJECT] == pytest.approx(0.9)  # a region that it overlooks
-    alone = join_where_both_see(masks, people, 1.0)
-    assert alone[7, 9, SUBJECT] == pytest.approx(0.0)
-    assert alone[7, 27, SUBJECT] == pytest.approx(0.9)
+    assert joined[7, 9, PEOPLE] == pytest.approx(0.45)
     people[15, 35] = 1.0
     assert join_where_both_see(masks, people)[15, 35, SUBJECT] == pytest.approx(0.5)
+
+
+def test_of_a_large_subject_two_of_three_masks_decide():
+    """A jumper that the segmenter does not know, an animal that only one mask has, a man under a hat."""
+    masks = np.zeros((1, 4, 2), np.float32)
+    masks[0, :, SUBJECT] = 0.9
+    masks[0, :, PEOPLE] = [0.9, 0.1, 0.1, 0.9]
+    people = np.array([[0.0, 0.0, 1.0, 1.0]], np.float32)
+    small = join_where_both_see(masks, people)[0]
+    assert small[:, SUBJECT] == pytest.approx([0.45, 0.45, 0.95, 0.95])
+    large = join_where_both_see(masks, people, 1.0)[0]
+    assert large[:, SUBJECT] == pytest.approx([0.45, 0.05, 0.95, 0.95])
+    assert large[:, PEOPLE] == pytest.approx(small[:, PEOPLE])
+    half = join_where_both_see(masks, people, 0.5)[0]
+    assert half[:, SUBJECT] == pytest.approx([0.45, 0.25, 0.95, 0.95])
+    assert masks[0, 1, SUBJECT] == np.float32(0.9)  # the given masks stay
 
 
 def test_the_segmenter_counts_the_more_the_larger_the_subject():

@@ -57,11 +57,11 @@ def train_subject_command(
     data: CorpusOption,
     out: OutOption,
     recipe_name: Annotated[
-        Literal["subject", "guidance"],
+        Literal["subject", "further", "guidance"],
         typer.Option(
             "--recipe",
-            help="subject: the whole network. guidance: teach the network of --start to follow clicks; its "
-            "answers without clicks stay as they are.",
+            help="subject: the whole network. further: go on with --start, on larger and harder samples. "
+            "guidance: teach --start to follow clicks; its answers without clicks stay as they are.",
         ),
     ] = "subject",
     encoder_weights: EncoderOption = None,
@@ -91,16 +91,16 @@ def train_subject_command(
     """Train the subject network, which finds what a person would cut out and corrects itself by clicks."""
     with importing("training", "train", "opencv"):
         from wisp.data.subject_samples import Sizes
-        from wisp.training.recipes.subject import SubjectRecipe, SubjectTask
+        from wisp.training.recipes.subject import FURTHER, SubjectRecipe, SubjectTask
         from wisp.training.recipes.subject_guidance import GuidanceRecipe, GuidanceTask
 
     for one in side or ():
         check_size(one)
-    guidance_alone = recipe_name == "guidance"
-    if guidance_alone and (start is None or guided is not None or encoder_weights is not None):
+    if recipe_name != "subject" and (start is None or guided is not None or encoder_weights is not None):
         accepted = "--start without --guided and --encoder-weights is accepted"
-        raise InputError("--recipe guidance", "goes on with a whole network, of guided samples", accepted)
-    recipe = GuidanceRecipe(photos=photos) if guidance_alone else SubjectRecipe(photos=photos)
+        raise InputError(f"--recipe {recipe_name}", "goes on with a trained network", accepted)
+    recipes = {"subject": SubjectRecipe(), "further": FURTHER, "guidance": GuidanceRecipe()}
+    recipe = replace(recipes[recipe_name], photos=photos)
     recipe = _adapted(samples.adapt(recipe, run.seed), rate)
     synthesis = recipe.synthesis
     if guided is not None:

@@ -5,8 +5,8 @@ part of the photo it looks again at that part alone, and a photo much longer tha
 views: what counts is pixels on the subject. Each further look replaces the mask where it looked.
 
 Where it finds people, the person segmenter looks too, at `SubjectSettings.people_side` pixels, and a mean of
-both masks counts: they err in different places, and the segmenter knows large people better
-(docs/decisions/032). Of several regions each is shown to the network alone, since beside people it takes
+both masks counts: they err in different places (docs/decisions/032). Of a large subject the network's own part
+in that is what two of its masks and the segmenter's say (docs/decisions/040). Of several regions each is shown to the network alone, since beside people it takes
 animals and things for people, too (docs/decisions/037).
 """
 
@@ -37,9 +37,9 @@ from wisp.engine.families.subject_masks import (
     keep_sure_regions,
     keep_with_people,
     label_regions,
+    largeness,
     overlapping_views,
     put_back,
-    segmenter_share,
     surroundings_of,
     weights_of_view,
 )
@@ -137,7 +137,7 @@ def find_subject(
     masks, presence, seen, looks = see(image, chosen=chosen, model=model, engine=engine, settings=settings)
     if seen is not None:
         share = float((masks[..., SUBJECT] > 0.5).mean())
-        masks = join_where_both_see(masks, seen, segmenter_share(share, settings), settings)
+        masks = join_where_both_see(masks, seen, largeness(share, settings), settings)
     mask, people = masks[..., chosen], masks[..., PEOPLE]
     if presence[chosen] < settings.present:
         mask = np.zeros_like(mask)
@@ -238,7 +238,8 @@ def see(
             looks += 1
     people = None
     if row.shipped and settings.people_side and presence[PEOPLE] >= settings.present:
-        people = _look_for_people(image, engine, float((masks[..., SUBJECT] > 0.5).mean()), settings)
+        segmenter = find_model(None, "segmenter")
+        people = _segmented(image, engine.session_of(segmenter), segmenter, settings.people_side)
         looks += 1
     return Seen(masks, presence, people, looks)
 
@@ -341,16 +342,8 @@ def _look(
     return resize(np.ascontiguousarray(masks[0].transpose(1, 2, 0)), height, width).clip(0, 1), presence[0]
 
 
-def _look_for_people(image: Image, engine: Engine, share: float, settings: SubjectSettings) -> Mask:
-    """The person segmenter's mask, (H, W); of a subject that fills the photo the mean of two sizes."""
-    row = find_model(None, "segmenter")
-    mask = _segmented(image, engine.session_of(row), row, settings.people_side)
-    if share <= settings.filled:
-        return mask
-    return (mask + _segmented(image, engine.session_of(row), row, row.input_size)) * np.float32(0.5)
-
-
 def _segmented(image: Image, session: Session, row: Model, side: int) -> Mask:
+    """The person segmenter's mask, (H, W), of a picture seen at `side` pixels."""
     mask = session.run({"image": _shrink_to_batch(image, side, row.multiple)})["mask"][0, 0]
     return resize(mask, *image.shape[:2]).clip(0, 1)
 

@@ -148,37 +148,52 @@ def keep_with_people(mask: Mask, people: Mask, settings: SubjectSettings = NUMBE
     return np.where(held[regions], mask, np.float32(0)), int(held.sum())
 
 
+def largeness(share: float, settings: SubjectSettings = NUMBERS) -> float:
+    """How far a subject that covers a share of the photo is a large one, [0, 1].
+
+    Args:
+        share: of the photo's area, [0, 1].
+        settings: ``large`` says between which shares it grows.
+    """
+    low, high = settings.large
+    return min(1.0, max(0.0, (share - low) / (high - low)))
+
+
 def segmenter_share(share: float, settings: SubjectSettings = NUMBERS) -> float:
-    """The person segmenter's share of the mask: a half for small subjects, all of it for large ones.
+    """The person segmenter's share of a clip's mask: a half for small subjects, all of it for large ones.
 
     It learnt large people and knows them better; small ones it overlooks.
 
     Args:
         share: of the photo's area that the subject covers, [0, 1].
-        settings: between which it grows.
+        settings: of `largeness`.
     """
-    low, high = settings.people_alone
-    return 0.5 + 0.5 * min(1.0, max(0.0, (share - low) / (high - low)))
+    return 0.5 + 0.5 * largeness(share, settings)
 
 
 def join_where_both_see(
-    masks: Float, people: Mask, share: float = 0.5, settings: SubjectSettings = NUMBERS
+    masks: Float, people: Mask, large: float = 0.0, settings: SubjectSettings = NUMBERS
 ) -> Float:
     """Means of both masks and a segmenter's, but for regions of the subject that it does not see at all.
 
-    A person of some pixels, or what somebody holds, is no business of a network that overlooks it.
+    A person of some pixels, or what somebody holds, is no business of a network that overlooks it. Of a large
+    subject what two of the three masks say counts as the subject's: then an animal that touches people is no
+    part of them, nor is a patterned jumper none that the segmenter alone does not know.
 
     Args:
         masks: of people and of the subject, float32 (H, W, 2), [0, 1].
         people: the segmenter's, float32 (H, W), [0, 1].
-        share: its share of the mean, [0, 1].
+        large: how far the subject is a large one, [0, 1].
         settings: a region is an 8-connected set of pixels of the subject of at least ``floor``; it is seen
             where the segmenter reaches ``sure``.
     """
+    median = np.sort(np.dstack([masks, people]), axis=2)[..., 1]
+    masks = masks.copy()
+    masks[..., SUBJECT] += np.float32(large) * (median - masks[..., SUBJECT])
     regions, count = ndimage.label(masks[..., SUBJECT] >= settings.floor, np.ones((3, 3)))
     seen = np.zeros(count + 1, bool)
     seen[np.unique(regions[people >= settings.sure])] = True
     seen[0] = True
-    mean = masks + np.float32(share) * (people[..., None] - masks)
+    mean = (masks + people[..., None]) * np.float32(0.5)
     both: Float = np.where(seen[regions][..., None], mean, masks)
     return both

@@ -26,6 +26,7 @@ from wisp.data.packed import Pack
 from wisp.data.subject_samples import (
     KINDS,
     Kind,
+    Sizes,
     SubjectExample,
     SubjectMix,
     SubjectSamples,
@@ -87,6 +88,39 @@ class SubjectRecipe:
             checkpoint_every=250,
         )
     )
+
+
+FURTHER: Final = SubjectRecipe(
+    rate=5e-4,
+    encoder_rate=1e-4,
+    presence=1.0,
+    synthesis=SubjectSynthesis(
+        sizes=Sizes(phases=((0.4, (224, 256, 288)), (0.75, (320, 352, 384)), (1.0, (384, 416, 448, 512)))),
+        mix=SubjectMix(
+            person=0.18,
+            thing=0.2,
+            single=0.2,
+            several=0.17,
+            empty=0.2,
+            surroundings=0.45,
+            turned=0.15,
+            grey=0.13,
+            distractor=0.25,
+            guided=0.0,
+        ),
+    ),
+    schedule=Schedule(
+        steps=3400,
+        batch=16,
+        warm_up=60,
+        final=0.01,
+        average=0.999,
+        validate_every=500,
+        checkpoint_every=100,
+    ),
+)
+"""Goes on with a trained network, on larger samples and more of what it got wrong: several people, turned and
+grey ones, things behind them. No guidance, which is taught afterwards (`subject_guidance`)."""
 
 
 @dataclass(frozen=True)
