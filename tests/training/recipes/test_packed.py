@@ -18,7 +18,7 @@ from wisp.data.packed import pack
 from wisp.data.subject_samples import Sizes
 from wisp.training.export import export_checkpoint, load_checkpoint
 from wisp.training.loop import Schedule, fit
-from wisp.training.recipes import dlmn, dlmn_recipes, ssrn, ssrn_packed, unet
+from wisp.training.recipes import dlmn, dlmn_recipes, segmenter_packed, ssrn, ssrn_packed, unet
 from wisp.training.recipes.portrait_recipes import MobileRecipe
 
 CPU = torch.device("cpu")
@@ -186,9 +186,46 @@ def test_the_unet_learns_and_exports(photos, tmp_path):
     assert operators.count("Conv") == 4 * 3 + 2 + 4 * 2 + 1
 
 
+def recipe_of_segmenter():
+    base = segmenter_packed.PackedRecipe()
+    sizes = replace(base.synthesis, sizes=Sizes(((1.0, (64,)),), wide=0.0))
+    schedule = replace(SCHEDULE, steps=40, batch=4, validate_every=40)
+    return replace(
+        base, width=16, decoder=8, synthesis=sizes, rate=5e-3, encoder_rate=2e-3, schedule=schedule
+    )
+
+
+def test_the_segmenter_learns_and_exports(photos, tmp_path):
+    recipe = recipe_of_segmenter()
+    task = segmenter_packed.PackedTask(recipe, photos, photos)
+    before = task.validate(task.networks["segmenter"], CPU).scores["bce"]
+    frozen = task.networks["segmenter"].encoder.features[0][0].weight.clone()
+    fit(task, recipe.schedule, tmp_path / "run", workers=0, precision="fp32")
+    learned = load_checkpoint(tmp_path / "run" / "last.pt")[-1]
+    assert task.validate(learned, CPU).scores["bce"] < before
+    torch.testing.assert_close(learned.encoder.features[0][0].weight, frozen, rtol=0, atol=0)
+    assert export_checkpoint(tmp_path / "run" / "last.pt", tmp_path / "x.onnx").difference < 1e-3
+
+
+def test_things_are_nobody_to_the_segmenter(photos):
+    """Its samples' alphas are those of the people alone, whatever else is a subject."""
+    source = segmenter_packed.PackedTask(recipe_of_segmenter(), photos, photos).source
+    rng = np.random.default_rng(0)
+    thing = segmenter_packed.people_of(source.samples.sample(rng, (64, 64), "thing"))
+    person = segmenter_packed.people_of(source.samples.sample(rng, (64, 64), "person"))
+    assert thing.alpha.max() == 0 < thing.weight.max()
+    assert person.alpha.max() == 255
+    assert (thing.exact[0], person.exact[0]) == (0, 0)
+    assert segmenter_packed.people_of(source.samples.sample(rng, (64, 64), "single")).exact[0] == 1
+
+
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
+        (["segmenter", "--recipe", "packed", "--size", "64"], "--size: is no option of a packed recipe"),
+        (["segmenter", "--recipe", "packed", "--names", "x"], "--names: is no option of a packed recipe"),
+        (["segmenter", "--pack", "x"], "--pack: is no option of --recipe photos"),
+        (["segmenter", "--teachers", "x"], "--teachers: is no option of --recipe photos"),
         (["dlmn", "--recipe", "packed", "--size", "64"], "--size: is no option of a packed recipe"),
         (["dlmn", "--recipe", "packed", "--names", "x"], "--names: is no option of a packed recipe"),
         (["dlmn", "--pack", "x"], "--pack: is no option of --recipe mobile"),
@@ -220,3 +257,7 @@ class TestSSRN(RecipeContract):
 
 class TestUNet(RecipeContract):
     recipe = unet.PackedRecipe()
+
+
+class TestSegmenter(RecipeContract):
+    recipe = segmenter_packed.PackedRecipe()

@@ -5,9 +5,10 @@ part of the photo it looks again at that part alone, and a photo much longer tha
 views: what counts is pixels on the subject. Each further look replaces the mask where it looked.
 
 Where it finds people, the person segmenter looks too, at `SubjectSettings.people_side` pixels, and a mean of
-both masks counts: they err in different places (docs/decisions/032). Of a large subject the network's own part
-in that is what two of its masks and the segmenter's say (docs/decisions/040). Of several regions each is shown to the network alone, since beside people it takes
-animals and things for people, too (docs/decisions/037).
+both masks counts: they err in different places (docs/decisions/032). Of a large subject the network's part in
+that mean is what two of its masks and the segmenter's say (docs/decisions/040). Of several regions each is
+shown to the network alone, since beside people it takes animals and things for people, too
+(docs/decisions/037).
 """
 
 from __future__ import annotations
