@@ -217,6 +217,38 @@ def estimate(
 
     Args and errors are those of `run`, which checks and converts them; foreground colours are left out.
     """
+    try:
+        return _estimate(
+            image,
+            method,
+            trimap,
+            mask,
+            model=model,
+            engine=engine,
+            plate=plate,
+            smooth=smooth,
+            ssrn=ssrn,
+            subject=subject,
+            progress=progress,
+        )
+    finally:  # foreground colours need the memory
+        engine.release_buffers()
+
+
+def _estimate(
+    image: Image,
+    method: str,
+    trimap: Trimap | None,
+    mask: Mask | None,
+    *,
+    model: str | Path | None,
+    engine: Engine,
+    plate: Background | None,
+    smooth: bool | None,
+    ssrn: bool | None,
+    subject: Wanted,
+    progress: Progress,
+) -> Estimate:
     peer = chosen_peer(model)
     if peer is not None:
         alpha = peer_alpha(peer, image, trimap=trimap, mask=mask, plate=plate, engine=engine)
@@ -227,7 +259,7 @@ def estimate(
         if trimap is None:
             if mask is not None:
                 return _from_mask(image, mask, engine, model=model)
-            seen = find_subject(image, wanted=subject, model=model, engine=engine)
+            seen = _find_subject(image, subject, model, engine)
             return _from_mask(image, seen.mask, engine)._replace(finding=seen)
         method = default_method("trimap")
     row = METHODS[method]
@@ -242,15 +274,14 @@ def estimate(
             return Estimate(impose_known(alpha, trimap), trimap=trimap)
         finding = None
         if mask is None:
-            finding = find_subject(image, wanted=subject, engine=engine)
+            finding = _find_subject(image, subject, None, engine)
             mask = finding.mask
         alpha = network(image, mask, model=model, engine=engine)
         return Estimate(clean(alpha), mask, finding=finding)
     finding = None
     if trimap is None:
         if mask is None:
-            finder = None if row.family else model
-            finding = find_subject(image, wanted=subject, model=finder, engine=engine)
+            finding = _find_subject(image, subject, None if row.family else model, engine)
             mask = finding.mask
         trimap = trimap_from_mask(mask)
     if row.family:
@@ -258,6 +289,13 @@ def estimate(
         return Estimate(alpha, mask, trimap, finding=finding)
     solution = solve(method, image, trimap, smooth=smooth, progress=progress)
     return Estimate(solution.alpha, mask, trimap, solution, finding=finding)
+
+
+def _find_subject(image: Image, wanted: Wanted, model: str | Path | None, engine: Engine) -> Finding:
+    """Find the subject; its networks hold no memory for the ones after them."""
+    finding = find_subject(image, wanted=wanted, model=model, engine=engine)
+    engine.release_buffers()
+    return finding
 
 
 def _from_mask(image: Image, mask: Mask, engine: Engine, *, model: str | Path | None = None) -> Estimate:

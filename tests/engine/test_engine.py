@@ -1,14 +1,27 @@
 """One value for where networks run, and what it keeps."""
 
 import gc
+import os
+import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tiny_networks import write_segmenter
 from wisp.core.errors import InputError
 from wisp.engine.engine import ENGINE, Engine, shared_engine
 from wisp.engine.models import find_model
+
+
+def memory():
+    """Bytes of this process that are in memory."""
+    status = Path("/proc/self/statm")
+    if not status.exists():
+        pytest.skip("no such figure here")
+    return int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 @pytest.fixture
@@ -45,6 +58,43 @@ def test_each_keeps_its_own_networks_until_it_lets_go_of_them(row):
     gc.collect()
     assert dropped() is None
     assert kept() is not None
+
+
+def test_what_networks_computed_in_is_given_back_and_they_stay_loaded():
+    row = find_model(None, "segmenter")
+    engine = Engine("cpu", "fp32", threads=1)
+    image = np.random.default_rng(0).random((1, 3, 512, 512), np.float32)
+    session = engine.session_of(row)
+    first = session.run({"image": image})["mask"]
+    held = memory()
+    engine.release_buffers()
+    assert held - memory() > 10e6  # the layers' pictures, not the weights
+    assert engine.session_of(row) is session
+    np.testing.assert_array_equal(session.run({"image": image})["mask"], first)
+
+
+def test_buffers_are_given_back_whatever_other_threads_do(row):
+    engine = Engine("cpu", "fp32", threads=1)
+    session = engine.session_of(row)
+    images = np.random.default_rng(0).random((4, 1, 3, 96, 96), np.float32)
+    wanted = [session.run({"image": image})["mask"] for image in images]
+    running = threading.Event()
+
+    def run(image):
+        found = []
+        for _ in range(60):
+            found.append(session.run({"image": image})["mask"])
+            running.set()
+        return found
+
+    with ThreadPoolExecutor(4) as pool:
+        results = [pool.submit(run, image) for image in images]
+        assert running.wait(30)
+        while not all(result.done() for result in results):
+            engine.release_buffers()
+    for result, expected in zip(results, wanted, strict=True):
+        for found in result.result():
+            np.testing.assert_array_equal(found, expected)
 
 
 def test_calls_with_the_same_words_share_one():
