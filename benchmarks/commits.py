@@ -35,7 +35,7 @@ from wisp.pipeline import run as cut_out
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "commits.json"
-TURNS, PHOTOS = 3, 6
+TURNS, PHOTOS = 2, 5
 FRAMES: Final = (8, 32)
 SIZE: Final = (360, 640)
 """Height and width of the clips' frames."""

@@ -315,8 +315,8 @@ def _from_mask(image: Image, mask: Mask, engine: Engine, *, model: str | Path | 
         seen, seen_mask = resize(image, *size), resize(mask, *size).clip(0, 1)
         seen_trimap = trimap_from_mask(seen_mask)
     first = estimate_initial_alpha(seen, seen_trimap)
-    lead = (seen_mask + first) * np.float32(0.5)
-    network = portrait(seen, lead, model=model or MATTING, engine=engine, refined=False)
+    initial_alpha = (seen_mask + first) * np.float32(0.5)
+    network = portrait(seen, initial_alpha, model=model or MATTING, engine=engine, refined=False)
     alpha = mix_alphas(first, network, seen_trimap)
     if shrunk < 1:
         alpha = enlarge(alpha, image, engine=engine)
