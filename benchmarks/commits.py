@@ -111,13 +111,13 @@ def measure(commit: str, scratch: Path) -> dict[str, Any]:
     clips = {count: write_clip(image, scratch / f"clip{count}", count) for count in FRAMES}
     for turn in range(TURNS + 1):
         for tree, source in trees.items():
-            spent = [
-                launch([*wisp, "video", clips[count], "-o", scratch / "out.mkv", *CLIP_WORDS], source)[:2]
+            short, long = (
+                launch([*wisp, "video", clips[count], "-o", scratch / "out.mkv", *CLIP_WORDS], source)
                 for count in FRAMES
-            ]
-            each = (spent[1][0] - spent[0][0]) / (FRAMES[1] - FRAMES[0])
+            )
+            each = (long[0] - short[0]) / (FRAMES[1] - FRAMES[0])
             name = f"each frame of a clip of {SIZE[1]}×{SIZE[0]}"
-            keep_least(rows, name, tree, turn, cpu_s=each, peak_mb=spent[1][1])
+            keep_least(rows, name, tree, turn, cpu_s=each, peak_mb=long[1])
     return {
         "commit": commit,
         "machine": {"cpu": cpu_name(), "cores": cores(), "python": platform.python_version()},
