@@ -105,7 +105,7 @@ def measure(commit: str, scratch: Path) -> dict[str, Any]:
     for turn in range(TURNS):
         for name, words in CALLS.items():
             for tree, source in trees.items():
-                given = [photo, trimap, json.dumps(words), str(PHOTOS)]
+                given: list[str | Path] = [photo, trimap, json.dumps(words), str(PHOTOS)]
                 _, peak, told = launch([sys.executable, "-c", PROBE, *given], source)
                 keep_least(rows, name, tree, 1 + turn, cpu_s=min(json.loads(told)[1:]), peak_mb=peak)
     clips = {count: write_clip(image, scratch / f"clip{count}", count) for count in FRAMES}
