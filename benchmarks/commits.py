@@ -97,7 +97,7 @@ def measure(commit: str, scratch: Path) -> dict[str, Any]:
         "`wisp cutout`": [*wisp, "cutout", photo, "-o", scratch / "out.png", "--overwrite", "--quiet"],
     }
     rows: dict[str, dict[str, dict[str, float]]] = {}
-    for turn in range(TURNS + 1):  # the first may compile networks
+    for turn in range(2 * TURNS + 1):  # the first may compile networks
         for name, command in commands.items():
             for tree, source in trees.items():
                 spent, peak, _ = launch(command, source)

@@ -573,14 +573,11 @@ def test_no_network_holds_its_buffers_while_others_compute(person, monkeypatch):
         monkeypatch.setattr(pipeline, name, watch(name, getattr(pipeline, name)))
     monkeypatch.setattr(Engine, "release_buffers", lambda self: steps.append("release"))
     run(person[0])
-    assert steps == [
-        "find_subject",
-        "release",
-        "estimate_initial_alpha",
-        "portrait",
-        "release",
-        "estimate_foreground",
-    ]
+    found = ["release", "find_subject", "release"]
+    assert steps == [*found, "estimate_initial_alpha", "portrait", "release", "estimate_foreground"]
+    steps.clear()
+    run(person[0], trimap=trimap_from_alpha(person[1]))
+    assert steps == ["estimate_foreground"]  # a single network keeps its own for the next photo
 
 
 def test_results_compare_by_identity(scene):

@@ -217,38 +217,6 @@ def estimate(
 
     Args and errors are those of `run`, which checks and converts them; foreground colours are left out.
     """
-    try:
-        return _estimate(
-            image,
-            method,
-            trimap,
-            mask,
-            model=model,
-            engine=engine,
-            plate=plate,
-            smooth=smooth,
-            ssrn=ssrn,
-            subject=subject,
-            progress=progress,
-        )
-    finally:  # foreground colours need the memory
-        engine.release_buffers()
-
-
-def _estimate(
-    image: Image,
-    method: str,
-    trimap: Trimap | None,
-    mask: Mask | None,
-    *,
-    model: str | Path | None,
-    engine: Engine,
-    plate: Background | None,
-    smooth: bool | None,
-    ssrn: bool | None,
-    subject: Wanted,
-    progress: Progress,
-) -> Estimate:
     peer = chosen_peer(model)
     if peer is not None:
         alpha = peer_alpha(peer, image, trimap=trimap, mask=mask, plate=plate, engine=engine)
@@ -260,7 +228,9 @@ def _estimate(
             if mask is not None:
                 return _from_mask(image, mask, engine, model=model)
             seen = _find_subject(image, subject, model, engine)
-            return _from_mask(image, seen.mask, engine)._replace(finding=seen)
+            found = _from_mask(image, seen.mask, engine)
+            engine.release_buffers()  # the next photo's networks, and this one's colours, need the memory
+            return found._replace(finding=seen)
         method = default_method("trimap")
     row = METHODS[method]
     if row.family and row.needs == "nothing":
@@ -292,7 +262,8 @@ def _estimate(
 
 
 def _find_subject(image: Image, wanted: Wanted, model: str | Path | None, engine: Engine) -> Finding:
-    """Find the subject; its networks hold no memory for the ones after them."""
+    """Find the subject, while no network holds what another needs: neither the last photo's nor these."""
+    engine.release_buffers()
     finding = find_subject(image, wanted=wanted, model=model, engine=engine)
     engine.release_buffers()
     return finding

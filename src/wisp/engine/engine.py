@@ -55,7 +55,7 @@ class Engine:
             raise InputError("threads", f"is {self.threads}", "1 and above is accepted")
 
     def session_of(self, model: Model) -> Session:
-        """The loaded network, in the edition that `wisp.engine.precision.choose` finds.
+        """The loaded network, in the variant that `wisp.engine.precision.choose` finds.
 
         It is loaded at the first call, and anew where its path leads to other contents than before.
 
@@ -90,8 +90,8 @@ class Engine:
     def release_buffers(self) -> None:
         """Give back the memory that loaded networks computed in; they stay loaded.
 
-        For a photo that is some ten megabytes each, which the next run takes again within a twentieth of its
-        time (docs/speed.md). Whoever runs several networks one after another need not hold all of it.
+        For a photo that is some ten megabytes each, which the next run takes again at the cost of a tenth of
+        its time or so (docs/speed.md). Whoever runs several networks in turns need not hold all of it.
         """
         for network in self._loaded.made():
             network.release_buffers()
