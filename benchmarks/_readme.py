@@ -111,7 +111,7 @@ def readme_figures() -> str:
 
 
 def speed_figures() -> str:
-    """This tree beside an older commit, in Markdown."""
+    """Speed and memory beside those of an older commit, in Markdown."""
     return str(commits.table(load("commits")))
 
 
