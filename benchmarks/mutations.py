@@ -172,8 +172,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "clips: hair not drawn by colour",
         "clips/alpha.py",
-        "seen_alpha = refine_hair(shrink(part, *seen_alpha.shape), seen_alpha)",
-        "seen_alpha = seen_alpha + 0 * shrink(part, *seen_alpha.shape)[..., 0]",
+        "seen_alpha = refine_hair(shrink(view, *seen_alpha.shape), seen_alpha)",
+        "seen_alpha = seen_alpha + 0 * shrink(view, *seen_alpha.shape)[..., 0]",
         _figures("clip"),
         True,
     ),
@@ -480,7 +480,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "clips: alphas not laid on each other",
         "clips/steady.py",
-        "        flow = _aligned(flow, last, opacity, believed)\n",
+        "        own = _aligned(own, last, opacity, believed)\n",
         "",
         "tests/clips/test_steady.py tests/test_quality.py -k 'lag or shift or lie or clip'",
     ),
@@ -494,7 +494,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "clips: what was left out comes back when it touches somebody",
         "clips/belief.py",
-        "    foreign |= before & (area > settings.limb * people_area[home])\n",
+        "    foreign |= before & (area > settings.mixed * people_area[home])\n",
         "",
         "tests/clips/test_belief.py",
     ),
@@ -525,6 +525,34 @@ FAULTS: tuple[Fault, ...] = (
         "    moved *= trust[..., None]\n",
         "",
         "tests/clips/test_steady.py -k given_up",
+    ),
+    Fault(
+        "clips: what is believed moves with the picture, not with the subject",
+        "clips/steady.py",
+        "_moved_belief(state.belief, state.small, small, own)",
+        "_moved_belief(state.belief, state.small, small, flow)",
+        "tests/clips/test_steady.py -k pass_it",
+    ),
+    Fault(
+        "clips: what stands still wavers with the network",
+        "clips/steady.py",
+        "np.maximum(believed, still * np.float32(min(steadiness.stay, age / (age + 1))))",
+        "1.0 * believed",
+        "tests/clips/test_steady.py -k stands_still",
+    ),
+    Fault(
+        "clips: the method rests while somebody comes in",
+        "clips/steady.py",
+        "        return float(1 - believed.min())\n",
+        "        return 0.0\n",
+        "tests/clips/test_steady.py -k lets_no_method_rest",
+    ),
+    Fault(
+        "clips: a small subject is shown as small as it is",
+        "clips/alpha.py",
+        "            view = _view(image, small, box)\n",
+        "            view = part\n",
+        "tests/clips/test_alpha.py -k shown_larger",
     ),
     Fault(
         "clips: a glance takes away",

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from tiny_corpus import corpus_folder  # noqa: F401
 from tiny_networks import bright_disc, write_segmenter
 from wisp.cli import main
 from wisp.io.images import write_image

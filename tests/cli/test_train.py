@@ -9,6 +9,9 @@ import pyvips
 import torch  # noqa: F401 - what the commands run on: an install without it leaves these tests out
 
 from wisp.cli import main
+from wisp.cli.train.options import CorpusOptions
+from wisp.cli.train.packs import packs_of
+from wisp.core.errors import InputError
 
 
 @pytest.fixture
@@ -65,6 +68,36 @@ def test_portrait_refuses(options, complaint, folder, capsys):
     assert complaint in error
     assert error.count("\n") == 1
     assert not (folder / "run").exists()
+
+
+def test_packs_of_a_licence_leave_out_other_photos_cut_outs_and_backgrounds(corpus_folder, tmp_path):
+    cut_outs = corpus_folder / "cutouts"
+    cut_outs.mkdir()
+    rgba = np.zeros((64, 64, 4), np.uint8)
+    rgba[16:48, 16:48] = 255
+    for name in ("free", "other"):
+        pyvips.Image.new_from_array(rgba).webpsave(str(cut_outs / f"{name}.webp"), lossless=True)
+    scenes = corpus_folder / "backgrounds"
+    names = sorted(path.stem for path in scenes.iterdir() if path.suffix != ".csv")
+    for folder, free in ((cut_outs, ["free"]), (scenes, names[:2])):
+        rows = [
+            f"{path.stem},{'CC0-1.0' if path.stem in free else 'research use'}" for path in folder.iterdir()
+        ]
+        (folder / "manifest.csv").write_text("\n".join(["name,licence", *sorted(rows)]) + "\n", "utf-8")
+
+    def packed(licences: str, **more: object) -> dict[str, int]:
+        chosen = CorpusOptions(licences=licences, **more)
+        train, held_out = packs_of(corpus_folder, tmp_path / (licences or "all"), chosen, report=print)
+        groups = ("people", "cutouts", "scenes")
+        return {g: len(train.group(g)) + len(held_out.group(g)) for g in groups}
+
+    assert packed("cc0") == {"people": 3, "cutouts": 1, "scenes": 2}
+    assert packed("")["cutouts"] == 2
+    assert packed("")["scenes"] == len(names) > 2
+    (scenes / "manifest.csv").write_text("name,licence\nnone,CC0\n", "utf-8")
+    with pytest.raises(InputError, match="backgrounds: has no photo of such a licence"):
+        packed("CC0-1")
+    assert packed("CC0-1.", backgrounds=scenes)["scenes"] == len(names)
 
 
 def test_trains_on_a_selection_of_several_sets(folder, capsys):

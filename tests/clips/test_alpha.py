@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tiny_networks import bright_disc, write_portrait, write_refinement, write_segmenter
+from wisp.clips import alpha as clip_alpha
 from wisp.clips import belief as beliefs
 from wisp.clips.alpha import (
     LOOK,
@@ -15,6 +16,7 @@ from wisp.clips.alpha import (
     upsample_to_frame,
 )
 from wisp.core.errors import InputError
+from wisp.core.resample import resize
 from wisp.engine.engine import Engine
 from wisp.engine.families.subject import Seen
 
@@ -75,6 +77,30 @@ def test_the_portrait_network_sees_a_small_picture(looks, method):
     method(image, WarpedPrevious(small, REFRESH, belief=belief))
     method(image, WarpedPrevious(small[:9], 1))
     assert looks == [(360, 720)] * 3
+
+
+@pytest.mark.parametrize(
+    ("shift", "seen"),
+    [(0, (320, 320)), (-600, None)],  # pixels of 1280; what the border cuts off is as large as it seems
+)
+def test_a_small_subject_is_shown_larger_with_the_frames_own_pixels(monkeypatch, looks, method, shift, seen):
+    views = []
+
+    def generate(session, row, view, mask):
+        views.append((view, mask.shape))
+        return resize(mask, *view.shape[:2]).clip(0, 1)
+
+    monkeypatch.setattr(clip_alpha, "generate", generate)
+    image, _ = bright_disc(720, 1280, radius=0.08)
+    image = np.roll(image, shift, axis=1)
+    image[320:400:2] *= 0.9  # stripes of a pixel, which are lost in the reduced frame
+    found = method(image)
+    ((view, small),) = views
+    assert view.shape[:2] == (seen or small)
+    if seen:
+        assert max(small) == 128
+        assert np.abs(np.diff(view[150:170, 160], axis=0)).mean() > 0.03
+    assert found.shape == (405, 720)
 
 
 def test_a_subject_that_comes_in_is_found(looks, method):

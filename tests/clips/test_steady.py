@@ -8,7 +8,7 @@ from tiny_clips import moving_disc
 from wisp.clips import steady
 from wisp.clips.alpha import Decided, PortraitMethod, upsample_to_frame
 from wisp.clips.belief import DECIDED, KIND, PEOPLE, SEGMENTED, THING
-from wisp.clips.flow import is_cut, shrink_to_bytes
+from wisp.clips.flow import is_cut, shrink_to_bytes, stillness
 from wisp.clips.steady import STEADY, State, Steadiness, filter_alpha, matte_frames, steady_alpha, step
 from wisp.core.arrays import to_float
 from wisp.core.errors import InputError
@@ -253,6 +253,67 @@ def test_an_empty_picture_lets_the_method_rest_but_not_for_long():
     for index in range(6):
         _, state = steady_alpha(image, state, lambda *_, i=index: asked.append(i) or empty)
     assert asked == [0, 1, 2, 4]
+
+
+def test_an_empty_picture_into_which_something_comes_lets_no_method_rest():
+    asked, state = [], None
+    empty = np.zeros(SIZE, np.float32)
+    image, _ = frame(0)
+    for index in range(6):
+        coming = image.copy()
+        coming[:, : 5 * index] = 1 - image[:, : 5 * index]
+        _, state = steady_alpha(coming, state, lambda *_, i=index: asked.append(i) or empty)
+    assert asked == [0, 1, 2, 3, 4, 5]
+
+
+def test_alpha_stays_where_the_picture_stands_still_beside_what_moves():
+    """The network wavers beside a subject that moves; the wall there does not."""
+    state, changes = None, []
+    wavering = np.random.default_rng(5)
+    for index in range(12):
+        image, truth = frame(index)
+        beside = truth.copy()
+        beside[4:12, 4:12] = wavering.uniform(0.4, 0.6)
+        alpha, next_state = steady_alpha(image, state, says(beside))
+        if index > 5:
+            changes.append(float(np.abs(alpha - state.alpha)[6:10, 6:10].max()))
+        state = next_state
+        assert np.abs(alpha - truth)[20:].mean() < 0.01
+    assert max(changes) < 0.02  # four fifths held would be 0.04
+
+
+def test_stillness_is_lost_within_a_few_levels_of_change_and_not_beside_it():
+    before = np.full((20, 30, 3), 100, np.uint8)
+    after = before.copy()
+    after[:, 10:15, 1] += 2
+    after[:, 15:] += 8
+    found = stillness(before, after, 0.014)
+    assert found[:, :9].min() == 1
+    assert found[:, 11:14] == pytest.approx(np.exp(-((2 / 255 / 0.014) ** 4)), abs=1e-5)
+    assert found[:, 16:].max() < 1e-9
+
+
+def test_what_stands_behind_somebody_does_not_take_their_place_when_they_pass_it(monkeypatch):
+    """A disc passes over a ground that is known to be no person; its rim stays a person's."""
+    pasts = []
+
+    def decide(self, image, past=None, /):
+        pasts.append(past)
+        alpha = frame(len(pasts) - 1, step=4.0)[1]
+        if past is not None:
+            return Decided(alpha, past.belief)
+        belief = np.zeros((*SIZE, 5), np.float32)
+        belief[..., [PEOPLE, THING, DECIDED, KIND]] = alpha[..., None]
+        return Decided(alpha, belief)
+
+    monkeypatch.setattr(PortraitMethod, "decide", decide)
+    state = None
+    for index in range(8):
+        image, truth = frame(index, step=4.0)
+        _, state = filter_alpha(image, state, PortraitMethod(), steadiness=Steadiness(rest=0))
+    kind = state.belief[..., KIND]
+    wrong = (kind > 0.5) != (truth > 0.5)
+    assert wrong.mean() < 0.018  # by the picture's own motion 0.024
 
 
 def test_what_is_believed_is_given_up_where_motion_does_not_explain_the_picture(monkeypatch):

@@ -129,11 +129,20 @@ def says(value):
 
 
 class TestClips:
-    def test_a_fifth_of_what_is_new_shows_where_nothing_changed(self):
-        assert after(0.5, 0.6) == pytest.approx(0.52, abs=0.001)
+    def test_a_twentieth_of_what_is_new_shows_where_nothing_changed(self):
+        assert after(0.5, 0.6) == pytest.approx(0.505, abs=0.001)
 
     def test_old_alpha_is_cut_off_three_tenths_from_the_new(self):
-        assert after(1.0, 0.2) == pytest.approx(0.2 + 0.8 * 0.3, abs=0.001)
+        assert after(1.0, 0.2) == pytest.approx(0.2 + 0.95 * 0.3, abs=0.001)
+
+    def test_two_levels_of_change_leave_nine_tenths_of_the_stillness(self):
+        still = np.exp(-((2 / 255 / 0.014) ** 4))
+        assert still == pytest.approx(0.906, abs=0.001)
+        assert after(0.5, 0.6, levels=2) == pytest.approx(0.6 - 0.1 * 0.95 * still, abs=0.001)
+
+    def test_four_levels_of_change_leave_a_fifth_of_what_is_new_at_least(self):
+        believed = np.exp(-((4 / 255 / 0.04) ** 2))
+        assert after(0.5, 0.6, levels=4) == pytest.approx(0.6 - 0.1 * 0.8 * believed, abs=0.002)
 
     def test_ten_levels_of_change_leave_three_eighths_of_the_belief(self):
         believed = np.exp(-((10 / 255 / 0.04) ** 2))

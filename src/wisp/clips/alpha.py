@@ -32,7 +32,7 @@ from wisp.core.arrays import Alpha, Float, Image, Mask, Motion, Region, check_im
 from wisp.core.errors import InputError
 from wisp.core.guided import guided_enlargement, refine_hair
 from wisp.core.opencv import opencv, shrink
-from wisp.core.regions import bounding_box, small_enclosed
+from wisp.core.regions import Box, bounding_box, small_enclosed
 from wisp.core.settings import CLIPS
 from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.families import Wanted
@@ -158,10 +158,10 @@ class PortraitMethod:
         part = small[box.slices]
         things = believed_things(belief)
         if not things.any() or (belief[..., DECIDED] > things).any():
-            seen_alpha = np.ascontiguousarray(generate(session, row, part, lead[box.slices]))
-            seen_alpha = refine_hair(shrink(part, *seen_alpha.shape), seen_alpha)
-            shape = (part.shape[1], part.shape[0])
-            alpha[box.slices] = opencv().resize(seen_alpha, shape, interpolation=opencv().INTER_LINEAR)
+            view = _view(image, small, box)
+            seen_alpha = np.ascontiguousarray(generate(session, row, view, lead[box.slices]))
+            seen_alpha = refine_hair(shrink(view, *seen_alpha.shape), seen_alpha)
+            alpha[box.slices] = _resized(seen_alpha, *part.shape[:2])
         if things.any():  # what is no person is none of the network's business
             drawn = guided_enlargement(part, lead[box.slices], part, radius=RADII["mask"])
             alpha[box.slices] = np.where(_enlarged(things, size)[box.slices], drawn, alpha[box.slices])
@@ -224,6 +224,35 @@ def lead_of(subject: Mask, last: Alpha | None, *, looked: bool) -> Mask:
         return _without_holes(last)
     slack = np.float32(CLIPS.led)
     return _without_holes(np.clip(last, subject - slack, subject + slack).clip(0, 1))
+
+
+def _view(image: Image, small: Image, box: Box) -> Image:
+    """The part of a frame that the portrait network is shown, (h, w, 3): of a small subject more pixels.
+
+    Args:
+        image: the frame, float32 (H, W, 3), [0, 1].
+        small: the frame reduced.
+        box: the part, in pixels of the reduced frame.
+    """
+    part = small[box.slices]
+    height, width = part.shape[:2]
+    scale = CLIPS.view_side / max(height, width)
+    if scale <= 1 or box.left == 0 or box.right == small.shape[1]:
+        return part
+    down, across = image.shape[0] / small.shape[0], image.shape[1] / small.shape[1]
+    rows = slice(round(box.top * down), round(box.bottom * down))
+    columns = slice(round(box.left * across), round(box.right * across))
+    return _resized(image[rows, columns], round(height * scale), round(width * scale)).clip(0, 1)
+
+
+def _resized(values: Float, height: int, width: int) -> Float:
+    """An array (h, w) or (h, w, C) at another size: areas averaged where it is smaller, else linear."""
+    cv2 = opencv()
+    smaller = height < values.shape[0]
+    resized: Float = cv2.resize(
+        values, (width, height), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+    )
+    return resized
 
 
 def _enlarged(things: Region, size: tuple[int, int]) -> Region:

@@ -145,7 +145,7 @@ def told_apart(
         region, before = regions[slices] == number, kinds[slices]
         persons, others = region & (before > 0.5 + _SURE), region & (before < 0.5 - _SURE)
         shares = np.array([np.count_nonzero(persons), np.count_nonzero(others)]) / area
-        if shares.min() > settings.limb:
+        if shares.min() > settings.mixed:
             nearer = _distance(persons) <= _distance(others)
             before[region] = np.where(nearer, before[persons].mean(), before[others].mean())[region]
             continue
@@ -456,7 +456,7 @@ def _with_people(mask: Mask, person: Region, kind: Float, settings: ClipSettings
     home[parts[parts > 0]] = regions[parts > 0]
     foreign = area > settings.holdable * people_area[home]
     before = np.bincount(parts[kind < 0.5 - _SURE], minlength=part_count + 1) > 0.5 * area
-    foreign |= before & (area > settings.limb * people_area[home])
+    foreign |= before & (area > settings.mixed * people_area[home])
     foreign[0] = False
     away = foreign[parts] | ((regions > 0) & (people_area[regions] == 0))
     grown = opencv().dilate(away.view(np.uint8), np.ones((7, 7), np.uint8)).astype(bool) & ~person

@@ -71,6 +71,22 @@ def find_flow(before: Small, after: Small) -> Float:
     return flow
 
 
+def stillness(before: Small, after: Small, limit: float) -> Float:
+    """How surely each place of a small picture shows the same as in the earlier one: float32 (h, w), [0, 1].
+
+    Args:
+        before: uint8 (h, w, 3).
+        after: likewise.
+        limit: difference of colour, mean over 3 × 3 pixels, on the scale 0–1, up to which it is noise.
+    """
+    cv2 = opencv()
+    red, green, blue = cv2.split(cv2.absdiff(after, before))
+    largest = np.maximum(np.maximum(red, green), blue).astype(np.float32)
+    difference = cv2.boxFilter(largest, -1, (3, 3)) / np.float32(255 * limit)
+    still: Float = np.exp(-(difference**4))
+    return still
+
+
 def unexplained(before: Small, after: Small, flow: Float) -> Float:
     """How much of a small picture the earlier one, moved along, does not explain: float32 (h, w), [0, 1]."""
     cv2 = opencv()

@@ -18,9 +18,10 @@ alpha and a small picture of the last frame, so memory does not grow.
    flicker, and most of it is not shown.
 6. A method may give a smaller alpha than its frame. It is held steady at its own size and drawn to the
    frame's edges afterwards.
-7. In every second frame the method rests, if along the edge the last picture, moved along, explains this one:
+7. Where the picture itself did not change by more than its noise alpha stays where it is.
+8. In every second frame the method rests, if along the edge the last picture, moved along, explains this one:
    the last alpha, moved along, is this one's.
-8. A cut, seen in the small pictures, starts afresh.
+9. A cut, seen in the small pictures, starts afresh.
 """
 
 from __future__ import annotations
@@ -34,7 +35,17 @@ import numpy as np
 from wisp.clips.alpha import PortraitMethod, WarpedPrevious, upsample_to_frame, working_size
 from wisp.clips.belief import KIND
 from wisp.clips.colours import estimate_colours
-from wisp.clips.flow import CUT, SIDE, Small, find_flow, is_cut, shrink_to_bytes, unexplained, warp
+from wisp.clips.flow import (
+    CUT,
+    SIDE,
+    Small,
+    find_flow,
+    is_cut,
+    shrink_to_bytes,
+    stillness,
+    unexplained,
+    warp,
+)
 from wisp.clips.motion import MotionMethod, WithMotion, with_cues
 from wisp.core.arrays import (
     Alpha,
@@ -82,7 +93,10 @@ class Steadiness:
         side: length of the longer side of the small pictures, pixels.
         cut: share of a picture's colours, [0, 1], that must differ for a cut.
         rest: how far old alpha may be disbelieved along the edge, [0, 1], for the method to rest in every
-            second frame; 0 for never.
+            second frame; 0 for never. Where there is no edge, anywhere in the picture.
+        still: difference of colour, on the scale 0–1, up to which a place stands still: its alpha stays where
+            it is, whatever moves around it.
+        stay: how much of the old alpha is kept there, in [0, 1).
     """
 
     hold: float = CLIPS.hold
@@ -91,6 +105,8 @@ class Steadiness:
     side: int = SIDE
     cut: float = CUT
     rest: float = CLIPS.rest
+    still: float = CLIPS.still
+    stay: float = CLIPS.stay
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,28 +243,32 @@ def filter_alpha(
         return LowResolutionAlpha(alpha, None), State(alpha, small, 0, belief)
     age = state.age + 1
     last = shrink(state.alpha, *size)
-    belief = None if state.belief is None else _moved_belief(state.belief, state.small, small, flow)
-    if steadiness.rest and age % 2 and age > 1:
-        opacity = warp(last, flow, cubic=False)
-        own, believed = _motion(state.small, small, flow, opacity, steadiness)
-        if _disbelief(opacity, believed) < steadiness.rest:
-            alpha = warp(state.alpha, own, cubic=True).clip(0, 1)
-            return LowResolutionAlpha(alpha, picture), State(alpha, small, age, belief)
+    opacity = warp(last, flow, cubic=False)
+    still = stillness(state.small, small, steadiness.still)
+    own, believed = _motion(state.small, small, flow, opacity, steadiness)
+    own *= 1 - still[..., None]
+    belief = None if state.belief is None else _moved_belief(state.belief, state.small, small, own)
+    if steadiness.rest and age % 2 and age > 1 and _disbelief(opacity, believed) < steadiness.rest:
+        alpha = warp(state.alpha, own, cubic=True).clip(0, 1)
+        return LowResolutionAlpha(alpha, picture), State(alpha, small, age, belief)
     expected = warp(state.alpha, flow, cubic=False)
     alpha, belief = _decided(alpha_of, image, WarpedPrevious(expected, age, picture, belief))
     if alpha.shape == state.alpha.shape:
         opacity = shrink(alpha, *size)
-        flow, believed = _motion(state.small, small, flow, opacity, steadiness)
-        flow = _aligned(flow, last, opacity, believed)
+        own, believed = _motion(state.small, small, flow, opacity, steadiness)
+        own = _aligned(own, last, opacity, believed)
+        own *= 1 - still[..., None]
         believed *= min(steadiness.hold, age / (age + 1))
-        alpha = _held(alpha, state.alpha, flow, believed, steadiness.slack)
+        believed = np.maximum(believed, still * np.float32(min(steadiness.stay, age / (age + 1))))
+        alpha = _held(alpha, state.alpha, own, believed, steadiness.slack)
     return LowResolutionAlpha(alpha, _fitting(picture, alpha)), State(alpha, small, age, belief)
 
 
 def _moved_belief(belief: Float, before: Small, after: Small, flow: Float) -> Float:
     """A belief moved along, (h, w, 5), and given up where the earlier picture does not explain the later one.
 
-    What kind something is is not given up with it.
+    What kind something is is not given up with it. The flow is the subject's own around its edge: what stands
+    behind somebody would else take their place where they pass it.
     """
     cv2 = opencv()
     moved = warp(belief, flow, cubic=False)
@@ -281,7 +301,12 @@ def _fitting(picture: Image | None, alpha: Alpha) -> Image | None:
 
 
 def _disbelief(opacity: Alpha, believed: Float) -> float:
-    """How far a small alpha is disbelieved along its edge, mean over it, [0, 1]; 0 where there is no edge."""
+    """How far a small alpha is disbelieved along its edge, mean over it, [0, 1].
+
+    Where nobody is, how far at most: somebody may be coming in.
+    """
+    if not opacity.any():
+        return float(1 - believed.min())
     edge = opencv().dilate(4 * opacity * (1 - opacity), np.ones((5, 5), np.uint8))
     return float(((1 - believed) * edge).sum() / max(float(edge.sum()), 1e-6))
 

@@ -117,6 +117,7 @@ class ClipSettings:
     Attributes:
         alpha_side: longer side of what the portrait network sees, pixels. Decision 027.
         mask_side: longer side of what the segmenter alone sees, pixels. No evidence yet.
+        view_side: least longer side of what the portrait network is shown, pixels. Decision 039.
         alpha_radius: of the windows that draw the network's alpha to the frame's edges. No evidence yet.
         mask_radius: of those that draw the segmenter's mask. No evidence yet.
         refresh: so often, in frames, the segmenter looks. Decision 027.
@@ -139,8 +140,9 @@ class ClipSettings:
         unexplained: difference of colour that motion does not explain at which belief is e times less.
             Decision 034 (0.1, 0.2, 0.3).
         holdable: what is no person beside one is held by them up to this share of their area. Decision 034.
-        limb: what is known to be no person and touches somebody is theirs below this share of their area.
-            Decision 034 (0.03, 0.1).
+        limb: a region near one so much larger is its limb, whatever it looks like alone. Decision 034.
+        mixed: what is known to be no person and touches somebody is theirs below this share of their area; a
+            smaller share of either kind in a region has no say. Decision 039.
         fresh: a glance that finds more new than this share of the picture is followed by a whole look.
             Decision 034.
         led: how far the last alpha may lie outside of what is believed. Decision 034.
@@ -155,6 +157,8 @@ class ClipSettings:
         small_side: longer side of the pictures in which motion is searched, pixels. Decisions 007 and 027.
         cut: share of colours that must differ for a cut. No evidence yet.
         rest: disbelief along the edge below which the network rests. Decision 017 (0.15 and 0.3 measured).
+        still: difference of colour up to which a place stands still. Decision 039.
+        stay: how much of the old alpha is kept there. Decision 039.
         window: over which alphas are laid on each other, small pixels. Decision 027.
         firm: least mean square slope of alpha for that. No evidence yet.
         shifted: differences of alpha over this are no shift. No evidence yet.
@@ -175,6 +179,7 @@ class ClipSettings:
 
     alpha_side: int = 720
     mask_side: int = 640
+    view_side: int = 320
     alpha_radius: int = 2
     mask_radius: int = 6
     refresh: int = 4
@@ -196,6 +201,7 @@ class ClipSettings:
     unexplained: float = 0.2
     holdable: float = 0.3
     limb: float = 0.1
+    mixed: float = 0.02
     fresh: float = 0.005
     led: float = 0.3
     hole: float = 0.02
@@ -209,6 +215,8 @@ class ClipSettings:
     small_side: int = 384
     cut: float = 0.5
     rest: float = 0.25
+    still: float = 0.014
+    stay: float = 0.95
     window: int = 41
     firm: float = 1e-4
     shifted: float = 0.3

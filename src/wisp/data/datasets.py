@@ -236,6 +236,27 @@ def backgrounds(folder: Path) -> list[Path]:
     return images(folder, "a folder of photos without people is accepted")
 
 
+def names_by_licence(folder: Path, licences: Iterable[str]) -> set[str]:
+    """Names of a folder's photos whose licence contains one of some texts, whatever its case.
+
+    Args:
+        folder: with ``manifest.csv`` (name, licence).
+        licences: the texts; all names when empty.
+
+    Raises:
+        InputError: no manifest, or one that lacks a column.
+    """
+    manifest = folder / "manifest.csv"
+    if not manifest.is_file():
+        raise InputError(folder, "has no manifest.csv", "a manifest with name and licence is accepted")
+    with manifest.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    missing = [column for column in ("name", "licence") if rows and column not in rows[0]]
+    if missing:
+        raise InputError(manifest, f"has no column {missing[0]}", "name and licence are accepted")
+    return {row["name"] for row in rows if _allowed(row["licence"], licences)}
+
+
 def _allowed(licence: str, licences: Iterable[str]) -> bool:
     wanted = [text.lower() for text in licences]
     return not wanted or any(text in licence.lower() for text in wanted)

@@ -83,7 +83,10 @@ def refuse_packs(recipe: str, pack: Path | None) -> None:
 def _groups(
     data: Path, split: str, licences: list[str], backgrounds: Path | None, *, things: bool
 ) -> list[tuple[str, list[Entry] | list[Path]]]:
-    """Photos of a corpus by group; one background in ten is held out, cut-outs are all for training."""
+    """Photos of a corpus by group; one background in ten is held out, cut-outs are all for training.
+
+    Licences choose among the corpus's backgrounds, too, not among those that are given instead.
+    """
     from wisp.data import datasets
 
     groups: list[tuple[str, list[Entry] | list[Path]]] = []
@@ -92,25 +95,20 @@ def _groups(
             continue
         groups.append((name, datasets.corpus(data / name, split, licences)))
     if split == "train" and things and (data / "cutouts").is_dir():
-        groups.append(("cutouts", _cut_outs(data / "cutouts", licences)))
-    scenes, held_out = datasets.hold_out(datasets.backgrounds(backgrounds or data / "backgrounds"))
+        folder = data / "cutouts"
+        cut_outs = datasets.rgba_folder(folder)
+        if licences:
+            names = datasets.names_by_licence(folder, licences)
+            cut_outs = [entry for entry in cut_outs if Path(entry.name).name in names]
+        groups.append(("cutouts", cut_outs))
+    places = datasets.backgrounds(backgrounds or data / "backgrounds")
+    if licences and backgrounds is None:
+        names = datasets.names_by_licence(data / "backgrounds", licences)
+        places = [path for path in places if path.stem in names]
+        if not places:
+            raise InputError(
+                data / "backgrounds", "has no photo of such a licence", "--backgrounds is accepted"
+            )
+    scenes, held_out = datasets.hold_out(places)
     groups.append(("scenes", scenes if split == "train" else held_out))
     return groups
-
-
-def _cut_outs(folder: Path, licences: list[str]) -> list[Entry]:
-    """Cut-outs of allowed licences, by the folder's manifest where licences are asked for."""
-    import csv
-
-    from wisp.data import datasets
-
-    entries = datasets.rgba_folder(folder)
-    if not licences:
-        return entries
-    manifest = folder / "manifest.csv"
-    if not manifest.is_file():
-        raise InputError(folder, "has no manifest.csv", "a manifest with name and licence is accepted")
-    with manifest.open(newline="", encoding="utf-8") as file:
-        known = {row["name"]: row["licence"].lower() for row in csv.DictReader(file)}
-    wanted = [text.lower() for text in licences]
-    return [e for e in entries if any(text in known.get(Path(e.name).name, "") for text in wanted)]
