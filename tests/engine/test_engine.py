@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 
 from tiny_networks import write_segmenter
+from tiny_peers import write_affine
 from wisp.core.errors import InputError
 from wisp.engine.engine import ENGINE, Engine, shared_engine
 from wisp.engine.models import find_model
+from wisp.engine.peers import PEERS
+from wisp.engine.peers.chosen import Chosen, loaded_peer
 
 
 @pytest.fixture
@@ -70,8 +73,10 @@ def test_every_loaded_network_is_asked_and_one_that_is_busy_is_let_be(row, tmp_p
 
     for model in (row, find_model(write_segmenter(tmp_path / "other.onnx", bias=1.0))):
         monkeypatch.setattr(engine.session_of(model), "_network", Busy())
+    peer = loaded_peer(Chosen(PEERS["modnet"], write_affine(tmp_path / "modnet.onnx")), engine)
+    monkeypatch.setattr(peer.network.session, "_network", Busy())
     engine.release_buffers()
-    assert len(asked) == 2
+    assert len(asked) == 3
 
 
 def test_buffers_are_given_back_whatever_other_threads_do(row):
