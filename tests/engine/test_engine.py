@@ -73,7 +73,9 @@ def test_every_loaded_network_is_asked_and_one_that_is_busy_is_let_be(row, tmp_p
 
     for model in (row, find_model(write_segmenter(tmp_path / "other.onnx", bias=1.0))):
         monkeypatch.setattr(engine.session_of(model), "_network", Busy())
-    peer = loaded_peer(Chosen(PEERS["modnet"], write_affine(tmp_path / "modnet.onnx")), engine)
+    peer = loaded_peer(
+        Chosen(PEERS["modnet"], write_affine(tmp_path / "modnet.onnx", gain=0.5, offset=0.5)), engine
+    )
     monkeypatch.setattr(peer.network.session, "_network", Busy())
     engine.release_buffers()
     assert len(asked) == 3
