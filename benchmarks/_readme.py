@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import classical_methods
+import commits
 import portrait
 import report
 import video
@@ -109,6 +110,11 @@ def readme_figures() -> str:
     return "\n".join(lines) + "\n"
 
 
+def speed_figures() -> str:
+    """Speed and memory beside those of an older commit, in Markdown."""
+    return str(commits.table(load("commits")))
+
+
 def benchmark_figures() -> str:
     """Every set that `wisp benchmark` measured, in Markdown."""
     return (
@@ -163,6 +169,7 @@ PAGES = {
     "docs/classical.md": classical_figures,
     "docs/guide/foreground.md": foreground_figures,
     "docs/video.md": video_figures,
+    "docs/speed.md": speed_figures,
 }
 
 

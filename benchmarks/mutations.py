@@ -82,8 +82,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "auto: the network is led by closed-form matting",
         "pipeline.py",
-        "lead = (seen_mask + first) * np.float32(0.5)",
-        "lead = first",
+        "initial_alpha = (seen_mask + first) * np.float32(0.5)",
+        "initial_alpha = first",
         _figures("auto"),
         True,
     ),

@@ -8,6 +8,7 @@ from tiny_networks import bright_disc, write_segmenter
 from wisp.core.arrays import Matte
 from wisp.core.errors import InputError
 from wisp.core.resample import resize
+from wisp.engine.engine import Engine
 from wisp.engine.families.portrait import portrait
 from wisp.io.images import read_photo, write_image
 from wisp.matting.classical.guided_filter import guided_filter
@@ -554,6 +555,29 @@ def test_refining_an_unguided_alpha_leaves_what_overruled_the_mask(person, monke
     image, _ = person
     monkeypatch.setattr(pipeline, "guided_filter", lambda image, alpha: alpha)
     np.testing.assert_array_equal(run(image, refine="guided-filter").matte.alpha, run(image).matte.alpha)
+
+
+def test_no_network_holds_its_buffers_while_others_compute(person, monkeypatch):
+    from wisp import pipeline
+
+    steps = []
+
+    def watch(name, step):
+        def watched(*args, **options):
+            steps.append(name)
+            return step(*args, **options)
+
+        return watched
+
+    for name in ("find_subject", "estimate_initial_alpha", "portrait", "estimate_foreground"):
+        monkeypatch.setattr(pipeline, name, watch(name, getattr(pipeline, name)))
+    monkeypatch.setattr(Engine, "release_buffers", lambda self: steps.append("release"))
+    run(person[0])
+    found = ["release", "find_subject", "release"]
+    assert steps == [*found, "estimate_initial_alpha", "portrait", "release", "estimate_foreground"]
+    steps.clear()
+    run(person[0], trimap=trimap_from_alpha(person[1]))
+    assert steps == ["estimate_foreground"]  # a single network keeps its own for the next photo
 
 
 def test_results_compare_by_identity(scene):

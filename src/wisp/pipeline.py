@@ -227,8 +227,10 @@ def estimate(
         if trimap is None:
             if mask is not None:
                 return _from_mask(image, mask, engine, model=model)
-            seen = find_subject(image, wanted=subject, model=model, engine=engine)
-            return _from_mask(image, seen.mask, engine)._replace(finding=seen)
+            seen = _find_subject(image, subject, model, engine)
+            found = _from_mask(image, seen.mask, engine)
+            engine.release_buffers()  # the next photo's networks, and this one's colours, need the memory
+            return found._replace(finding=seen)
         method = default_method("trimap")
     row = METHODS[method]
     if row.family and row.needs == "nothing":
@@ -242,15 +244,14 @@ def estimate(
             return Estimate(impose_known(alpha, trimap), trimap=trimap)
         finding = None
         if mask is None:
-            finding = find_subject(image, wanted=subject, engine=engine)
+            finding = _find_subject(image, subject, None, engine)
             mask = finding.mask
         alpha = network(image, mask, model=model, engine=engine)
         return Estimate(clean(alpha), mask, finding=finding)
     finding = None
     if trimap is None:
         if mask is None:
-            finder = None if row.family else model
-            finding = find_subject(image, wanted=subject, model=finder, engine=engine)
+            finding = _find_subject(image, subject, None if row.family else model, engine)
             mask = finding.mask
         trimap = trimap_from_mask(mask)
     if row.family:
@@ -258,6 +259,14 @@ def estimate(
         return Estimate(alpha, mask, trimap, finding=finding)
     solution = solve(method, image, trimap, smooth=smooth, progress=progress)
     return Estimate(solution.alpha, mask, trimap, solution, finding=finding)
+
+
+def _find_subject(image: Image, wanted: Wanted, model: str | Path | None, engine: Engine) -> Finding:
+    """Find the subject, while no network holds what another needs: neither the last photo's nor these."""
+    engine.release_buffers()
+    finding = find_subject(image, wanted=wanted, model=model, engine=engine)
+    engine.release_buffers()
+    return finding
 
 
 def _from_mask(image: Image, mask: Mask, engine: Engine, *, model: str | Path | None = None) -> Estimate:
@@ -277,8 +286,8 @@ def _from_mask(image: Image, mask: Mask, engine: Engine, *, model: str | Path | 
         seen, seen_mask = resize(image, *size), resize(mask, *size).clip(0, 1)
         seen_trimap = trimap_from_mask(seen_mask)
     first = estimate_initial_alpha(seen, seen_trimap)
-    lead = (seen_mask + first) * np.float32(0.5)
-    network = portrait(seen, lead, model=model or MATTING, engine=engine, refined=False)
+    initial_alpha = (seen_mask + first) * np.float32(0.5)
+    network = portrait(seen, initial_alpha, model=model or MATTING, engine=engine, refined=False)
     alpha = mix_alphas(first, network, seen_trimap)
     if shrunk < 1:
         alpha = enlarge(alpha, image, engine=engine)

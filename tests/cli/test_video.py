@@ -1,5 +1,6 @@
 """``wisp video`` from end to end, with a network for which what is bright is the subject."""
 
+import inspect
 import os
 import signal
 import subprocess
@@ -19,7 +20,8 @@ from scipy import ndimage
 from tiny_clips import VARIABLE, corners, moving_disc, packets, write_clip
 from tiny_networks import write_dlmn, write_portrait, write_subject
 from wisp.cli.console import UsageError
-from wisp.cli.video import frame_rate, seconds
+from wisp.cli.video import frame_rate, seconds, video_command
+from wisp.clips import convert, methods
 from wisp.clips.io.read import open_clip
 from wisp.core.arrays import to_float
 from wisp.engine.models import find_model
@@ -622,6 +624,45 @@ class TestSequences:
             assert ran.code == 1
             assert "with other options (m" in ran.errors[0] or "(precision)" in ran.errors[0]
         assert names(tmp_path / "out.partial") == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--method", "portrait"],
+        ["--model", "dlmn-mobile"],
+        ["--device", "cpu"],
+        ["--precision", "fp32"],
+        ["--subject", "people"],
+        ["--method", "dlmn", "--no-ssrn"],
+        ["--background", "red"],
+        ["--start", "0.1"],
+        ["--end", "0.3"],
+        ["--save-alpha", "alpha"],
+        ["--save-foreground", "colours"],
+    ],
+    ids=" ".join,
+)
+def test_whatever_decides_pixels_is_compared_by_resume(wisp, source, tmp_path, monkeypatch, words):
+    def described(*more):
+        jobs = []
+        monkeypatch.setattr(convert, "convert", lambda job, alpha_of, progress: jobs.append(job) or ())
+        monkeypatch.setattr(methods, "alpha_method", lambda *args, **options: None)
+        monkeypatch.chdir(tmp_path)
+        assert wisp("video", source, "-o", "out", *more).code == 0
+        return convert._described(jobs[0])
+
+    assert described(*words) != described()
+    assert described("--keep-metadata", "--max-pixels", "100000") == described()
+
+
+def test_every_option_is_compared_by_resume_or_decides_no_pixels():
+    compared = {"source", "background", "save_alpha", "save_foreground", "fps", "start", "end"}
+    compared |= {"subject", "method", "model", "ssrn", "device", "precision"}
+    refused = {"point", "point_out", "box", "at"}  # beside --resume
+    of_videos = {"codec", "format"}  # --resume is for PNG files
+    no_pixels = {"out", "keep_metadata", "max_pixels", "resume", "overwrite", "quiet"}
+    assert set(inspect.signature(video_command).parameters) == compared | refused | of_videos | no_pixels
 
 
 class TestOutputs:

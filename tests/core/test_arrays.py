@@ -239,6 +239,48 @@ class TestConversions:
         with pytest.raises(InputError, match=told):
             convert(values, "x")
 
+    def test_whatever_offers_itself_as_an_array(self):
+        values = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+
+        class Lent:
+            def __dlpack__(self, *args, **options):
+                return values.__dlpack__(*args, **options)
+
+            def __dlpack_device__(self):
+                return values.__dlpack_device__()
+
+        class Asked:
+            def __array__(self, *args, **options):
+                return values
+
+        for source in (Lent(), Asked(), np.ma.masked_array(values, False)):
+            np.testing.assert_array_equal(as_image(source), to_float(values))
+
+    @pytest.mark.parametrize(
+        "error",
+        [RuntimeError("requires grad\nand more"), TypeError("requires grad"), BufferError("requires grad")],
+    )
+    def test_what_its_own_package_does_not_hand_out(self, error):
+        class Kept:
+            def __array__(self, *args, **options):
+                raise error
+
+        told = (
+            r"^mask: is a Kept that NumPy cannot read \(requires grad\); an array in main memory is accepted$"
+        )
+        with pytest.raises(InputError, match=told):
+            as_mask(Kept())
+
+    def test_a_tensor_with_gradients(self):
+        torch = pytest.importorskip("torch")
+        with pytest.raises(InputError, match=r"image: is a Tensor that NumPy cannot read .*grad"):
+            as_image(torch.zeros(2, 2, 3, requires_grad=True))
+
+    def test_hidden_values_are_not_taken(self):
+        hidden = np.ma.masked_array(np.zeros((2, 2), np.float32), [[False, True], [False, False]])
+        with pytest.raises(InputError, match=r"alpha: is a masked array that hides values; alpha\.filled"):
+            as_alpha(hidden)
+
     def test_channels(self):
         with pytest.raises(InputError, match=r"photo: is float32 \(2, 2, 4\); .*photo\[..., :3\]"):
             as_image(np.zeros((2, 2, 4), np.float32), "photo")

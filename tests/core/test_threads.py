@@ -1,7 +1,10 @@
 """Libraries are held to one thread, and have as many as before afterwards."""
 
+from pathlib import Path
+
 import pytest
 
+import wisp
 from wisp.core.threads import _OneThread, one_opencv_thread
 
 
@@ -34,3 +37,13 @@ def test_a_limit_that_cannot_be_set_is_tried_again():
     with block:
         assert limits == [None, None]
     assert limits == [None, None, "restored"]
+
+
+def test_nothing_else_sets_the_threads_of_the_program():
+    """OpenCV's number holds for all of the program, so that whoever sets it has to put it back."""
+    setting = [
+        path.name
+        for path in Path(wisp.__file__).parent.rglob("*.py")
+        if "setNumThreads" in path.read_text(encoding="utf-8")
+    ]
+    assert setting == ["threads.py"]

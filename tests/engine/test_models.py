@@ -74,7 +74,7 @@ def test_all_weights_together_stay_small():
 
 
 @pytest.mark.parametrize("model", [model for model in MODELS.values() if model.int8], ids=lambda m: m.name)
-def test_int8_editions_are_the_ones_their_rows_describe(model):
+def test_int8_variants_are_the_ones_their_rows_describe(model):
     stored = verified_variant(model.int8).read_bytes()
     assert (len(stored), hashlib.sha256(stored).hexdigest()) == (model.int8.size, model.int8.sha256)
     assert b"QuantizeLinear" in stored

@@ -1,4 +1,4 @@
-"""Which edition of a network is taken, and why; the CPU is made up."""
+"""Which variant of a network is taken, and why; the CPU is made up."""
 
 import hashlib
 from dataclasses import replace
@@ -25,17 +25,17 @@ from wisp.engine.sessions import (
 WITH_BF16, WITHOUT_BF16 = frozenset({"FP32", "INT8", "BF16"}), frozenset({"FP32", "INT8"})
 
 
-def edition(path):
+def variant(path):
     data = path.read_bytes()
     return path.name, len(data), hashlib.sha256(data).hexdigest()
 
 
 @pytest.fixture
 def model(tmp_path, monkeypatch):
-    """A network that comes with wisp in two editions."""
+    """A network that comes with wisp in two variants."""
     monkeypatch.setattr(models.resources, "files", lambda package: tmp_path)
-    file, size, sha256 = edition(write_segmenter(tmp_path / "tiny.onnx"))
-    int8 = Variant(*edition(write_segmenter(tmp_path / "tiny-int8.onnx", quantised=True)))
+    file, size, sha256 = variant(write_segmenter(tmp_path / "tiny.onnx"))
+    int8 = Variant(*variant(write_segmenter(tmp_path / "tiny-int8.onnx", quantised=True)))
     return Model("tiny", "segmenter", file, "", size, sha256, "MIT", "none", 64, 32, int8)
 
 
@@ -94,18 +94,18 @@ def test_measuring_tells_and_changes_nothing(model, monkeypatch, factor):
     assert choose(model) == before
 
 
-def test_there_is_nothing_to_measure_without_an_int8_edition(model):
+def test_there_is_nothing_to_measure_without_an_int8_variant(model):
     assert precision.time_int8(replace(model, int8=None)) is None
 
 
-def test_without_an_int8_edition_it_is_fp32(model, cpu):
+def test_without_an_int8_variant_it_is_fp32(model, cpu):
     cpu(WITHOUT_BF16)
     choice = choose(replace(model, int8=None))
     assert (choice.precision, choice.reason) == (
         "auto",
-        "this CPU computes in fp32, the network has no int8 edition",
+        "this CPU computes in fp32, the network has no int8 variant",
     )
-    with pytest.raises(InputError, match="precision: int8: tiny has no int8 edition; auto, fp32 and bf16"):
+    with pytest.raises(InputError, match="precision: int8: tiny has no int8 variant; auto, fp32 and bf16"):
         choose(replace(model, int8=None), precision="int8")
 
 
@@ -126,7 +126,7 @@ def test_gpus_and_other_runtimes_choose_for_themselves(model, cpu):
     assert choose(model).reason == "ONNX Runtime computes as the file is stored"
 
 
-def test_a_damaged_edition_is_refused(model, cpu, tmp_path):
+def test_a_damaged_variant_is_refused(model, cpu, tmp_path):
     cpu(WITHOUT_BF16)
     (tmp_path / "tiny-int8.onnx").write_bytes(b"damaged")
     with pytest.raises(InputError, match=r"tiny-int8\.onnx: is damaged"):
@@ -140,7 +140,7 @@ def test_a_network_of_the_users_is_taken_as_it_is(tmp_path, cpu):
     assert choose(own, precision="int8").file == tmp_path / "own.onnx"
 
 
-def test_the_session_is_of_the_edition_that_was_chosen(model, cpu):
+def test_the_session_is_of_the_variant_that_was_chosen(model, cpu):
     cpu(WITHOUT_BF16)
     assert ENGINE.session_of(model).describe().precision == "int8"
     assert Engine(precision="fp32").session_of(model).describe().precision == "fp32"
@@ -173,7 +173,7 @@ def test_what_the_runtime_says_of_this_cpu():
 
 
 @pytest.mark.parametrize("row", [row for row in MODELS.values() if row.int8], ids=lambda row: row.name)
-def test_shipped_int8_editions_are_what_their_rows_say_and_near_their_floats(row):
+def test_shipped_int8_variants_are_what_their_rows_say_and_near_their_floats(row):
     path = models.verified_variant(row.int8)
     assert path.stat().st_size == row.int8.size
     rng = np.random.default_rng(0)

@@ -130,10 +130,38 @@ class TestPillow:
         picture = picture.convert("RGB").convert(mode) if mode in ("YCbCr", "HSV") else picture.convert(mode)
         image, alpha = given_photo(picture)
         np.testing.assert_array_equal(image, to_float(np.asarray(picture.convert("RGB"))))
-        if mode in ("RGBA", "LA", "PA"):
+        if mode in ("RGBA", "LA", "P", "PA"):  # what has alpha becomes a palette with alpha
             np.testing.assert_array_equal(alpha, to_float(np.asarray(picture.convert("RGBA"))[..., 3]))
         else:
             assert alpha is None
+
+    @pytest.mark.parametrize("how", ["a palette's places", "a palette with alpha", "a colour", "a grey"])
+    def test_transparency_that_is_no_channel(self, how, tmp_path):
+        values = np.random.default_rng(4).integers(0, 2, (9, 7, 4), np.uint8) * 255
+        rgba = self.pillow.fromarray(values)
+        options = {}
+        if how.startswith("a palette"):
+            picture = rgba.quantize(16)
+        else:
+            picture = rgba.convert("RGB" if how == "a colour" else "L")
+            options = {"transparency": (255, 0, 255) if how == "a colour" else 255}
+        if how != "a palette with alpha":
+            picture.save(tmp_path / "a.png", **options)
+            picture = self.pillow.open(tmp_path / "a.png")
+        with picture:
+            image, alpha = given_photo(picture)
+            mask = given_mask(picture)
+            read = np.asarray(picture.convert("RGBA"))
+        assert set(np.unique(alpha)) == {0, 1}
+        np.testing.assert_array_equal(alpha, to_float(read[..., 3]))
+        np.testing.assert_array_equal(image, to_float(read[..., :3]))
+        np.testing.assert_array_equal(mask, alpha)
+
+    def test_the_last_ink_is_no_alpha(self):
+        inks = self.pillow.fromarray(np.full((3, 4, 3), 90, np.uint8)).convert("CMYK")
+        for given in (given_mask, given_alpha, given_trimap):
+            with pytest.raises(InputError, match="has colours"):
+                given(inks)
 
     def test_sixteen_bits_and_floats(self):
         grey = np.array([[0, 32768, 65535]], np.uint16)

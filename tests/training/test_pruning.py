@@ -1,4 +1,4 @@
-"""Lean editions: regression finds what can be found, and networks stay what they were."""
+"""Pruned variants: regression finds what can be found, and networks stay what they were."""
 
 import numpy as np
 import pytest

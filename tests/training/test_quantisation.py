@@ -1,4 +1,4 @@
-"""int8 editions of tiny networks: what is quantised, what is not, and what it costs."""
+"""int8 variants of tiny networks: what is quantised, what is not, and what it costs."""
 
 import json
 from dataclasses import replace
@@ -240,7 +240,7 @@ class TestExport:
         done = export_checkpoint(checkpoint(), tmp_path / "tiny8.onnx", calibration=photos)
         assert done.loss.kept == 0
 
-    def test_a_network_without_an_int8_edition_is_refused(self, checkpoint, photos, tmp_path):
+    def test_a_network_without_an_int8_variant_is_refused(self, checkpoint, photos, tmp_path):
         with pytest.raises(InputError, match="--int8: is not available for plain; tiny are accepted"):
             export_checkpoint(checkpoint("plain"), tmp_path / "no.onnx", calibration=photos)
         assert not (tmp_path / "no.onnx").exists()

@@ -40,7 +40,7 @@ PEOPLE, THING, SEGMENTED, KIND, DECIDED = range(5)
 is there is a person by itself (0.5: nobody has looked yet), and the mask that follows."""
 
 GLANCE: Final = replace(SUBJECT, side=CLIPS.look_side, people_side=0, small=0.0)
-"""How the subject network looks between whole looks: once, at a smaller picture, alone."""
+"""How the subject network looks between whole looks, and at a region alone: once, at a smaller picture."""
 
 ONCE: Final = replace(SUBJECT, people_side=0, small=0.0)
 """How the subject network looks for whom was selected: once, alone."""
@@ -219,7 +219,7 @@ def _people_alone(
         int(scale[0] * around.top) : math.ceil(scale[0] * around.bottom),
         int(scale[1] * around.left) : math.ceil(scale[1] * around.right),
     ]
-    people = see(near, engine=engine, settings=ONCE).masks[..., PEOPLE]
+    people = see(near, engine=engine, settings=GLANCE).masks[..., PEOPLE]
     size = (around.right - around.left, around.bottom - around.top)
     people = opencv().resize(people, size, interpolation=opencv().INTER_LINEAR)
     inside = np.zeros(people.shape, bool)

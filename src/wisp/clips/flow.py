@@ -76,7 +76,7 @@ def stillness(before: Small, after: Small, limit: float) -> Float:
 
     Args:
         before: uint8 (h, w, 3).
-        after: likewise.
+        after: uint8 (h, w, 3).
         limit: difference of colour, mean over 3 × 3 pixels, on the scale 0–1, up to which it is noise.
     """
     cv2 = opencv()

@@ -321,7 +321,14 @@ def _as_array(values: object, name: str) -> npt.NDArray[Any]:
     """An array that NumPy sees in `values` without guessing; no lists, text, or objects."""
     if not (isinstance(values, np.ndarray) or hasattr(values, "__array__") or hasattr(values, "__dlpack__")):
         raise InputError(name, f"is {_kind(values)}", "an array is accepted (numpy.asarray makes one)")
-    array = np.asarray(values)
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise InputError(name, "is a masked array that hides values", f"{name}.filled(…) says what they are")
+    try:
+        array = np.asarray(values if hasattr(values, "__array__") else np.from_dlpack(values))  # type: ignore[arg-type]
+    except Exception as error:  # whatever the object's own package raises: of torch, tensors with gradients
+        told = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        problem = f"is {_kind(values)} that NumPy cannot read ({told})"
+        raise InputError(name, problem, "an array in main memory is accepted") from error
     if array.dtype.kind == "u" and not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
     if array.dtype not in (np.uint8, np.uint16, bool) and array.dtype.kind != "f":

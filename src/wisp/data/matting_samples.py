@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from wisp.core.arrays import Bytes
+from wisp.core.threads import one_opencv_thread
 from wisp.data.damage import like_colours, photograph, recolour, to_bytes
 from wisp.data.packed import Pack
 from wisp.data.placing import Rng, fit_matrix, warp
@@ -113,8 +114,8 @@ class MattingSamples(SubjectSamples):
 
     def __getitem__(self, index: int) -> Example:  # type: ignore[override]
         """Sample number `index` ≥ 0, without end."""
-        cv2.setNumThreads(1)
-        return self.example(np.random.default_rng((self.seed, 0, index)), self.size_of(index))
+        with one_opencv_thread:
+            return self.example(np.random.default_rng((self.seed, 0, index)), self.size_of(index))
 
     def size_of(self, index: int) -> tuple[int, int]:
         """Height and width of sample number `index`, those of all samples of its step."""

@@ -19,6 +19,7 @@ from wisp.core.arrays import Bytes, from_float, to_float
 from wisp.core.errors import InputError
 from wisp.data import vips
 from wisp.data.datasets import Entry, Labelled
+from wisp.io.atomic import sync_path
 from wisp.matting.foreground.blur_fusion import estimate_blur_fusion
 
 SIDE = 480
@@ -158,6 +159,7 @@ def pack(
                 offset += 2 * photo.size
     written = folder / ".photos.json.tmp"
     written.write_text(json.dumps([asdict(row) for row in rows]))
+    sync_path(written)
     written.replace(folder / "photos.json")
     report(f"{len(rows)} photos packed, {offset / 1e9:.1f} GB")
     return Pack(folder)

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from wisp.core.arrays import Bytes, from_float, to_float
+from wisp.core.threads import one_opencv_thread
 from wisp.data.augmentation import Matrix
 from wisp.data.cues import CueExample, Cues, cue_trimap, motion_cue, segment, shaken
 from wisp.data.damage import damage, recolour
@@ -55,7 +56,10 @@ class PackedPhotos:
 
     def __getitem__(self, index: int) -> CueExample:
         """The sample number `index` ≥ 0."""
-        cv2.setNumThreads(1)
+        with one_opencv_thread:
+            return self._drawn(index)
+
+    def _drawn(self, index: int) -> CueExample:
         source = self.samples
         rng = np.random.default_rng((source.seed, 3, index))
         photo = source.pack[source.people[int(rng.integers(len(source.people)))]].photo[..., :3]

@@ -15,6 +15,7 @@ from typing import Final
 import cv2
 import numpy as np
 
+from wisp.core.threads import one_opencv_thread
 from wisp.data.matting_samples import MattingSamples
 from wisp.data.synthesis import Example
 
@@ -36,12 +37,12 @@ class PackedSquares:
 
     def __getitem__(self, index: int) -> Example:
         """The sample number `index` ≥ 0."""
-        cv2.setNumThreads(1)
         rng = np.random.default_rng((self.samples.seed, 4, index))
         half = float(np.exp(rng.uniform(-0.5, 0.5) * np.log(RATIO)))
-        example = self.samples.example(rng, (round(self.size * half), round(self.size / half)))
-        *layers, exact = example
-        return Example._make([*(_resized(layer, self.size) for layer in layers), exact])
+        with one_opencv_thread:
+            example = self.samples.example(rng, (round(self.size * half), round(self.size / half)))
+            *layers, exact = example
+            return Example._make([*(_resized(layer, self.size) for layer in layers), exact])
 
 
 def _resized(layer: np.ndarray, size: int) -> np.ndarray:

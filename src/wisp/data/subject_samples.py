@@ -18,6 +18,7 @@ import numpy as np
 
 from wisp.core.arrays import Bytes, Float
 from wisp.core.errors import InputError
+from wisp.core.threads import one_opencv_thread
 from wisp.data.damage import damage, like_colours, photograph, recolour, to_bytes, to_floats
 from wisp.data.packed import Pack, Packed
 from wisp.data.patterns import random_pattern
@@ -199,10 +200,10 @@ class SubjectSamples:
 
     def __getitem__(self, index: int) -> SubjectExample:
         """Sample number `index` ≥ 0, without end."""
-        cv2.setNumThreads(1)
         step = index // self.batch
         size = self.sizes.draw(np.random.default_rng((self.seed, 1, step)), step / max(1, self.steps))
-        return self.sample(np.random.default_rng((self.seed, 0, index)), size)
+        with one_opencv_thread:
+            return self.sample(np.random.default_rng((self.seed, 0, index)), size)
 
     def sample(self, rng: Rng, size: tuple[int, int], kind: Kind | None = None) -> SubjectExample:
         """A sample of a size (height, width) and, where given, of a kind."""

@@ -84,13 +84,15 @@ def read(name: str) -> Kept | None:
         return None
     path = where / f"{name}{_SUFFIX}"
     with suppress(OSError):
-        data = path.read_bytes()
-        start = len(_MAGIC) + _HASH_BYTES
-        magic, found = data[: len(_MAGIC)], data[len(_MAGIC) : start]
-        if magic == _MAGIC and len(data) > start and hashlib.sha256(data[start:]).digest() == found:
+        with path.open("rb") as file:
+            magic, found, quantised = (file.read(length) for length in (len(_MAGIC), _HASH_BYTES, 1))
+            blob = file.read()  # by itself: networks are large, and slices are copies
+        digest = hashlib.sha256(quantised)
+        digest.update(blob)
+        if magic == _MAGIC and quantised and digest.digest() == found:
             with suppress(OSError):  # the time of its last use, for `_trim`
                 os.utime(path)
-            return Kept(bool(data[start]), data[start + 1 :])
+            return Kept(bool(quantised[0]), blob)
     return None
 
 

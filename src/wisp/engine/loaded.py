@@ -49,6 +49,11 @@ class Loaded(Generic[T]):
                 entry.made.append(load())
             return entry.made[0]
 
+    def made(self) -> list[T]:
+        """The results that are kept now, in no order that counts."""
+        with self._lock:
+            return [made for entry in self._entries.values() for made in entry.made]
+
     def clear(self) -> None:
         """Let go of everything."""
         with self._lock:

@@ -277,9 +277,9 @@ def verified_file(model: Model) -> Path:
     return _verified(model.path, model.sha256, identity(model.path))
 
 
-def verified_variant(edition: Variant) -> Path:
+def verified_variant(variant: Variant) -> Path:
     """The path of a variant's file, after comparing it with its row: once, unless another file lies there."""
-    return _verified(edition.path, edition.sha256, identity(edition.path))
+    return _verified(variant.path, variant.sha256, identity(variant.path))
 
 
 @cache

@@ -1,7 +1,7 @@
-"""Which edition of a network runs and in which precision: what ``--precision auto`` comes to, and why.
+"""Which variant of a network runs and in which precision: what ``--precision auto`` comes to, and why.
 
 What the processor can do decides, and no clock, so that the same kind of machine gives the same pixels every
-time: the int8 edition, where there is one and the processor sums products of 8-bit integers exactly
+time: the int8 variant, where there is one and the processor sums products of 8-bit integers exactly
 (docs/decisions/013); else bf16 where it computes in that; else fp32.
 """
 
@@ -52,13 +52,13 @@ def choose(model: Model, *, device: Device = "auto", precision: Precision = "aut
         precision: ``auto``, or what the user insists on.
 
     Raises:
-        InputError: a file is missing or damaged, or there is no int8 edition and it was asked for.
+        InputError: a file is missing or damaged, or there is no int8 variant and it was asked for.
     """
     if precision == "int8" and model.int8 is not None:
         return Choice(verified_variant(model.int8), precision, "as asked")
     if precision == "int8" and model.shipped:
         raise InputError(
-            "precision", f"int8: {model.name} has no int8 edition", "auto, fp32 and bf16 are accepted"
+            "precision", f"int8: {model.name} has no int8 variant", "auto, fp32 and bf16 are accepted"
         )
     floats = verified_file(model)
     if precision != "auto":
@@ -70,7 +70,7 @@ def choose(model: Model, *, device: Device = "auto", precision: Precision = "aut
         return Choice(floats, precision, "ONNX Runtime computes as the file is stored")
     other: Precision = "bf16" if "BF16" in capabilities else "fp32"
     if model.int8 is None:
-        return Choice(floats, precision, f"this CPU computes in {other}, the network has no int8 edition")
+        return Choice(floats, precision, f"this CPU computes in {other}, the network has no int8 variant")
     if "INT8" not in capabilities or not has_dot_products():
         told = f"this CPU computes in {other} and has no dot products of 8-bit integers"
         return Choice(floats, precision, told)
@@ -85,7 +85,7 @@ def time_int8(model: Model) -> tuple[Precision, float] | None:
 
     Returns:
         the precision of the floats, bf16 or fp32, and int8's share of its processor time; None where the
-        network has no int8 edition or OpenVINO is not installed.
+        network has no int8 variant or OpenVINO is not installed.
 
     Raises:
         InputError: a file is missing or damaged.

@@ -85,6 +85,12 @@ class Session(Protocol):
     def describe(self) -> Description:
         """Tell the runtime, device, precision and number of threads of this session."""
 
+    def release_buffers(self) -> None:
+        """Give back the memory that layers computed in, which the next `run` takes again; from any thread.
+
+        Nothing happens while another thread is inside `run`.
+        """
+
 
 def check_ports(
     session: Session, inputs: Mapping[str, int], outputs: Mapping[str, int], wrong: InputError
@@ -347,6 +353,10 @@ class _OpenVinoSession:
         threads = int(self._network.get_property("INFERENCE_NUM_THREADS")) if self._is_cpu else 0
         return Description(self._runtime, self._device, precision, threads)
 
+    def release_buffers(self) -> None:
+        with suppress(RuntimeError):  # another thread is inside `run`, and takes them with it
+            self._network.release_memory()
+
 
 def _precision_setting(core: Any, device: str, precision: Precision) -> dict[str, str]:
     if precision == "fp32" or (precision == "int8" and device == "CPU"):
@@ -461,6 +471,9 @@ class _OnnxRuntimeSession:
     def describe(self) -> Description:
         provider = self._session.get_providers()[0].removesuffix("ExecutionProvider")
         return Description(self._runtime, provider, "fp32", self._threads if provider == "CPU" else 0)
+
+    def release_buffers(self) -> None:
+        """Do nothing: ONNX Runtime has no such call for a session."""
 
 
 def _onnx_runtime_port(node: Any) -> Port:

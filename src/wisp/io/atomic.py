@@ -148,7 +148,7 @@ def _sync(handle: int) -> None:
             raise
 
 
-def _sync_path(path: Path) -> None:
+def sync_path(path: Path) -> None:
     """Bring a file's contents, or the names in a folder, to the disk; Windows knows no handles of folders."""
     windows = sys.platform == "win32"
     if windows and path.is_dir():
@@ -172,7 +172,7 @@ def _rename_all(pairs: Sequence[tuple[Path, Path]], *, overwrite: bool) -> None:
         if final.exists() and not overwrite:
             raise FileExistsError(EEXIST, "appeared while its contents were being made", str(stand_in))
     for stand_in, _ in pairs:
-        _sync_path(stand_in)
+        sync_path(stand_in)
     kept: list[tuple[Path, Path]] = []
     placed: list[tuple[Path, Path]] = []
     try:
@@ -185,7 +185,7 @@ def _rename_all(pairs: Sequence[tuple[Path, Path]], *, overwrite: bool) -> None:
             placed.append((stand_in, final))
             stand_in.replace(final)
         for folder in {final.parent for _, final in pairs}:
-            _sync_path(folder)
+            sync_path(folder)
     except BaseException:
         for stand_in, final in placed:
             if not stand_in.exists():

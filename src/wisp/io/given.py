@@ -82,9 +82,9 @@ def given_photo(source: object, name: str = "image") -> tuple[Image, Alpha | Non
     picture = _as_pillow(source)
     if picture is None:
         return as_photo(source, name)
-    values, profile = picture
+    values, profile, transparent = picture
     alpha = None
-    if values.ndim == 3 and values.shape[2] in (2, 4) and source.mode in _ALPHA_MODES:  # type: ignore[attr-defined]
+    if transparent:
         alpha, values = as_alpha(np.ascontiguousarray(values[..., -1]), name), values[..., :-1]
     if values.dtype.kind == "f":
         return as_image(values, name), alpha
@@ -154,14 +154,16 @@ def _given(source: object, name: str, read: Callable[[Any], T], convert: Callabl
     picture = _as_pillow(source)
     if picture is None:
         return convert(source, name)
-    values = picture[0]
+    values, _, has_alpha = picture
     if values.ndim == 3:  # what read_grey does with a file's channels
-        alpha = values[..., -1] if values.shape[2] in (2, 4) else None
+        alpha = values[..., -1] if has_alpha else None
         colours = values if alpha is None else values[..., :-1]
         transparent = alpha is not None and bool((alpha != 255).any())
         if transparent and convert is not as_trimap:
             return convert(alpha, name)
-        grey = colours[..., 0] if colours.shape[2] == 1 else grey_of(colours)
+        grey = colours[..., 0] if colours.shape[2] == 1 else None
+        if colours.shape[2] == 3:  # four are inks
+            grey = grey_of(colours)
         if grey is None:
             accepted = "a grey picture, or one with an alpha channel, is accepted"
             raise InputError(name, "has colours", accepted)
@@ -198,19 +200,25 @@ def _as_file(source: object, name: str) -> Any:
     return None
 
 
-def _as_pillow(source: object) -> tuple[npt.NDArray[Any], bytes | None] | None:
-    """The values of a picture of Pillow's, (H, W) or (H, W, C), and its profile; None for anything else."""
+def _as_pillow(source: object) -> tuple[npt.NDArray[Any], bytes | None, bool] | None:
+    """The values of a picture of Pillow's, (H, W) or (H, W, C), its profile, and whether the last is alpha.
+
+    None for anything else.
+    """
     pillow = sys.modules.get("PIL.Image")  # who holds one has imported it
     if pillow is None or not isinstance(source, pillow.Image):
         return None
     picture: Any = source
+    profile = picture.info.get("icc_profile")
     if picture.mode.startswith("I"):  # whole numbers of 16 bits, in 16 or 32
         values = np.asarray(picture)
         if values.size and not 0 <= int(values.min()) <= int(values.max()) <= 65535:
             problem = f"has values from {values.min()} to {values.max()}"
             raise InputError("image", problem, "0 to 65535 is accepted in Pillow's mode I")
-        return values.astype(np.uint16), picture.info.get("icc_profile")
-    if picture.mode not in _KEPT_MODES:
-        transparent = picture.mode in _ALPHA_MODES or "transparency" in picture.info
+        return values.astype(np.uint16), profile, False
+    keyed = "transparency" in picture.info  # a colour, or places of a palette, that are transparent
+    keyed = keyed or (picture.mode == "P" and picture.palette.mode.endswith("A"))
+    transparent = keyed or picture.mode in _ALPHA_MODES
+    if keyed or picture.mode not in _KEPT_MODES:
         picture = picture.convert("L" if picture.mode == "1" else "RGBA" if transparent else "RGB")
-    return np.asarray(picture), source.info.get("icc_profile")
+    return np.asarray(picture), profile, transparent

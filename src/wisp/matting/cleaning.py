@@ -22,6 +22,8 @@ CLOSE: Final = AUTO.close
 ISLAND: Final = AUTO.island
 """Islands with less than this share of the largest region's area go; others need a core that is solid."""
 _EIGHT: Final = np.ones((3, 3), bool)
+_ROWS: Final = 256
+"""Rows that are counted at a time."""
 
 
 def clean(alpha: Alpha) -> Alpha:
@@ -66,17 +68,20 @@ def _stray(alpha: Alpha, size: float) -> Region:
     stray = np.zeros(alpha.shape, bool)
     if count < 2:
         return stray
-    places = np.flatnonzero(regions)
-    number, values = regions.ravel()[places], alpha.ravel()[places]
-    areas = np.bincount(number, values, count + 1)
-    solid = np.bincount(number[values > 0.95], minlength=count + 1)
+    areas, solid = np.zeros(count + 1), np.zeros(count + 1)
+    for first in range(0, len(alpha), _ROWS):  # NumPy counts in eight bytes a pixel, twice
+        number, values = regions[first : first + _ROWS].ravel(), alpha[first : first + _ROWS].ravel()
+        areas += np.bincount(number, values, count + 1)
+        solid += np.bincount(number[values > 0.95], minlength=count + 1)
     kept = (areas >= ISLAND * areas.max()) & (solid >= 0.25 * areas)
     kept[areas.argmax()] = True
     kept[0] = False
-    doubtful = ~kept[number]
-    if not doubtful.any():
+    doubtful = ~kept
+    doubtful[0] = False
+    places = np.flatnonzero(doubtful[regions])
+    if not places.size:
         return stray
-    places, number = places[doubtful], number[doubtful]
+    number = regions.ravel()[places]
     near, step = _surroundings(kept[regions], math.ceil(CLOSE * size))
     rows, columns = np.divmod(places, alpha.shape[1])
     close = np.bincount(number, near[rows // step, columns // step], count + 1) > 0

@@ -44,7 +44,7 @@ _QUANTISERS: Final = frozenset({"QuantizeLinear", "DequantizeLinear"})
 
 @dataclass(frozen=True)
 class Calibration:
-    """Samples for an int8 edition, as `wisp.training.calibration.samples` gives them.
+    """Samples for an int8 variant, as `wisp.training.calibration.samples` gives them.
 
     Attributes:
         photos: to calibrate with.
@@ -124,13 +124,13 @@ def export_checkpoint(
         part: the key in `NETWORKS` to export the weights as, where a run trains several networks at once
             (``portrait-refinement``); the run's own when None.
         average_with: checkpoints of runs that went on from one another, whose weights are averaged with its.
-        lean_with: what to make the network's lean edition with, which is exported then.
+        lean_with: what to make the network's pruned variant with, which is exported then.
         calibration: what to quantise it to int8 with; weights stay floats when None.
         overwrite: replace an existing file.
 
     Raises:
         InputError: what `load_averaged`, `pruning.prune`, `export` and `quantise` raise; or the network has
-            no int8 edition.
+            no int8 variant.
     """
     name, recipe, network = load_averaged([checkpoint, *average_with], part)
     family = NETWORKS[name]

@@ -29,11 +29,12 @@ from wisp.core.arrays import Alpha, Bytes, Image, from_float, to_float
 from wisp.core.errors import InputError
 from wisp.data.datasets import Entry
 from wisp.data.samples import Source
+from wisp.engine.engine import ENGINE
 from wisp.evaluation.protocols import PROTOCOLS, Report
 from wisp.io.atomic import write_files
 from wisp.matting.trimap import trimap_from_alpha
 from wisp.networks.checkpoints import read_checkpoint
-from wisp.pipeline import run
+from wisp.pipeline import estimate
 from wisp.training import pictures
 from wisp.training.export import export_network
 from wisp.training.freezing import freeze_batch_norm, freeze_folded, freeze_parts
@@ -361,6 +362,5 @@ def _cut_out(name: str, path: Path | None, image: Image, truth: Alpha) -> Alpha:
     """Alpha of `wisp cutout`: with a network by its family's method, or with what is used by default."""
     method = tuners()[name].method
     trimap = trimap_from_alpha(truth) if method == "dim" else None
-    if path is None:
-        return run(image, trimap=trimap).matte.alpha
-    return run(image, trimap=trimap, method=method, model=path).matte.alpha
+    used = "auto" if path is None else method
+    return estimate(image, used, trimap, None, model=path, engine=ENGINE).alpha

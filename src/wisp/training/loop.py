@@ -38,6 +38,7 @@ from torch.optim import Optimizer
 from wisp.core.errors import InputError
 from wisp.data.replay import Replayed
 from wisp.data.samples import Source
+from wisp.io.atomic import sync_path
 from wisp.networks.checkpoints import read_checkpoint
 from wisp.training import pictures
 from wisp.training.freezing import freeze_folded
@@ -435,10 +436,12 @@ def _differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str
 def _save(state: Mapping[str, Any], path: Path) -> None:
     temporary = path.with_name(f".{path.name}.tmp")
     torch.save(dict(state), temporary)
+    sync_path(temporary)
     temporary.replace(path)
 
 
 def _replace(path: Path, content: bytes) -> None:
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.write_bytes(content)
+    sync_path(temporary)
     temporary.replace(path)

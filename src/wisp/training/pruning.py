@@ -1,4 +1,4 @@
-"""Lean editions of trained networks: fewer channels that compute nearly the same, without training.
+"""Pruned variants of trained networks: fewer channels that compute nearly the same, without training.
 
 He, Zhang, Sun 2017, "Channel Pruning for Accelerating Very Deep Neural Networks" (ICCV): of a layer's inputs
 those channels stay from which its results are explained best, by linear regression on samples, and its
@@ -56,7 +56,7 @@ Weights: TypeAlias = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Samples:
-    """Samples that a pruned edition is made with, one at a time, with initial alphas.
+    """Samples that a pruned variant is made with, one at a time, with initial alphas.
 
     Attributes:
         fitted: to fit on.

@@ -1,5 +1,8 @@
 """Writing clips: what is read back, times, colour tags, sound, odd sizes and full disks."""
 
+import errno
+import os
+import shutil
 from fractions import Fraction
 from pathlib import Path
 
@@ -328,6 +331,74 @@ class TestNothingIsLost:
         assert read(tmp_path / "out")[0][0].pixels.max() == 100
         self.write(tmp_path / "out", 150, overwrite=True, resume=True)
         assert read(tmp_path / "out")[0][2].pixels.max() == 152
+
+    def test_pictures_are_on_the_disk_before_older_ones_are_given_up(self, tmp_path, monkeypatch):
+        self.write(tmp_path / "out")
+        steps = []
+        real = {"fsync": os.fsync, "rename": Path.rename, "rmtree": shutil.rmtree}
+        names = {}  # of files, by their numbers
+
+        def fsync(handle):
+            steps.append(names[os.fstat(handle).st_ino])
+            real["fsync"](handle)
+
+        def rename(path, target):
+            steps.append(f"{path.name} → {target.name}")
+            return real["rename"](path, target)
+
+        def rmtree(path, *args, **options):
+            steps.append(f"remove {path.name}")
+            real["rmtree"](path, *args, **options)
+
+        writer = FolderWriter(tmp_path / "out", {}, overwrite=True)
+        for index in range(3):
+            writer.write(np.full((8, 12, 3), index, np.uint8), Fraction(index, 25))
+        for path in (tmp_path, tmp_path / "out.partial", *(tmp_path / "out.partial").iterdir()):
+            names[path.stat().st_ino] = path.name
+        monkeypatch.setattr(os, "fsync", fsync)
+        monkeypatch.setattr(Path, "rename", rename)
+        monkeypatch.setattr(shutil, "rmtree", rmtree)
+        writer.finish()
+        assert sorted(steps[:5]) == [
+            "000001.png",
+            "000002.png",
+            "000003.png",
+            "out.partial",
+            "timestamps.txt",
+        ]
+        assert steps[5:] == [
+            "out → .out.wisp-old",
+            "out.partial → out",
+            tmp_path.name,
+            "remove .out.wisp-old",
+        ]
+
+    def test_a_disk_that_fails_keeps_both(self, tmp_path, monkeypatch):
+        self.write(tmp_path / "out")
+
+        def failing(handle):
+            raise OSError(errno.EIO, "Input/output error")
+
+        monkeypatch.setattr(os, "fsync", failing)
+        with pytest.raises(InputError, match="out: Input/output error"):
+            self.write(tmp_path / "out", 150, overwrite=True)
+        monkeypatch.undo()
+        assert read(tmp_path / "out")[0][0].pixels.max() == 100
+        self.write(tmp_path / "out", 150, overwrite=True, resume=True)
+        assert read(tmp_path / "out")[0][2].pixels.max() == 152
+
+    @pytest.mark.parametrize("kept", [0, 11, 40])
+    def test_a_picture_that_was_cut_off_is_made_again(self, tmp_path, kept):
+        """A machine that goes down may leave its name with less than its contents."""
+        writer = FolderWriter(tmp_path / "out", {"method": "auto"})
+        for index in range(2):
+            writer.write(np.full((8, 12, 3), 100 + index, np.uint8), Fraction(index, 25))
+        writer.keep = True
+        writer.close()
+        picture = tmp_path / "out.partial" / "000002.png"
+        picture.write_bytes(picture.read_bytes()[:kept])
+        assert self.write(tmp_path / "out", resume=True).times == [Fraction(n, 25) for n in range(3)]
+        assert [frame.pixels.max() for frame in read(tmp_path / "out")[0]] == [100, 101, 102]
 
     def interrupt(self, folder, job):
         writer = FolderWriter(folder, job)

@@ -1,13 +1,19 @@
 """Finding the subject: masks, second looks, views of long photos, and what is told of it."""
 
+from types import SimpleNamespace
+
 import numpy as np
+import onnx
 import pytest
 
 from tiny_networks import bright_disc, write_misled_subject, write_segmenter, write_subject
 from wisp.core.errors import InputError
 from wisp.core.resample import resize
 from wisp.core.settings import SUBJECT
+from wisp.engine.engine import ENGINE
+from wisp.engine.families.guidance import Guidance
 from wisp.engine.families.subject import find_subject
+from wisp.engine.models import find_model
 from wisp.pipeline import hide_transparent, run
 
 
@@ -173,6 +179,48 @@ def test_words_and_files_that_are_refused(network, tmp_path):
         find_subject(image, wanted="cats", model=network)
     with pytest.raises(InputError, match="is no known network and no file"):
         find_subject(image, model="nosuch")
+
+
+def test_a_network_with_other_ports_is_refused(tmp_path, network):
+    graph = onnx.load(network)
+    for port in graph.graph.output:
+        if port.name == "presence":
+            port.name = "there"
+    graph.graph.node[-1].output[0] = "there"
+    onnx.save(graph, tmp_path / "other.onnx")
+    with pytest.raises(InputError, match=r"other\.onnx: is no subject network; .*presence"):
+        find_subject(np.zeros((40, 40, 3), np.float32), model=tmp_path / "other.onnx")
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "told"),
+    [
+        (RuntimeError("std::bad_alloc"), MemoryError, "there is not enough memory for this network"),
+        (RuntimeError("shapes differ"), InputError, r"fails when it is run \(shapes differ\)"),
+        (ZeroDivisionError("a bug"), ZeroDivisionError, "a bug"),
+    ],
+)
+def test_failures_are_told_as_what_they_are(tmp_path, monkeypatch, error, kind, told):
+    """Not as a file of another kind."""
+
+    class Failing:
+        def infer(self, inputs, **options):
+            raise error
+
+    network = write_subject(tmp_path / "subject.onnx")
+    session = ENGINE.session_of(find_model(network, "subject"))
+    monkeypatch.setattr(session, "_network", SimpleNamespace(create_infer_request=Failing))
+    with pytest.raises(kind, match=told):
+        find_subject(np.zeros((40, 40, 3), np.float32), model=network)
+
+
+def test_a_bug_in_the_drawing_of_clicks_is_no_fault_of_the_file(network, monkeypatch):
+    def broken(self, *sizes):
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(Guidance, "drawn", broken)
+    with pytest.raises(ValueError, match=r"^a bug$"):
+        find_subject(np.zeros((40, 40, 3), np.float32), model=network)
 
 
 def test_a_result_tells_what_was_found(network):

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from fractions import Fraction
 from itertools import pairwise
+from os import SEEK_END
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +26,7 @@ from wisp.clips.io.frame import ClipInfo, Frame
 from wisp.clips.io.sequences import Sequence
 from wisp.clips.io.tracks import Tap
 from wisp.core.errors import InputError
-from wisp.io.atomic import check_output
+from wisp.io.atomic import check_output, reason, sync_path
 from wisp.io.images import read_photo
 from wisp.io.vips import libvips
 
@@ -33,6 +34,8 @@ RATE: Final = Fraction(25)
 TIMES: Final = "timestamps.txt"
 _HEADER: Final = "# timestamp format v2"
 _JOB: Final = "job.json"
+_END: Final = b"\0\0\0\0IEND\xaeB`\x82"
+"""The last chunk of a PNG file."""
 
 
 class FolderClip:
@@ -213,6 +216,11 @@ class FolderWriter:
             if file.name not in written:
                 file.unlink()
         self.keep = True
+        try:  # on the disk before an older folder is given up
+            for path in (*(self._partial / name for name in written), self._partial / TIMES, self._partial):
+                sync_path(path)
+        except OSError as error:
+            raise InputError(self._final, reason(error)) from error
         aside = _aside(self._final)
         if aside.exists():
             _remove(aside)
@@ -225,6 +233,7 @@ class FolderWriter:
             raise
         self._done = True
         (self._final / _JOB).unlink()
+        sync_path(self._final.parent)
         if aside.exists():
             _remove(aside)
 
@@ -247,7 +256,7 @@ class FolderWriter:
             )
         times = read_times(self._partial / TIMES)
         whole = 0
-        while whole < len(times) and (self._partial / f"{self._stem(whole)}.png").is_file():
+        while whole < len(times) and _is_whole(self._partial / f"{self._stem(whole)}.png"):
             whole += 1
         return times[:whole]
 
@@ -309,6 +318,16 @@ def _png(pixels: Pixels) -> bytes:
     )
     encoded: bytes = image.pngsave_buffer(compression=3, bitdepth=16 if deep else 8, keep="none")
     return encoded
+
+
+def _is_whole(picture: Path) -> bool:
+    """Whether a PNG file is there to its end, which a machine that went down may have kept off the disk."""
+    try:
+        with picture.open("rb") as file:
+            file.seek(-len(_END), SEEK_END)
+            return file.read() == _END
+    except OSError:
+        return False
 
 
 def _line(time: Fraction) -> str:

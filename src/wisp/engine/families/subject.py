@@ -45,7 +45,7 @@ from wisp.engine.families.subject_masks import (
     weights_of_view,
 )
 from wisp.engine.models import Model, find_model
-from wisp.engine.sessions import Session
+from wisp.engine.sessions import Session, check_ports
 
 
 @dataclass(frozen=True)
@@ -332,12 +332,12 @@ def _look(
         "an ONNX file with the inputs image and guidance (N, 3, H, W) and the outputs masks (N, 2, H, W) and "
         "presence (N, 2) is accepted",
     )
-    try:
-        drawn = guidance.drawn((seen.shape[2], seen.shape[3]), (height, width))
-        answer = session.run({"image": seen, "guidance": drawn})
-        masks, presence = answer["masks"], answer["presence"]
-    except (RuntimeError, ValueError, KeyError, TypeError) as error:
-        raise wrong from error
+    check_ports(session, {"image": 3, "guidance": 3}, {"masks": 2}, wrong)
+    if "presence" not in {port.name for port in session.outputs}:
+        raise wrong
+    drawn = guidance.drawn((seen.shape[2], seen.shape[3]), (height, width))
+    answer = session.run({"image": seen, "guidance": drawn})
+    masks, presence = answer["masks"], answer["presence"]
     if masks.shape != (1, 2, *seen.shape[2:]) or presence.shape != (1, 2):
         raise wrong
     return resize(np.ascontiguousarray(masks[0].transpose(1, 2, 0)), height, width).clip(0, 1), presence[0]

@@ -125,7 +125,7 @@ def keep_sure_regions(mask: Mask, settings: SubjectSettings = NUMBERS) -> tuple[
     """
     regions = label_regions(mask, settings)
     sure = np.zeros(int(regions.max()) + 1, bool)
-    sure[np.unique(regions[mask >= settings.sure])] = True
+    sure[regions[mask >= settings.sure]] = True
     sure[0] = False
     return np.where(sure[regions], mask, np.float32(0)), int(sure.sum())
 
@@ -141,7 +141,7 @@ def keep_with_people(mask: Mask, people: Mask, settings: SubjectSettings = NUMBE
     regions = label_regions(mask, settings)
     count = int(regions.max())
     held = np.zeros(count + 1, bool)
-    held[np.unique(regions[people >= settings.sure])] = True
+    held[regions[people >= settings.sure]] = True
     held[0] = False
     if not held.any():
         return mask, count
@@ -187,13 +187,17 @@ def join_where_both_see(
         settings: a region is an 8-connected set of pixels of the subject of at least ``floor``; it is seen
             where the segmenter reaches ``sure``.
     """
-    median = np.sort(np.dstack([masks, people]), axis=2)[..., 1]
-    masks = masks.copy()
-    masks[..., SUBJECT] += np.float32(large) * (median - masks[..., SUBJECT])
+    if large > 0:
+        low, high = masks.min(axis=2), masks.max(axis=2)
+        median = np.clip(people, low, high)
+        masks = masks.copy()
+        masks[..., SUBJECT] += np.float32(large) * (median - masks[..., SUBJECT])
     regions, count = ndimage.label(masks[..., SUBJECT] >= settings.floor, np.ones((3, 3)))
     seen = np.zeros(count + 1, bool)
-    seen[np.unique(regions[people >= settings.sure])] = True
+    seen[regions[people >= settings.sure]] = True
     seen[0] = True
-    mean = (masks + people[..., None]) * np.float32(0.5)
+    mean: Float = (masks + people[..., None]) * np.float32(0.5)
+    if seen.all():
+        return mean
     both: Float = np.where(seen[regions][..., None], mean, masks)
     return both

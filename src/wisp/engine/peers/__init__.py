@@ -116,6 +116,10 @@ class LoadedPeer:
             raise InputError(self.peer.name, problem, accepted)
         return self.peer.adapter(self.network, image, **guidance)
 
+    def release_buffers(self) -> None:
+        """Give back the memory that the network computed in, which its next run takes again."""
+        self.network.session.release_buffers()
+
 
 def find_peer(name: str) -> Peer:
     """The row of a peer; `InputError` for a name that is not in `PEERS`."""

@@ -148,8 +148,8 @@ def _files_in_use(system: System) -> list[dict[str, Any]]:
 
     licences: dict[Path, str] = {}
     for model in MODELS.values():
-        editions = [model.path, *([model.int8.path] if model.int8 is not None else [])]
-        licences |= dict.fromkeys(editions, model.licence)
+        variants = [model.path, *([model.int8.path] if model.int8 is not None else [])]
+        licences |= dict.fromkeys(variants, model.licence)
     return [
         {"file": path.name, "bytes": path.stat().st_size, "licence": licences.get(path, "")}
         for path in opened_files()

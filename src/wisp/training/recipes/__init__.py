@@ -3,7 +3,7 @@
 To train a family, write its module here and name it in the family's row (`wisp.engine.families.FAMILIES`).
 The module has `NETWORKS`, a row a network by the name that recipes and files give it, and, where
 ``wisp train FAMILY`` needs photos with alphas and the common options alone, a `Trainer` called ``TRAINER``;
-a family with options of its own has a command in `wisp.cli.train`. Exports, int8 editions, continued runs and
+a family with options of its own has a command in `wisp.cli.train`. Exports, int8 variants, continued runs and
 fine-tuning find a network by its row.
 """
 
@@ -34,7 +34,7 @@ class TrainedNetwork:
         wrap: bare network → module with its post-processing inside.
         example: inputs by name to trace and check it with.
         outputs: names of its outputs.
-        cases: what it is quantised and judged on; None where there is no int8 edition.
+        cases: what it is quantised and judged on; None where there is no int8 variant.
         sensitive: modules of the exported network that stay in floats when it is quantised; see
             `wisp.training.quantisation.quantise`.
         usual: what `build` needs of a recipe, for ONNX files that keep none: those of wisp 0.1.

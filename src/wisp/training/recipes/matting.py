@@ -1,4 +1,4 @@
-"""The recipe of the matting network of any subject, the portrait network's compact edition taught on.
+"""The recipe of the matting network of any subject, the portrait network's compact variant taught on.
 
     wisp train matting --data corpus --segmenter runs/subject/last.pt --start portrait-mobile -o runs/matting
     wisp export runs/matting/last.pt -o matting-mobile.onnx
