@@ -109,7 +109,7 @@ MODELS: Final[dict[str, Model]] = {
             size=4_955_493,
             sha256="b51437d6cf22df11118787c28aa743db3a938933ffa930028a6e00d18d4bc845",
             licence=_LICENCE,
-            training_data=_PHOTOS,
+            training_data=_ANYTHING,
             input_size=416,
             int8=Variant(
                 "segmenter-mobile-int8.onnx",
