@@ -137,7 +137,7 @@ def test_what_the_frame_cuts_is_told(network):
 
 
 def test_doubt_is_told(tmp_path):
-    faint = write_subject(tmp_path / "faint.onnx", bias=-14.8)
+    faint = write_subject(tmp_path / "faint.onnx", bias=-13.7)
     image, _ = spot(100, 100, 50, 50, 30, GREY)
     found = find_subject(image, model=faint)
     assert found.doubtful

@@ -132,8 +132,8 @@ class PackedTask(SegmenterTask):
         recipe: the recipe.
         photos: packed training photos, groups ``people``, ``things``, ``cutouts`` and ``scenes``.
         held_out: packed photos to validate on.
-        encoder_weights: as in `wisp.training.recipes.segmenter.network`.
-        start: as there.
+        encoder_weights: as `wisp.training.recipes.segmenter.network` takes them.
+        start: weights of the whole network instead, as that function takes them.
     """
 
     recipe: PackedRecipe
@@ -161,7 +161,7 @@ class PackedTask(SegmenterTask):
         self.networks: Mapping[str, nn.Module] = {"segmenter": built}
 
     def losses(self, phase: str, networks: Mapping[str, nn.Module], batch: Batch) -> Terms:
-        """As `SegmenterTask.losses`, and 1 - soft intersection over union."""
+        """Cross-entropy and L1 where the label is trusted, and 1 - soft intersection over union."""
         logits = networks[phase](batch.image).float()
         mask = logits.sigmoid()
         return {
