@@ -21,7 +21,7 @@ class SubjectSettings:
             Decision 032 (512, 640).
         large: shares of the photo's area between which a subject becomes a large one, of whose three masks
             what two say counts. Decision 032 for the pair (0.2 and 0.3, 0.3 and 0.5 as well) and 040.
-        present: least presence of a subject, or of people, that is believed. Decision 040.
+        present: least presence of people, and of a subject, that is believed. Decisions 032 and 040.
         sure: a region is kept where its mask reaches this somewhere. Decision 032 (0.5; 0.6 to 0.9 alike).
         alone: of several regions those are people of whose people this share is found again when they are
             shown alone. Decision 037 (people of half a 0.87 and more, others 0.35 and less).
@@ -40,7 +40,7 @@ class SubjectSettings:
     side: int = 416
     people_side: int = 640
     large: tuple[float, float] = (0.15, 0.35)
-    present: float = 0.85
+    present: tuple[float, float] = (0.6, 0.85)
     sure: float = 0.7
     alone: float = 0.6
     limb: float = 0.1

@@ -77,7 +77,7 @@ class Finding:
         """Kind of subject: ``nothing``, ``people`` or ``something else``."""
         if not self.count:
             return "nothing"
-        return "people" if self.people_presence >= NUMBERS.present else "something else"
+        return "people" if self.people_presence >= NUMBERS.present[PEOPLE] else "something else"
 
     @property
     def doubtful(self) -> bool:
@@ -140,10 +140,10 @@ def find_subject(
         share = float((masks[..., SUBJECT] > 0.5).mean())
         masks = join_where_both_see(masks, seen, largeness(share, settings), settings)
     mask, people = masks[..., chosen], masks[..., PEOPLE]
-    if presence[chosen] < settings.present:
+    if presence[chosen] < settings.present[chosen]:
         mask = np.zeros_like(mask)
     mask, count = keep_sure_regions(mask, settings)
-    if wanted != "anything" and presence[PEOPLE] >= settings.present:
+    if wanted != "anything" and presence[PEOPLE] >= settings.present[PEOPLE]:
         if wanted == "auto":
             mask, count = keep_with_people(mask, people, settings)
         if count > 1:
@@ -231,14 +231,14 @@ def see(
     masks, presence = _look_at_views(session, row, image, views, settings)
     looks = len(views)
     box = bounding_box(masks[..., chosen] > 0.5)
-    if len(views) == 1 and box is not None and presence[chosen] >= settings.present:
+    if len(views) == 1 and box is not None and presence[chosen] >= settings.present[chosen]:
         near = enlarge_to_surroundings(box, image.shape[:2], settings)
         if near is not None:
             closer, _ = _look(session, row, image[near.slices], settings)  # presence is the whole photo's
             masks = put_back(masks, closer, near)
             looks += 1
     people = None
-    if row.shipped and settings.people_side and presence[PEOPLE] >= settings.present:
+    if row.shipped and settings.people_side and presence[PEOPLE] >= settings.present[PEOPLE]:
         segmenter = find_model(None, "segmenter")
         people = _segmented(image, engine.session_of(segmenter), segmenter, settings.people_side)
         looks += 1
