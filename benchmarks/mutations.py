@@ -115,8 +115,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "segmenter sees 256 pixels",
         "engine/models.py",
-        "input_size=416,\n            int8=Variant(\n                \"segmenter",
-        "input_size=256,\n            int8=Variant(\n                \"segmenter",
+        'input_size=416,\n            int8=Variant(\n                "segmenter',
+        'input_size=256,\n            int8=Variant(\n                "segmenter',
         "tests/core/test_settings.py -k Photos",
         True,
     ),
