@@ -408,7 +408,8 @@ class TestRoughMasks:
         narrow = run(image, mask=mask, method="closed-form").matte.alpha  # `auto` sees past the mask
         wide = run(image, mask=mask, width=0.4)
         assert narrow.sum() > 1.15 * alpha.sum()
-        assert wide.matte.alpha.sum() == pytest.approx(alpha.sum(), rel=0.05)
+        assert wide.matte.alpha.sum() - alpha.sum() < 0.125 * (narrow.sum() - alpha.sum())
+        assert error(wide.matte.alpha, alpha) < 0.13 * error(narrow, alpha)
         assert wide.mask is mask
         np.testing.assert_array_equal(wide.trimap, trimap_from_mask(mask, width=0.4))
         np.testing.assert_array_equal(cutout(image, mask=mask, width=0.4).alpha, wide.matte.alpha)
