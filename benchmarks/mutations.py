@@ -84,7 +84,7 @@ FAULTS: tuple[Fault, ...] = (
         "pipeline.py",
         "initial_alpha = (seen_mask + first) * np.float32(0.5)",
         "initial_alpha = first",
-        _figures("auto"),
+        "tests/test_pipeline.py -k lead_it",
         True,
     ),
     Fault(
