@@ -17,6 +17,7 @@ from wisp.clips.belief import (
     follow,
     left_out,
     look_again,
+    segmenter_share,
     select,
     told_apart,
     updated,
@@ -331,3 +332,8 @@ def test_guidance_of_a_box_and_of_clicks():
     assert np.argwhere(guidance.before).min(0).tolist() == [15, 10]
     assert np.argwhere(guidance.before).max(0).tolist() == [24, 29]
     assert near == (5, 0, 35, 40)
+
+
+def test_the_segmenter_counts_the_more_the_larger_the_subject():
+    shares = [segmenter_share(share) for share in (0.0, 0.15, 0.25, 0.35, 0.9)]
+    assert shares == pytest.approx([0.5, 0.5, 0.75, 1.0, 1.0])

@@ -30,7 +30,7 @@ from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.families import Wanted
 from wisp.engine.families.guidance import Clicks
 from wisp.engine.families.subject import Seen, find_selected, see
-from wisp.engine.families.subject_masks import segmenter_share
+from wisp.engine.families.subject_masks import largeness
 
 Places: TypeAlias = npt.NDArray[np.integer[Any]]
 """Numbers of regions, 0 for none, (h, w)."""
@@ -415,6 +415,17 @@ def _resized(masks: Float, settings: ClipSettings) -> Float:
     height, width = masks.shape[:2]
     scale = min(1.0, settings.evidence_side / max(height, width))
     return shrink(masks, max(1, round(height * scale)), max(1, round(width * scale)))
+
+
+def segmenter_share(share: float) -> float:
+    """The person segmenter's share of a clip's mask: a half for small subjects, all of it for large ones.
+
+    It knows large people better; small ones it overlooks.
+
+    Args:
+        share: of the picture's area that the subject covers, [0, 1].
+    """
+    return 0.5 + 0.5 * largeness(share)
 
 
 def _joined(belief: Float, mask: Mask, area: float) -> Mask:

@@ -13,7 +13,6 @@ from wisp.engine.families.subject_masks import (
     keep_with_people,
     overlapping_views,
     put_back,
-    segmenter_share,
     weights_of_view,
 )
 
@@ -74,11 +73,6 @@ def test_of_a_large_subject_two_of_three_masks_decide():
     half = join_where_both_see(masks, people, 0.5)[0]
     assert half[:, SUBJECT] == pytest.approx([0.45, 0.25, 0.95, 0.95])
     assert masks[0, 1, SUBJECT] == np.float32(0.9)  # the given masks stay
-
-
-def test_the_segmenter_counts_the_more_the_larger_the_subject():
-    shares = [segmenter_share(share) for share in (0.0, 0.15, 0.25, 0.35, 0.9)]
-    assert shares == pytest.approx([0.5, 0.5, 0.75, 1.0, 1.0])
 
 
 def test_a_view_counts_most_in_its_middle():

@@ -19,6 +19,13 @@ PackOption = Annotated[
     Path | None,
     typer.Option(help="Folder for the decoded photos, which several runs may share [default: OUT/photos]."),
 ]
+TeachersOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of another network's alphas of the people's photos, NAME.png, which count where labels "
+        "are not trusted."
+    ),
+]
 
 
 def packs_of(

@@ -17,9 +17,15 @@ from wisp.cli.train.options import (
     ViewOptions,
     weights_of,
 )
-from wisp.cli.train.packs import PackOption, one_corpus, packs_of, refuse_packs, refuse_photos_alone
+from wisp.cli.train.packs import (
+    PackOption,
+    TeachersOption,
+    one_corpus,
+    packs_of,
+    refuse_packs,
+    refuse_photos_alone,
+)
 from wisp.cli.train.plain import train_family
-from wisp.cli.train.subject import TeachersOption
 from wisp.core.errors import InputError
 from wisp.core.extras import importing
 

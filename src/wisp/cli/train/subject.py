@@ -20,7 +20,7 @@ from wisp.cli.train.options import (
     check_size,
     weights_of,
 )
-from wisp.cli.train.packs import PackOption, packs_of
+from wisp.cli.train.packs import PackOption, TeachersOption, packs_of
 from wisp.core.errors import InputError
 from wisp.core.extras import importing
 
@@ -41,13 +41,6 @@ CorpusOption = Annotated[
 ]
 RateOption = Annotated[
     float | None, typer.Option(min=1e-7, max=1, help="AdamW's learning rate [default: the recipe's].")
-]
-TeachersOption = Annotated[
-    Path | None,
-    typer.Option(
-        help="Folder of another network's alphas of the people's photos, NAME.png, which count where labels "
-        "are not trusted."
-    ),
 ]
 
 

@@ -321,7 +321,7 @@ def _png(pixels: Pixels) -> bytes:
 
 
 def _is_whole(picture: Path) -> bool:
-    """Whether a PNG file is there to its end, which a machine that went down may have kept off the disk."""
+    """True for a PNG file with its last chunk, which a machine that went down may have kept off the disk."""
     try:
         with picture.open("rb") as file:
             file.seek(-len(_END), SEEK_END)

@@ -159,18 +159,6 @@ def largeness(share: float, settings: SubjectSettings = NUMBERS) -> float:
     return min(1.0, max(0.0, (share - low) / (high - low)))
 
 
-def segmenter_share(share: float, settings: SubjectSettings = NUMBERS) -> float:
-    """The person segmenter's share of a clip's mask: a half for small subjects, all of it for large ones.
-
-    It learnt large people and knows them better; small ones it overlooks.
-
-    Args:
-        share: of the photo's area that the subject covers, [0, 1].
-        settings: of `largeness`.
-    """
-    return 0.5 + 0.5 * largeness(share, settings)
-
-
 def join_where_both_see(
     masks: Float, people: Mask, large: float = 0.0, settings: SubjectSettings = NUMBERS
 ) -> Float:
