@@ -76,7 +76,6 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
                 default="segmenter-mobile",
                 document="Background Image Matting (report); Yaman et al. 2022",
                 training="wisp.training.recipes.segmenter",
-                learns="the person segmenter (DeepLabV3+ on MobileNetV2)",
             ),
             Family(
                 "portrait",
