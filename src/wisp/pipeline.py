@@ -29,6 +29,7 @@ from wisp.core.arrays import (
     as_mask,
     as_trimap,
     check_same_size,
+    hide_transparent,
 )
 from wisp.core.errors import InputError
 from wisp.core.progress import Progress, silent, within
@@ -175,17 +176,6 @@ def run(
     if finding is not None and finding.doubtful:
         notes = (finding.describe(), *notes)
     return Result(matte, mask, found.trimap, found.solution, notes, finding)
-
-
-def hide_transparent(image: Image, opacity: Alpha) -> Image:
-    """A photo whose hidden colours, those of fully transparent pixels, are replaced by grey.
-
-    Args:
-        image: float32 (H, W, 3), [0, 1].
-        opacity: float32 (H, W), [0, 1].
-    """
-    hidden = opacity <= 0
-    return np.where(hidden[..., None], np.float32(0.5), image) if hidden.any() else image
 
 
 class Estimate(NamedTuple):

@@ -9,9 +9,11 @@ from tiny_clips import VARIABLE, write_clip
 from tiny_networks import bright_disc
 from wisp.clips.backdrops import blur_own_background, check_backdrop, open_backdrop
 from wisp.clips.colours import estimate_colours, estimate_soft_colours
+from wisp.clips.frames import to_integers
 from wisp.clips.io.codecs import CODECS
 from wisp.clips.io.write import FileWriter, Layout
 from wisp.compositing.backgrounds import blur_background
+from wisp.core.arrays import to_float
 from wisp.core.errors import InputError
 from wisp.io.images import write_image
 
@@ -21,11 +23,11 @@ SIZE = (40, 60)
 @pytest.fixture(scope="module")
 def scene():
     image, alpha = bright_disc(*SIZE)
-    return image, alpha, estimate_soft_colours(image, alpha)
+    return to_integers(image, 8), alpha, estimate_soft_colours(image, alpha)
 
 
-def behind(text, scene, time=Fraction(0)):
-    with open_backdrop(str(text), SIZE) as backdrop:
+def behind(text, scene, time=Fraction(0), bits=8):
+    with open_backdrop(str(text), SIZE, bits) as backdrop:
         return backdrop(time, *scene)
 
 
@@ -33,13 +35,16 @@ def behind(text, scene, time=Fraction(0)):
     ("text", "expected"), [("red", (255, 0, 0)), ("#102030", (16, 32, 48)), ("green", (0, 177, 64))]
 )
 def test_colours(scene, text, expected):
-    np.testing.assert_allclose(behind(text, scene) * 255, expected, atol=1e-4)
+    np.testing.assert_array_equal(behind(text, scene), expected)
+    deep = behind(text, scene, bits=16)
+    assert deep.dtype == np.uint16
+    np.testing.assert_array_equal(deep, np.multiply(257, expected))
 
 
 def test_a_colour_is_a_colour_whatever_files_are_called(scene, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_image("red", np.zeros((2, 2, 3), np.float32), format="png")
-    for text, expected in (("red", (1, 0, 0)), ("./red", (0, 0, 0))):
+    for text, expected in (("red", (255, 0, 0)), ("./red", (0, 0, 0))):
         check_backdrop(text)
         np.testing.assert_array_equal(np.broadcast_to(behind(text, scene), (*SIZE, 3))[0, 0], expected)
 
@@ -52,7 +57,7 @@ def test_an_animated_gif_is_played(scene, tmp_path):
     writer.finish()
     writer.close()
     with open_backdrop(str(path), SIZE) as backdrop:
-        assert [float(backdrop(time * frame, *scene).mean()) for time in range(3)] == [0, 1, 0]
+        assert [float(backdrop(time * frame, *scene).mean()) for time in range(3)] == [0, 255, 0]
 
 
 def test_an_address_is_no_background():
@@ -71,7 +76,7 @@ def test_a_picture_covers_the_frame(scene, tmp_path):
     write_image(tmp_path / "wall.png", picture)
     found = behind(tmp_path / "wall.png", scene)
     assert found.shape == (*SIZE, 3)
-    np.testing.assert_allclose(found[:, 3:-3], 0.5, atol=0.01)
+    np.testing.assert_allclose(found[:, 3:-3] / 255, 0.5, atol=0.01)
 
 
 def test_a_clip_is_shown_at_its_own_times_and_begins_again(scene, tmp_path):
@@ -80,24 +85,41 @@ def test_a_clip_is_shown_at_its_own_times_and_begins_again(scene, tmp_path):
     length = float(VARIABLE[-1]) + 1 / 30
     with open_backdrop(str(path), SIZE) as backdrop:
         times = (0, 0.05, 0.12, 0.3, length + 0.06, length + 0.2, 2 * length + 0.06)
-        levels = [round(float(backdrop(Fraction(time), *scene).mean() * 255)) for time in times]
+        levels = [float(backdrop(Fraction(time), *scene).mean()) for time in times]
     assert levels == [0, 20, 80, 140, 40, 100, 40]
+    assert behind(path, scene, Fraction(1, 20), bits=16).mean() == 20 * 257
 
 
 def test_blur_hides_the_subject_as_that_of_photos_does(scene):
-    image, alpha, soft = scene
-    found = blur_own_background(image, alpha, soft, 3)
+    _, alpha, _ = scene
+    image, found = bright_disc(*SIZE)[0], to_float(blur_own_background(*scene, 3))
     slow = blur_background(image, alpha, 3, foreground=estimate_colours(image, alpha))
     assert np.abs(found - slow).mean() < 0.02
     assert found.max() < 0.5  # nothing of the bright disc
-    assert np.abs(found - behind("blur:3", scene)).max() == 0
-    assert np.abs(behind("blur", scene) - image)[alpha == 0].mean() < 0.02
+    assert np.abs(found - to_float(behind("blur:3", scene))).max() == 0
+    assert np.abs(to_float(behind("blur", scene)) - image)[alpha == 0].mean() < 0.02
+
+
+@pytest.mark.parametrize("sigma", [2, 9, 20])
+def test_blur_of_eight_bits_is_that_of_sixteen(sigma):
+    """Values that are rounded before they are blurred and enlarged are hardly off."""
+    image, alpha = bright_disc(150, 213)
+    image += np.random.default_rng(5).normal(0, 0.05, image.shape).astype(np.float32)
+    eight = to_integers(image, 8)
+    soft = estimate_soft_colours(to_float(eight), alpha)
+    found = blur_own_background(eight, alpha, soft, sigma)
+    fine = blur_own_background(np.multiply(eight, 257, dtype=np.uint16), alpha, soft, sigma)
+    assert found.dtype == np.uint8
+    difference = np.abs(found - fine / 257)
+    assert difference.max() < 1.5
+    assert difference.mean() < 0.35  # a quarter is what rounding makes
 
 
 def test_blur_of_a_frame_that_is_all_subject():
     image = bright_disc(*SIZE)[0]
     everything = np.ones(SIZE, np.float32)
-    found = blur_own_background(image, everything, estimate_soft_colours(image, everything), 2)
+    soft = estimate_soft_colours(image, everything)
+    found = to_float(blur_own_background(to_integers(image, 16), everything, soft, 2))
     np.testing.assert_allclose(found, np.broadcast_to(image.mean((0, 1)), image.shape), atol=1e-3)
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from tiny_networks import write_subject
 from wisp.clips import belief as module
@@ -337,3 +338,11 @@ def test_guidance_of_a_box_and_of_clicks():
 def test_the_segmenter_counts_the_more_the_larger_the_subject():
     shares = [segmenter_share(share) for share in (0.0, 0.15, 0.25, 0.35, 0.9)]
     assert shares == pytest.approx([0.5, 0.5, 0.75, 1.0, 1.0])
+
+
+def test_an_opened_region_is_that_of_scipy():
+    region = np.random.default_rng(0).random((40, 60)) < 0.93
+    region[:12, :20] = True
+    opened = module._opened(region)
+    assert 0 < opened.sum() < region.sum()
+    np.testing.assert_array_equal(opened, ndimage.binary_opening(region, np.ones((5, 5), bool)))

@@ -1,12 +1,15 @@
 """Frames on backgrounds are what compositing in floats makes of them."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
 from wisp.clips.colours import estimate_colours, estimate_soft_colours
 from wisp.clips.frames import composite_frame, to_integers
+from wisp.clips.io.frame import Frame
 from wisp.compositing.over import over
-from wisp.core.arrays import from_float
+from wisp.core.arrays import from_float, to_float
 
 pytest.importorskip("cv2")
 
@@ -21,34 +24,34 @@ def frame():
 
 @pytest.mark.parametrize("bits", [8, 10])
 @pytest.mark.parametrize("one_colour", [True, False])
-@pytest.mark.parametrize("at_hand", [True, False])
-def test_pixels_are_those_of_over(frame, bits, one_colour, at_hand):
+def test_pixels_are_those_of_over(frame, bits, one_colour):
     image, alpha, background = frame
-    behind = np.array([0.1, 0.7, 0.3], np.float32) if one_colour else background
+    behind = to_integers(np.array([0.1, 0.7, 0.3], np.float32) if one_colour else background, bits)
+    given = behind.copy()
     foreground = estimate_colours(image, alpha)
-    pixels = composite_frame(
-        image,
-        alpha,
-        estimate_soft_colours(image, alpha),
-        behind,
-        bits,
-        to_integers(image, bits) if at_hand else None,
-    )
-    expected = from_float(over(foreground, alpha, behind), 16 if bits > 8 else 8)
+    pixels = composite_frame(to_integers(image, bits), alpha, estimate_soft_colours(image, alpha), behind)
+    expected = from_float(over(foreground, alpha, to_float(behind)), 16 if bits > 8 else 8)
     assert pixels.dtype == expected.dtype
     assert np.abs(pixels.astype(int) - expected).max() <= 1  # a multiplication less where alpha is 0 or 1
     np.testing.assert_array_equal(pixels[alpha == 0], expected[alpha == 0])
-
-
-def test_pixels_of_other_bits_are_not_taken(frame):
-    image, alpha, background = frame
-    soft = estimate_soft_colours(image, alpha)
-    found = composite_frame(image, alpha, soft, background, 10, to_integers(1 - image, 8))
-    np.testing.assert_array_equal(found, composite_frame(image, alpha, soft, background, 10))
+    np.testing.assert_array_equal(behind, given)
 
 
 def test_nobody_leaves_the_background(frame):
     image, alpha, background = frame
-    nobody = np.zeros_like(alpha)
-    pixels = composite_frame(image, nobody, estimate_soft_colours(image, nobody), background)
-    np.testing.assert_array_equal(pixels, to_integers(background, 8))
+    nobody, behind = np.zeros_like(alpha), to_integers(background, 8)
+    pixels = composite_frame(to_integers(image, 8), nobody, estimate_soft_colours(image, nobody), behind)
+    np.testing.assert_array_equal(pixels, behind)
+
+
+def test_hidden_colours_of_a_frame_are_grey():
+    pixels = np.full((4, 6, 4), 200, np.uint8)
+    pixels[1, 2] = 7, 8, 9, 0
+    hidden = np.zeros((4, 6), bool)
+    hidden[1, 2] = True
+    image = Frame(0, Fraction(0), Fraction(1), pixels).image
+    np.testing.assert_array_equal(image[hidden], [[0.5, 0.5, 0.5]])
+    np.testing.assert_allclose(image[~hidden], 200 / 255, atol=1e-6)
+    np.testing.assert_allclose(
+        Frame(0, Fraction(0), Fraction(1), pixels[..., :3]).image[1, 2] * 255, (7, 8, 9)
+    )

@@ -53,3 +53,14 @@ def test_hair_follows_the_colours_and_narrow_edges_stay():
 
     image, alpha = bright_disc(160, 240, softness=4)
     np.testing.assert_array_equal(refine_hair(image, alpha), alpha)
+
+
+def test_a_part_is_drawn_as_in_the_whole_from_the_windows_reach_on():
+    image, alpha = bright_disc(120, 150, softness=9)
+    radius, part = 4, np.s_[5:70, 5:85]
+    reach = 3 * radius + 2
+    inner = np.s_[reach:-reach, reach:-reach]
+    whole = guided_enlargement(image, alpha, image, radius=radius)
+    found = guided_enlargement(image[part], alpha[part], image[part], radius=radius)
+    assert 0.1 < whole[part][inner].mean() < 0.9
+    np.testing.assert_allclose(found[inner], whole[part][inner], atol=1e-5)

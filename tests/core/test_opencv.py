@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wisp.core.opencv import read_enlarged, shrink
+from wisp.core.opencv import read_enlarged, repeat_plane, shrink
 
 cv2 = pytest.importorskip("cv2")
 
@@ -27,3 +27,8 @@ def test_parts_of_pictures_shrink_as_their_copies_do():
     for part in (values[3:21, 5:31], values[..., :3], values[::-1]):
         np.testing.assert_array_equal(shrink(part, 9, 13), shrink(part.copy(), 9, 13))
     assert shrink(values, 30, 40) is values
+
+
+def test_a_repeated_plane_is_equal_in_all_channels():
+    plane = np.random.default_rng(0).random((5, 7), np.float32)
+    np.testing.assert_array_equal(repeat_plane(plane, 5), np.dstack([plane] * 5))

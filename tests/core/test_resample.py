@@ -74,3 +74,12 @@ def test_the_same_size_is_returned_as_it_is():
 def test_views_that_are_not_contiguous_are_read_rightly():
     values = np.random.default_rng(3).random((12, 16), np.float32)
     np.testing.assert_array_equal(resize(values.T, 8, 6), resize(np.ascontiguousarray(values.T), 8, 6))
+
+
+@pytest.mark.parametrize("new", [(7, 30), (20, 9), (5, 6)])
+def test_channels_are_resized_as_planes_are(new):
+    values = np.random.default_rng(4).random((12, 16, 3), np.float32)
+    resized = resize(values, *new)
+    assert resized.flags.c_contiguous
+    for channel in range(3):
+        np.testing.assert_array_equal(resized[..., channel], resize(values[..., channel].copy(), *new))

@@ -162,9 +162,12 @@ class PortraitMethod:
             seen_alpha = np.ascontiguousarray(generate(session, row, view, lead[box.slices]))
             seen_alpha = refine_hair(shrink(view, *seen_alpha.shape), seen_alpha)
             alpha[box.slices] = _resized(seen_alpha, *part.shape[:2])
-        if things.any():  # what is no person is none of the network's business
-            drawn = guided_enlargement(part, lead[box.slices], part, radius=RADII["mask"])
-            alpha[box.slices] = np.where(_enlarged(things, size)[box.slices], drawn, alpha[box.slices])
+        place = _enlarged(things, size)[box.slices]
+        near = bounding_box(place, 3 * RADII["mask"] + 2)  # as far as the filter reaches
+        if near is not None:  # what is no person is none of the network's business
+            seen, led_by = part[near.slices], lead[box.slices][near.slices]
+            drawn = guided_enlargement(seen, led_by, seen, radius=RADII["mask"])
+            np.copyto(alpha[box.slices][near.slices], drawn, where=place[near.slices])
         alpha *= allowed
         return Decided(alpha, belief)
 

@@ -6,19 +6,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 
-from wisp.clips.colours import SoftColours
+from wisp.clips.colours import SoftColours, thrice
+from wisp.clips.frames import to_integers
 from wisp.clips.io.colour import Pixels
 from wisp.clips.io.frame import Frame
 from wisp.clips.io.read import open_clip
 from wisp.compositing import backgrounds
-from wisp.core.arrays import Alpha, Background, Float, Image, to_float
+from wisp.core.arrays import Alpha, Float, to_float
 from wisp.core.blur import Tools, blur_normalised
 from wisp.core.errors import InputError
-from wisp.core.opencv import opencv, shrink
+from wisp.core.opencv import opencv, repeat_plane, shrink
 from wisp.io.images import read_photo
 from wisp.io.paths import refuse_address
 
@@ -31,17 +32,18 @@ _TRUST: Final = 1e-3  # below this weight a wider blur takes over
 
 
 class Backdrop(Protocol):
-    """A background for a frame, by its time, image and alpha."""
+    """A background for a frame, by its time, pixels and alpha."""
 
-    def __call__(self, time: Fraction, image: Image, alpha: Alpha, soft: SoftColours) -> Background:
-        """The background of the frame at `time` seconds: float32 (H, W, 3), [0, 1], or (3,) for a colour.
+    def __call__(self, time: Fraction, pixels: Pixels, alpha: Alpha, soft: SoftColours) -> Pixels:
+        """The background of the frame at `time` seconds: (H, W, 3), or (3,) for a colour, as deep as it.
 
-        Image, alpha and soft colours (`wisp.clips.colours.estimate_soft_colours`) are the frame's.
+        Pixels, uint8 or uint16 (H, W, 3), alpha and soft colours
+        (`wisp.clips.colours.estimate_soft_colours`) are the frame's.
         """
 
 
 @contextmanager
-def open_backdrop(text: str, size: tuple[int, int]) -> Iterator[Backdrop | None]:
+def open_backdrop(text: str, size: tuple[int, int], bits: int = 8) -> Iterator[Backdrop | None]:
     """The background that a text names, opened: a colour, a picture, a clip, a blur; None for transparency.
 
     Args:
@@ -50,9 +52,10 @@ def open_backdrop(text: str, size: tuple[int, int]) -> Iterator[Backdrop | None]
             that is called like a colour is meant by ``./red``. Pictures and videos cover the frame, the
             centre kept; a video that is too short begins again.
         size: height and width of the frames.
+        bits: of their pixels, 8 or 16.
 
     Yields:
-        a function of time, frame, its alpha and soft colours; None for ``transparent``.
+        a function of time, a frame's pixels, its alpha and soft colours; None for ``transparent``.
 
     Raises:
         InputError: none of these, or a file that cannot be read.
@@ -62,14 +65,15 @@ def open_backdrop(text: str, size: tuple[int, int]) -> Iterator[Backdrop | None]
         yield None
     elif text == "blur" or text.startswith("blur:"):
         sigma = _sigma(text)
-        yield lambda time, image, alpha, soft: blur_own_background(image, alpha, soft, sigma)
-    elif (plain := _plain_colour(text)) is not None:
-        yield lambda time, image, alpha, soft: plain
+        yield lambda time, pixels, alpha, soft: blur_own_background(pixels, alpha, soft, sigma)
+    elif (colour := _plain_colour(text)) is not None:
+        plain = to_integers(colour, bits)
+        yield lambda time, pixels, alpha, soft: plain
     elif _is_picture(text):
-        picture = backgrounds.fit_to_size(read_photo(text).image, size)
-        yield lambda time, image, alpha, soft: picture
+        picture = to_integers(backgrounds.fit_to_size(read_photo(text).image, size), bits)
+        yield lambda time, pixels, alpha, soft: picture
     else:
-        film = _Film(Path(text), size)
+        film = _Film(Path(text), size, bits)
         try:
             yield film
         finally:
@@ -98,37 +102,43 @@ def _plain_colour(text: str) -> Float | None:
 
 
 def blur_own_background(
-    image: Image, alpha: Alpha, soft: SoftColours, sigma: float | None = None
-) -> Background:
-    """A frame's own background, blurred, with nothing of the subject in it.
+    pixels: Pixels, alpha: Alpha, soft: SoftColours, sigma: float | None = None
+) -> Pixels:
+    """A frame's own background, blurred, with nothing of the subject in it: (H, W, 3), of the frame's type.
 
-    Quicker than `wisp.compositing.backgrounds.blur_background`: on a picture that is reduced at once.
+    Quicker than `wisp.compositing.backgrounds.blur_background`: on a picture that is reduced at once. What
+    is blurred there has as many bits as the frame, rounding errors of single pixels being blurred, too.
 
     Args:
-        image: the frame, float32 (H, W, 3), [0, 1].
+        pixels: of the frame, uint8 or uint16 (H, W, 3).
         alpha: of the frame, float32 (H, W), [0, 1].
         soft: the subject's colours where alpha is soft.
         sigma: standard deviation in pixels; None is `backgrounds.SIGMA` times the shorter side.
-
-    Returns:
-        float32 (H, W, 3), [0, 1].
     """
     cv2 = opencv()
     height, width = alpha.shape
+    bits, largest = 8 * pixels.itemsize, np.iinfo(pixels.dtype).max
     sigma = backgrounds.SIGMA * min(height, width) if sigma is None else sigma
     factor = max(1, int(sigma / _FINE))
     size = max(1, round(height / factor)), max(1, round(width / factor))
-    behind = np.zeros_like(image)  # (1 − α)B = I − αF
-    cv2.copyTo(image, (alpha < 1).view(np.uint8), behind)
-    opacity = alpha.reshape(-1).take(soft.places)[:, None]
-    behind.reshape(-1, 3)[soft.places] -= opacity * soft.colours
-    show = 1 - shrink(alpha, *size)[..., None]
-    shown = np.clip(shrink(behind, *size), 0, show)
-    weighted = np.concatenate([shown * show, show * show], axis=2)
-    mean = np.array(cv2.mean(image)[:3], np.float32)
-    smooth = blur_normalised(weighted, sigma / factor, _tools(), trust=_TRUST, fallback=mean).clip(0, 1)
-    large: Background = cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR)
+    behind = cv2.copyTo(pixels, (alpha < 1).view(np.uint8))  # (1 − α)B = I − αF
+    seen = behind.reshape(-1, 3)
+    opacity = thrice(alpha.reshape(-1).take(soft.places))
+    seen[soft.places] = to_integers(to_float(seen.take(soft.places, 0)) - opacity * soft.colours, bits)
+    plane = 1 - _shrink_twice(alpha, *size)
+    show = repeat_plane(plane, 3)
+    shown = np.minimum(to_float(_shrink_twice(behind, *size)), show)
+    weighted = cv2.merge([shown * show, plane * plane])
+    mean = np.array(cv2.mean(pixels)[:3], np.float32) / np.float32(largest)
+    smooth = blur_normalised(weighted, sigma / factor, _tools(), trust=_TRUST, fallback=mean)
+    large: Pixels = cv2.resize(to_integers(smooth, bits), (width, height), interpolation=cv2.INTER_LINEAR)
     return large
+
+
+def _shrink_twice(values: Any, height: int, width: int) -> Any:
+    """An array made smaller by averaging areas, by way of half its size, which OpenCV does fast."""
+    half = values.shape[0] // 2, values.shape[1] // 2
+    return shrink(shrink(values, *half) if half[0] >= height and half[1] >= width else values, height, width)
 
 
 def _tools() -> Tools:
@@ -149,20 +159,22 @@ def _tools() -> Tools:
 class _Film:
     """A clip as a background: at each time the last of its frames that has begun, from the start again."""
 
-    def __init__(self, path: Path, size: tuple[int, int]) -> None:
+    def __init__(self, path: Path, size: tuple[int, int], bits: int) -> None:
         self._path = path
         self._size = size
-        self._shift = Fraction(0)
+        self._bits = bits
         self._frames = self._play()
         self._next: Frame | None = next(self._frames)
-        self._now = np.zeros((*size, 3), np.float32)
+        self._now: Pixels = to_integers(np.zeros((*size, 3), np.float32), bits)
 
-    def __call__(self, time: Fraction, image: Image, alpha: Alpha, soft: SoftColours) -> Background:
+    def __call__(self, time: Fraction, pixels: Pixels, alpha: Alpha, soft: SoftColours) -> Pixels:
         due = None
         while self._next is not None and self._next.time <= time:
             due, self._next = self._next, next(self._frames, None)
         if due is not None:
-            self._now = _covering(due.pixels[..., :3], self._size)
+            shown = _covering(due.pixels[..., :3], self._size)
+            same = 8 * shown.itemsize == self._bits
+            self._now = shown if same else to_integers(to_float(shown), self._bits)
         return self._now
 
     def close(self) -> None:
@@ -181,8 +193,8 @@ class _Film:
             shift = end
 
 
-def _covering(pixels: Pixels, size: tuple[int, int]) -> Background:
-    """Pixels resized and cropped about their centre to cover `size`: float32 (H, W, 3)."""
+def _covering(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+    """Pixels resized and cropped about their centre to cover `size`: (H, W, 3), of their type."""
     cv2 = opencv()
     height, width = size
     h, w = pixels.shape[:2]
@@ -191,7 +203,7 @@ def _covering(pixels: Pixels, size: tuple[int, int]) -> Background:
     kernel = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     resized = cv2.resize(np.ascontiguousarray(pixels), (columns, rows), interpolation=kernel)
     top, left = (rows - height) // 2, (columns - width) // 2
-    return to_float(np.ascontiguousarray(resized[top : top + height, left : left + width]))
+    return np.ascontiguousarray(resized[top : top + height, left : left + width])
 
 
 def _sigma(text: str) -> float | None:

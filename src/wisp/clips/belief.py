@@ -23,7 +23,7 @@ from scipy import ndimage
 from wisp.clips.selection import Selection
 from wisp.core.arrays import Bytes, Float, Image, Mask, Region
 from wisp.core.errors import InputError
-from wisp.core.opencv import opencv, shrink
+from wisp.core.opencv import opencv, repeat_plane, shrink
 from wisp.core.regions import Box
 from wisp.core.settings import CLIPS, SUBJECT, ClipSettings
 from wisp.engine.engine import ENGINE, Engine
@@ -255,7 +255,8 @@ def updated(
         if not belief[..., DECIDED].any():  # nobody is there yet: whoever is seen is somebody
             near[:] = True
         rise = np.where(new & ~near, np.float32(settings.arrive), np.float32(1))
-    gain = np.where(seen > belief, rise[..., None], np.float32(settings.depart))
+    rises = repeat_plane(rise, belief.shape[2])
+    gain = np.where(seen > belief, rises, np.float32(settings.depart))
     after: Float = belief + gain * (seen - belief)
     after[..., KIND], after[..., DECIDED] = seen[..., KIND], belief[..., DECIDED]
     return after
@@ -279,7 +280,9 @@ def decided(belief: Float, wanted: Wanted, settings: ClipSettings = CLIPS) -> Fl
         found, kind = _with_people(found, person, kind, settings)
     elif wanted == "people":
         found = np.zeros_like(found)
-    return np.dstack([belief[..., :KIND], kind, found])
+    after = belief.copy()
+    after[..., KIND], after[..., DECIDED] = kind, found
+    return after
 
 
 def select(
@@ -405,9 +408,10 @@ def reach_of(mask: Mask, settings: ClipSettings = CLIPS) -> Bytes:
 def _reduced(seen: Seen, settings: ClipSettings) -> Float:
     """A look as a belief, of which nothing is decided yet."""
     segmented = np.zeros_like(seen.masks[..., 0]) if seen.people is None else seen.people
-    masks = _resized(np.dstack([seen.masks, segmented]), settings)
+    masks = _resized(opencv().merge([seen.masks, segmented]), settings)
     kind, nothing = np.full(masks.shape[:2], 0.5, np.float32), np.zeros(masks.shape[:2], np.float32)
-    return np.dstack([masks, kind, nothing])
+    belief: Float = opencv().merge([masks, kind, nothing])
+    return belief
 
 
 def _resized(masks: Float, settings: ClipSettings) -> Float:
@@ -461,7 +465,7 @@ def _with_people(mask: Mask, person: Region, kind: Float, settings: ClipSettings
     people_area = np.bincount(regions[person], minlength=count + 1)
     people_area[0] = 0
     rest = (mask > 0.05) & ~person
-    parts, part_count = ndimage.label(ndimage.binary_opening(rest, np.ones((5, 5), bool)))
+    parts, part_count = ndimage.label(_opened(rest))
     area = np.bincount(parts.ravel(), minlength=part_count + 1)
     home = np.zeros(part_count + 1, np.intp)
     home[parts[parts > 0]] = regions[parts > 0]
@@ -474,6 +478,15 @@ def _with_people(mask: Mask, person: Region, kind: Float, settings: ClipSettings
     kept: Mask = np.where(away | (grown & rest), np.float32(0), mask)
     foreign &= people_area[home] > 0  # what stands apart is looked at, and may be somebody yet
     return kept, np.where(foreign[parts], np.float32(0), kind)
+
+
+def _opened(region: Region) -> Region:
+    """What of a region, bool (h, w), holds whole squares of 5 × 5 pixels, which the border cuts off."""
+    cv2 = opencv()
+    square = np.ones((5, 5), np.uint8)
+    edge = {"borderType": cv2.BORDER_CONSTANT, "borderValue": 0}
+    opened: Region = cv2.dilate(cv2.erode(region.view(np.uint8), square, **edge), square, **edge).view(bool)
+    return opened
 
 
 def _reachable(subject: Mask, settings: ClipSettings) -> Region:

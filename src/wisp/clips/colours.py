@@ -22,7 +22,7 @@ from wisp.core.arrays import (
     check_same_size,
     constant_image,
 )
-from wisp.core.opencv import opencv, read_enlarged, shrink
+from wisp.core.opencv import opencv, read_enlarged, repeat_plane, shrink
 from wisp.core.regions import Box, bounding_box
 from wisp.core.settings import CLIPS
 
@@ -121,9 +121,9 @@ def _averages(image: Image, alpha: Alpha) -> tuple[Float, Float]:
     size = max(1, round(height / REDUCTION)), max(1, round(width / REDUCTION))
     half = max(1, round(height / 2)), max(1, round(width / 2))
     seen_half, alpha_half = shrink(image, *half), shrink(alpha, *half)
-    opacity = _thrice(shrink(alpha_half, *size))
+    opacity = repeat_plane(shrink(alpha_half, *size), 3)
     transparency = 1 - opacity
-    shown = shrink(seen_half * _thrice(alpha_half), *size)
+    shown = shrink(seen_half * repeat_plane(alpha_half, 3), *size)
     hidden = shrink(seen_half, *size) - shown
     nearer, farther = _blurred(shown, opacity, WINDOWS[0]), _blurred(hidden, transparency, WINDOWS[0])
     residual = shown + hidden - opacity * nearer - transparency * farther
@@ -134,11 +134,6 @@ def _averages(image: Image, alpha: Alpha) -> tuple[Float, Float]:
     return nearer, farther
 
 
-def _thrice(plane: Float) -> Float:
-    """A plane (H, W) as three equal channels: NumPy multiplies pictures of one shape several times faster."""
-    return np.asarray(opencv().merge([plane] * 3), np.float32)
-
-
 def _soft(image: Image, alpha: Alpha, box: Box, nearer: Float, farther: Float) -> SoftColours:
     """Correct both layers' averages where alpha is soft, by sharing out what they leave unexplained."""
     opacity = alpha[box.slices]
@@ -146,9 +141,14 @@ def _soft(image: Image, alpha: Alpha, box: Box, nearer: Float, farther: Float) -
     scale = (nearer.shape[0] / opacity.shape[0], nearer.shape[1] / opacity.shape[1])
     own, behind = (read_enlarged(values, scale, rows, columns) for values in (nearer, farther))
     places = (rows + box.top) * alpha.shape[1] + (columns + box.left)
-    seen, a = image.reshape(-1, 3).take(places, 0), alpha.reshape(-1).take(places)[:, None]
+    seen, a = image.reshape(-1, 3).take(places, 0), thrice(alpha.reshape(-1).take(places))
     colours = own + a * (seen - a * own - (1 - a) * behind)
     return SoftColours(places, colours.clip(0, 1))
+
+
+def thrice(values: Float) -> Float:
+    """Values (N,) for three channels, (N, 3): NumPy multiplies arrays of one shape several times faster."""
+    return values.repeat(3).reshape(-1, 3)
 
 
 def _blurred(weighted: Float, weight: Float, window: int) -> Float:

@@ -201,7 +201,7 @@ def convert(
         tick = info.tick
         begin = job.start // tick * tick  # on the clip's own grid, so that times stay exact
         with (
-            open_backdrop(job.background, (info.height, info.width)) as backdrop,
+            open_backdrop(job.background, (info.height, info.width), info.bits) as backdrop,
             _open_writers(job, clip, begin) as writers,
         ):
             done = min((len(w.times) for w in writers if isinstance(w, FolderWriter)), default=0)
@@ -304,8 +304,10 @@ def _make(
         else:
             soft = soft_part(foreground, alpha)
     if backdrop is not None:
-        behind = backdrop(time, image, alpha, soft)
-        made["result"] = composite_frame(image, alpha, soft, behind, bits, frame.pixels[..., :3])
+        pixels = frame.pixels
+        if opacity is not None or 8 * pixels.itemsize != bits:
+            pixels = to_integers(image, bits)
+        made["result"] = composite_frame(pixels, alpha, soft, backdrop(time, pixels, alpha, soft))
     if "matte" in uses:
         made["matte"] = to_integers(alpha, bits)
     return made

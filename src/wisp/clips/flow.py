@@ -6,6 +6,7 @@ Dense Inverse Search", ECCV).
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -90,7 +91,7 @@ def stillness(before: Small, after: Small, limit: float) -> Float:
 def unexplained(before: Small, after: Small, flow: Float) -> Float:
     """How much of a small picture the earlier one, moved along, does not explain: float32 (h, w), [0, 1]."""
     cv2 = opencv()
-    moved = cv2.remap(before, *sources(flow), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    moved = cv2.remap(before, sources(flow), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     red, green, blue = cv2.split(cv2.absdiff(after, moved))
     difference: Float = np.maximum(np.maximum(red, green), blue).astype(np.float32) / 255
     return difference
@@ -103,16 +104,24 @@ def warp(old: Float, flow: Float, *, cubic: bool) -> Float:
     """
     cv2 = opencv()
     height, width = old.shape[:2]
-    scale = np.array([width / flow.shape[1], height / flow.shape[0]], np.float32)
-    large = cv2.resize(flow * scale, (width, height), interpolation=cv2.INTER_LINEAR)
+    if flow.shape[:2] != (height, width):
+        scale = width / flow.shape[1], height / flow.shape[0], 1.0, 1.0
+        flow = cv2.resize(cv2.multiply(flow, scale), (width, height), interpolation=cv2.INTER_LINEAR)
     kernel = cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR
-    moved: Float = cv2.remap(old, *sources(large), kernel, borderMode=cv2.BORDER_REPLICATE)
+    moved: Float = cv2.remap(old, sources(flow), None, kernel, borderMode=cv2.BORDER_REPLICATE)
     return moved
 
 
-def sources(flow: Float) -> tuple[Float, Float]:
-    """Columns and rows that a flow points to: float32 (h, w) each."""
-    height, width = flow.shape[:2]
-    column: Float = np.arange(width, dtype=np.float32)
-    row: Float = np.arange(height, dtype=np.float32)
-    return flow[..., 0] + column, flow[..., 1] + row[:, None]
+def sources(flow: Float) -> Float:
+    """Columns and rows that a flow points to: float32 (h, w, 2)."""
+    found: Float = flow + _places(*flow.shape[:2])
+    return found
+
+
+@lru_cache(maxsize=4)
+def _places(height: int, width: int) -> Float:
+    """The column and the row of every pixel: float32 (h, w, 2)."""
+    row, column = np.indices((height, width), np.float32)
+    places: Float = np.stack([column, row], 2)
+    places.setflags(write=False)
+    return places

@@ -15,7 +15,7 @@ from wisp.clips.alpha import PORTRAIT, SIDES, upsample_to_frame
 from wisp.clips.backdrops import GREEN, Backdrop, blur_own_background, open_backdrop
 from wisp.clips.camera import Camera
 from wisp.clips.colours import estimate_soft_colours
-from wisp.clips.frames import composite_frame
+from wisp.clips.frames import composite_frame, to_integers
 from wisp.clips.io.frame import Frame
 from wisp.clips.screens import Picture, Screen
 from wisp.clips.steady import STEADY, AlphaMethod, State, Steadiness, filter_alpha
@@ -202,13 +202,13 @@ class Backgrounds:
         self.names = tuple(names)
         self._size = size
         self._stack = ExitStack()
-        green = np.array(backgrounds.parse_colour(GREEN), np.float32)
+        green = to_integers(np.array(backgrounds.parse_colour(GREEN), np.float32), 8)
         try:
             opened = [self._stack.enter_context(open_backdrop(name, size)) for name in names]
         except BaseException:
             self._stack.close()
             raise
-        plain: Backdrop = lambda time, image, alpha, soft: green  # noqa: E731
+        plain: Backdrop = lambda time, pixels, alpha, soft: green  # noqa: E731
         self._backdrops = [plain if backdrop is None else backdrop for backdrop in opened]
 
     def close(self) -> None:
@@ -226,7 +226,7 @@ class Backgrounds:
         number = controls.background % len(self.names)
         sigma = controls.sigma
         if sigma is not None and self.names[number].split(":")[0] == "blur":
-            return lambda time, image, alpha, soft: blur_own_background(image, alpha, soft, sigma)
+            return lambda time, pixels, alpha, soft: blur_own_background(pixels, alpha, soft, sigma)
         return self._backdrops[number]
 
 
@@ -299,10 +299,11 @@ def _made(frame: Frame, controls: Controls, behind: Backgrounds, matting: _Matti
         matting.state = None
         return np.ascontiguousarray(pixels), True
     image = frame.image
+    pixels = pixels if pixels.dtype == np.uint8 else to_integers(image, 8)
     alpha = matting(image)
     soft = estimate_soft_colours(image, alpha)
     backdrop = behind.chosen(controls)
-    picture = composite_frame(image, alpha, soft, backdrop(frame.time, image, alpha, soft), pixels=pixels)
+    picture = composite_frame(pixels, alpha, soft, backdrop(frame.time, pixels, alpha, soft))
     return picture, bool(alpha.mean() > _PRESENT)
 
 

@@ -58,7 +58,7 @@ from wisp.core.arrays import (
     check_image,
     check_same_size,
 )
-from wisp.core.opencv import opencv, shrink
+from wisp.core.opencv import opencv, repeat_plane, shrink
 from wisp.core.settings import CLIPS
 
 T = TypeVar("T")
@@ -245,8 +245,9 @@ def filter_alpha(
     last = shrink(state.alpha, *size)
     opacity = warp(last, flow, cubic=False)
     still = stillness(state.small, small, steadiness.still)
+    moves = repeat_plane(1 - still, 2)
     own, believed = _motion(state.small, small, flow, opacity, steadiness)
-    own *= 1 - still[..., None]
+    own *= moves
     belief = None if state.belief is None else _moved_belief(state.belief, state.small, small, own)
     if steadiness.rest and age % 2 and age > 1 and _disbelief(opacity, believed) < steadiness.rest:
         alpha = warp(state.alpha, own, cubic=True).clip(0, 1)
@@ -257,7 +258,7 @@ def filter_alpha(
         opacity = shrink(alpha, *size)
         own, believed = _motion(state.small, small, flow, opacity, steadiness)
         own = _aligned(own, last, opacity, believed)
-        own *= 1 - still[..., None]
+        own *= moves
         believed *= min(steadiness.hold, age / (age + 1))
         believed = np.maximum(believed, still * np.float32(min(steadiness.stay, age / (age + 1))))
         alpha = _held(alpha, state.alpha, own, believed, steadiness.slack)
@@ -275,9 +276,9 @@ def _moved_belief(belief: Float, before: Small, after: Small, flow: Float) -> Fl
     difference = cv2.boxFilter(unexplained(before, after, flow), -1, (5, 5))
     trust = np.exp(-((difference / np.float32(CLIPS.unexplained)) ** 2))
     trust = cv2.resize(trust, (moved.shape[1], moved.shape[0]), interpolation=cv2.INTER_LINEAR)
-    kind = moved[..., KIND].copy()
-    moved *= trust[..., None]
-    moved[..., KIND] = kind
+    channels = [trust] * moved.shape[2]
+    channels[KIND] = np.ones_like(trust)
+    moved *= cv2.merge(channels)
     return moved
 
 
@@ -348,10 +349,11 @@ def _subjects_own(flow: Float, opacity: Alpha) -> Float:
     inside = cv2.erode(opacity * opacity, np.ones((_INSIDE, _INSIDE), np.uint8))
     inside += np.float32(1e-4) * opacity
     size = (_CARRIED, _CARRIED)
-    mass = cv2.boxFilter(inside, -1, size)[..., None]
-    carried = cv2.boxFilter(flow * inside[..., None], -1, size) / np.maximum(mass, 1e-9)
+    mass = np.maximum(cv2.boxFilter(inside, -1, size), np.float32(1e-9))
+    carried = cv2.boxFilter(flow * repeat_plane(inside, 2), -1, size)
+    carried /= repeat_plane(mass, 2)
     near = np.minimum(_NEAR * cv2.boxFilter(opacity, -1, size), 1) * (1 - inside)
-    own: Float = flow + near[..., None] * (carried - flow)
+    own: Float = flow + repeat_plane(near, 2) * (carried - flow)
     return own
 
 
@@ -380,7 +382,8 @@ def _aligned(flow: Float, old: Alpha, new: Alpha, believed: Float) -> Float:
 
     a, b, c = total(across * across) + _FIRM, total(across * down), total(down * down) + _FIRM
     x, y = total(across * missing), total(down * missing)
-    shift = np.stack([c * x - b * y, a * y - b * x], 2) / (a * c - b * b)[..., None]
+    least = a * c - b * b
+    shift = cv2.merge([(c * x - b * y) / least, (a * y - b * x) / least])
     aligned: Float = flow + shift.clip(-1, 1)
     return aligned
 
@@ -401,7 +404,7 @@ def _held(new: Alpha, old: Alpha, flow: Float, believed: Float, slack: float) ->
     window = np.ones((5, 5), np.uint8)
     most = cv2.dilate(new, window)
     near = cv2.dilate((new > 0).view(np.uint8), np.ones((13, 13), np.uint8))
-    most += slack * near  # where nothing is left, nothing of the old alpha is kept
+    most += np.float32(slack) * near  # where nothing is left, nothing of the old alpha is kept
     moved = np.minimum(np.maximum(moved, cv2.erode(new, window) - slack), most)
     share = cv2.resize(believed, (width, height), interpolation=cv2.INTER_LINEAR)
     held: Alpha = new + share * (moved - new)

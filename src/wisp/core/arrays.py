@@ -299,6 +299,17 @@ def from_float(values: Float, bits: Bits = 8) -> npt.NDArray[np.uint8] | npt.NDA
     return stored
 
 
+def hide_transparent(image: Image, opacity: Alpha) -> Image:
+    """A picture whose hidden colours, those of fully transparent pixels, are replaced by grey.
+
+    Args:
+        image: float32 (H, W, 3), [0, 1].
+        opacity: float32 (H, W), [0, 1].
+    """
+    hidden = opacity <= 0
+    return np.where(hidden[..., None], np.float32(0.5), image) if hidden.any() else image
+
+
 def constant_image(colour: npt.NDArray[Any], size: tuple[int, ...]) -> npt.NDArray[Any]:
     """One colour (3,) all over a picture (H, W, 3); by rows, since numpy repeats three numbers slowly."""
     height, width = size

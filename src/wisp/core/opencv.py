@@ -36,6 +36,15 @@ def shrink(values: Float, height: int, width: int) -> Float:
     return small
 
 
+def repeat_plane(plane: Float, count: int) -> Float:
+    """A plane (H, W) as so many equal channels, (H, W, count).
+
+    NumPy multiplies arrays of one shape several times faster than it spreads one over the other's channels.
+    """
+    repeated: Float = opencv().merge([plane] * count)
+    return repeated
+
+
 def read_enlarged(
     values: Float,
     scale: tuple[float, float],

@@ -37,6 +37,11 @@ def resize(values: Float, height: int, width: int) -> Float:
     old_height, old_width = values.shape[:2]
     if (old_height, old_width) == (height, width):
         return values
+    if values.ndim == 3:  # channel by channel: planes turn several times faster than pixels
+        resized = np.empty((height, width, values.shape[2]), np.float32)
+        for channel in range(values.shape[2]):
+            resized[..., channel] = resize(values[..., channel], height, width)
+        return resized
     rows_first = height * old_width < old_height * width  # what shrinks more leaves less to do
     for axis in (0, 1) if rows_first else (1, 0):
         values = _along(values, axis, (height, width)[axis])
@@ -44,12 +49,11 @@ def resize(values: Float, height: int, width: int) -> Float:
 
 
 def _along(values: Float, axis: int, size: int) -> Float:
-    """Resize one of the first two axes."""
+    """A plane (H, W) with one of its axes resized."""
     if values.shape[axis] == size:
         return values
     first = np.ascontiguousarray(values.swapaxes(0, axis), np.float32)
-    resized = _weights(first.shape[0], size) @ first.reshape(first.shape[0], -1)
-    result: Float = resized.reshape(size, *first.shape[1:]).swapaxes(0, axis)
+    result: Float = (_weights(first.shape[0], size) @ first).swapaxes(0, axis)
     return result
 
 

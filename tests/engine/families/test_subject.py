@@ -7,6 +7,7 @@ import onnx
 import pytest
 
 from tiny_networks import bright_disc, write_misled_subject, write_segmenter, write_subject
+from wisp.core.arrays import hide_transparent
 from wisp.core.errors import InputError
 from wisp.core.resample import resize
 from wisp.core.settings import SUBJECT
@@ -14,7 +15,7 @@ from wisp.engine.engine import ENGINE
 from wisp.engine.families.guidance import Guidance
 from wisp.engine.families.subject import find_subject
 from wisp.engine.models import find_model
-from wisp.pipeline import hide_transparent, run
+from wisp.pipeline import run
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import numpy as np
 
 from wisp.clips.io.colour import STANDARD, Colour, Pixels
 from wisp.clips.io.extras import Extras
-from wisp.core.arrays import Alpha, Image, to_float
+from wisp.core.arrays import Alpha, Image, hide_transparent, to_float
 
 if TYPE_CHECKING:
     from wisp.clips.io.tracks import Tap
@@ -39,8 +39,9 @@ class Frame:
 
     @property
     def image(self) -> Image:
-        """float32 (H, W, 3), sRGB-encoded, [0, 1]."""
-        return to_float(np.ascontiguousarray(self.pixels[..., :3]))
+        """float32 (H, W, 3), sRGB-encoded, [0, 1]; grey where the clip's own alpha hides what is there."""
+        image = to_float(np.ascontiguousarray(self.pixels[..., :3]))
+        return image if self.opacity is None else hide_transparent(image, self.opacity)
 
     @property
     def opacity(self) -> Alpha | None:
