@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from wisp.clips.colours import estimate_colours, estimate_soft_colours
-from wisp.clips.frames import composite_frame, to_integers
+from wisp.clips.frames import composite_frame, put_pixels, to_integers
 from wisp.clips.io.frame import Frame
 from wisp.compositing.over import over
 from wisp.core.arrays import from_float, to_float
@@ -55,3 +55,14 @@ def test_hidden_colours_of_a_frame_are_grey():
     np.testing.assert_allclose(
         Frame(0, Fraction(0), Fraction(1), pixels[..., :3]).image[1, 2] * 255, (7, 8, 9)
     )
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_pixels_are_put_where_they_belong(kind):
+    rng = np.random.default_rng(1)
+    picture = rng.integers(0, 255, (8, 9, 3)).astype(kind)
+    places, values = np.array([0, 13, 71]), rng.integers(0, 255, (3, 3)).astype(kind)
+    expected = picture.copy()
+    expected.reshape(-1, 3)[places] = values
+    put_pixels(picture, places, values)
+    np.testing.assert_array_equal(picture, expected)

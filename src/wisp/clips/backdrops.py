@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from wisp.clips.colours import SoftColours, thrice
-from wisp.clips.frames import to_integers
+from wisp.clips.frames import put_pixels, to_integers
 from wisp.clips.io.colour import Pixels
 from wisp.clips.io.frame import Frame
 from wisp.clips.io.read import open_clip
@@ -122,9 +122,9 @@ def blur_own_background(
     factor = max(1, int(sigma / _FINE))
     size = max(1, round(height / factor)), max(1, round(width / factor))
     behind = cv2.copyTo(pixels, (alpha < 1).view(np.uint8))  # (1 − α)B = I − αF
-    seen = behind.reshape(-1, 3)
+    seen = to_float(behind.reshape(-1, 3).take(soft.places, 0))
     opacity = thrice(alpha.reshape(-1).take(soft.places))
-    seen[soft.places] = to_integers(to_float(seen.take(soft.places, 0)) - opacity * soft.colours, bits)
+    put_pixels(behind, soft.places, to_integers(seen - opacity * soft.colours, bits))
     plane = 1 - _shrink_twice(alpha, *size)
     show = repeat_plane(plane, 3)
     shown = np.minimum(to_float(_shrink_twice(behind, *size)), show)

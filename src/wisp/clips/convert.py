@@ -291,10 +291,12 @@ def _make(
     The colours of a clip with an alpha of its own are straight, so that this alpha counts once the subject's
     colours are found.
     """
-    opacity = frame.opacity
+    opacity, pixels = frame.opacity, frame.pixels
+    if backdrop is not None and (opacity is not None or 8 * pixels.itemsize != bits):
+        pixels = to_integers(image, bits)
     made: dict[Use, Pixels] = {}
     if backdrop is not None and opacity is None and "foreground" not in uses:
-        soft = estimate_soft_colours(image, alpha)
+        soft = estimate_soft_colours(pixels, alpha)
     else:
         foreground = estimate_colours(image, alpha)
         alpha = alpha if opacity is None else np.minimum(alpha, opacity)
@@ -304,9 +306,6 @@ def _make(
         else:
             soft = soft_part(foreground, alpha)
     if backdrop is not None:
-        pixels = frame.pixels
-        if opacity is not None or 8 * pixels.itemsize != bits:
-            pixels = to_integers(image, bits)
         made["result"] = composite_frame(pixels, alpha, soft, backdrop(time, pixels, alpha, soft))
     if "matte" in uses:
         made["matte"] = to_integers(alpha, bits)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from wisp.clips.colours import SoftColours, thrice
 from wisp.clips.io.colour import Pixels
 from wisp.core.arrays import Alpha, Float, constant_image, from_float, to_float
 from wisp.core.opencv import opencv
-from wisp.core.regions import bounding_box
 
 
 def composite_frame(pixels: Pixels, alpha: Alpha, soft: SoftColours, behind: Pixels) -> Pixels:
@@ -27,16 +27,24 @@ def composite_frame(pixels: Pixels, alpha: Alpha, soft: SoftColours, behind: Pix
         MissingExtraError: OpenCV is not installed.
     """
     result = constant_image(behind, alpha.shape) if behind.ndim == 1 else behind.copy()
-    box = bounding_box(alpha)
-    if box is None:
-        return result
-    whole = (alpha[box.slices] >= 1).view(np.uint8)
-    opencv().copyTo(pixels[box.slices], whole, result[box.slices])
+    opencv().copyTo(pixels, (alpha >= 1).view(np.uint8), result)
     hidden = to_float(behind if behind.ndim == 1 else behind.reshape(-1, 3).take(soft.places, 0))
     opacity = thrice(alpha.reshape(-1).take(soft.places))
     mixed = hidden + opacity * (soft.colours - hidden)
-    result.reshape(-1, 3)[soft.places] = to_integers(mixed, 8 * result.itemsize)
+    put_pixels(result, soft.places, to_integers(mixed, 8 * result.itemsize))
     return result
+
+
+def put_pixels(picture: Pixels, places: npt.NDArray[np.intp], values: Pixels) -> None:
+    """Write some pixels of a picture, each as one item: several times faster than NumPy writes three.
+
+    Args:
+        picture: (H, W, 3), contiguous; it is changed.
+        places: N indices into the flattened picture.
+        values: of its type, (N, 3), contiguous.
+    """
+    item = f"V{3 * picture.itemsize}"
+    np.put(picture.reshape(-1).view(item), places, values.reshape(-1).view(item))
 
 
 def to_integers(values: Float, bits: int) -> Pixels:

@@ -301,7 +301,7 @@ def _made(frame: Frame, controls: Controls, behind: Backgrounds, matting: _Matti
     image = frame.image
     pixels = pixels if pixels.dtype == np.uint8 else to_integers(image, 8)
     alpha = matting(image)
-    soft = estimate_soft_colours(image, alpha)
+    soft = estimate_soft_colours(pixels, alpha)
     backdrop = behind.chosen(controls)
     picture = composite_frame(pixels, alpha, soft, backdrop(frame.time, pixels, alpha, soft))
     return picture, bool(alpha.mean() > _PRESENT)
