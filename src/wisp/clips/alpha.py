@@ -28,7 +28,7 @@ from wisp.clips.belief import (
     select,
 )
 from wisp.clips.selection import Selection
-from wisp.core.arrays import Alpha, Float, Image, Mask, Motion, Region, check_image
+from wisp.core.arrays import Alpha, Float, Image, Mask, Motion, Region, Stored, as_floats, check_image
 from wisp.core.errors import InputError
 from wisp.core.guided import guided_enlargement, refine_hair
 from wisp.core.opencv import opencv, shrink
@@ -295,19 +295,19 @@ def _without_holes(alpha: Alpha) -> Mask:
     return closed
 
 
-def upsample_to_frame(image: Image, alpha: Alpha, picture: Image | None = None) -> Alpha:
+def upsample_to_frame(image: Image | Stored, alpha: Alpha, picture: Image | None = None) -> Alpha:
     """An alpha at the size of its picture, with the picture's edges: a smaller one by `guided_enlargement`.
 
     What is enlarged is exactly 0 or 1 where it is nearer to that than 1/255.
 
     Args:
-        image: float32 (H, W, 3), [0, 1].
+        image: float32 (H, W, 3), [0, 1], or the same as uint8 or uint16.
         alpha: float32 (H, W) or smaller, [0, 1].
         picture: the image reduced to the alpha's size, where that is known already.
     """
     if alpha.shape == image.shape[:2]:
         return alpha
-    small = shrink(image, *alpha.shape) if picture is None else picture
+    small = shrink(as_floats(image), *alpha.shape) if picture is None else picture
     drawn = guided_enlargement(small, alpha, image, radius=RADII["alpha"])
     cv2 = opencv()
     # A network is never quite sure; what no file of eight bits could show is work for nothing.

@@ -12,17 +12,17 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from wisp.clips.io.colour import Pixels
 from wisp.core.arrays import (
     Alpha,
     Float,
     Foreground,
     Image,
+    Stored,
+    as_floats,
     check_alpha,
     check_image,
     check_same_size,
     constant_image,
-    to_float,
 )
 from wisp.core.opencv import opencv, read_enlarged, repeat_plane, shrink
 from wisp.core.regions import Box, bounding_box
@@ -82,7 +82,7 @@ def estimate_colours(image: Image, alpha: Alpha) -> Foreground:
     return foreground
 
 
-def estimate_soft_colours(image: Image | Pixels, alpha: Alpha) -> SoftColours:
+def estimate_soft_colours(image: Image | Stored, alpha: Alpha) -> SoftColours:
     """Foreground colours where alpha is neither 0 nor 1: all of `estimate_colours` that compositing needs.
 
     Args:
@@ -119,12 +119,12 @@ def _reach(alpha: Alpha) -> Box | None:
     return None if box is None else box.on_grid(REDUCTION, alpha.shape)
 
 
-def _averages(image: Image | Pixels, alpha: Alpha) -> tuple[Float, Float]:
+def _averages(image: Image | Stored, alpha: Alpha) -> tuple[Float, Float]:
     """Colours of the subject and of what is behind it, float32 (h, w, 3) each, of a reduced picture."""
     height, width = alpha.shape
     size = max(1, round(height / REDUCTION)), max(1, round(width / REDUCTION))
     half = max(1, round(height / 2)), max(1, round(width / 2))
-    seen_half, alpha_half = _floats(shrink(image, *half)), shrink(alpha, *half)
+    seen_half, alpha_half = as_floats(shrink(image, *half)), shrink(alpha, *half)
     opacity = repeat_plane(shrink(alpha_half, *size), 3)
     transparency = 1 - opacity
     shown = shrink(seen_half * repeat_plane(alpha_half, 3), *size)
@@ -138,19 +138,14 @@ def _averages(image: Image | Pixels, alpha: Alpha) -> tuple[Float, Float]:
     return nearer, farther
 
 
-def _floats(values: Float | Pixels) -> Float:
-    """The values as float32, [0, 1]: integers as shares of their largest."""
-    return values if values.dtype == np.float32 else to_float(values)
-
-
-def _soft(image: Image | Pixels, alpha: Alpha, box: Box, nearer: Float, farther: Float) -> SoftColours:
+def _soft(image: Image | Stored, alpha: Alpha, box: Box, nearer: Float, farther: Float) -> SoftColours:
     """Correct both layers' averages where alpha is soft, by sharing out what they leave unexplained."""
     opacity = alpha[box.slices]
     rows, columns = np.divmod(np.flatnonzero((opacity > 0) & (opacity < 1)), opacity.shape[1])
     scale = (nearer.shape[0] / opacity.shape[0], nearer.shape[1] / opacity.shape[1])
     own, behind = (read_enlarged(values, scale, rows, columns) for values in (nearer, farther))
     places = (rows + box.top) * alpha.shape[1] + (columns + box.left)
-    seen, a = _floats(image.reshape(-1, 3).take(places, 0)), thrice(alpha.reshape(-1).take(places))
+    seen, a = as_floats(image.reshape(-1, 3).take(places, 0)), thrice(alpha.reshape(-1).take(places))
     colours = own + a * (seen - a * own - (1 - a) * behind)
     return SoftColours(places, colours.clip(0, 1))
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from wisp.clips.alpha import PORTRAIT, PortraitMethod, upsample_to_frame, working_picture
+from wisp.clips.alpha import PORTRAIT, SIDES, PortraitMethod, upsample_to_frame, working_picture
 from wisp.clips.backdrops import TRANSPARENT, Backdrop, check_backdrop, open_backdrop
 from wisp.clips.colours import estimate_colours, estimate_soft_colours, soft_part
 from wisp.clips.frames import composite_frame, to_integers
@@ -35,7 +35,7 @@ from wisp.clips.steady import (
     filter_alpha,
     pair_with_motion,
 )
-from wisp.core.arrays import Alpha, Image, Matte
+from wisp.core.arrays import Image, Matte
 from wisp.core.errors import InputError, MissingInputError
 from wisp.core.settings import CLIPS
 from wisp.core.stages import run_stages
@@ -211,30 +211,34 @@ def convert(
             state: State | None = None
             begun = False
 
-            def produce() -> Iterator[tuple[Frame, AlphaMethod]]:
+            def produce() -> Iterator[tuple[Frame, AlphaMethod, Image, Image | None]]:
                 frames = clip.frames(max(job.start, begin + resumed_at), job.end)
-                return pair_with_motion(frames, alpha_of, lambda frame: frame.image)
+                for frame, own in pair_with_motion(frames, alpha_of, lambda frame: frame.image):
+                    image = frame.image
+                    reduced = isinstance(own, PortraitMethod)
+                    yield frame, own, image, working_picture(image, SIDES["alpha"]) if reduced else None
 
-            def work(item: tuple[Frame, AlphaMethod]) -> tuple[Frame, Image, LowResolutionAlpha]:
+            def work(
+                item: tuple[Frame, AlphaMethod, Image, Image | None],
+            ) -> tuple[Frame, LowResolutionAlpha]:
                 nonlocal state, begun
-                frame, own = item
-                image = frame.image
+                frame, own, image, picture = item
                 if isinstance(own, PortraitMethod) and own.selected is not None:
                     if own.selected.at is not None and frame.time < own.selected.at:
                         nothing = np.zeros(working_picture(image, steadiness.side).shape[:2], np.float32)
-                        return frame, image, LowResolutionAlpha(nothing, None)
+                        return frame, LowResolutionAlpha(nothing, None)
                     own = replace(own, selected=None, follows=True) if begun else own
                     begun = True
-                held, state = filter_alpha(image, state, own, steadiness=steadiness)
-                return frame, image, held
+                held, state = filter_alpha(image, state, own, steadiness=steadiness, picture=picture)
+                return frame, held
 
-            def consume(item: tuple[Frame, Image, LowResolutionAlpha]) -> None:
+            def consume(item: tuple[Frame, LowResolutionAlpha]) -> None:
                 nonlocal done
-                frame, image, held = item
+                frame, held = item
                 time = frame.time - begin
                 if any(isinstance(w, FolderWriter) and w.has(time) for w in writers):
                     return
-                made = _make(frame, image, upsample_to_frame(image, *held), backdrop, time, info.bits, uses)
+                made = _make(frame, held, backdrop, time, info.bits, uses)
                 for writer, use in zip(writers, uses, strict=True):
                     writer.write(made[use], time, frame.duration)
                 done += 1
@@ -279,8 +283,7 @@ def _glimpses(job: Job) -> Iterator[Image]:
 
 def _make(
     frame: Frame,
-    image: Image,
-    alpha: Alpha,
+    held: LowResolutionAlpha,
     backdrop: Backdrop | None,
     time: Fraction,
     bits: int,
@@ -292,18 +295,21 @@ def _make(
     colours are found.
     """
     opacity, pixels = frame.opacity, frame.pixels
-    if backdrop is not None and (opacity is not None or 8 * pixels.itemsize != bits):
-        pixels = to_integers(image, bits)
+    plain = opacity is None and 8 * pixels.itemsize == bits
     made: dict[Use, Pixels] = {}
-    if backdrop is not None and opacity is None and "foreground" not in uses:
+    if backdrop is not None and plain and "foreground" not in uses:  # whole pictures of floats are slow
+        alpha = upsample_to_frame(pixels, *held)
         soft = estimate_soft_colours(pixels, alpha)
     else:
+        image = frame.image
+        alpha = upsample_to_frame(image, *held)
         foreground = estimate_colours(image, alpha)
         alpha = alpha if opacity is None else np.minimum(alpha, opacity)
         made["foreground"] = to_integers(foreground, bits)
         if backdrop is None:
             made["result"] = to_integers(Matte(alpha, foreground).rgba(), bits)
         else:
+            pixels = pixels if plain else to_integers(image, bits)
             soft = soft_part(foreground, alpha)
     if backdrop is not None:
         made["result"] = composite_frame(pixels, alpha, soft, backdrop(time, pixels, alpha, soft))

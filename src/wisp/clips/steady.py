@@ -227,13 +227,27 @@ class LowResolutionAlpha(NamedTuple):
 
 
 def filter_alpha(
-    image: Image, state: State | None, alpha_of: AlphaMethod, *, steadiness: Steadiness = STEADY
+    image: Image,
+    state: State | None,
+    alpha_of: AlphaMethod,
+    *,
+    steadiness: Steadiness = STEADY,
+    picture: Image | None = None,
 ) -> tuple[LowResolutionAlpha, State]:
-    """The steady alpha of a frame before it is enlarged, and the state for the next one."""
+    """The steady alpha of a frame before it is enlarged, and the state for the next one.
+
+    Args:
+        image: the frame, as in `step`.
+        state: as in `step`.
+        alpha_of: as in `step`.
+        steadiness: as in `step`.
+        picture: the frame reduced, float32 (h, w, 3), if it is at hand; taken where alphas are so large.
+    """
     size = working_size(check_image(image), steadiness.side)
     if state is not None and state.small.shape[:2] != size:
         state = None
-    picture = None if state is None else _as_large(image, state.alpha)
+    if picture is None or state is None or picture.shape[:2] != state.alpha.shape:
+        picture = None if state is None else _as_large(image, state.alpha)
     small = shrink_to_bytes(image, steadiness.side, picture)
     flow = None
     if state is not None and steadiness.hold:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias, overload
+from typing import Any, Final, Literal, TypeAlias, cast, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,7 @@ Mask: TypeAlias = Float
 Motion: TypeAlias = Float
 Trimap: TypeAlias = npt.NDArray[np.uint8]
 Bytes: TypeAlias = npt.NDArray[np.uint8]
+Stored: TypeAlias = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 Region: TypeAlias = npt.NDArray[np.bool_]
 Bits: TypeAlias = Literal[8, 16]
 
@@ -270,12 +271,17 @@ def check_same_size(name: str, array: npt.NDArray[Any], other: str, reference: n
         raise InputError(name, f"is {w}×{h}", f"the size of the {other}, {rw}×{rh}, is accepted")
 
 
-def to_float(stored: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> Float:
+def to_float(stored: Stored) -> Float:
     """Stored integers to working floats: uint8 0–255 or uint16 0–65535 → float32 [0, 1], same shape."""
     largest = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}.get(stored.dtype)
     if largest is None:
         raise InputError("pixels", f"are {stored.dtype}", "uint8 and uint16 are accepted")
     return np.multiply(stored, np.float32(1 / largest), dtype=np.float32)
+
+
+def as_floats(values: Float | Stored) -> Float:
+    """Working floats as they are, stored integers by `to_float`."""
+    return cast(Float, values) if values.dtype == np.float32 else to_float(cast(Stored, values))
 
 
 @overload

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from wisp.core.arrays import Alpha, Float, Image, Mask
+from wisp.core.arrays import Alpha, Float, Image, Mask, Stored, as_floats
 from wisp.core.opencv import opencv, read_enlarged, shrink
 from wisp.core.regions import bounding_box
 from wisp.core.settings import CLIPS
@@ -47,14 +47,14 @@ HAIR: Final = HairRefinement()
 
 
 def guided_enlargement(
-    small: Image, mask: Mask | Alpha, image: Image, *, radius: int, epsilon: float = EPSILON
+    small: Image, mask: Mask | Alpha, image: Image | Stored, *, radius: int, epsilon: float = EPSILON
 ) -> Alpha:
     """A small mask at the size of its picture, with that picture's edges.
 
     Args:
         small: the picture reduced, float32 (h, w, 3), [0, 1].
         mask: float32 (h, w), [0, 1].
-        image: the picture itself, float32 (H, W, 3), [0, 1].
+        image: the picture itself, float32 (H, W, 3), [0, 1], or the same as uint8 or uint16.
         radius: windows are (2 radius + 1)² pixels of the small picture, mirrored at its border.
         epsilon: variance of colours below which a window counts as flat.
 
@@ -74,7 +74,7 @@ def guided_enlargement(
     rows, columns = np.divmod(places, width)
     scale = (mask.shape[0] / height, mask.shape[1] / width)
     large = read_enlarged(lines, scale, rows, columns, corner=(box.top, box.left))
-    values = _applied(large, image.reshape(-1, 3).take(places, 0))
+    values = _applied(large, as_floats(image.reshape(-1, 3).take(places, 0)))
     base.reshape(-1)[places] = values.clip(0, 1)
     return base
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from wisp.core.arrays import Float
+from wisp.core.arrays import Float, Stored
 from wisp.core.extras import importing
+
+Numbers = TypeVar("Numbers", bound=Float | Stored)
 
 _ROW: Final = 1024
 """Places that are read side by side: OpenCV takes no picture of more than 32,767 columns or rows."""
@@ -27,12 +29,12 @@ def opencv() -> Any:
     return cv2
 
 
-def shrink(values: Float, height: int, width: int) -> Float:
-    """Resize a float array (H, W) or (H, W, C) to a smaller or equal size by averaging areas."""
+def shrink(values: Numbers, height: int, width: int) -> Numbers:
+    """Resize an array (H, W) or (H, W, C) to a smaller or equal size by averaging areas, type kept."""
     if values.shape[:2] == (height, width):
         return values
     cv2 = opencv()
-    small: Float = cv2.resize(values, (width, height), interpolation=cv2.INTER_AREA)
+    small: Numbers = cv2.resize(values, (width, height), interpolation=cv2.INTER_AREA)
     return small
 
 
