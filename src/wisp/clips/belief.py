@@ -148,12 +148,24 @@ def told_apart(
         if shares.min() > settings.mixed:
             nearer = _distance(persons) <= _distance(others)
             before[region] = np.where(nearer, before[persons].mean(), before[others].mean())[region]
+            part = region & ~nearer
+            rest = ndimage.find_objects(part.astype(int))[0] if part.any() else None
+            if "3" in X and look and rest is not None:
+                inside = part[rest]
+                where = tuple(slice(s.start + r.start, s.start + r.stop) for s, r in zip(slices, rest))
+                if _touches_border(where, regions.shape):
+                    judged = float(before[part].mean())
+                    alone = _people_alone(small, seen, where, inside, engine, settings, only=False)
+                    gain = settings.judge_up if alone > judged else settings.judge
+                    before[part] = judged + gain * (alone - judged)
             continue
         known = shares.sum() > settings.familiar
         judged = float(before[persons | others].mean()) if known else 0.5
         coming = judged < 0.5 and _touches_border(slices, regions.shape)
         if look and (coming or abs(judged - 0.5) < settings.doubted):
             beside = _large_beside(regions, areas, number, settings)
+            if "2" in X and beside is None and not known:
+                beside = _cut_off_beside(regions, areas, places, kinds, number, settings)
             if beside is None:
                 alone = _people_alone(
                     small, seen, slices, region, engine, settings, only=maybe.sum() <= maybe[number]
@@ -177,6 +189,29 @@ def _large_beside(regions: Places, areas: Places, number: int, settings: ClipSet
     near = np.unique(regions[reach_of((regions == number).astype(np.float32), settings) > 0])
     near = near[large[near]]
     return regions == near[areas[near].argmax()] if near.size else None
+
+
+import os  # noqa
+X = os.environ.get("X", "")
+
+
+def _sides(place: tuple[slice, slice], shape: tuple[int, ...]) -> Any:
+    rows, columns = place
+    return np.array([rows.start == 0, columns.start == 0, rows.stop == shape[0], columns.stop == shape[1]])
+
+
+def _cut_off_beside(regions, areas, places, kinds, number, settings):  # noqa
+    own = _sides(places[number - 1], regions.shape)
+    if not own.any():
+        return None
+    near = np.unique(regions[reach_of((regions == number).astype(np.float32), settings) > 0])
+    for other in sorted(near, key=lambda n: -areas[n]):
+        if other and other != number and areas[other] > areas[number]:
+            if (own & _sides(places[other - 1], regions.shape)).any():
+                region = regions == other
+                if kinds[region].mean() > 0.5:
+                    return region
+    return None
 
 
 _SURE: Final = 0.05

@@ -33,7 +33,7 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from wisp.clips.alpha import PortraitMethod, WarpedPrevious, upsample_to_frame, working_size
-from wisp.clips.belief import KIND
+from wisp.clips.belief import DECIDED, KIND
 from wisp.clips.colours import estimate_colours
 from wisp.clips.flow import (
     CUT,
@@ -42,6 +42,7 @@ from wisp.clips.flow import (
     find_flow,
     is_cut,
     shrink_to_bytes,
+    sources,
     stillness,
     unexplained,
     warp,
@@ -267,6 +268,7 @@ def filter_alpha(
         alpha = warp(state.alpha, own, cubic=True).clip(0, 1)
         return LowResolutionAlpha(alpha, picture), State(alpha, small, age, belief)
     expected = warp(state.alpha, flow, cubic=False)
+    before = belief
     alpha, belief = _decided(alpha_of, image, WarpedPrevious(expected, age, picture, belief))
     if alpha.shape == state.alpha.shape:
         opacity = shrink(alpha, *size)
@@ -275,8 +277,24 @@ def filter_alpha(
         own *= moves
         believed *= min(steadiness.hold, age / (age + 1))
         believed = np.maximum(believed, still * np.float32(min(steadiness.stay, age / (age + 1))))
+        if "1" in X:
+            believed *= 1 - _risen(before, belief, believed.shape)
         alpha = _held(alpha, state.alpha, own, believed, steadiness.slack)
     return LowResolutionAlpha(alpha, _fitting(picture, alpha)), State(alpha, small, age, belief)
+
+
+import os  # noqa
+X = os.environ.get("X", "")
+
+
+def _risen(before: Float | None, after: Float | None, size: tuple[int, ...]) -> Float:
+    """How much more a place of a small picture is believed to be the subject's than before, (h, w), [0, 1]."""
+    if before is None or after is None or before.shape != after.shape:
+        return np.zeros(size, np.float32)
+    risen: Float = (after[..., DECIDED] - before[..., DECIDED]).clip(0, 1)
+    if risen.shape != size:
+        risen = opencv().resize(risen, size[::-1], interpolation=opencv().INTER_LINEAR)
+    return risen
 
 
 def _moved_belief(belief: Float, before: Small, after: Small, flow: Float) -> Float:
@@ -293,6 +311,12 @@ def _moved_belief(belief: Float, before: Small, after: Small, flow: Float) -> Fl
     channels = [trust] * moved.shape[2]
     channels[KIND] = np.ones_like(trust)
     moved *= cv2.merge(channels)
+    if "4" in X:
+        places = sources(flow)
+        (h, w), x, y = flow.shape[:2], places[..., 0], places[..., 1]
+        outside = (x < -0.5) | (y < -0.5) | (x > w - 0.5) | (y > h - 0.5)
+        outside = cv2.resize(outside.view(np.uint8), trust.shape[::-1], interpolation=cv2.INTER_NEAREST)
+        moved[..., KIND][outside > 0] = 0.5
     return moved
 
 
