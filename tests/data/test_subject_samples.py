@@ -74,6 +74,18 @@ def test_people_are_part_of_the_subject(packed):
         assert (made.label[0].astype(int) <= made.label[1].astype(int) + 1).all()
 
 
+def test_the_frame_cuts_who_is_close(packed):
+    source = samples(packed, guided=0, turned=0, cut=0, people=1)
+    for seed in range(12):
+        label = source.sample(rng(seed), SIZE, "close").label
+        assert np.array_equal(label[0], label[1])
+    close, whole = (
+        np.array([source.sample(rng(seed), SIZE, kind).label[0, -1].max() > 200 for seed in range(40)])
+        for kind in ("close", "single")
+    )
+    assert close.mean() > 0.75 > 0.5 > whole.mean()
+
+
 def labelled(alpha, trust=255):
     photo = np.dstack([np.arange(alpha.size, dtype=np.uint8).reshape(alpha.shape)] * 3 + [alpha])
     layer = np.dstack([photo[..., :3], np.full_like(alpha, trust)])
