@@ -115,6 +115,8 @@ class SubjectMix:
     """Chance of pasted patches behind a composite's subject."""
     beside: float = 0.1
     """Chance of a thing apart from a composite's people, which is not the subject."""
+    behind: float = 0.0
+    """Chance that a composite's people stand before the photo of a thing, which is not the subject."""
     surroundings: float = 0.35
     """Chance that an empty sample shows what lies beside the thing of a real photo, else a scene."""
     pattern: float = 0.15
@@ -269,6 +271,8 @@ class SubjectSamples:
             scene = self._empty(rng, size)
         elif rng.random() < self.mix.patterned:
             scene = to_floats(random_pattern(size, rng))
+        elif self.mix.behind and _people_alone(layers) and rng.random() < self.mix.behind:
+            scene = self.scenery.with_thing(rng, size)
         else:
             scene = self.scenery.draw(rng, size)
         if layers and rng.random() < self.mix.like:
@@ -446,6 +450,11 @@ class SubjectSamples:
         if rng.random() < self.mix.turned / 2:
             return float(rng.uniform(-180, 180))
         return float(rng.uniform(-1, 1) * self.mix.rotation * rng.random())
+
+
+def _people_alone(layers: list[Layer]) -> bool:
+    """Whether there are subjects and all of them are people: things in the scene are then none."""
+    return any(one.person for one in layers) and all(one.person for one in layers if one.subject)
 
 
 def _islands(alpha: Bytes) -> list[Bytes]:

@@ -89,6 +89,7 @@ class PackedRecipe(SegmenterRecipe):
                 grey=0.15,
                 distractor=0.25,
                 beside=0.25,
+                behind=0.3,
                 guided=0.0,
             ),
         )
