@@ -2,10 +2,10 @@
 
 F and B are bilinear between the nodes of a regular grid, F = Φf and B = Φb. They minimise
 
-    (nodes / pixels) Σ |αΦf + (1 − α)Φb − I|²  +  β (|∇∇f|² + |∇∇b|²)  +  τ (|∇f|² + |∇b|²)
+    (nodes / pixels) Σ |αΦf + (1 − α)Φb − I|²  +  β (|∇∇f|² + |∇∇b|²)
 
-the thin plate under tension (Terzopoulos 1986, "Regularization of Inverse Visual Problems Involving
-Discontinuities"). The normal equations are those of two coupled layers,
+the thin plate (Terzopoulos 1986, "Regularization of Inverse Visual Problems Involving Discontinuities"; his
+tension made no difference, docs/decisions/041). The normal equations are those of two coupled layers,
 
     ⎡ Φᵀα²Φ + S       Φᵀα(1−α)Φ     ⎤ ⎡f⎤   ⎡ ΦᵀαI     ⎤
     ⎣ Φᵀα(1−α)Φ       Φᵀ(1−α)²Φ + S ⎦ ⎣b⎦ = ⎣ Φᵀ(1−α)I ⎦
@@ -32,11 +32,9 @@ from wisp.core.settings import AUTO
 from wisp.core.threads import one_blas_thread
 
 BENDING: Final = AUTO.layer_bending  # β
-TENSION: Final = AUTO.layer_tension  # τ: where nothing is known, slopes carry on for √(β / τ) nodes
 FLOOR: Final = 1e-12  # keeps the system definite where a layer weighs next to nothing anywhere
-SHORT_SIDE: Final = AUTO.layer_nodes[0]  # nodes along the shorter side
-LONG_SIDE: Final = AUTO.layer_nodes[1]
-MARGIN: Final = AUTO.layer_margin  # of the box's height and width, what is looked at around it
+NODES: Final = AUTO.layer_nodes  # along the longer side
+MARGIN: Final = AUTO.margin  # of the box's height and width, what is looked at around it
 SAMPLES: Final = 1 << 20  # pixels looked at, at most
 BLOCK: Final = 16  # rows that are filled at a time
 CHUNK: Final = 1 << 14  # single pixels that are
@@ -206,7 +204,7 @@ def _solve(band: Double, right_hand: Double, ny: int, nx: int) -> Double:
 
 
 def _smoothness(ny: int, nx: int) -> dict[Shift, Double]:
-    """Entries of β (f_yy² + 2 f_xy² + f_xx²) + τ (f_y² + f_x²) between nodes and those so much further.
+    """Entries of β (f_yy² + 2 f_xy² + f_xx²) between nodes and those so much further.
 
     Those of a pair of nodes that both lie on the grid, (ny − dy, nx − |dx|).
     """
@@ -214,8 +212,6 @@ def _smoothness(ny: int, nx: int) -> dict[Shift, Double]:
         (BENDING, 2, 0),
         (2 * BENDING, 1, 1),
         (BENDING, 0, 2),
-        (TENSION, 1, 0),
-        (TENSION, 0, 1),
         (FLOOR, 0, 0),
     ]
     moments_down, moments_across = ([_second_moments(n, order) for order in range(3)] for n in (ny, nx))
@@ -249,7 +245,7 @@ def _between(places: Places, origin: int, spacing: float, n: int) -> tuple[Place
 
 def _nodes(h: int, w: int) -> tuple[int, int]:
     """How many nodes down and across: one a pixel in small boxes, square cells within the limits in large."""
-    spacing = max(1.0, min(h, w) / SHORT_SIDE, max(h, w) / LONG_SIDE)
+    spacing = max(1.0, max(h, w) / NODES)
     return max(1, round(h / spacing)), max(1, round(w / spacing))
 
 
