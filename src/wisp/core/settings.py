@@ -27,7 +27,6 @@ class SubjectSettings:
             (decision 037: people of half a 0.87 and more, others 0.35 and less).
         limb: a region of less than this share of the largest one's area may be a limb and is not shown
             alone. Decision 034, for clips.
-        floor: mask values below this count as nothing. No evidence yet.
         small: looked at again where its box's longer side is at most this share of the photo's. Decision 032
             (0.5, 0.8).
         around: the box of the second look, times the found one. No evidence yet.
@@ -40,10 +39,14 @@ class SubjectSettings:
     present: tuple[float, float] = (0.6, 0.85)
     sure: float = 0.7
     limb: float = 0.1
-    floor: float = 0.05
     small: float = 0.5
     around: float = 1.5
     wide: float = 2.0
+
+    @property
+    def floor(self) -> float:
+        """Mask values below this count as nothing: `AutoSettings.known`."""
+        return AUTO.known
 
 
 @dataclass(frozen=True)
@@ -53,40 +56,28 @@ class AutoSettings:
     Attributes:
         solved_pixels: larger photos are matted at this size, then enlarged, and no more unknown pixels are
             solved at once. Decision 004 for the latter, no evidence yet for the former (see 008).
-        network_share: the matting network's share of alpha where it agrees with closed-form matting, and
-            where it does not. Decision 036 (0.5 and 0.5 as well), half a.
-        doubt: differences from which, and to which, it counts less and less as agreeing. Decision 024, one
-            pair tried on the same set.
+        network_share: the matting network's share of alpha where it agrees with closed-form matting.
+            Decision 041 (0.5, 0.6, 0.65), half a.
         band_width: width of a trimap's unknown band, of the subject's size. Decision 005, where 0.015 was a
             little better.
         known: mask values nearer than this to 0 or 1 are known; what is nowhere so near to 1 is no region of
             the segmenter's. Decision 005.
         enlargement: the portrait network's refinement works at every enlargement by this. No evidence yet.
         margin: what is looked at around the subject, of its box. Decision 041, for colours (0, 0.12, 0.25).
-        close: islands nearer than this share of the subject's size stay. No evidence yet.
-        island: islands of a smaller share of the largest region's area go. No evidence yet.
-        start_tolerance: of the half-size solution that leads. Decision 014 for half its size; no evidence yet
-            for the number.
         settled: alpha nearer than this to 0 or 1 is neither solved again at full size nor refined.
             No evidence yet.
-        colour_epsilon: a neighbour's least weight, in the foreground. results/foreground.json, as a whole.
         colour_sweeps: sweeps over single pixels. results/foreground.json, as a whole.
         layer_bending: weight of bending of its smooth layers. results/foreground.json, as a whole.
         layer_nodes: along the longer side of these. Decision 041 (40, 48, 54, 60).
     """
 
     solved_pixels: int = 2_000_000
-    network_share: tuple[float, float] = (0.5, 0.8)
-    doubt: tuple[float, float] = (0.1, 0.5)
+    network_share: float = 0.6
     band_width: float = 0.02
     known: float = 0.05
     enlargement: float = 3.0
     margin: float = 0.12
-    close: float = 0.03
-    island: float = 0.003
-    start_tolerance: float = 1e-3
     settled: float = 0.02
-    colour_epsilon: float = 1e-3
     colour_sweeps: int = 4
     layer_bending: float = 3e-3
     layer_nodes: int = 48

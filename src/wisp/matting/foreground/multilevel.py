@@ -33,7 +33,7 @@ from wisp.core.settings import AUTO
 from wisp.core.threads import one_blas_thread
 from wisp.matting.foreground.smooth_layers import SmoothLayers, fit_smooth_layers
 
-EPSILON: Final = AUTO.colour_epsilon  # ε
+EPSILON: Final = 1e-3  # ε, as of closed-form foregrounds; 1e-4 and 1e-2 are alike (docs/decisions/041)
 SWEEPS: Final = AUTO.colour_sweeps
 """Red-black sweeps over single pixels; each coarser level, with fewer pixels, takes two more."""
 CHUNK: Final = 1 << 14  # pixels that are worked on at a time
