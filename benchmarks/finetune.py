@@ -5,13 +5,14 @@ Run from the root of the repository::
     python benchmarks/finetune.py [--corpus FOLDER] [--portraits FOLDER] [--steps N] [--size PIXELS]
                                    [--rate R] [--replay-share S] [--weights-kept S]
                                    [--model segmenter-mobile|portrait-mobile] [--kind KIND]
+                                   [--replay corpus|own]
     python benchmarks/finetune.py --table            the kept result as Markdown
 
 Fifty composites of things of one kind over photos of CORPUS's held-out backgrounds become a folder with
-``image/`` and ``alpha/``. ``wisp finetune`` trains a network on forty of them, with the corpus replayed, and
-holds ten out; it is timed as a process. Then `wisp cutout` as a user runs it, with the shipped network and
-with the new one as ``--model``, cuts out the people of PORTRAITS: by ``--method portrait`` if that is what
-was trained, else by default.
+``image/`` and ``alpha/``. ``wisp finetune`` trains a network on forty of them, with the corpus or what wisp
+brings itself replayed, and holds ten out; it is timed as a process. Then `wisp cutout` as a user runs it,
+with the shipped network and with the new one as ``--model``, cuts out the people of PORTRAITS: by ``--method
+portrait`` if that is what was trained, else by default.
 
 - Error on the held-out ten: SAD of what the exported file gives, before and after; a portrait network is
   given the true alpha made coarse, as a user gives it a mask.
@@ -60,6 +61,7 @@ def main() -> int:
     parser.add_argument("--size", type=int, default=320)
     parser.add_argument("--rate", type=float, default=3e-4)
     parser.add_argument("--replay-share", type=float, default=0.75)
+    parser.add_argument("--replay", choices=("corpus", "own"), default="corpus", help="own: without --replay")
     parser.add_argument("--weights-kept", type=float, default=0.0, help="--keep of `wisp finetune`")
     parser.add_argument("--model", choices=METHODS, default="segmenter-mobile")
     parser.add_argument("--kind", default="fur", help="what is drawn, of wisp.data.procedural.KINDS")
@@ -81,7 +83,9 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         model, method = options.model, METHODS[options.model]
         compose(folder / options.kind, options.kind, options.corpus / "backgrounds")
         words = [sys.executable, "-m", "wisp", "finetune", model, "--data", str(folder / options.kind)]
-        words += ["--replay", str(options.corpus), "-o", str(folder / "tuned"), "--workers", "1"]
+        words += ["-o", str(folder / "tuned"), "--workers", "1"]
+        told = len(words) - 2
+        words += ["--replay", str(options.corpus)] if options.replay == "corpus" else []
         words += ["--steps", str(options.steps), "--batch", str(options.batch), "--size", str(options.size)]
         words += ["--rate", str(options.rate), "--replay-share", str(options.replay_share)]
         words += ["--keep", str(options.weights_kept), "--held-out", str(HELD_OUT / COUNT)]
@@ -96,7 +100,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             for name, file in (("before", None), ("after", tuned))
         }
         return {
-            "command": ["wisp", "finetune", model, "--data", options.kind, "--replay", "corpus", *words[11:]],
+            "command": ["wisp", "finetune", model, "--data", options.kind]
+            + ["corpus" if word == str(options.corpus) else word for word in words[told:]],
             "kind": options.kind,
             "method": method,
             "cpu": cpu_name(),

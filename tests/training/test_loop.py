@@ -232,6 +232,37 @@ def test_a_validation_comes_again_once_training_has_taken_nine_times_as_long(tmp
     assert [row["step"] for row in history if "score/mae" in row] == [1, 4, 7]
 
 
+def test_a_run_of_long_steps_is_kept_and_told_of_by_the_clock(tmp_path, monkeypatch):
+    clock = [0.0]
+
+    class StopError(Exception):
+        pass
+
+    class Slow(ToyTask):
+        def losses(self, phase, networks, batch):
+            clock[0] += 130.0
+            if clock[0] > 8 * 130:
+                raise StopError
+            return super().losses(phase, networks, batch)
+
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    lines = []
+    schedule = replace(SCHEDULE, steps=50, validate_every=50, checkpoint_every=50)
+    with pytest.raises(StopError):
+        run(tmp_path / "run", schedule, Slow(), report=lines.append)
+    assert [line.split("/")[0] for line in lines] == [f"step {k}" for k in range(1, 9)]
+    assert torch.load(tmp_path / "run/checkpoint.pt", weights_only=True)["step"] == 6
+    assert [row["step"] for row in json.loads((tmp_path / "run/history.json").read_text())] == [
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+    ]
+    assert {"last.pt", "curves.png"} <= {path.name for path in (tmp_path / "run").iterdir()}
+
+
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
     with pytest.raises(FloatingPointError, match="not finite"):
         run(

@@ -516,7 +516,7 @@ def _with_people(mask: Mask, person: Region, kind: Float, settings: ClipSettings
 
 
 def _opened(region: Region) -> Region:
-    """What of a region, bool (h, w), holds whole squares of 5 × 5 pixels, which the border cuts off."""
+    """The parts of a region, bool (h, w), that hold whole squares of 5 × 5 pixels, cut off by the border."""
     cv2 = opencv()
     square = np.ones((5, 5), np.uint8)
     edge = {"borderType": cv2.BORDER_CONSTANT, "borderValue": 0}

@@ -22,19 +22,15 @@ class SubjectSettings:
         large: shares of the photo's area between which a subject becomes a large one, of whose three masks
             what two say counts. Decision 032 for the pair (0.2 and 0.3, 0.3 and 0.5 as well) and 040.
         present: least presence of people, and of a subject, that is believed. Decisions 032 and 040.
-        sure: a region is kept where its mask reaches this somewhere. Decision 032 (0.5; 0.6 to 0.9 alike).
-        alone: of several regions those are people of whose people this share is found again when they are
-            shown alone. Decision 037 (people of half a 0.87 and more, others 0.35 and less).
+        sure: a region is kept where its mask reaches this somewhere (decision 032: 0.5; 0.6 to 0.9 alike); of
+            several those are people of whose people this share is found again when they are shown alone
+            (decision 037: people of half a 0.87 and more, others 0.35 and less).
         limb: a region of less than this share of the largest one's area may be a limb and is not shown
             alone. Decision 034, for clips.
-        doubtful: what is believed less than this is told to be in doubt. No evidence yet.
-        tiny: a subject that covers less than this share of the photo is told to be small. No evidence yet.
-        floor: mask values below this count as nothing. No evidence yet.
         small: looked at again where its box's longer side is at most this share of the photo's. Decision 032
             (0.5, 0.8).
         around: the box of the second look, times the found one. No evidence yet.
         wide: a photo longer than this times its width is seen in overlapping views. No evidence yet.
-        click: radius of a click's disk, of the longer side, as the network was trained. No evidence yet.
     """
 
     side: int = 416
@@ -42,15 +38,15 @@ class SubjectSettings:
     large: tuple[float, float] = (0.15, 0.35)
     present: tuple[float, float] = (0.6, 0.85)
     sure: float = 0.7
-    alone: float = 0.6
     limb: float = 0.1
-    doubtful: float = 0.95
-    tiny: float = 0.02
-    floor: float = 0.05
     small: float = 0.5
     around: float = 1.5
     wide: float = 2.0
-    click: float = 5 / 384
+
+    @property
+    def floor(self) -> float:
+        """Mask values below this count as nothing: `AutoSettings.known`."""
+        return AUTO.known
 
 
 @dataclass(frozen=True)
@@ -60,51 +56,31 @@ class AutoSettings:
     Attributes:
         solved_pixels: larger photos are matted at this size, then enlarged, and no more unknown pixels are
             solved at once. Decision 004 for the latter, no evidence yet for the former (see 008).
-        network_share: the matting network's share of alpha where it agrees with closed-form matting, and
-            where it does not. Decision 036 (0.5 and 0.5 as well), half a.
-        doubt: differences from which, and to which, it counts less and less as agreeing. Decision 024, one
-            pair tried on the same set.
+        network_share: the matting network's share of alpha where it agrees with closed-form matting.
+            Decision 041 (0.5, 0.6, 0.65), half a.
         band_width: width of a trimap's unknown band, of the subject's size. Decision 005, where 0.015 was a
             little better.
         known: mask values nearer than this to 0 or 1 are known; what is nowhere so near to 1 is no region of
             the segmenter's. Decision 005.
         enlargement: the portrait network's refinement works at every enlargement by this. No evidence yet.
-        margin: what is cut out around the subject, of its box. No evidence yet.
-        close: islands nearer than this share of the subject's size stay. No evidence yet.
-        island: islands of a smaller share of the largest region's area go. No evidence yet.
-        start_tolerance: of the half-size solution that leads. Decision 014 for half its size; no evidence yet
-            for the number.
+        margin: what is looked at around the subject, of its box. Decision 041, for colours (0, 0.12, 0.25).
         settled: alpha nearer than this to 0 or 1 is neither solved again at full size nor refined.
             No evidence yet.
-        colour_epsilon: a neighbour's least weight, in the foreground. results/foreground.json, as a whole.
-        colour_omega: weight of a difference in alpha there. results/foreground.json, as a whole.
         colour_sweeps: sweeps over single pixels. results/foreground.json, as a whole.
-        colour_rim: known pixels solved along with the soft band. results/foreground.json, as a whole.
         layer_bending: weight of bending of its smooth layers. results/foreground.json, as a whole.
-        layer_tension: weight of tension of its smooth layers. results/foreground.json, as a whole.
-        layer_nodes: along the shorter and the longer side. results/foreground.json, as a whole.
-        layer_margin: what is looked at around the subject, of its box. results/foreground.json, as a whole.
+        layer_nodes: along the longer side of these. Decision 041 (40, 48, 54, 60).
     """
 
     solved_pixels: int = 2_000_000
-    network_share: tuple[float, float] = (0.5, 0.8)
-    doubt: tuple[float, float] = (0.1, 0.5)
+    network_share: float = 0.6
     band_width: float = 0.02
     known: float = 0.05
     enlargement: float = 3.0
     margin: float = 0.12
-    close: float = 0.03
-    island: float = 0.003
-    start_tolerance: float = 1e-3
     settled: float = 0.02
-    colour_epsilon: float = 1e-3
-    colour_omega: float = 1.0
     colour_sweeps: int = 4
-    colour_rim: int = 2
     layer_bending: float = 3e-3
-    layer_tension: float = 1e-6
-    layer_nodes: tuple[int, int] = (48, 72)
-    layer_margin: float = 0.25
+    layer_nodes: int = 48
 
 
 @dataclass(frozen=True)

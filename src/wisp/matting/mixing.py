@@ -9,19 +9,18 @@ import numpy as np
 from wisp.core.arrays import UNKNOWN, Alpha, Trimap
 from wisp.core.settings import AUTO
 
-NETWORK_SHARE: Final = tuple(map(np.float32, AUTO.network_share))
-"""The network's share of what ``auto`` makes without guidance: where it agrees with closed-form
-matting, and where it does not; chosen in docs/decisions/024 and 036."""
-DISAGREEMENT: Final = tuple(map(np.float32, AUTO.doubt))
-"""Differences from closed-form matting between which the network's share goes from the one to the other;
-chosen in docs/decisions/024 and 036. Of what the mask's trimap calls known it overrules as much."""
+NETWORK_SHARE: Final = np.float32(AUTO.network_share)
+"""The network's share where the mask's trimap is unknown and both agree; docs/decisions/024, 036 and 041."""
+KNOWN: Final = np.float32(AUTO.known)
+"""What differs by less is as good as known: nothing is overruled there."""
 
 
 def mix_alphas(first: Alpha, network: Alpha, trimap: Trimap) -> Alpha:
     """A mean of two alphas where a mask's trimap is unknown; elsewhere the mask, unless it is overruled.
 
-    A mask is wrong in places that its trimap calls known. Where the network is far from what is known there,
-    it has seen more than the finder did.
+    The network counts by as much as it differs from closed-form matting, less what counts as known, and where
+    the trimap is unknown by `NETWORK_SHARE` at least. A mask is wrong in places that its trimap calls known:
+    where the network is far from what is known there, it has seen more than the mask says.
 
     Args:
         first: closed-form matting's, float32 (H, W), [0, 1]; 0 and 1 where the trimap is known.
@@ -31,8 +30,8 @@ def mix_alphas(first: Alpha, network: Alpha, trimap: Trimap) -> Alpha:
     Returns:
         float32 (H, W), [0, 1].
     """
-    (least, most), (agreeing, differing) = DISAGREEMENT, NETWORK_SHARE
-    doubt = ((np.abs(network - first) - least) / (most - least)).clip(0, 1)
-    share = np.where(trimap == UNKNOWN, agreeing + (differing - agreeing) * doubt, doubt)
-    alpha: Alpha = first + share * (network - first)
+    difference = network - first
+    far = (np.abs(difference) - KNOWN) / (1 - KNOWN)
+    share = np.maximum(far, NETWORK_SHARE * (trimap == UNKNOWN))
+    alpha: Alpha = first + share * difference
     return alpha

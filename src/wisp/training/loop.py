@@ -10,6 +10,8 @@ A recipe brings a `Task` (networks, losses, validation); `fit` does the rest:
 - after a validation of more than `FREE` seconds there is none, but for the last step's, until training has
   taken nine times as long, so that validations cost a tenth of a run. Which steps are looked at, and so which
   weights are best, then depends on the machine; those of ``last.pt`` do not;
+- a network whose steps take long tells of itself every `TOLD` seconds, and a run that is stopped at any
+  time loses no more than `KEPT` seconds and a step;
 - `OUT/` receives ``checkpoint.pt`` (everything to resume), ``best.pt`` (averaged weights of the best
   validation so far), ``last.pt`` (those of the last checkpoint), ``history.json``, ``curves.png`` and
   ``sheet-STEP.png``.
@@ -52,6 +54,10 @@ FREE: Final = 2.0
 """Validations of so many seconds or less come as often as the schedule says."""
 SHARE: Final = 0.1
 """Share of a run that longer ones may take."""
+TOLD: Final = 60.0
+"""Seconds after which losses are reported and kept, whatever the number of steps since."""
+KEPT: Final = 300.0
+"""Seconds after which a checkpoint is written, whatever the schedule says."""
 
 
 @dataclass(frozen=True)
@@ -201,7 +207,7 @@ def fit(
         workers=workers,
     )
     make_batch = getattr(task, "batch", to_batch)
-    started = time.monotonic()
+    started = told = kept = time.monotonic()
     validated = _Validated()
     totals: dict[str, float] = {}
     since = 0
@@ -210,7 +216,9 @@ def fit(
         for name, value in run.take_step(batch).items():
             totals[name] = totals.get(name, 0.0) + value
         since += 1
-        if run.step % 20 == 0 or run.step == schedule.steps:
+        last = run.step == schedule.steps
+        if run.step % 20 == 0 or last or time.monotonic() - told >= TOLD:
+            told = time.monotonic()
             terms = {name: value / since for name, value in totals.items()}
             pace = (run.step - first) / (time.monotonic() - started)
             left = (schedule.steps - run.step) / pace / 60
@@ -218,7 +226,6 @@ def fit(
             report(f"step {run.step}/{schedule.steps}  {listed}  {pace:.2f} steps/s  {left:.0f} min left")
             history.append({"step": run.step, **{f"loss/{name}": value for name, value in terms.items()}})
             totals, since = {}, 0
-        last = run.step == schedule.steps
         stopped = False
         if last or (run.step % schedule.validate_every == 0 and validated.may_be_again(report)):
             before = time.monotonic()
@@ -229,14 +236,17 @@ def fit(
             history.append({"step": run.step, **scores})
             if accelerator.is_main_process:
                 pictures.write_png(out / f"sheet-{run.step:07d}.png", result.sheet)
-                pictures.write_curves(out / "curves.png", history)
             if run.beats(result.scores[task.score]) and accelerator.is_main_process:
                 run.save_averaged(out / "best.pt")
             stopped = schedule.patience is not None and run.waited >= schedule.patience
-        if (run.step % schedule.checkpoint_every == 0 or last or stopped) and accelerator.is_main_process:
+        due = run.step % schedule.checkpoint_every == 0 or time.monotonic() - kept >= KEPT
+        if (due or last or stopped) and accelerator.is_main_process:
+            kept = time.monotonic()
             run.save(checkpoint, history)
             run.save_averaged(out / "last.pt")
             _replace(out / "history.json", json.dumps(history, indent=1).encode())
+            if history:
+                pictures.write_curves(out / "curves.png", history)
         if stopped:
             report(f"stopped at step {run.step}: {run.waited} validations in a row were no better")
             break

@@ -8,7 +8,6 @@ from wisp.core.errors import InputError
 from wisp.matting.foreground import estimate_foreground, estimate_foreground_background
 from wisp.matting.foreground.blur_fusion import estimate_blur_fusion
 from wisp.matting.foreground.closed_form import estimate_closed_form
-from wisp.matting.foreground.multilevel import estimate_multilevel
 
 METHODS = ["multilevel", "closed-form", "bayesian", "blur-fusion", "blur-fusion-1x"]
 SIZE = 160
@@ -270,14 +269,3 @@ def test_bad_input_is_refused():
         estimate_foreground(image.astype(np.int64), alpha)
     with pytest.raises(InputError, match="multilevel, closed-form, bayesian, blur-fusion"):
         estimate_foreground(image, alpha, method="guess")
-
-
-def test_two_known_pixels_around_the_soft_ones_are_solved_for_along_with_them():
-    alpha = np.zeros((9, 9), np.float32)
-    alpha[4, 4] = 0.5
-    image = np.random.default_rng(0).random((9, 9, 3), np.float32)
-    layers = estimate_multilevel(image, alpha)
-    solved = np.zeros((9, 9), int)
-    solved[layers.rows, layers.columns] = 1
-    diamond = [[0, 0, 1, 0, 0], [0, 1, 1, 1, 0], [1, 1, 1, 1, 1], [0, 1, 1, 1, 0], [0, 0, 1, 0, 0]]
-    np.testing.assert_array_equal(solved, np.pad(diamond, 2))

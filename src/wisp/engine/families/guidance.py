@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from scipy import ndimage
@@ -17,6 +17,8 @@ from wisp.core.settings import SubjectSettings
 
 Clicks: TypeAlias = tuple[tuple[float, float], ...]
 """Rows and columns, pixels."""
+CLICK: Final = 5 / 384
+"""Radius of a click's disk, of the longer side, as the network was trained."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,14 +59,14 @@ NOTHING_SAID = Guidance()
 
 
 def draw_click(plane: Float, row: float, column: float) -> None:
-    """Set a disk of `SubjectSettings.click` of the longer side to 1, as training and inference draw it.
+    """Set a disk of `CLICK` of the longer side to 1, as training and inference draw it.
 
     Args:
         plane: float32 (H, W); changed in place.
         row: the middle's, pixels; the disk may reach over the border.
         column: the middle's, pixels.
     """
-    radius = max(1, round(NUMBERS.click * max(plane.shape)))
+    radius = max(1, round(CLICK * max(plane.shape)))
     top, left = max(0, math.ceil(row - radius)), max(0, math.ceil(column - radius))
     part = plane[top : math.floor(row + radius) + 1, left : math.floor(column + radius) + 1]
     rows, columns = np.ogrid[top : top + part.shape[0], left : left + part.shape[1]]

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import Final, Literal, NamedTuple, get_args
 
 import numpy as np
 from scipy import ndimage
@@ -46,6 +46,11 @@ from wisp.engine.families.subject_masks import (
 )
 from wisp.engine.models import Model, find_model
 from wisp.engine.sessions import Session, check_ports
+
+DOUBTFUL: Final = 0.95
+"""What is believed less than this is told to be in doubt."""
+TINY: Final = 0.02
+"""A subject that covers less than this share of the photo is told to be small."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +86,8 @@ class Finding:
 
     @property
     def doubtful(self) -> bool:
-        """Whether it is believed less than `SubjectSettings.doubtful`."""
-        return bool(self.count) and self.presence < NUMBERS.doubtful
+        """Whether it is believed less than `DOUBTFUL`."""
+        return bool(self.count) and self.presence < DOUBTFUL
 
     def describe(self) -> str:
         """A short sentence without a full stop: what was found, how often, how sure, whether it is cut."""
@@ -91,7 +96,7 @@ class Finding:
         told = [f"found {self.kind}"]
         if self.count > 1:
             told.append(f"in {self.count} places")
-        if self.share < NUMBERS.tiny:
+        if self.share < TINY:
             told.append(f"small ({self.share:.1%} of the photo)")
         if self.cut:
             told.append("cut by the frame")
@@ -183,7 +188,7 @@ def _without_mistaken(mask: Mask, alone: dict[int, float], settings: SubjectSett
 
     All of them stay where none is people.
     """
-    mistaken = [number for number, share in alone.items() if share < settings.alone]
+    mistaken = [number for number, share in alone.items() if share < settings.sure]
     if len(mistaken) == len(alone):
         return mask, 0
     return np.where(np.isin(label_regions(mask, settings), mistaken), np.float32(0), mask), len(mistaken)

@@ -176,8 +176,8 @@ def join_where_both_see(
             where the segmenter reaches ``sure``.
     """
     if large > 0:
-        low, high = masks.min(axis=2), masks.max(axis=2)
-        median = np.clip(people, low, high)
+        one, other = masks[..., PEOPLE], masks[..., SUBJECT]
+        median = np.clip(people, np.minimum(one, other), np.maximum(one, other))
         masks = masks.copy()
         masks[..., SUBJECT] += np.float32(large) * (median - masks[..., SUBJECT])
     regions, count = ndimage.label(masks[..., SUBJECT] >= settings.floor, np.ones((3, 3)))

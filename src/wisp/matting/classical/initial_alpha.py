@@ -19,7 +19,6 @@ from wisp.core.arrays import (
     check_same_size,
     check_trimap,
 )
-from wisp.core.settings import AUTO
 from wisp.matting.classical.closed_form import solve_closed_form
 from wisp.matting.classical.large import halve
 
@@ -48,7 +47,7 @@ def estimate_initial_alpha(image: Image, trimap: Trimap) -> Alpha:
     if not ((coarse == FOREGROUND).any() and (coarse == BACKGROUND).any()):
         alpha[unknown] = 0.5
         return alpha
-    found = solve_closed_form(small, coarse, tolerance=AUTO.start_tolerance).alpha
+    found = solve_closed_form(small, coarse).alpha
     height, width = trimap.shape
     np.copyto(alpha, _doubled(_doubled(found).T).T[:height, :width], where=unknown)
     return alpha

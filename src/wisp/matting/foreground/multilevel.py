@@ -4,7 +4,7 @@ Germer, Uelwer, Conrad, Harmeling 2020, "Fast Multi-Level Foreground Estimation"
 
 F and B minimise, over pixels i and their four neighbours j,
 
-    Σᵢ |αᵢFᵢ + (1 − αᵢ)Bᵢ − Iᵢ|²  +  Σᵢⱼ (ε + ω|αᵢ − αⱼ|) (|Fᵢ − Fⱼ|² + |Bᵢ − Bⱼ|²)
+    Σᵢ |αᵢFᵢ + (1 − αᵢ)Bᵢ − Iᵢ|²  +  Σᵢⱼ (ε + |αᵢ − αⱼ|) (|Fᵢ − Fⱼ|² + |Bᵢ − Bⱼ|²)
 
 from coarse to fine: each level starts from the one below, takes the image at every n-th pixel (so that
 I = αF + (1 − α)B stays exact) and improves each pixel by the 2×2 system of its own F and B.
@@ -14,9 +14,9 @@ Deviations from the paper, each because it measured better (``benchmarks/foregro
 - The coarsest level is one exact solve of a smoother model (`wisp.matting.foreground.smooth_layers`). The
   paper's own term prefers flat layers, which biases F wherever a soft edge is wide and the subject shaded.
 - A finer level penalises the differences of what it *adds* to that model, not those of F and B themselves;
-  ε is 1e-3, not 1e-5.
-- Red-black instead of sequential Gauss-Seidel (vectorised), and only in the soft band and a rim around it:
-  elsewhere F = I or B = I is known, and the other layer is the coarse model.
+  ε is 1e-3, not 1e-5, and the paper's weight ω of |αᵢ − αⱼ| is 1.
+- Red-black instead of sequential Gauss-Seidel (vectorised), and only in the soft band: elsewhere F = I or
+  B = I is known, and the other layer is the coarse model.
 """
 
 from __future__ import annotations
@@ -33,11 +33,9 @@ from wisp.core.settings import AUTO
 from wisp.core.threads import one_blas_thread
 from wisp.matting.foreground.smooth_layers import SmoothLayers, fit_smooth_layers
 
-EPSILON: Final = AUTO.colour_epsilon  # ε
-OMEGA: Final = AUTO.colour_omega  # ω
+EPSILON: Final = 1e-3  # ε, as of closed-form foregrounds; 1e-4 and 1e-2 are alike (docs/decisions/041)
 SWEEPS: Final = AUTO.colour_sweeps
 """Red-black sweeps over single pixels; each coarser level, with fewer pixels, takes two more."""
-RIM: Final = AUTO.colour_rim  # known pixels around the soft band that are solved for along with it
 CHUNK: Final = 1 << 14  # pixels that are worked on at a time
 
 Lattice: TypeAlias = npt.NDArray[np.int32]
@@ -95,11 +93,8 @@ def estimate_multilevel(image: Image, alpha: Alpha) -> Layers:
         return Layers(image, alpha, None, nowhere, nowhere, np.empty((0, 6), np.float32))
     # The outline of what is opaque belongs to the band: a matte without soft pixels is continued, too.
     soft = ~(opaque | clear) | (opaque & _grown(~opaque))
-    active = soft
-    for _ in range(RIM):
-        active = _grown(active)
-    smooth = fit_smooth_layers(image, alpha, bounds(active))
-    rows, columns, band = _refine(image, alpha, active, smooth)
+    smooth = fit_smooth_layers(image, alpha, bounds(soft))
+    rows, columns, band = _refine(image, alpha, soft, smooth)
     return Layers(image, alpha, smooth, rows, columns, band)
 
 
@@ -163,7 +158,6 @@ def _links(alpha: Float, lattice: Lattice, reds: int, y: Lattice, x: Lattice) ->
             for side, (dy, dx) in enumerate(((0, 1), (0, -1), (1, 0), (-1, 0))):
                 neighbours[:, side] = lattice[below + dy, right + dx]
             weight = np.abs(alpha[neighbours] - alpha[own, None])
-            weight *= OMEGA
             weight += EPSILON
             weight[neighbours < 0] = 0
             total = np.maximum(weight.sum(1, keepdims=True), np.float32(EPSILON))

@@ -2,10 +2,10 @@
 
 F and B are bilinear between the nodes of a regular grid, F = Φf and B = Φb. They minimise
 
-    (nodes / pixels) Σ |αΦf + (1 − α)Φb − I|²  +  β (|∇∇f|² + |∇∇b|²)  +  τ (|∇f|² + |∇b|²)
+    (nodes / pixels) Σ |αΦf + (1 − α)Φb − I|²  +  β (|∇∇f|² + |∇∇b|²)
 
-the thin plate under tension (Terzopoulos 1986, "Regularization of Inverse Visual Problems Involving
-Discontinuities"). The normal equations are those of two coupled layers,
+the thin plate (Terzopoulos 1986, "Regularization of Inverse Visual Problems Involving Discontinuities"; his
+tension made no difference, docs/decisions/041). The normal equations are those of two coupled layers,
 
     ⎡ Φᵀα²Φ + S       Φᵀα(1−α)Φ     ⎤ ⎡f⎤   ⎡ ΦᵀαI     ⎤
     ⎣ Φᵀα(1−α)Φ       Φᵀ(1−α)²Φ + S ⎦ ⎣b⎦ = ⎣ Φᵀ(1−α)I ⎦
@@ -32,17 +32,16 @@ from wisp.core.settings import AUTO
 from wisp.core.threads import one_blas_thread
 
 BENDING: Final = AUTO.layer_bending  # β
-TENSION: Final = AUTO.layer_tension  # τ: where nothing is known, slopes carry on for √(β / τ) nodes
 FLOOR: Final = 1e-12  # keeps the system definite where a layer weighs next to nothing anywhere
-SHORT_SIDE: Final = AUTO.layer_nodes[0]  # nodes along the shorter side
-LONG_SIDE: Final = AUTO.layer_nodes[1]
-MARGIN: Final = AUTO.layer_margin  # of the box's height and width, what is looked at around it
+NODES: Final = AUTO.layer_nodes  # along the longer side
+MARGIN: Final = AUTO.margin  # of the box's height and width, what is looked at around it
 SAMPLES: Final = 1 << 20  # pixels looked at, at most
 BLOCK: Final = 16  # rows that are filled at a time
 CHUNK: Final = 1 << 14  # single pixels that are
 
 Double: TypeAlias = npt.NDArray[np.float64]
 Places: TypeAlias = npt.NDArray[np.integer[Any]]
+Shift: TypeAlias = tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,40 +125,115 @@ def fit_smooth_layers(image: Image, alpha: Alpha, box: tuple[slice, slice]) -> S
     spacing = (h - 1) / max(ny - 1, 1) or 1.0, (w - 1) / max(nx - 1, 1) or 1.0
     stride = max(1, int(np.sqrt(h * w / SAMPLES)))
     a = alpha[box][::stride, ::stride].astype(np.float64)
-    colours = image[box][::stride, ::stride].astype(np.float64)
+    colours = image[box][::stride, ::stride].reshape(a.shape[0], -1)
     down = interpolation_matrix(np.arange(0, h, stride) / spacing[0], ny)
     across = interpolation_matrix(np.arange(0, w, stride) / spacing[1], nx)
 
     weight = ny * nx / a.size
-    ff, fb, bb = (_gram(weight * m, down, across) for m in (a * a, a * (1 - a), (1 - a) ** 2))
-    smooth = BENDING * _bending(ny, nx) + TENSION * _tension(ny, nx) + FLOOR * sparse.eye_array(ny * nx)
-    system = sparse.block_array([[ff + smooth, fb], [fb, bb + smooth]], format="coo")
-    right_hand = np.empty((2, ny * nx, 3))
+    sums = np.empty((2, ny * nx, 3))
     for layer, share in enumerate((weight * a, weight * (1 - a))):
-        for channel in range(3):
-            sums = np.asarray(down.T @ (share * colours[..., channel]) @ across)
-            right_hand[layer, :, channel] = sums.ravel()
-    nodes = _solve(system, right_hand.reshape(-1, 3), ny, nx).reshape(2, ny, nx, 3)
+        sums[layer] = _sums(np.repeat(share, 3, axis=1) * colours, down, across)
+    maps = np.concatenate([weight * a * a, weight * a * (1 - a), weight * (1 - a) ** 2], axis=1)
+    system = _system(_grams(maps, down, across), ny, nx)
+    nodes = _solve(system, sums, ny, nx).reshape(2, ny, nx, 3)
     return SmoothLayers(np.clip(nodes, 0, 1).astype(np.float32), (box[0].start, box[1].start), spacing)
 
 
-def _solve(system: sparse.coo_array, right_hand: Double, ny: int, nx: int) -> Double:
-    """Banded Cholesky: nodes along the shorter side first, f and b of a node side by side."""
-    grid = np.arange(2 * ny * nx).reshape(2, ny, nx)
-    order = (grid.transpose(1, 2, 0) if nx <= ny else grid.transpose(2, 1, 0)).ravel()
-    place = np.empty_like(order)
-    place[order] = np.arange(order.size)
-    row, column = place[system.row], place[system.col]
-    lower = row >= column
-    row, column = row[lower], column[lower]
-    band = np.zeros((int((row - column).max()) + 1, order.size))
-    np.add.at(band, (row - column, column), system.data[lower])
-    solution = np.empty_like(right_hand)
+def _sums(colours: Double, down: Sparse, across: Sparse) -> Double:
+    """Sums of colours (h, 3w) over the hats of each node, down (h, ny) and across (w, nx): (ny·nx, 3)."""
+    lines = (down.T.tocsr() @ colours).reshape(-1, across.shape[0], 3)
+    return np.stack([np.asarray(lines[..., channel] @ across) for channel in range(3)], axis=2).reshape(-1, 3)
+
+
+def _grams(maps: Double, down: Sparse, across: Sparse) -> dict[Shift, Double]:
+    """Φᵀ diag(map) Φ of three maps side by side (h, 3w): entries between nodes and those so much further.
+
+    Each pair of nodes is there once, (ny, 3, nx). A row or column without a node so much further holds zeros.
+    """
+    grams = {}
+    for dy in (0, 1):
+        lines = (_products(down, dy).T.tocsr() @ maps).reshape(-1, across.shape[0])
+        for dx in (-1, 0, 1) if dy else (0, 1):
+            grams[dy, dx] = np.asarray(lines @ _products(across, dx)).reshape(-1, 3, across.shape[1])
+    return grams
+
+
+def _products(hats: Sparse, shift: int) -> Sparse:
+    """Column k: hat k times hat k + shift, at every sample."""
+    moved = hats @ sparse.eye_array(hats.shape[1], k=-shift, format="csr")
+    return hats.multiply(moved).tocsr()
+
+
+def _system(grams: dict[Shift, Double], ny: int, nx: int) -> Double:
+    """The normal equations' lower band, as `scipy.linalg.solveh_banded` takes it."""
+    smooth = _smoothness(ny, nx)
+    nothing = np.zeros((ny, 3, nx))
+    entries = []
+    for dy, dx in smooth:
+        rows, columns = slice(0, max(0, ny - dy)), slice(max(0, -dx), max(0, nx - max(0, dx)))
+        here = _numbers(ny, nx)[rows, columns].ravel()
+        there = _numbers(ny, nx)[dy:, max(0, dx) : nx + min(0, dx)].ravel()
+        ff, fb, bb = grams.get((dy, dx), nothing)[rows, :, columns].transpose(1, 0, 2).reshape(3, -1)
+        blocks = ((0, 0, ff + smooth[dy, dx].ravel()), (1, 1, bb + smooth[dy, dx].ravel()))
+        mixed = ((1, 0, fb), (0, 1, fb)) if (dy, dx) != (0, 0) else ((1, 0, fb),)
+        for one, other, values in (*blocks, *mixed):
+            first, second = 2 * np.minimum(here, there) + other, 2 * np.maximum(here, there) + one
+            entries.append((second - first, first, values))
+    diagonals, places, values = (np.concatenate(parts) for parts in zip(*entries, strict=True))
+    band = np.zeros((int(diagonals.max()) + 1, 2 * ny * nx))
+    band[diagonals, places] = values
+    return band
+
+
+def _numbers(ny: int, nx: int) -> Places:
+    """The nodes' numbers along the shorter side, (ny, nx): the band is as narrow as it can be."""
+    numbers = np.arange(ny * nx)
+    return numbers.reshape(ny, nx) if nx <= ny else numbers.reshape(nx, ny).T
+
+
+def _solve(band: Double, right_hand: Double, ny: int, nx: int) -> Double:
+    """Banded Cholesky, with F and B of a node side by side; (2, ny·nx, 3) in and out."""
+    numbers = _numbers(ny, nx).ravel()
+    ordered = np.empty((numbers.size, 2, 3))
+    ordered[numbers] = right_hand.transpose(1, 0, 2)
     with one_blas_thread:
-        solution[order] = solveh_banded(
-            band, right_hand[order], lower=True, overwrite_ab=True, check_finite=False
+        solution = solveh_banded(
+            band, ordered.reshape(-1, 3), lower=True, overwrite_ab=True, check_finite=False
         )
-    return solution
+    return solution.reshape(-1, 2, 3)[numbers].transpose(1, 0, 2)
+
+
+def _smoothness(ny: int, nx: int) -> dict[Shift, Double]:
+    """Entries of β (f_yy² + 2 f_xy² + f_xx²) between nodes and those so much further.
+
+    Those of a pair of nodes that both lie on the grid, (ny − dy, nx − |dx|).
+    """
+    energies = [
+        (BENDING, 2, 0),
+        (2 * BENDING, 1, 1),
+        (BENDING, 0, 2),
+        (FLOOR, 0, 0),
+    ]
+    moments_down, moments_across = ([_second_moments(n, order) for order in range(3)] for n in (ny, nx))
+    entries = {}
+    for dy in range(3):
+        for dx in range(-2 if dy else 0, 3):
+            if dy + abs(dx) <= 2 and dy < ny and abs(dx) < nx:
+                entries[dy, dx] = np.sum(
+                    [
+                        weight * np.outer(moments_down[down][dy], moments_across[across][abs(dx)])
+                        for weight, down, across in energies
+                    ],
+                    axis=0,
+                )
+    return entries
+
+
+def _second_moments(n: int, order: int) -> list[Double]:
+    """The diagonals of DᵀD, from the main one on, of the matrix D of differences of an order of n values."""
+    differences = np.diff(np.eye(n), order, axis=0) if order < n else np.zeros((0, n))
+    moments = differences.T @ differences
+    return [np.diagonal(moments, offset) for offset in range(3)]
 
 
 def _between(places: Places, origin: int, spacing: float, n: int) -> tuple[Places, Places, Float]:
@@ -169,62 +243,9 @@ def _between(places: Places, origin: int, spacing: float, n: int) -> tuple[Place
     return first, np.minimum(first + 1, n - 1), (place - first).astype(np.float32)
 
 
-def _gram(weight: Double, down: Sparse, across: Sparse) -> Sparse:
-    """Φᵀ diag(weight) Φ, symmetric with nine entries a row, by summing along rows, then along columns."""
-    ny, nx = down.shape[1], across.shape[1]
-    index = np.arange(ny * nx).reshape(ny, nx)
-    gram = sparse.csr_array((ny * nx, ny * nx))
-    for dx in (-1, 0, 1):
-        sums = weight @ _products(across, dx)
-        for dy in (0, 1):
-            if (dy == 0 and dx < 0) or dy >= ny or abs(dx) >= nx:
-                continue
-            values = np.asarray(_products(down, dy).T @ sums)
-            here = slice(0, ny - dy), slice(max(0, -dx), nx - max(0, dx))
-            there = slice(dy, ny), slice(max(0, dx), nx + min(0, dx))
-            entries = (values[here].ravel(), (index[here].ravel(), index[there].ravel()))
-            part = sparse.coo_array(entries, shape=gram.shape).tocsr()
-            gram = gram + (part if dx == dy == 0 else part + part.T)
-    return gram
-
-
-def _products(hats: Sparse, shift: int) -> Sparse:
-    """Column k: hat k times hat k + shift, at every sample."""
-    moved = hats @ sparse.eye_array(hats.shape[1], k=-shift, format="csr")
-    return hats.multiply(moved).tocsr()
-
-
-def _bending(ny: int, nx: int) -> Sparse:
-    """Squares of the second differences: f_yy² + 2 f_xy² + f_xx²."""
-    return (
-        _energy(_difference(ny, 2), _difference(nx, 0))
-        + _energy(_difference(ny, 0), _difference(nx, 2))
-        + 2 * _energy(_difference(ny, 1), _difference(nx, 1))
-    )
-
-
-def _tension(ny: int, nx: int) -> Sparse:
-    """Squares of the first differences: f_y² + f_x²."""
-    return _energy(_difference(ny, 1), _difference(nx, 0)) + _energy(_difference(ny, 0), _difference(nx, 1))
-
-
-def _energy(down: Sparse, across: Sparse) -> Sparse:
-    matrix = sparse.kron(down, across, format="csr")
-    energy: Sparse = (matrix.T @ matrix).tocsr()
-    return energy
-
-
-def _difference(n: int, order: int) -> Sparse:
-    """The matrix of differences of an order, (max(n − order, 0), n)."""
-    matrix = sparse.eye_array(n, format="csr")
-    for _ in range(min(order, n)):
-        matrix = matrix[1:] - matrix[:-1]
-    return matrix
-
-
 def _nodes(h: int, w: int) -> tuple[int, int]:
     """How many nodes down and across: one a pixel in small boxes, square cells within the limits in large."""
-    spacing = max(1.0, min(h, w) / SHORT_SIDE, max(h, w) / LONG_SIDE)
+    spacing = max(1.0, max(h, w) / NODES)
     return max(1, round(h / spacing)), max(1, round(w / spacing))
 
 
