@@ -183,6 +183,20 @@ def test_a_small_part_near_somebody_is_theirs_and_not_looked_at(looks):
     assert belief[far][..., DECIDED].max() == 0
 
 
+def test_what_comes_in_beside_somebody_who_comes_in_is_theirs(looks):
+    """Hair is cut off by the border, as the body is that it hangs together with outside of the picture."""
+    body, hair, inside = np.s_[50:90, 0:20], np.s_[20:40, 0:15], np.s_[20:40, 2:17]
+    belief = begin(scene((body, RED), (hair, WHITE)), "auto")
+    assert looks == [200, 34]  # the whole, and the body alone
+    assert (belief[hair][..., KIND].min(), belief[hair][..., DECIDED].min()) == (1, 1)
+    belief = begin(scene((body, RED), (inside, WHITE)), "auto")
+    assert (belief[inside][..., KIND].max(), belief[inside][..., DECIDED].max()) == (0, 0)
+    belief = begin(scene((np.s_[50:62, 0:20], RED), (hair, WHITE)), "auto")  # the larger one has its own kind
+    assert (belief[hair][..., KIND].max(), belief[hair][..., DECIDED].max()) == (0, 0)
+    belief = begin(scene((body, WHITE), (hair, WHITE)), "auto", 0.0)
+    assert belief[..., DECIDED].max() == 0
+
+
 def test_specks_are_not_looked_at(looks):
     begin(scene((MAN, RED), (np.s_[10:13, 150:153], WHITE)), "auto")
     assert looks == [200]  # 9 pixels are less than a two-thousandth

@@ -334,3 +334,41 @@ def test_what_is_believed_is_given_up_where_motion_does_not_explain_the_picture(
     assert believed[28:44, 90:110].mean() < 0.1
     assert believed[:, :40].mean() > 0.95
     assert belief[..., KIND].min() == 1  # of what kind something is stays known
+
+
+@pytest.mark.parametrize(("known", "least", "most"), [(False, 0.995, 1), (True, 0.6, 0.8)])
+def test_who_is_new_is_not_held_back_by_what_was_there(monkeypatch, known, least, most):
+    image, truth = frame(0)
+    frames = []
+
+    def decide(self, image, past=None, /):
+        frames.append(past)
+        there = len(frames) > 3
+        belief = np.zeros((*SIZE, 5), np.float32)
+        belief[..., DECIDED] = truth if there or known else 0
+        return Decided(truth if there else 0 * truth, belief)
+
+    monkeypatch.setattr(PortraitMethod, "decide", decide)
+    state = None
+    for _ in range(4):
+        held, state = filter_alpha(image, state, PortraitMethod(), steadiness=Steadiness(rest=0))
+    assert least <= held.alpha[truth == 1].mean() <= most
+    held, state = filter_alpha(image, state, PortraitMethod(), steadiness=Steadiness(rest=0))
+    assert held.alpha[truth == 1].mean() > least
+
+
+def test_what_comes_into_the_picture_is_of_no_known_kind(monkeypatch):
+    image, alpha = frame(0)
+    pasts = []
+
+    def decide(self, image, past=None, /):
+        pasts.append(past)
+        return Decided(alpha, np.ones((*SIZE, 5), np.float32))
+
+    monkeypatch.setattr(PortraitMethod, "decide", decide)
+    monkeypatch.setattr(steady, "find_flow", lambda before, after: np.full((*SIZE, 2), (-3, 0), np.float32))
+    _, state = filter_alpha(image, None, PortraitMethod())
+    filter_alpha(np.roll(image, 3, 1), state, PortraitMethod(), steadiness=Steadiness(still=1e-6))
+    kind = pasts[1].belief[..., KIND]
+    assert (kind[:, :2] == 0.5).all()
+    assert kind[:, 3:].min() == 1

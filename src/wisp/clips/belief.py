@@ -148,31 +148,21 @@ def told_apart(
         if shares.min() > settings.mixed:
             nearer = _distance(persons) <= _distance(others)
             before[region] = np.where(nearer, before[persons].mean(), before[others].mean())[region]
-            part = region & ~nearer
-            rest = ndimage.find_objects(part.astype(int))[0] if part.any() else None
-            if "3" in X and look and rest is not None:
-                inside = part[rest]
-                where = tuple(slice(s.start + r.start, s.start + r.stop) for s, r in zip(slices, rest))
-                if _touches_border(where, regions.shape):
-                    judged = float(before[part].mean())
-                    alone = _people_alone(small, seen, where, inside, engine, settings, only=False)
-                    gain = settings.judge_up if alone > judged else settings.judge
-                    before[part] = judged + gain * (alone - judged)
             continue
         known = shares.sum() > settings.familiar
         judged = float(before[persons | others].mean()) if known else 0.5
-        coming = judged < 0.5 and _touches_border(slices, regions.shape)
+        coming = judged < 0.5 and bool(_borders(slices, regions.shape))
         if look and (coming or abs(judged - 0.5) < settings.doubted):
             beside = _large_beside(regions, areas, number, settings)
-            if "2" in X and beside is None and not known:
-                beside = _cut_off_beside(regions, areas, places, kinds, number, settings)
+            if beside is None and not known:
+                beside = _person_cut_off_beside(regions, areas, places, kinds, number, settings)
             if beside is None:
                 alone = _people_alone(
                     small, seen, slices, region, engine, settings, only=maybe.sum() <= maybe[number]
                 )
                 gain = settings.judge_up if alone > judged else settings.judge
                 judged += (gain if known else 1) * (alone - judged)
-            elif not known:  # a limb
+            elif not known:  # a limb, or the rest of them is outside
                 judged = float(kinds[beside].mean())
         before[region] = judged
     told = seen.copy()
@@ -191,26 +181,22 @@ def _large_beside(regions: Places, areas: Places, number: int, settings: ClipSet
     return regions == near[areas[near].argmax()] if near.size else None
 
 
-import os  # noqa
-X = os.environ.get("X", "")
+def _person_cut_off_beside(
+    regions: Places, areas: Places, places: list[Any], kinds: Float, number: int, settings: ClipSettings
+) -> Region | None:
+    """The largest region of a person, bool (h, w), of which a region may be a part; None where there is none.
 
-
-def _sides(place: tuple[slice, slice], shape: tuple[int, ...]) -> Any:
-    rows, columns = place
-    return np.array([rows.start == 0, columns.start == 0, rows.stop == shape[0], columns.stop == shape[1]])
-
-
-def _cut_off_beside(regions, areas, places, kinds, number, settings):  # noqa
-    own = _sides(places[number - 1], regions.shape)
-    if not own.any():
+    Those who come in are cut off by the border: hair or a hand is seen before it hangs together with them. So
+    what is smaller, near, and cut off by the same side of the picture belongs to them until it is known.
+    """
+    own = _borders(places[number - 1], regions.shape)
+    if not own:
         return None
     near = np.unique(regions[reach_of((regions == number).astype(np.float32), settings) > 0])
-    for other in sorted(near, key=lambda n: -areas[n]):
-        if other and other != number and areas[other] > areas[number]:
-            if (own & _sides(places[other - 1], regions.shape)).any():
-                region = regions == other
-                if kinds[region].mean() > 0.5:
-                    return region
+    for other in sorted(near[near > 0], key=lambda other: -areas[other]):
+        cut_off = own & _borders(places[other - 1], regions.shape)
+        if areas[other] > areas[number] and cut_off and kinds[regions == other].mean() > 0.5:
+            return regions == other
     return None
 
 
@@ -218,9 +204,16 @@ _SURE: Final = 0.05
 """Kinds nearer than this to 0.5 are not known."""
 
 
-def _touches_border(place: tuple[slice, slice], shape: tuple[int, ...]) -> bool:
+def _borders(place: tuple[slice, slice], shape: tuple[int, ...]) -> set[str]:
+    """The sides of a picture, (h, w), that a box touches."""
     rows, columns = place
-    return bool(min(rows.start, columns.start) == 0 or rows.stop == shape[0] or columns.stop == shape[1])
+    touched = {
+        "top": rows.start == 0,
+        "left": columns.start == 0,
+        "bottom": rows.stop == shape[0],
+        "right": columns.stop == shape[1],
+    }
+    return {side for side, touches in touched.items() if touches}
 
 
 def _people_alone(

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wisp.clips.alpha import working_size
-from wisp.core.arrays import Float, Image
+from wisp.core.arrays import Float, Image, Region
 from wisp.core.opencv import opencv, shrink
 from wisp.core.settings import CLIPS
 
@@ -110,6 +110,14 @@ def warp(old: Float, flow: Float, *, cubic: bool) -> Float:
     kernel = cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR
     moved: Float = cv2.remap(old, sources(flow), None, kernel, borderMode=cv2.BORDER_REPLICATE)
     return moved
+
+
+def come_in(flow: Float) -> Region:
+    """The places of a small picture whose flow points outside of the earlier one, bool (h, w)."""
+    height, width = flow.shape[:2]
+    column, row = opencv().split(sources(flow))
+    inside: Region = (column >= -0.5) & (row >= -0.5) & (column <= width - 0.5) & (row <= height - 0.5)
+    return ~inside
 
 
 def sources(flow: Float) -> Float:

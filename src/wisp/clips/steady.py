@@ -31,6 +31,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol, TypeVar
 
 import numpy as np
+from scipy import ndimage
 
 from wisp.clips.alpha import PortraitMethod, WarpedPrevious, upsample_to_frame, working_size
 from wisp.clips.belief import DECIDED, KIND
@@ -39,10 +40,10 @@ from wisp.clips.flow import (
     CUT,
     SIDE,
     Small,
+    come_in,
     find_flow,
     is_cut,
     shrink_to_bytes,
-    sources,
     stillness,
     unexplained,
     warp,
@@ -53,6 +54,7 @@ from wisp.core.arrays import (
     Float,
     Foreground,
     Image,
+    Mask,
     Matte,
     Motion,
     check_alpha,
@@ -277,31 +279,39 @@ def filter_alpha(
         own *= moves
         believed *= min(steadiness.hold, age / (age + 1))
         believed = np.maximum(believed, still * np.float32(min(steadiness.stay, age / (age + 1))))
-        if "1" in X:
-            believed *= 1 - _risen(before, belief, believed.shape)
+        if before is not None and belief is not None:
+            believed *= 1 - _newcomers(before[..., DECIDED], belief[..., DECIDED], believed.shape)
         alpha = _held(alpha, state.alpha, own, believed, steadiness.slack)
     return LowResolutionAlpha(alpha, _fitting(picture, alpha)), State(alpha, small, age, belief)
 
 
-import os  # noqa
-X = os.environ.get("X", "")
+def _newcomers(before: Mask, after: Mask, size: tuple[int, ...]) -> Mask:
+    """1 where a subject is that was not believed in a frame before, else 0: float32, of a size (h, w).
 
+    What alpha was there says nothing: nobody knew of them.
 
-def _risen(before: Float | None, after: Float | None, size: tuple[int, ...]) -> Float:
-    """How much more a place of a small picture is believed to be the subject's than before, (h, w), [0, 1]."""
-    if before is None or after is None or before.shape != after.shape:
+    Args:
+        before: the mask that was decided on, moved along, float32 (h, w), [0, 1].
+        after: the one that was decided on now, likewise.
+        size: wanted.
+    """
+    if before.shape != after.shape or not (after > 0.5).any():
         return np.zeros(size, np.float32)
-    risen: Float = (after[..., DECIDED] - before[..., DECIDED]).clip(0, 1)
-    if risen.shape != size:
-        risen = opencv().resize(risen, size[::-1], interpolation=opencv().INTER_LINEAR)
-    return risen
+    regions, count = ndimage.label(after > 0.5, np.ones((3, 3), bool))
+    known = np.bincount(regions[before > 0.5], minlength=count + 1)
+    new = known < 0.5 * np.bincount(regions.ravel(), minlength=count + 1)
+    new[0] = False
+    wider = opencv().dilate(new[regions].view(np.uint8), np.ones((5, 5), np.uint8)).astype(np.float32)
+    resized: Mask = opencv().resize(wider, size[::-1], interpolation=opencv().INTER_NEAREST)
+    return resized
 
 
 def _moved_belief(belief: Float, before: Small, after: Small, flow: Float) -> Float:
     """A belief moved along, (h, w, 5), and given up where the earlier picture does not explain the later one.
 
-    What kind something is is not given up with it. The flow is the subject's own around its edge: what stands
-    behind somebody would else take their place where they pass it.
+    What kind something is is not given up with it, but nobody knows it of what comes into the picture. The
+    flow is the subject's own around its edge: what stands behind somebody would else take their place where
+    they pass it.
     """
     cv2 = opencv()
     moved = warp(belief, flow, cubic=False)
@@ -311,12 +321,9 @@ def _moved_belief(belief: Float, before: Small, after: Small, flow: Float) -> Fl
     channels = [trust] * moved.shape[2]
     channels[KIND] = np.ones_like(trust)
     moved *= cv2.merge(channels)
-    if "4" in X:
-        places = sources(flow)
-        (h, w), x, y = flow.shape[:2], places[..., 0], places[..., 1]
-        outside = (x < -0.5) | (y < -0.5) | (x > w - 0.5) | (y > h - 0.5)
-        outside = cv2.resize(outside.view(np.uint8), trust.shape[::-1], interpolation=cv2.INTER_NEAREST)
-        moved[..., KIND][outside > 0] = 0.5
+    outside = come_in(flow).view(np.uint8)
+    outside = cv2.resize(outside, trust.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    moved[..., KIND][outside > 0] = 0.5
     return moved
 
 
