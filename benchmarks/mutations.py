@@ -495,7 +495,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "clips: what is believed stays where the picture has changed",
         "clips/steady.py",
-        "    moved *= trust[..., None]\n",
+        "    moved *= cv2.merge(channels)\n",
         "",
         "tests/clips/test_steady.py -k given_up",
     ),
