@@ -74,34 +74,6 @@ def test_people_are_part_of_the_subject(packed):
         assert (made.label[0].astype(int) <= made.label[1].astype(int) + 1).all()
 
 
-def test_the_frame_cuts_who_is_close(packed):
-    source = samples(packed, guided=0, turned=0, cut=0, people=1)
-    for seed in range(12):
-        label = source.sample(rng(seed), SIZE, "close").label
-        assert np.array_equal(label[0], label[1])
-    close, whole = (
-        np.array([source.sample(rng(seed), SIZE, kind).label[0, -1].max() > 200 for seed in range(40)])
-        for kind in ("close", "single")
-    )
-    assert close.mean() > 0.75
-    assert whole.mean() < 0.5
-
-
-def test_people_before_a_thing_are_the_subject_alone(packed):
-    plain, before = (samples(packed, guided=0, people=1, patterned=0, behind=share) for share in (0, 1))
-    drawn = []
-    before.scenery.with_thing = lambda rng, size: drawn.append(size) or np.ones((*size, 3), np.float32)
-    for seed in range(6):
-        made = before.sample(rng(seed), SIZE, "single")
-        assert np.array_equal(made.label[0], made.label[1])
-        plain.sample(rng(seed), SIZE, "single")
-    assert drawn == [SIZE] * 6
-    before.sample(rng(), SIZE, "empty")
-    plain.scenery.with_thing = None
-    samples(packed, guided=0, people=0, behind=1).sample(rng(), SIZE, "single")
-    assert len(drawn) == 6
-
-
 def labelled(alpha, trust=255):
     photo = np.dstack([np.arange(alpha.size, dtype=np.uint8).reshape(alpha.shape)] * 3 + [alpha])
     layer = np.dstack([photo[..., :3], np.full_like(alpha, trust)])

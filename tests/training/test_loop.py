@@ -193,6 +193,20 @@ def test_another_recipe_is_told_setting_by_setting(tmp_path):
     ]
 
 
+@dataclass(frozen=True)
+class LaterRecipe(PlannedRecipe):
+    chance: float = 0.0
+
+
+def test_a_setting_that_is_new_and_off_is_no_other_recipe(tmp_path):
+    run(tmp_path / "run", **planned(6))
+    later = LaterRecipe(schedule=replace(SCHEDULE, steps=8))
+    run(tmp_path / "run", later.schedule, ToyTask(later), resume=True)
+    assert torch.load(tmp_path / "run/checkpoint.pt", weights_only=True)["step"] == 8
+    with pytest.raises(InputError, match=r"chance: 0.0 there, 0.5 now"):
+        run(tmp_path / "run", later.schedule, ToyTask(replace(later, chance=0.5)), resume=True)
+
+
 @pytest.mark.parametrize(("seconds", "steps"), [(1.0, [2, 4, 6, 8]), (3.0, [2, 8])])
 def test_a_validation_that_takes_long_waits_until_it_is_a_tenth(seconds, steps, tmp_path, monkeypatch):
     clock = [0.0]

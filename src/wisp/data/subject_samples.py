@@ -25,11 +25,9 @@ from wisp.data.patterns import random_pattern
 from wisp.data.placing import Rng, fit_matrix, keep_cut_sides, rotation_matrix, warp
 from wisp.data.subject_scenes import Scenes
 
-Kind: TypeAlias = Literal[
-    "person", "thing", "single", "several", "small", "held", "poster", "empty", "faint", "close"
-]
+Kind: TypeAlias = Literal["person", "thing", "single", "several", "small", "held", "poster", "empty", "faint"]
 KINDS: Final[tuple[Kind, ...]] = (
-    *("person", "thing", "single", "several", "small", "held", "poster", "empty", "faint", "close"),
+    *("person", "thing", "single", "several", "small", "held", "poster", "empty", "faint"),
 )
 
 
@@ -99,8 +97,6 @@ class SubjectMix:
     """Nothing to cut out; half of them with pasted patches that are nothing."""
     faint: float = 0.01
     """See-through subjects."""
-    close: float = 0.0
-    """A person from the head down to where the frame cuts: head and shoulders, or a head alone."""
     people: float = 0.62
     """Share of people among composites' subjects; the rest are things and cut-outs."""
     cut_outs: float = 0.45
@@ -115,8 +111,6 @@ class SubjectMix:
     """Chance of pasted patches behind a composite's subject."""
     beside: float = 0.1
     """Chance of a thing apart from a composite's people, which is not the subject."""
-    behind: float = 0.0
-    """Chance that a composite's people stand before the photo of a thing, which is not the subject."""
     surroundings: float = 0.35
     """Chance that an empty sample shows what lies beside the thing of a real photo, else a scene."""
     pattern: float = 0.15
@@ -271,8 +265,6 @@ class SubjectSamples:
             scene = self._empty(rng, size)
         elif rng.random() < self.mix.patterned:
             scene = to_floats(random_pattern(size, rng))
-        elif self.mix.behind and _people_alone(layers) and rng.random() < self.mix.behind:
-            scene = self.scenery.with_thing(rng, size)
         else:
             scene = self.scenery.draw(rng, size)
         if layers and rng.random() < self.mix.like:
@@ -314,8 +306,6 @@ class SubjectSamples:
             person = rng.random() < 0.8
             reach = float(rng.uniform(0.35, 0.9))
             return [self._layer(rng, size, person, reach=reach * rng.uniform(0.8, 1.2)) for _ in range(count)]
-        if kind == "close":
-            return [self._close(rng, size)]
         person = kind == "held" or rng.random() < self.mix.people
         main = self._layer(rng, size, person, cut=rng.random() < self.mix.cut)
         if kind == "faint":
@@ -394,14 +384,6 @@ class SubjectSamples:
             group = group or self.trusted_things or self.cut_outs or self.trusted
         return self.pack[group[int(rng.integers(len(group)))]]
 
-    def _close(self, rng: Rng, size: tuple[int, int]) -> Layer:
-        """Somebody so near that the frame shows the upper part alone, the top of the box near the frame's."""
-        reach = float(np.exp(rng.uniform(np.log(1.1), np.log(2.8))))
-        top = float(rng.uniform(-0.05, 0.25))
-        return self._layer(
-            rng, size, True, reach=reach, centre=(top + reach / 2, 0.5 + float(rng.uniform(-0.25, 0.25)))
-        )
-
     def _held(self, rng: Rng, size: tuple[int, int], holder: Layer) -> Layer:
         """A thing over the middle or the rim of who holds it."""
         inside = np.argwhere(holder.alpha > 0.5)
@@ -450,11 +432,6 @@ class SubjectSamples:
         if rng.random() < self.mix.turned / 2:
             return float(rng.uniform(-180, 180))
         return float(rng.uniform(-1, 1) * self.mix.rotation * rng.random())
-
-
-def _people_alone(layers: list[Layer]) -> bool:
-    """Whether there are subjects and all of them are people: things in the scene are then none."""
-    return any(one.person for one in layers) and all(one.person for one in layers if one.subject)
 
 
 def _islands(alpha: Bytes) -> list[Bytes]:

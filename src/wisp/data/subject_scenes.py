@@ -30,13 +30,6 @@ class Scenes:
         photo = self._pack[self._places[int(rng.integers(len(self._places)))]].photo[..., :3]
         return _fill(photo, rng, size)
 
-    def with_thing(self, rng: Rng, size: tuple[int, int]) -> Float:
-        """Draw the whole photo of a labelled thing that fills the canvas; a scene where there are none."""
-        whole = [i for i in self._things if not self._pack.rows[i].cut_out]
-        if not whole:
-            return self.draw(rng, size)
-        return _fill(self._pack[whole[int(rng.integers(len(whole)))]].photo[..., :3], rng, size)
-
     def beside(self, rng: Rng, size: tuple[int, int]) -> Float:
         """Draw what lies beside a labelled thing, on the canvas; a scene if five photos have no room there.
 

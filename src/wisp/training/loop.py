@@ -435,11 +435,14 @@ def _told(recipe: str) -> dict[str, Any]:
 
 
 def _differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
-    """One line for each setting that a checkpoint has otherwise, but for the number of steps."""
+    """One line for each setting that a checkpoint has otherwise, but for the number of steps.
+
+    A chance or share that an earlier version did not know is 0 to it.
+    """
     return [
         f"{path}: {theirs.get(path, 'off')} there, {ours.get(path, 'off')} now"
         for path in sorted({*theirs, *ours} - {"schedule.steps"})
-        if theirs.get(path) != ours.get(path)
+        if theirs.get(path, 0) != ours.get(path, 0)
     ]
 
 

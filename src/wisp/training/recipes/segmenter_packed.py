@@ -40,7 +40,6 @@ from wisp.training.recipes.segmenter import SegmenterRecipe, SegmenterTask, netw
 HELD_OUT: Final[Mapping[Kind, int]] = {
     "person": 24,
     "single": 12,
-    "close": 12,
     "several": 12,
     "held": 6,
     "thing": 6,
@@ -74,12 +73,11 @@ class PackedRecipe(SegmenterRecipe):
         default_factory=lambda: SubjectSynthesis(
             sizes=Sizes(phases=((0.5, (224, 256)), (0.85, (288, 320)), (1.0, (384, 448)))),
             mix=SubjectMix(
-                person=0.22,
+                person=0.25,
                 thing=0.08,
-                single=0.20,
+                single=0.28,
                 several=0.18,
                 small=0.04,
-                close=0.14,
                 held=0.06,
                 poster=0.03,
                 empty=0.08,
@@ -89,7 +87,6 @@ class PackedRecipe(SegmenterRecipe):
                 grey=0.15,
                 distractor=0.25,
                 beside=0.25,
-                behind=0.3,
                 guided=0.0,
             ),
         )

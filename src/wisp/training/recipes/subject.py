@@ -97,17 +97,15 @@ FURTHER: Final = SubjectRecipe(
     synthesis=SubjectSynthesis(
         sizes=Sizes(phases=((0.4, (224, 256, 288)), (0.75, (320, 352, 384)), (1.0, (384, 416, 448, 512)))),
         mix=SubjectMix(
-            person=0.17,
+            person=0.18,
             thing=0.2,
-            single=0.17,
+            single=0.2,
             several=0.17,
             empty=0.2,
-            close=0.06,
             surroundings=0.45,
             turned=0.15,
             grey=0.13,
             distractor=0.25,
-            behind=0.2,
             guided=0.0,
         ),
     ),
@@ -122,7 +120,7 @@ FURTHER: Final = SubjectRecipe(
     ),
 )
 """Goes on with a trained network, on larger samples and more of what it got wrong: several people, turned and
-grey ones, close ones, things behind them. No guidance, which is taught afterwards (`subject_guidance`)."""
+grey ones, things behind them. No guidance, which is taught afterwards (`subject_guidance`)."""
 
 
 @dataclass(frozen=True)
