@@ -195,8 +195,9 @@ def _person_cut_off_beside(
     near = np.unique(regions[reach_of((regions == number).astype(np.float32), settings) > 0])
     for other in sorted(near[near > 0], key=lambda other: -areas[other]):
         cut_off = own & _borders(places[other - 1], regions.shape)
-        if areas[other] > areas[number] and cut_off and kinds[regions == other].mean() > 0.5:
-            return regions == other
+        region: Region = regions == other
+        if areas[other] > areas[number] and cut_off and kinds[region].mean() > 0.5:
+            return region
     return None
 
 
