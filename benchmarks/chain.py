@@ -37,6 +37,7 @@ from wisp.engine.models import Model, find_model
 from wisp.evaluation.bootstrap import paired_bootstrap
 from wisp.evaluation.metrics import conn, grad, mse, sad
 from wisp.io.images import read_grey, read_photo
+from wisp.matting import cleaning
 from wisp.matting.classical.initial_alpha import estimate_initial_alpha
 from wisp.matting.mixing import mix_alphas
 from wisp.matting.trimap import impose_known, trimap_from_mask
@@ -95,7 +96,7 @@ class Parts:
 
     @cached_property
     def mixture(self) -> Alpha:
-        """The shipped alpha."""
+        """The shipped alpha, before it is cleaned."""
         if not (self.trimap == UNKNOWN).any():
             known: Alpha = (self.trimap == FOREGROUND).astype(np.float32)
             return known
@@ -126,22 +127,26 @@ def ways() -> dict[str, Way]:
         mean: Alpha = (p.first + network) * np.float32(0.5)
         return mean
 
+    clean = cleaning.clean
     return {
-        SHIPPED: lambda p: p.mixture,
+        SHIPPED: lambda p: clean(p.mixture),
         "the mask itself": lambda p: p.mask,
-        "closed-form alone": lambda p: p.closed_form,
-        "network alone": lambda p: p.network(),
-        "network alone, refined": lambda p: p.network(refined=True),
-        "network alone, in the band": lambda p: impose_known(p.network(), p.trimap),
-        "mean of both": lambda p: half(p, p.network()),
-        "mean of both, in the band": lambda p: impose_known(half(p, p.network()), p.trimap),
-        "network led by the mask": lambda p: mix_alphas(p.first, p.network(lead="mask"), p.trimap),
-        "network led by closed-form": lambda p: mix_alphas(p.first, p.network(lead="closed-form"), p.trimap),
-        "network at 512": lambda p: mix_alphas(p.first, p.network(side=512), p.trimap),
-        "network at 832": lambda p: mix_alphas(p.first, p.network(side=832), p.trimap),
-        "network refined": lambda p: mix_alphas(p.first, p.network(refined=True), p.trimap),
-        "portrait-mobile instead": lambda p: mix_alphas(
-            p.first, p.network(model="portrait-mobile"), p.trimap
+        "no cleaning": lambda p: p.mixture,
+        "closed-form alone": lambda p: clean(p.closed_form),
+        "network alone": lambda p: clean(p.network()),
+        "network alone, refined": lambda p: clean(p.network(refined=True)),
+        "network alone, in the band": lambda p: clean(impose_known(p.network(), p.trimap)),
+        "mean of both": lambda p: clean(half(p, p.network())),
+        "mean of both, in the band": lambda p: clean(impose_known(half(p, p.network()), p.trimap)),
+        "network led by the mask": lambda p: clean(mix_alphas(p.first, p.network(lead="mask"), p.trimap)),
+        "network led by closed-form": lambda p: clean(
+            mix_alphas(p.first, p.network(lead="closed-form"), p.trimap)
+        ),
+        "network at 512": lambda p: clean(mix_alphas(p.first, p.network(side=512), p.trimap)),
+        "network at 832": lambda p: clean(mix_alphas(p.first, p.network(side=832), p.trimap)),
+        "network refined": lambda p: clean(mix_alphas(p.first, p.network(refined=True), p.trimap)),
+        "portrait-mobile instead": lambda p: clean(
+            mix_alphas(p.first, p.network(model="portrait-mobile"), p.trimap)
         ),
     }
 

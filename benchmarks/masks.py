@@ -31,6 +31,7 @@ from wisp.core.arrays import Alpha, Mask
 from wisp.core.resample import resize
 from wisp.evaluation.bootstrap import paired_bootstrap
 from wisp.io.images import read_grey, read_photo
+from wisp.matting.cleaning import clean
 from wisp.matting.trimap import impose_known
 
 RESULTS: Final = Path(__file__).parent / "results" / "masks.json"
@@ -101,8 +102,8 @@ def ways() -> dict[str, Callable[[Parts], Alpha]]:
     return {
         CLOSED_FORM: lambda p: p.closed_form,
         "the mask itself": lambda p: p.mask,
-        "as without guidance: mixture with the network": lambda p: p.mixture,
-        "the network alone": lambda p: p.network(),
+        "as without guidance: mixture with the network": lambda p: clean(p.mixture),
+        "the network alone": lambda p: clean(p.network()),
         "the network in the band": lambda p: impose_known(p.network(), p.trimap),
         "mean of both in the band": lambda p: impose_known(
             (p.first + p.network()) * np.float32(0.5), p.trimap

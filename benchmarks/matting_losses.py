@@ -35,6 +35,7 @@ from wisp.engine.families.subject import find_subject
 from wisp.evaluation.metrics import grad, mse, sad
 from wisp.evaluation.tables import markdown
 from wisp.io.images import read_grey, read_photo
+from wisp.matting.cleaning import clean
 from wisp.matting.mixing import mix_alphas
 from wisp.training.importing import continued
 from wisp.training.loop import fit
@@ -106,7 +107,7 @@ def score(networks: Mapping[str, Path], folder: Path) -> dict[str, dict[str, lis
         for name, file in networks.items():
             alpha = parts.network(model=str(file))
             mixture = mix_alphas(parts.first, alpha, parts.trimap)
-            shown = [in_8_bits(of) for of in (alpha, mixture)]
+            shown = [in_8_bits(clean(of)) for of in (alpha, mixture)]
             found[name].append([metric(of, truth) for of in shown for metric in METRICS.values()])
     scale = np.array([1, 1000, 1] * 2)
     means = {name: (np.mean(rows, 0) * scale).round(3).tolist() for name, rows in found.items()}

@@ -64,6 +64,22 @@ def _figures(case: str) -> str:
 FAULTS: tuple[Fault, ...] = (
     # --- survived at da5e9e3 ---
     Fault(
+        "auto: cleaning left out",
+        "pipeline.py",
+        "return Estimate(clean(alpha), mask, trimap, overruled=True)",
+        "return Estimate(alpha, mask, trimap, overruled=True)",
+        "tests/test_pipeline.py -k Cleaning",
+        True,
+    ),
+    Fault(
+        "portrait: cleaning left out",
+        "pipeline.py",
+        "return Estimate(clean(alpha), mask, finding=finding)",
+        "return Estimate(alpha, mask, finding=finding)",
+        "tests/test_pipeline.py -k Cleaning",
+        True,
+    ),
+    Fault(
         "auto: the network is led by closed-form matting",
         "pipeline.py",
         "initial_alpha = (seen_mask + first) * np.float32(0.5)",
@@ -105,6 +121,8 @@ FAULTS: tuple[Fault, ...] = (
         True,
     ),
     _number("photos", "band_width", "0.02", "0.06", True, tests="tests/matting/test_trimap.py -k fiftieth"),
+    _number("photos", "island", "0.003", "0.012", True, tests="tests/matting/test_cleaning.py -k hand"),
+    _number("photos", "close", "0.03", "0.06", True, tests="tests/matting/test_cleaning.py -k speck"),
     _number("photos", "colour_sweeps", "4", "1", True),
     _number("photos", "layer_bending", "3e-3", "3e-2", True),
     Fault(
@@ -400,6 +418,13 @@ FAULTS: tuple[Fault, ...] = (
         "share = np.maximum(far, NETWORK_SHARE * (trimap == UNKNOWN))",
         "share = np.maximum(far, NETWORK_SHARE) * (trimap == UNKNOWN)",
         "tests/test_pipeline.py tests/test_quality.py -k 'joined or overrule or auto'",
+    ),
+    Fault(
+        "cleaning: solid islands go",
+        "matting/cleaning.py",
+        "kept = (areas >= ISLAND * areas.max()) & (solid >= 0.25 * areas)",
+        "kept = (areas >= 0.5 * areas.max()) & (solid >= 0.25 * areas)",
+        "tests/matting/test_cleaning.py",
     ),
     Fault(
         "trimap: the band only inside",

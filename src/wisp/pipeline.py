@@ -53,6 +53,7 @@ from wisp.io.paths import refuse_address
 from wisp.matting.classical.guided_filter import guided_filter
 from wisp.matting.classical.initial_alpha import estimate_initial_alpha
 from wisp.matting.classical.system import Solution
+from wisp.matting.cleaning import clean
 from wisp.matting.foreground import estimate_foreground
 from wisp.matting.mixing import mix_alphas
 from wisp.matting.trimap import impose_known, mask_from_trimap, trimap_from_mask
@@ -236,7 +237,7 @@ def estimate(
             finding = _find_subject(image, subject, None, engine)
             mask = finding.mask
         alpha = network(image, mask, model=model, engine=engine)
-        return Estimate(alpha, mask, finding=finding)
+        return Estimate(clean(alpha), mask, finding=finding)
     finding = None
     if trimap is None:
         if mask is None:
@@ -280,7 +281,7 @@ def _from_mask(image: Image, mask: Mask, engine: Engine, *, model: str | Path | 
     alpha = mix_alphas(first, network, seen_trimap)
     if shrunk < 1:
         alpha = enlarge(alpha, image, engine=engine)
-    return Estimate(alpha, mask, trimap, overruled=True)
+    return Estimate(clean(alpha), mask, trimap, overruled=True)
 
 
 @documented

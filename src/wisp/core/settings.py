@@ -22,9 +22,7 @@ class SubjectSettings:
         large: shares of the photo's area between which a subject becomes a large one, of whose three masks
             what two say counts. Decision 032 for the pair (0.2 and 0.3, 0.3 and 0.5 as well) and 040.
         present: least presence of people, and of a subject, that is believed. Decisions 032 and 040.
-        sure: a region is kept where its mask reaches this somewhere (decision 032: 0.5; 0.6 to 0.9 alike); of
-            several those are people of whose people this share is found again when they are shown alone
-            (decision 037: people of half a 0.87 and more, others 0.35 and less).
+        sure: a region is kept where its mask reaches this somewhere. Decision 032 (0.5; 0.6 to 0.9 alike).
         limb: a region of less than this share of the largest one's area may be a limb and is not shown
             alone. Decision 034, for clips.
         small: looked at again where its box's longer side is at most this share of the photo's. Decision 032
@@ -64,6 +62,8 @@ class AutoSettings:
             the segmenter's. Decision 005.
         enlargement: the portrait network's refinement works at every enlargement by this. No evidence yet.
         margin: what is looked at around the subject, of its box. Decision 041, for colours (0, 0.12, 0.25).
+        close: islands nearer than this share of the subject's size stay. No evidence yet.
+        island: islands of a smaller share of the largest region's area go. No evidence yet.
         settled: alpha nearer than this to 0 or 1 is neither solved again at full size nor refined.
             No evidence yet.
         colour_sweeps: sweeps over single pixels. results/foreground.json, as a whole.
@@ -77,6 +77,8 @@ class AutoSettings:
     known: float = 0.05
     enlargement: float = 3.0
     margin: float = 0.12
+    close: float = 0.03
+    island: float = 0.003
     settled: float = 0.02
     colour_sweeps: int = 4
     layer_bending: float = 3e-3
