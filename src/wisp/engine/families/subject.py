@@ -49,7 +49,7 @@ from wisp.engine.sessions import Session, check_ports
 
 DOUBTFUL: Final = 0.95
 """What is believed less than this is told to be in doubt."""
-HALF: Final = 0.5
+FOUND_ALONE: Final = 0.5
 """Of several regions those are people of whose people more than half is found again when they are shown
 alone: of people of half `a` 0.87 and more is, of others 0.35 at most (docs/decisions/037)."""
 TINY: Final = 0.02
@@ -191,7 +191,7 @@ def _without_mistaken(mask: Mask, alone: dict[int, float], settings: SubjectSett
 
     All of them stay where none is people.
     """
-    mistaken = [number for number, share in alone.items() if share < HALF]
+    mistaken = [number for number, share in alone.items() if share < FOUND_ALONE]
     if len(mistaken) == len(alone):
         return mask, 0
     return np.where(np.isin(label_regions(mask, settings), mistaken), np.float32(0), mask), len(mistaken)
