@@ -25,7 +25,7 @@ def test_names_are_unique():
 
 
 def test_the_faults_that_once_survived_are_all_there():
-    """33 survived; four of their numbers are gone: haze's limit, `uncertain`, `colour_omega`, `colour_rim`."""
+    """33 survived; gone with their numbers are haze's limit, `uncertain`, `colour_omega`, `colour_rim`."""
     assert sum(fault.survived for fault in SCRIPT["FAULTS"]) == 29
 
 
