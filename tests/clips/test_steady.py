@@ -316,8 +316,8 @@ def test_what_stands_behind_somebody_does_not_take_their_place_when_they_pass_it
     assert wrong.mean() < 0.018  # by the picture's own motion 0.024
 
 
-def test_what_is_believed_is_given_up_where_motion_does_not_explain_the_picture(monkeypatch):
-    image, alpha = frame(0)
+def told_to_believe_everything(monkeypatch, alpha):
+    """What a method that says `alpha` and believes in it everywhere is told of the past, frame by frame."""
     pasts = []
 
     def decide(self, image, past=None, /):
@@ -325,6 +325,12 @@ def test_what_is_believed_is_given_up_where_motion_does_not_explain_the_picture(
         return Decided(alpha, np.ones((*SIZE, 5), np.float32))
 
     monkeypatch.setattr(PortraitMethod, "decide", decide)
+    return pasts
+
+
+def test_what_is_believed_is_given_up_where_motion_does_not_explain_the_picture(monkeypatch):
+    image, alpha = frame(0)
+    pasts = told_to_believe_everything(monkeypatch, alpha)
     _, state = filter_alpha(image, None, PortraitMethod())
     other = image.copy()
     other[20:52, 80:120] = 1 - other[20:52, 80:120]
@@ -359,13 +365,7 @@ def test_who_is_new_is_not_held_back_by_what_was_there(monkeypatch, known, least
 
 def test_what_comes_into_the_picture_is_of_no_known_kind(monkeypatch):
     image, alpha = frame(0)
-    pasts = []
-
-    def decide(self, image, past=None, /):
-        pasts.append(past)
-        return Decided(alpha, np.ones((*SIZE, 5), np.float32))
-
-    monkeypatch.setattr(PortraitMethod, "decide", decide)
+    pasts = told_to_believe_everything(monkeypatch, alpha)
     monkeypatch.setattr(steady, "find_flow", lambda before, after: np.full((*SIZE, 2), (-3, 0), np.float32))
     _, state = filter_alpha(image, None, PortraitMethod())
     filter_alpha(np.roll(image, 3, 1), state, PortraitMethod(), steadiness=Steadiness(still=1e-6))
