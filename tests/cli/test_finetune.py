@@ -33,7 +33,7 @@ def words(folder, *more):
 def test_a_shipped_network_is_tuned_and_used(folder, capsys):
     assert main(words(folder, "--freeze", "all-but-last")) == 0
     told = capsys.readouterr().err.splitlines()
-    assert told[0] == "5 photos, held out in 3 parts one after the other, 30 replayed of wisp's own"
+    assert told[0] == "5 photos, held out in 3 parts one after the other, 15 replayed of wisp's own"
     assert told[-3].startswith(("not recommended: ", "not recommended yet: ", "recommended: "))
     tuned = folder / "out/segmenter-mobile-tuned.onnx"
     assert told[-1] == f"for --model: {tuned}"
@@ -46,7 +46,7 @@ def test_a_shipped_network_is_tuned_and_used(folder, capsys):
 def test_many_photos_or_a_single_part_hold_a_share_out_once(folder, capsys):
     assert main(words(folder, "--freeze", "all-but-last", "--folds", "1")) == 0
     told = capsys.readouterr().err.splitlines()
-    assert told[0] == "4 photos to train on, 1 held out, 30 replayed of wisp's own"
+    assert told[0] == "4 photos to train on, 1 held out, 15 replayed of wisp's own"
     assert not (folder / "out/part-1").exists()
 
 

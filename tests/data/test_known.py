@@ -23,6 +23,13 @@ def test_half_of_it_shows_people_and_all_of_it_can_be_read(tmp_path):
     assert all(read_rgb(path).std() > 1 for path in scenes)
 
 
+def test_a_network_that_remembers_its_answers_gets_people_alone(tmp_path):
+    whole, _ = own_replay(tmp_path / "whole")
+    people, scenes = own_replay(tmp_path / "people", things=False)
+    assert [entry.name for entry in people] == [entry.name for entry in whole if not entry.cut_out]
+    assert len(scenes) == 12
+
+
 def test_it_is_drawn_the_same_for_the_same_seed(tmp_path):
     drawn = {}
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):

@@ -25,12 +25,14 @@ THINGS, SCENES = 15, 12
 """How many things and backgrounds are drawn; photos count thrice, so that as many samples show people."""
 
 
-def own_replay(folder: Path, seed: int = 0) -> tuple[list[Entry], list[Path]]:
+def own_replay(folder: Path, seed: int = 0, *, things: bool = True) -> tuple[list[Entry], list[Path]]:
     """Photos of people and cut-outs of procedural things, and backgrounds to set them on.
 
     Args:
         folder: where things and backgrounds are drawn; made when missing.
         seed: of what is drawn.
+        things: whether there are things. A network that is taught its own answers on them is taught that they
+            are nothing, and learns the things that it is shown beside them far less (docs/decisions/020).
     """
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
@@ -41,7 +43,7 @@ def own_replay(folder: Path, seed: int = 0) -> tuple[list[Entry], list[Path]]:
         for turn in range(THINGS // len(photos))
         for photo in photos
     ]
-    for number in range(THINGS):
+    for number in range(THINGS if things else 0):
         foreground, alpha = random_foreground((SIDE, SIDE), rng)
         path = folder / f"thing-{number}.png"
         write_image(path, Matte(alpha, foreground.clip(0, 1)), bits=8, overwrite=True)
