@@ -12,7 +12,7 @@ from wisp.core.settings import AUTO
 NETWORK_SHARE: Final = np.float32(AUTO.network_share)
 """The network's share where the mask's trimap is unknown and both agree; docs/decisions/024, 036 and 041."""
 KNOWN: Final = np.float32(AUTO.known)
-"""What differs by less is as good as known: nothing is overruled there."""
+"""Largest difference between network and mask, [0, 1], at which the mask's known pixels stay as they are."""
 
 
 def mix_alphas(first: Alpha, network: Alpha, trimap: Trimap) -> Alpha:

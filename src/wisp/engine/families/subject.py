@@ -48,12 +48,12 @@ from wisp.engine.models import Model, find_model
 from wisp.engine.sessions import Session, check_ports
 
 DOUBTFUL: Final = 0.95
-"""What is believed less than this is told to be in doubt."""
+"""Presence, [0, 1], below which what was found is told to be in doubt."""
 FOUND_ALONE: Final = 0.5
 """Of several regions those are people of whose people more than half is found again when they are shown
 alone: of people of half `a` 0.87 and more is, of others 0.35 at most (docs/decisions/037)."""
 TINY: Final = 0.02
-"""A subject that covers less than this share of the photo is told to be small."""
+"""Share of the photo's area, [0, 1], below which a subject is told to be small."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Finding:
 
     @property
     def doubtful(self) -> bool:
-        """Whether it is believed less than `DOUBTFUL`."""
+        """True where something was found with a presence below `DOUBTFUL`."""
         return bool(self.count) and self.presence < DOUBTFUL
 
     def describe(self) -> str:
