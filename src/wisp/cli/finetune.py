@@ -106,9 +106,7 @@ def finetune_command(
         from wisp.data import datasets, layouts
         from wisp.data.known import own_replay
         from wisp.data.user_photos import own_photos
-        from wisp.training.finetuning import finetune
-        from wisp.training.importing import read_trained
-        from wisp.training.recipes import tuners
+        from wisp.training.finetuning import finetune, remembers
         from wisp.training.tuning import Photos, Tuning
 
     check_precision(precision)
@@ -139,9 +137,7 @@ def finetune_command(
         told = f"{count} photos, held out in {folds} parts one after the other"
     with TemporaryDirectory() as folder:
         if replay is None:
-            tuner = tuners().get(read_trained(model)[0])
-            remembers = tuner is not None and tuner.alone
-            known, known_scenes = own_replay(Path(folder), seed, things=not remembers)
+            known, known_scenes = own_replay(Path(folder), seed, things=not remembers(model))
         report(f"{told}, {len(known)} replayed" + (" of wisp's own" if replay is None else ""))
         photos = Photos(kept, measured, scenes, known, known_scenes)
         done = finetune(model, photos, out, tuning, precision=precision, workers=workers, report=report)

@@ -177,6 +177,19 @@ class _Measured(NamedTuple):
     rows: list[list[Bytes]]
 
 
+def remembers(model: str | Path) -> bool:
+    """True where replayed samples teach a network its own earlier answers, since it sees the image alone.
+
+    Args:
+        model: as `finetune` takes it.
+
+    Raises:
+        InputError: no such network or file.
+    """
+    tuner = tuners().get(read_trained(model)[0])
+    return tuner is not None and tuner.alone
+
+
 def _parts_of(entries: Sequence[Entry], count: int) -> Iterator[tuple[list[Entry], list[Entry]]]:
     """Photos to train on and held out, `count` times, so that each subject is held out once.
 
