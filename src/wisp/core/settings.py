@@ -17,8 +17,8 @@ class SubjectSettings:
 
     Attributes:
         side: longer side of what the subject network sees, pixels. Decision 032 (320, 416, 512, 640).
-        people_side: longer side of what the person segmenter sees beside it, pixels; 0 leaves it out.
-            Decision 032 (512, 640).
+        people_side: greatest longer side of what the person segmenter sees beside it, pixels; 0 leaves it
+            out. Decision 032 (512, 640).
         large: shares of the photo's area between which a subject becomes a large one, of whose three masks
             what two say counts. Decision 032 for the pair (0.2 and 0.3, 0.3 and 0.5 as well) and 040.
         present: least presence of people, and of a subject, that is believed. Decisions 032 and 040.
@@ -60,10 +60,9 @@ class AutoSettings:
             little better.
         known: mask values nearer than this to 0 or 1 are known; what is nowhere so near to 1 is no region of
             the segmenter's. Decision 005.
-        enlargement: the portrait network's refinement works at every enlargement by this. No evidence yet.
         margin: what is looked at around the subject, of its box. Decision 041, for colours (0, 0.12, 0.25).
-        close: islands nearer than this share of the subject's size stay. No evidence yet.
-        island: islands of a smaller share of the largest region's area go. No evidence yet.
+        stray: islands farther away than this share of the subject's size go where they are smaller than
+            that, too, or nowhere solid. Decision 044.
         settled: alpha nearer than this to 0 or 1 is neither solved again at full size nor refined.
             No evidence yet.
         colour_sweeps: sweeps over single pixels. results/foreground.json, as a whole.
@@ -75,10 +74,8 @@ class AutoSettings:
     network_share: float = 0.6
     band_width: float = 0.02
     known: float = 0.05
-    enlargement: float = 3.0
     margin: float = 0.12
-    close: float = 0.03
-    island: float = 0.003
+    stray: float = 0.035
     settled: float = 0.02
     colour_sweeps: int = 4
     layer_bending: float = 3e-3

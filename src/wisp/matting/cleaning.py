@@ -17,10 +17,9 @@ from wisp.core.arrays import Alpha, Region, check_alpha
 from wisp.core.settings import AUTO
 from wisp.matting.trimap import subject_size
 
-CLOSE: Final = AUTO.close
-"""Islands nearer to a kept region than this share of the subject's size stay: loose strands, fringes."""
-ISLAND: Final = AUTO.island
-"""Islands with less than this share of the largest region's area go; others need a core that is solid."""
+STRAY: Final = AUTO.stray
+"""Islands nearer to a kept region than this share of the subject's size stay: loose strands, fringes. Of others
+those go that are smaller than a square of such a side, or have no core that is solid."""
 _EIGHT: Final = np.ones((3, 3), bool)
 _ROWS: Final = 256
 """Rows that are counted at a time."""
@@ -73,7 +72,7 @@ def _stray(alpha: Alpha, size: float) -> Region:
         number, values = regions[first : first + _ROWS].ravel(), alpha[first : first + _ROWS].ravel()
         areas += np.bincount(number, values, count + 1)
         solid += np.bincount(number[values > 0.95], minlength=count + 1)
-    kept = (areas >= ISLAND * areas.max()) & (solid >= 0.25 * areas)
+    kept = (areas >= STRAY**2 * areas.max()) & (solid >= 0.25 * areas)
     kept[areas.argmax()] = True
     kept[0] = False
     doubtful = ~kept
@@ -82,7 +81,7 @@ def _stray(alpha: Alpha, size: float) -> Region:
     if not places.size:
         return stray
     number = regions.ravel()[places]
-    near, step = _surroundings(kept[regions], math.ceil(CLOSE * size))
+    near, step = _surroundings(kept[regions], math.ceil(STRAY * size))
     rows, columns = np.divmod(places, alpha.shape[1])
     close = np.bincount(number, near[rows // step, columns // step], count + 1) > 0
     stray.ravel()[places] = ~close[number]

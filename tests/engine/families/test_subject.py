@@ -15,6 +15,7 @@ from wisp.engine.engine import ENGINE
 from wisp.engine.families.guidance import Guidance
 from wisp.engine.families.subject import find_subject
 from wisp.engine.models import find_model
+from wisp.io.images import read_photo
 from wisp.pipeline import run
 
 
@@ -164,6 +165,24 @@ def test_views_are_joined_without_seams(network):
     mask = find_subject(image, model=network).mask
     assert np.ptp(mask[30]) < 0.02
     assert mask[5].max() < 0.02
+
+
+@pytest.mark.parametrize(
+    ("longer", "seen"), [(200, SUBJECT.side), (500, 500), (900, SUBJECT.people_side)]
+)
+def test_the_segmenter_sees_no_more_pixels_than_there_are(longer, seen, monkeypatch):
+    sides = []
+
+    def segmented(image, session, row, side):
+        sides.append(side)
+        return np.zeros(image.shape[:2], np.float32)
+
+    monkeypatch.setattr("wisp.engine.families.subject._segmented", segmented)
+    photo = read_photo("examples/portrait.jpg").image
+    height, width = photo.shape[:2]
+    scale = longer / max(height, width)
+    find_subject(resize(photo, round(height * scale), round(width * scale)).clip(0, 1))
+    assert sides == [seen]
 
 
 def test_a_segmenter_stands_in(tmp_path):

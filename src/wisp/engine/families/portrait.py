@@ -31,8 +31,9 @@ STRIDE: Final = PATCH // 2
 """Distance between neighbouring patches."""
 BATCH: Final = 32
 """Patches that are refined at a time; it bounds the memory that they take."""
-ENLARGEMENT: Final = AUTO.enlargement
-"""Alpha is enlarged by at most this factor before it is refined again: as far as training goes."""
+ENLARGEMENT: Final = 3.0
+"""Alpha is enlarged by at most this factor before it is refined again: as in training
+(`wisp.training.recipes.portrait_recipes`, ``reduction``)."""
 UNCERTAIN: Final = AUTO.settled
 """Alpha nearer than this to 0 or 1 needs no refinement."""
 MARGIN: Final = AUTO.margin

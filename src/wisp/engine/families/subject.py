@@ -248,7 +248,8 @@ def see(
     people = None
     if row.shipped and settings.people_side and presence[PEOPLE] >= settings.present[PEOPLE]:
         segmenter = find_model(None, "segmenter")
-        people = _segmented(image, engine.session_of(segmenter), segmenter, settings.people_side)
+        side = min(settings.people_side, max(settings.side, *image.shape[:2]))  # no more than is there
+        people = _segmented(image, engine.session_of(segmenter), segmenter, side)
         looks += 1
     return Seen(masks, presence, people, looks)
 
