@@ -21,7 +21,9 @@ alpha and a small picture of the last frame, so memory does not grow.
 7. Where the picture itself did not change by more than its noise alpha stays where it is.
 8. In every second frame the method rests, if along the edge the last picture, moved along, explains this one:
    the last alpha, moved along, is this one's.
-9. A cut, seen in the small pictures, starts afresh.
+9. What comes out from behind the subject, and was seen there before, is no part of it
+   (`wisp.clips.uncovered`).
+10. A cut, seen in the small pictures, starts afresh.
 """
 
 from __future__ import annotations
