@@ -21,7 +21,9 @@ alpha and a small picture of the last frame, so memory does not grow.
 7. Where the picture itself did not change by more than its noise alpha stays where it is.
 8. In every second frame the method rests, if along the edge the last picture, moved along, explains this one:
    the last alpha, moved along, is this one's.
-9. A cut, seen in the small pictures, starts afresh.
+9. What comes out from behind the subject, and was seen there before, is no part of it
+   (`wisp.clips.uncovered`).
+10. A cut, seen in the small pictures, starts afresh.
 """
 
 from __future__ import annotations
@@ -49,6 +51,13 @@ from wisp.clips.flow import (
     warp,
 )
 from wisp.clips.motion import MotionMethod, WithMotion, with_cues
+from wisp.clips.uncovered import (
+    Background,
+    give_up_uncovered,
+    move_along,
+    remember,
+    remember_nothing,
+)
 from wisp.core.arrays import (
     Alpha,
     Float,
@@ -122,12 +131,14 @@ class State:
         age: frames since the beginning or the last cut, from 0.
         belief: where people and the subject are believed to be, see `wisp.clips.belief`; None from a method
             that keeps none.
+        background: what was seen where no subject was (`wisp.clips.uncovered`), likewise.
     """
 
     alpha: Alpha
     small: Small
     age: int
     belief: Float | None = None
+    background: Background | None = None
 
 
 STEADY: Final = Steadiness()
@@ -257,7 +268,7 @@ def filter_alpha(
         flow = None if is_cut(state.small, small, steadiness.cut) else find_flow(state.small, small)
     if state is None or flow is None:
         alpha, belief = _decided(alpha_of, image, None)
-        return LowResolutionAlpha(alpha, None), State(alpha, small, 0, belief)
+        return LowResolutionAlpha(alpha, None), _state(alpha, small, 0, belief, remember_nothing(small))
     age = state.age + 1
     last = shrink(state.alpha, *size)
     opacity = warp(last, flow, cubic=False)
@@ -266,9 +277,10 @@ def filter_alpha(
     own, believed = _motion(state.small, small, flow, opacity, steadiness)
     own *= moves
     belief = None if state.belief is None else _moved_belief(state.belief, state.small, small, own)
+    background = None if state.background is None else move_along(state.background, flow, opacity)
     if steadiness.rest and age % 2 and age > 1 and _disbelief(opacity, believed) < steadiness.rest:
         alpha = warp(state.alpha, own, cubic=True).clip(0, 1)
-        return LowResolutionAlpha(alpha, picture), State(alpha, small, age, belief)
+        return LowResolutionAlpha(alpha, picture), _state(alpha, small, age, belief, background)
     expected = warp(state.alpha, flow, cubic=False)
     before = belief
     alpha, belief = _decided(alpha_of, image, WarpedPrevious(expected, age, picture, belief))
@@ -282,7 +294,30 @@ def filter_alpha(
         if before is not None and belief is not None:
             believed *= 1 - _newcomers(before[..., DECIDED], belief[..., DECIDED], believed.shape)
         alpha = _held(alpha, state.alpha, own, believed, steadiness.slack)
-    return LowResolutionAlpha(alpha, _fitting(picture, alpha)), State(alpha, small, age, belief)
+    if background is not None and belief is not None:
+        taken = np.maximum(_at_size(belief[..., DECIDED], size), shrink(alpha, *size))
+        free, background = give_up_uncovered(background, small, taken)
+        if free.any():
+            alpha = alpha * (1 - _at_size(free, alpha.shape))
+            kept = repeat_plane(1 - _at_size(free, belief.shape[:2]), belief.shape[2])
+            kept[..., KIND] = 1
+            belief = belief * kept
+    return LowResolutionAlpha(alpha, _fitting(picture, alpha)), _state(alpha, small, age, belief, background)
+
+
+def _state(
+    alpha: Alpha, small: Small, age: int, belief: Float | None, background: Background | None
+) -> State:
+    """The state after a frame; what is seen of the background is remembered beside a belief alone."""
+    if belief is None or background is None:
+        return State(alpha, small, age, belief)
+    seen = remember(background, small, shrink(alpha, *small.shape[:2]))
+    return State(alpha, small, age, belief, seen)
+
+
+def _at_size(mask: Mask, size: tuple[int, ...]) -> Mask:
+    resized: Mask = opencv().resize(mask, size[::-1], interpolation=opencv().INTER_LINEAR)
+    return resized
 
 
 def _newcomers(before: Mask, after: Mask, size: tuple[int, ...]) -> Mask:

@@ -128,6 +128,11 @@ class ClipSettings:
         slack: how far old alpha may lie outside of what the new one says nearby. Decision 016.
         small_side: longer side of the pictures in which motion is searched, pixels. Decisions 007 and 027.
         cut: share of colours that must differ for a cut. No evidence yet.
+        same: difference of colour up to which a place shows again what is remembered of the background.
+            Decision 044.
+        texture: difference of brightness in 5 × 5 pixels that can be found again. No evidence yet.
+        told: windows in which texture tells what is shown, small pixels. No evidence yet.
+        agreed: share of that texture which must be found. Decision 044.
         rest: disbelief along the edge below which the network rests. Decision 017 (0.15 and 0.3 measured).
         still: difference of colour up to which a place stands still. Decision 039.
         stay: how much of the old alpha is kept there. Decision 039.
@@ -186,6 +191,10 @@ class ClipSettings:
     slack: float = 0.3
     small_side: int = 384
     cut: float = 0.5
+    same: float = 0.03
+    texture: float = 0.05
+    told: int = 21
+    agreed: float = 0.6
     rest: float = 0.25
     still: float = 0.014
     stay: float = 0.95
