@@ -6,6 +6,7 @@ import pytest
 from tiny_networks import bright_disc, write_portrait, write_refinement, write_segmenter
 from wisp.clips import alpha as clip_alpha
 from wisp.clips import belief as beliefs
+from wisp.clips import kinds
 from wisp.clips.alpha import (
     LOOK,
     REFRESH,
@@ -15,6 +16,7 @@ from wisp.clips.alpha import (
     matte_by_segmenter,
     upsample_to_frame,
 )
+from wisp.clips.belief_maps import DECIDED, KIND
 from wisp.core.errors import InputError
 from wisp.core.resample import resize
 from wisp.engine.engine import Engine
@@ -47,7 +49,8 @@ def looks(monkeypatch):
         mask = (image.mean(2) > 0.5).astype(np.float32)
         return Seen(np.dstack([mask, mask]), np.ones(2, np.float32), mask, 1)
 
-    monkeypatch.setattr(beliefs, "see", see)
+    for module in (beliefs, kinds):
+        monkeypatch.setattr(module, "see", see)
     return sizes
 
 
@@ -120,7 +123,7 @@ def test_what_is_far_from_the_subject_or_left_out_is_not_in_its_alpha(looks, met
     found = method.decide(image)
     assert found.alpha[:8, :8].mean() > 0.9
     belief = found.belief.copy()
-    belief[:20, :20, [beliefs.KIND, beliefs.DECIDED]] = 0  # seen there, and not the subject
+    belief[:20, :20, [KIND, DECIDED]] = 0  # seen there, and not the subject
     led = method(image, WarpedPrevious(found.alpha, 1, belief=belief))
     assert led[:8, :8].max() == 0
     assert led[alpha > 0.99].mean() > 0.9
@@ -133,7 +136,8 @@ def test_a_thing_is_none_of_the_portrait_networks_business(monkeypatch, tmp_path
         mask = (image.mean(2) > 0.5).astype(np.float32)
         return Seen(np.dstack([0 * mask, mask]), np.ones(2, np.float32), None, 1)
 
-    monkeypatch.setattr(beliefs, "see", see)
+    for module in (beliefs, kinds):
+        monkeypatch.setattr(module, "see", see)
     found = PortraitMethod(write_portrait(tmp_path / "tiny.onnx", bias=-99.0), FP32, "anything")(image)
     assert np.abs(found - alpha).mean() < 0.02
     assert not PortraitMethod(write_portrait(tmp_path / "tiny.onnx"), FP32, "people")(image).any()

@@ -5,24 +5,12 @@ import pytest
 from scipy import ndimage
 
 from tiny_networks import write_subject
-from wisp.clips import belief as module
-from wisp.clips.belief import (
-    DECIDED,
-    KIND,
-    PEOPLE,
-    THING,
-    begin,
-    believed_subject,
-    believed_things,
-    decided,
-    follow,
-    left_out,
-    look_again,
-    segmenter_share,
-    select,
-    told_apart,
-    updated,
-)
+from wisp.clips import belief as belief_module
+from wisp.clips import following, kinds
+from wisp.clips.belief import begin, decided, look_again, segmenter_share, updated
+from wisp.clips.belief_maps import DECIDED, KIND, PEOPLE, THING, believed_subject, believed_things, left_out
+from wisp.clips.following import follow, select
+from wisp.clips.kinds import told_apart
 from wisp.clips.selection import Selection
 from wisp.core.errors import InputError
 from wisp.engine.engine import Engine
@@ -101,7 +89,8 @@ def looks(monkeypatch):
         masks = np.dstack([people, bright]).astype(np.float32)
         return Seen(masks, np.ones(2, np.float32), masks[..., 0], 1)
 
-    monkeypatch.setattr(module, "see", see)
+    for module in (belief_module, kinds):
+        monkeypatch.setattr(module, "see", see)
     return widths
 
 
@@ -213,7 +202,8 @@ def seen(image, **_):
 
 @pytest.mark.parametrize(("things", "expected"), [(1.0, [1, 1, 1]), (0.0, [0, 0, 0]), (0.4, [0, 1, 1])])
 def test_things_are_believed_slowly_while_no_person_was_seen(monkeypatch, things, expected):
-    monkeypatch.setattr(module, "see", seen)
+    for module in (belief_module, kinds):
+        monkeypatch.setattr(module, "see", seen)
     image = np.zeros((*SIZE, 3), np.float32)
     image[APART] = 1
     belief, shown = begin(image, "auto", things), []
@@ -234,7 +224,8 @@ def test_a_glance_at_something_new_is_followed_by_a_whole_look(monkeypatch):
         mask = (image.mean(2) > 0.5).astype(np.float32)
         return Seen(np.dstack([mask, mask]), np.ones(2, np.float32), mask, 1)
 
-    monkeypatch.setattr(module, "see", see)
+    for module in (belief_module, kinds):
+        monkeypatch.setattr(module, "see", see)
     image = np.zeros((*SIZE, 3), np.float32)
     belief = begin(image, "auto")
     look_again(image, belief, "auto", whole=False)
@@ -248,7 +239,8 @@ def test_a_glance_at_something_new_is_followed_by_a_whole_look(monkeypatch):
 
 
 def test_a_belief_of_another_size_is_begun_anew(monkeypatch):
-    monkeypatch.setattr(module, "see", seen)
+    for module in (belief_module, kinds):
+        monkeypatch.setattr(module, "see", seen)
     image = np.zeros((*SIZE, 3), np.float32)
     again = look_again(image, np.zeros((9, 9, 5), np.float32), "auto", whole=True)
     assert again.shape == (*SIZE, 5)
@@ -302,7 +294,7 @@ def test_two_who_touch_stay_apart(bright):
 
 def test_a_click_outside_takes_away_what_is_nearer_to_it(monkeypatch, bright):
     image, left, _ = two_discs()
-    monkeypatch.setattr(module, "find_selected", lambda image, guidance, **_: left.astype(np.float32))
+    monkeypatch.setattr(following, "find_selected", lambda image, guidance, **_: left.astype(np.float32))
     belief = select(image, Selection(points=((60, 50),), points_out=((40, 50),)), bright)
     assert belief[left][:, DECIDED].mean() == pytest.approx(0.5, abs=0.03)
     assert belief[:, :49, DECIDED].max() == 0
@@ -357,6 +349,6 @@ def test_the_segmenter_counts_the_more_the_larger_the_subject():
 def test_an_opened_region_is_that_of_scipy():
     region = np.random.default_rng(0).random((40, 60)) < 0.93
     region[:12, :20] = True
-    opened = module._opened(region)
+    opened = belief_module._opened(region)
     assert 0 < opened.sum() < region.sum()
     np.testing.assert_array_equal(opened, ndimage.binary_opening(region, np.ones((5, 5), bool)))

@@ -7,7 +7,7 @@ from scipy import ndimage
 from tiny_clips import moving_disc
 from wisp.clips import steady
 from wisp.clips.alpha import Decided, PortraitMethod, upsample_to_frame
-from wisp.clips.belief import DECIDED, KIND, PEOPLE, SEGMENTED, THING
+from wisp.clips.belief_maps import DECIDED, KIND, PEOPLE, SEGMENTED, THING
 from wisp.clips.flow import is_cut, shrink_to_bytes, stillness
 from wisp.clips.steady import STEADY, State, Steadiness, filter_alpha, matte_frames, steady_alpha, step
 from wisp.core.arrays import to_float

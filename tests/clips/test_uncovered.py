@@ -6,7 +6,7 @@ from scipy import ndimage
 
 from wisp.clips import uncovered
 from wisp.clips.alpha import Decided, PortraitMethod
-from wisp.clips.belief import DECIDED, KIND, PEOPLE, THING
+from wisp.clips.belief_maps import DECIDED, KIND, PEOPLE, THING
 from wisp.clips.steady import Steadiness, filter_alpha
 from wisp.clips.uncovered import give_up_uncovered, move_along, remember, remember_nothing
 from wisp.core.arrays import to_float

@@ -15,18 +15,16 @@ from typing import Final, NamedTuple, get_args
 
 import numpy as np
 
-from wisp.clips.belief import (
+from wisp.clips.belief import begin, look_again
+from wisp.clips.belief_maps import (
     DECIDED,
-    begin,
     believed_subject,
     believed_things,
-    follow,
     left_out,
-    look_again,
     people_in,
     reach_of,
-    select,
 )
+from wisp.clips.following import follow, select
 from wisp.clips.selection import Selection
 from wisp.core.arrays import Alpha, Float, Image, Mask, Motion, Region, Stored, as_floats, check_image
 from wisp.core.errors import InputError

@@ -36,7 +36,7 @@ import numpy as np
 from scipy import ndimage
 
 from wisp.clips.alpha import PortraitMethod, WarpedPrevious, upsample_to_frame, working_size
-from wisp.clips.belief import DECIDED, KIND
+from wisp.clips.belief_maps import DECIDED, KIND
 from wisp.clips.colours import estimate_colours
 from wisp.clips.flow import (
     CUT,

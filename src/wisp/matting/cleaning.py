@@ -18,8 +18,8 @@ from wisp.core.settings import AUTO
 from wisp.matting.trimap import subject_size
 
 STRAY: Final = AUTO.stray
-"""Islands nearer to a kept region than this share of the subject's size stay: loose strands, fringes. Of others
-those go that are smaller than a square of such a side, or have no core that is solid."""
+"""Islands nearer to a kept region than this share of the subject's size stay: loose strands, fringes. Of
+others those go that are smaller than a square of such a side, or have no core that is solid."""
 _EIGHT: Final = np.ones((3, 3), bool)
 _ROWS: Final = 256
 """Rows that are counted at a time."""

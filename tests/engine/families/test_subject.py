@@ -167,9 +167,7 @@ def test_views_are_joined_without_seams(network):
     assert mask[5].max() < 0.02
 
 
-@pytest.mark.parametrize(
-    ("longer", "seen"), [(200, SUBJECT.side), (500, 500), (900, SUBJECT.people_side)]
-)
+@pytest.mark.parametrize(("longer", "seen"), [(200, SUBJECT.side), (500, 500), (900, SUBJECT.people_side)])
 def test_the_segmenter_sees_no_more_pixels_than_there_are(longer, seen, monkeypatch):
     sides = []
 
