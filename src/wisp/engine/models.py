@@ -137,11 +137,16 @@ MODELS: Final[dict[str, Model]] = {
             family="portrait",
             file="matting-mobile.onnx",
             url="",
-            size=6_959_922,
-            sha256="dceae250db3b2314881c64aa2ccf53e8247c35a72448b75d8137b9717933bc3e",
+            size=6_959_973,
+            sha256="be2a2caca4dc7fb68d87f27ccca49b5504055382b8d11367aadf7cb9e9aaace5",
             licence=_LICENCE,
             training_data=f"{_ANYTHING}, strands of hair drawn on most",
             input_size=704,
+            int8=Variant(
+                "matting-mobile-int8.onnx",
+                4_024_475,
+                "65e1affc450373c91348c688c7f648bf532e662370f93b5779d7922df9bd8ead",
+            ),
         ),
         Model(
             name="portrait-mobile-refinement",
