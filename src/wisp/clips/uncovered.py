@@ -49,6 +49,8 @@ TEXTURE: Final = round(255 * CLIPS.texture)
 _FAINT: Final = 0.05
 _SMALL: Final = np.ones((3, 3), np.uint8)
 _SQUARE: Final = np.ones((5, 5), np.uint8)
+_WIDE: Final = np.ones((9, 9), np.uint8)
+"""Alpha's edge is not trusted nearer than this, and what is narrower is no part of anything but that edge."""
 
 
 def remember_nothing(small: Small) -> Background:
@@ -67,7 +69,7 @@ def remember(background: Background, small: Small, opacity: Alpha) -> Background
     """
     cv2 = opencv()
     fits, known = _fits(background, small), cv2.erode(background.seen, _SQUARE)
-    beside = cv2.dilate((opacity > _FAINT).view(np.uint8), _SQUARE) == 0
+    beside = cv2.dilate((opacity > _FAINT).view(np.uint8), _WIDE) == 0
     seen = background.seen.astype(np.int8)
     seen[beside & fits] += 1
     seen[beside & ~fits & (known > 0)] -= 1
@@ -121,13 +123,13 @@ def give_up_uncovered(background: Background, small: Small, mask: Mask) -> tuple
     cv2 = opencv()
     given_up = np.zeros_like(background.covered)
     maybe = (background.covered > 0) & (mask > 0.5) & _fits(background, small, reach=_SHIFT)
-    where = cv2.erode(maybe.view(np.uint8), _SQUARE) | background.given_up
+    where = cv2.erode(maybe.view(np.uint8), _WIDE) | background.given_up
     box = bounding_box(where > 0, CLIPS.told)
     if box is None:
         return given_up.astype(np.float32), background._replace(given_up=given_up)
     near = Background(*(plane[box.slices] for plane in background))
     shown = _shown_again(near, small[box.slices])
-    wrong = cv2.erode(shown & (mask[box.slices] > 0.5).view(np.uint8), _SQUARE) | (near.given_up & shown)
+    wrong = cv2.erode(shown & (mask[box.slices] > 0.5).view(np.uint8), _WIDE) | (near.given_up & shown)
     given_up[box.slices] = cv2.dilate(wrong, np.ones((15, 15), np.uint8)) & shown
     soft: Mask = cv2.blur(cv2.dilate(given_up, _SMALL).astype(np.float32), (3, 3))
     return soft, background._replace(given_up=given_up)
