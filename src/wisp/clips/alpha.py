@@ -44,6 +44,8 @@ SIDES: Final = {"alpha": CLIPS.alpha_side, "mask": CLIPS.mask_side}
 """Length of the longer side of the small picture, for the portrait network and for the segmenter alone."""
 RADII: Final = {"alpha": CLIPS.alpha_radius, "mask": CLIPS.mask_radius}
 """Windows of the guided filter are (2 r + 1)² pixels of the small picture."""
+NETWORK: Final = "matting-mobile"
+"""What draws the edges, as in photos, at a smaller size."""
 REFRESH: Final = CLIPS.refresh
 """So often, in frames, the subject is looked for as in a photo."""
 LOOK: Final = CLIPS.look
@@ -141,7 +143,9 @@ class PortraitMethod:
         size = working_size(check_image(image), SIDES["alpha"])
         known = None if past is None else past.picture
         small = known if known is not None and known.shape[:2] == size else shrink(image, *size)
-        row = find_model(self.model, "portrait")
+        row = find_model(self.model or NETWORK, "portrait")
+        if self.model is None:
+            row = replace(row, input_size=CLIPS.network_side)
         session = self.engine.session_of(row)
         belief, looked = self._believe(image, small, past)
         subject = believed_subject(belief, size)

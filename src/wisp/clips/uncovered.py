@@ -25,7 +25,7 @@ from wisp.core.settings import CLIPS
 
 
 class Background(NamedTuple):
-    """What was seen where no subject was, as small as the pictures in which motion is searched.
+    """The memory of what was seen where no subject was, as small as the pictures in which motion is searched.
 
     Attributes:
         picture: its colours where they are known, uint8 (h, w, 3).

@@ -126,11 +126,6 @@ MODELS: Final[dict[str, Model]] = {
             sha256="d9a03173a96a70597e49129c8e354a4a611472e4e889a5dca807f99fef95d620",
             licence=_LICENCE,
             training_data=f"{_PHOTOS}, strands of hair drawn on some",
-            int8=Variant(
-                "portrait-mobile-int8.onnx",
-                4_024_470,
-                "694fd25cb63109622eed5abbe811d50eb4d79f5f8b1d801958966ba1d9948049",
-            ),
         ),
         Model(
             name="matting-mobile",
