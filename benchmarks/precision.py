@@ -4,7 +4,8 @@
 
 1. Milliseconds of one run of each shipped network that has an int8 variant, at the size that it usually sees
    (32 patches of the border refinement), one thread, CPU seconds of the process, least of many runs after one
-   that is not counted. Again with fewer instructions than this CPU has (ONEDNN_MAX_CPU_ISA), as on older ones.
+   that is not counted. Again with fewer instructions than this CPU has (ONEDNN_MAX_CPU_ISA), as on older
+   ones.
 2. Mean SAD of the default over FOLDER (``image/``, ``alpha/``) in fp32, in bf16, and in what ``auto``
    chooses.
 3. CPU seconds to load the shipped networks, compiled and as kept in the cache; and of a whole `wisp cutout`
