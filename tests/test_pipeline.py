@@ -46,8 +46,8 @@ def error(estimate, truth):
 
 
 class TestSteps:
-    def test_a_network_finds_the_subject_where_there_is_no_guidance(self, network, scene):
-        image, alpha, _ = scene
+    def test_a_network_finds_the_subject_where_there_is_no_guidance(self, network):
+        image, alpha = bright_disc(180, 242, softness=6)
         result = run(image, model=network)
         assert error(result.matte.alpha, alpha) < 0.01
         assert result.mask is not None

@@ -9,11 +9,13 @@ from wisp.engine.families.portrait import (
     PATCH,
     Box,
     crop_around,
+    generate,
     portrait,
     refine,
     refined_sizes,
     uncertain_cells,
 )
+from wisp.engine.models import find_model
 from wisp.engine.sessions import open_session
 
 FP32 = Engine(precision="fp32")
@@ -147,3 +149,20 @@ def test_masks_of_another_size_are_refused(network):
     image, alpha = bright_disc(60, 80)
     with pytest.raises(InputError, match="mask"):
         portrait(image, alpha[1:], model=network)
+
+
+@pytest.mark.parametrize(("longer", "seen"), [(96, 384), (400, 416), (900, 512)])
+def test_small_pictures_are_shown_enlarged(longer, seen, monkeypatch):
+    shapes = []
+
+    class Seeing:
+        inputs = outputs = ()
+
+        def run(self, given):
+            shapes.append(given["image"].shape[2:])
+            return {"alpha": given["mask"]}
+
+    picture = np.zeros((longer, longer // 2, 3), np.float32)
+    monkeypatch.setattr(module, "check_ports", lambda *_: None)
+    generate(Seeing(), find_model("portrait-mobile", "portrait"), picture, picture[..., 0])
+    assert shapes[0][0] == seen

@@ -27,6 +27,9 @@ from wisp.engine.sessions import Session, check_ports
 
 PATCH: Final = 64
 """Side of the refinement's patches, pixels, as it was trained."""
+SMALLEST: Final = 384
+"""Least longer side of what the generator is shown, pixels, of those it was trained on (320 to 512): what is
+smaller is enlarged. Decision 045."""
 STRIDE: Final = PATCH // 2
 """Distance between neighbouring patches."""
 BATCH: Final = 32
@@ -194,7 +197,7 @@ def uncertain_cells(alpha: Alpha) -> list[tuple[int, int]]:
 
 
 def generate(session: Session, row: Model, image: Image, mask: Mask) -> Alpha:
-    """Alpha at the generator's size: the longer side is the row's, never more than the picture's own.
+    """Alpha at the generator's size: the longer side is the picture's own, from `SMALLEST` to the row's.
 
     Args:
         session: the loaded generator.
@@ -209,7 +212,8 @@ def generate(session: Session, row: Model, image: Image, mask: Mask) -> Alpha:
         InputError: the file is no portrait network.
     """
     height, width = image.shape[:2]
-    scale = min(1.0, row.input_size / max(height, width))
+    longer = max(height, width)
+    scale = min(row.input_size, max(longer, SMALLEST)) / longer
     small = max(1, round(height * scale)), max(1, round(width * scale))
     seen = pad_to_multiple(resize(image, *small), row.multiple)
     coarse = pad_to_multiple(resize(mask, *small).clip(0, 1), row.multiple)
