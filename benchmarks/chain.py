@@ -33,7 +33,7 @@ from wisp.core.resample import resize
 from wisp.engine.engine import ENGINE
 from wisp.engine.families import portrait
 from wisp.engine.families.subject import find_subject
-from wisp.engine.models import Model, find_model
+from wisp.engine.models import MATTING, Model, find_model
 from wisp.evaluation.bootstrap import paired_bootstrap
 from wisp.evaluation.metrics import conn, grad, mse, sad
 from wisp.io.images import read_grey, read_photo
@@ -42,7 +42,6 @@ from wisp.matting.classical.initial_alpha import estimate_initial_alpha
 from wisp.matting.mixing import mix_alphas
 from wisp.matting.trimap import impose_known, trimap_from_mask
 from wisp.methods import solve
-from wisp.pipeline import MATTING
 
 RESULTS: Final = Path(__file__).parent / "results"
 SHARED: Final = Path(__file__).parent.parent.parent / "shared"

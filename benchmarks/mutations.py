@@ -356,7 +356,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "auto: the portrait network instead of the matting network",
-        "pipeline.py",
+        "engine/models.py",
         'MATTING: Final = "matting-mobile"',
         'MATTING: Final = "portrait-mobile"',
         "tests/test_pipeline.py -k Cleaning",

@@ -40,6 +40,7 @@ from wisp.engine.engine import ENGINE, Engine, shared_engine
 from wisp.engine.families import Wanted
 from wisp.engine.families.portrait import enlarge, portrait
 from wisp.engine.families.subject import Finding, find_subject
+from wisp.engine.models import MATTING
 from wisp.engine.peers.chosen import chosen_peer, peer_alpha
 from wisp.io.given import (
     Given,
@@ -61,8 +62,6 @@ from wisp.methods import METHODS, Refinement, check_options, default_method, doc
 
 SOLVED_PIXELS: Final = AUTO.solved_pixels
 """Larger photos are matted at this size, then enlarged while the portrait network refines the border."""
-MATTING: Final = "matting-mobile"
-"""The network that shares the alpha with closed-form matting, in ``auto`` without guidance."""
 MATTED: Final = 0.8
 """Share of the work that alpha is, before its foreground colours, for `Progress`."""
 NO_SUBJECT: Final = "no subject was found; the alpha is empty"

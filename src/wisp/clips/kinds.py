@@ -1,4 +1,4 @@
-"""Whether what is seen in a clip is a person: every region that stands apart is looked at alone.
+"""Kinds of the regions of a look, people or not, as a map: each that stands apart is looked at alone.
 
 Beside people the subject network takes animals and things for people, too; shown one of them alone it does
 not. What a region was found to be is kept with its place.

@@ -1,4 +1,4 @@
-"""What comes out from behind a clip's subject: the background is remembered where it was seen.
+"""The remembered background of a clip, and the mask of what comes out from behind the subject again.
 
 The networks see single frames. An animal or a rock that somebody passed, and that now shows beside them, may
 be taken for a part of them though it stood there before. So the picture of what was seen where no subject
@@ -41,7 +41,7 @@ class Background(NamedTuple):
 
 
 OFTEN: Final = 3
-"""What was seen more often than it was contradicted, by so many frames, is known well."""
+"""Frames by which a place must have been seen more often than contradicted to be known well."""
 SAME: Final = round(255 * CLIPS.same)
 """Colours that differ by no more are the same."""
 TEXTURE: Final = round(255 * CLIPS.texture)
@@ -49,7 +49,7 @@ TEXTURE: Final = round(255 * CLIPS.texture)
 _FAINT: Final = 0.05
 _SMALL: Final = np.ones((3, 3), np.uint8)
 _SQUARE: Final = np.ones((5, 5), np.uint8)
-_WIDE: Final = np.ones((9, 9), np.uint8)
+_WIDE: Final = np.ones((CLIPS.narrow, CLIPS.narrow), np.uint8)
 """Alpha's edge is not trusted nearer than this, and what is narrower is no part of anything but that edge."""
 
 
@@ -122,7 +122,7 @@ def give_up_uncovered(background: Background, small: Small, mask: Mask) -> tuple
     """
     cv2 = opencv()
     given_up = np.zeros_like(background.covered)
-    maybe = (background.covered > 0) & (mask > 0.5) & _fits(background, small, reach=_SHIFT)
+    maybe = (background.covered > 0) & (mask > 0.5) & _fits(background, small, reach=CLIPS.aside)
     where = cv2.erode(maybe.view(np.uint8), _WIDE) | background.given_up
     box = bounding_box(where > 0, CLIPS.told)
     if box is None:
@@ -135,14 +135,10 @@ def give_up_uncovered(background: Background, small: Small, mask: Mask) -> tuple
     return soft, background._replace(given_up=given_up)
 
 
-_SHIFT: Final = 4
-"""What stood still beside a moving camera, or the other way round, is looked for so many pixels around."""
-
-
 def _shown_again(background: Background, small: Small) -> Bytes:
     """1 where a small picture shows what is remembered and was covered, as its texture tells; (h, w)."""
     cv2 = opencv()
-    places = sources(find_flow(background.picture, small).clip(-_SHIFT, _SHIFT))
+    places = sources(find_flow(background.picture, small).clip(-CLIPS.aside, CLIPS.aside))
     seen = np.minimum(background.seen, cv2.remap(background.seen, places, None, cv2.INTER_NEAREST))
     picture = cv2.remap(background.picture, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     found = background._replace(picture=picture, seen=seen)

@@ -62,7 +62,9 @@ class AutoSettings:
             the segmenter's. Decision 005.
         margin: what is looked at around the subject, of its box. Decision 041, for colours (0, 0.12, 0.25).
         stray: islands farther away than this share of the subject's size go where they are smaller than
-            that, too, or nowhere solid. Decision 044.
+            that, too, or nowhere solid. Decision 045.
+        smallest: least longer side of what the matting network is shown, pixels; what is smaller is enlarged.
+            Decision 045 (320, 384, 448, 512).
         settled: alpha nearer than this to 0 or 1 is neither solved again at full size nor refined.
             No evidence yet.
         colour_sweeps: sweeps over single pixels. results/foreground.json, as a whole.
@@ -76,6 +78,7 @@ class AutoSettings:
     known: float = 0.05
     margin: float = 0.12
     stray: float = 0.035
+    smallest: int = 384
     settled: float = 0.02
     colour_sweeps: int = 4
     layer_bending: float = 3e-3
@@ -134,6 +137,8 @@ class ClipSettings:
         texture: difference of brightness in 5 × 5 pixels that can be found again. No evidence yet.
         told: windows in which texture tells what is shown, small pixels. No evidence yet.
         agreed: share of that texture which must be found. Decision 044.
+        aside: so far it is looked for, small pixels. Decision 044.
+        narrow: what is narrower is never given up, small pixels. Decision 044 (5, 9).
         rest: disbelief along the edge below which the network rests. Decision 017 (0.15 and 0.3 measured).
         still: difference of colour up to which a place stands still. Decision 039.
         stay: how much of the old alpha is kept there. Decision 039.
@@ -197,6 +202,8 @@ class ClipSettings:
     texture: float = 0.05
     told: int = 21
     agreed: float = 0.6
+    aside: int = 4
+    narrow: int = 9
     rest: float = 0.25
     still: float = 0.014
     stay: float = 0.95

@@ -193,6 +193,9 @@ MODELS: Final[dict[str, Model]] = {
 }
 
 
+MATTING: Final = "matting-mobile"
+"""Name of the network that draws the edges of any subject, in photos and clips."""
+
 RENAMED: Final[dict[str, str]] = {
     "portrait-mobile-led": "matting-mobile",
     "subject-mobile-clip": "subject-mobile",

@@ -27,9 +27,8 @@ from wisp.engine.sessions import Session, check_ports
 
 PATCH: Final = 64
 """Side of the refinement's patches, pixels, as it was trained."""
-SMALLEST: Final = 384
-"""Least longer side of what the generator is shown, pixels, of those it was trained on (320 to 512): what is
-smaller is enlarged. Decision 045."""
+SMALLEST: Final = AUTO.smallest
+"""Least longer side of what the generator is shown, pixels: what is smaller is enlarged."""
 STRIDE: Final = PATCH // 2
 """Distance between neighbouring patches."""
 BATCH: Final = 32
