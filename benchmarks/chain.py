@@ -33,7 +33,7 @@ from wisp.core.resample import resize
 from wisp.engine.engine import ENGINE
 from wisp.engine.families import portrait
 from wisp.engine.families.subject import find_subject
-from wisp.engine.models import MATTING, Model, find_model
+from wisp.engine.models import Model, find_model
 from wisp.evaluation.bootstrap import paired_bootstrap
 from wisp.evaluation.metrics import conn, grad, mse, sad
 from wisp.io.images import read_grey, read_photo
@@ -73,14 +73,12 @@ class Parts:
         """Closed-form matting at half size."""
         return estimate_initial_alpha(self.image, self.trimap)
 
-    def network(
-        self, *, lead: str = "mean", model: str = MATTING, side: int = 0, refined: bool = False
-    ) -> Alpha:
+    def network(self, *, lead: str = "mean", model: str = "", side: int = 0, refined: bool = False) -> Alpha:
         """A network's alpha.
 
         Args:
             lead: its second input: ``mask``, ``closed-form`` or the ``mean`` of both.
-            model: a network of the portrait family.
+            model: a network of the portrait family; the default one when empty.
             side: longer side of what it sees, pixels; 0 for its row's.
             refined: whether its border is refined at the photo's size.
         """
@@ -88,7 +86,7 @@ class Parts:
         if key not in self._networks:
             leads = {"mask": 1.0, "mean": 0.5, "closed-form": 0.0}
             start = self.first + np.float32(leads[lead]) * (self.mask - self.first)
-            row = find_model(model, "portrait")
+            row = find_model(model or None, "portrait")
             row = replace(row, input_size=side or row.input_size)
             self._networks[key] = _led(self.image, start, row, refined)
         return self._networks[key]
@@ -144,9 +142,6 @@ def ways() -> dict[str, Way]:
         "network at 512": lambda p: clean(mix_alphas(p.first, p.network(side=512), p.trimap)),
         "network at 832": lambda p: clean(mix_alphas(p.first, p.network(side=832), p.trimap)),
         "network refined": lambda p: clean(mix_alphas(p.first, p.network(refined=True), p.trimap)),
-        "portrait-mobile instead": lambda p: clean(
-            mix_alphas(p.first, p.network(model="portrait-mobile"), p.trimap)
-        ),
     }
 
 

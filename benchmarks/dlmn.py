@@ -156,7 +156,6 @@ def composites(models: Mapping[str, str], folder: Path, half: Half, every: int) 
         image, truth = read_photo(picture.photo).image, read_grey(picture.truth)
         mask = find_subject(image).mask
         found = {name: method(image, mask) for name, method in of_photos(models).items()}
-        found["matting-mobile"] = run(image, mask=mask, method="portrait", model="matting-mobile").matte.alpha
         for name, alpha in {"the mask itself": mask, **found}.items():
             scored = {key: metric(rounded(alpha), truth, None) for key, metric in metrics.items()}
             rows.setdefault(name, []).append(scored)

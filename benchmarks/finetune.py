@@ -4,7 +4,7 @@ Run from the root of the repository::
 
     python benchmarks/finetune.py [--corpus FOLDER] [--portraits FOLDER] [--steps N] [--size PIXELS]
                                    [--rate R] [--replay-share S] [--weights-kept S]
-                                   [--model segmenter-mobile|portrait-mobile] [--kind KIND]
+                                   [--model segmenter-mobile|matting-mobile] [--kind KIND]
                                    [--replay corpus|own]
     python benchmarks/finetune.py --table            the kept result as Markdown
 
@@ -47,7 +47,7 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "finetune.json"
 SHARED = ROOT.parent / "shared"
 COUNT, HELD_OUT, SIDE = 50, 10, 384
-METHODS: dict[str, str] = {"segmenter-mobile": "auto", "portrait-mobile": "portrait"}
+METHODS: dict[str, str] = {"segmenter-mobile": "auto", "matting-mobile": "portrait"}
 """How `wisp cutout` uses each network."""
 
 

@@ -45,7 +45,7 @@ ROOT: Final = Path(__file__).parent.parent
 RESULTS: Final = ROOT / "benchmarks" / "results" / "matting_losses.json"
 SETS: Final = ("people-dev", "things-dev")
 METRICS: Final = {"sad": sad, "mse": mse, "grad": grad}
-START: Final = "portrait-mobile"
+START: Final = "matting-mobile"
 STEPS: Final = 100
 BATCH: Final = 8
 

@@ -355,13 +355,6 @@ FAULTS: tuple[Fault, ...] = (
         "tests/clips/test_motion.py",
     ),
     Fault(
-        "auto: the portrait network instead of the matting network",
-        "engine/models.py",
-        'MATTING: Final = "matting-mobile"',
-        'MATTING: Final = "portrait-mobile"',
-        "tests/test_pipeline.py -k Cleaning",
-    ),
-    Fault(
         "networks' hashes unchecked",
         "engine/models.py",
         "        if found != sha256:\n",

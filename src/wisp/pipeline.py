@@ -40,7 +40,6 @@ from wisp.engine.engine import ENGINE, Engine, shared_engine
 from wisp.engine.families import Wanted
 from wisp.engine.families.portrait import enlarge, portrait
 from wisp.engine.families.subject import Finding, find_subject
-from wisp.engine.models import MATTING
 from wisp.engine.peers.chosen import chosen_peer, peer_alpha
 from wisp.io.given import (
     Given,
@@ -276,7 +275,7 @@ def _from_mask(image: Image, mask: Mask, engine: Engine, *, model: str | Path | 
         seen_trimap = trimap_from_mask(seen_mask)
     first = estimate_initial_alpha(seen, seen_trimap)
     initial_alpha = (seen_mask + first) * np.float32(0.5)
-    network = portrait(seen, initial_alpha, model=model or MATTING, engine=engine, refined=False)
+    network = portrait(seen, initial_alpha, model=model, engine=engine, refined=False)
     alpha = mix_alphas(first, network, seen_trimap)
     if shrunk < 1:
         alpha = enlarge(alpha, image, engine=engine)

@@ -49,7 +49,7 @@ def test_the_list(wisp, store):
         assert ran.code == 0
         for name in MODELS:
             assert "comes with wisp" in line_of(ran, name)
-        assert line_of(ran, "portrait-mobile").rstrip().endswith("Yaman et al. 2022")
+        assert line_of(ran, "matting-mobile").rstrip().endswith("Yaman et al. 2022")
         assert line_of(ran, "dim-mobile").rstrip().endswith("Xu et al. 2017")
         assert "Background Image Matting (report)" in line_of(ran, "segmenter-mobile")
         assert "not here" in line_of(ran, "u2net")
@@ -202,5 +202,5 @@ class TestCutout:
 
 
 def test_a_network_says_which_document_it_is_from(wisp):
-    assert "document       Yaman et al. 2022\n" in wisp("models", "show", "portrait-mobile").stdout
+    assert "document       Yaman et al. 2022\n" in wisp("models", "show", "matting-mobile").stdout
     assert "document       Xu et al. 2017\n" in wisp("models", "show", "dim-mobile").stdout

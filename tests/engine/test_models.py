@@ -44,7 +44,7 @@ def test_a_file_of_the_user_is_taken_as_it_is(tmp_path):
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones():
-    expected = r"^nosuch: is no known .* no file; subject-mobile, segmenter-mobile, portrait-mobile, .* or"
+    expected = r"^nosuch: is no known .* no file; subject-mobile, segmenter-mobile, matting-mobile, .* or"
     with pytest.raises(InputError, match=expected):
         find_model("nosuch")
 

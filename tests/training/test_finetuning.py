@@ -193,7 +193,7 @@ def test_what_is_known_is_taught_as_the_network_said_it(photos, tmp_path):
 
 def test_what_cannot_be_tuned_is_told(photos, tmp_path):
     with pytest.raises(InputError, match="holds a portrait-refinement; a network of these is accepted"):
-        finetune("portrait-mobile-refinement", photos, tmp_path / "out", Tuning())
+        finetune("matting-mobile-refinement", photos, tmp_path / "out", Tuning())
     start = checkpoint("unet-simple", tmp_path / "best.pt")
     with pytest.raises(InputError, match="--freeze: is most"):
         finetune(start, photos, tmp_path / "out", Tuning(freeze="most"))

@@ -48,7 +48,7 @@ def lived(built):
 def test_shipped_networks_answer_as_their_files_do(name):
     model = MODELS[name]
     if model.family == "portrait-refinement":
-        _, built = read_network("portrait-mobile")
+        _, built = read_network("matting-mobile")
     else:
         _, built = read_network(name)
     family = NETWORKS["dlmn-alpha" if model.family == "dlmn" else model.family]
@@ -124,7 +124,7 @@ def test_folded_batch_norms_stay_frozen_and_others_go_on(tmp_path):
 def test_what_cannot_be_imported_is_told(tmp_path):
     built = network(SegmenterRecipe(width=8))
     with pytest.raises(InputError, match=r"holds a portrait; a segmenter is accepted"):
-        load_start(built, "segmenter", "portrait-mobile")
+        load_start(built, "segmenter", "matting-mobile")
     with pytest.raises(InputError, match=r"holds another network \(segmenter\)"):
         load_start(built, "segmenter", "segmenter-mobile")
     with pytest.raises(InputError, match=r"int8\.onnx: is quantised to int8; the same network in floats"):

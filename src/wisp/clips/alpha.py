@@ -38,7 +38,7 @@ from wisp.engine.families.dlmn import dlmn
 from wisp.engine.families.portrait import crop_around, generate
 from wisp.engine.families.segmenter import segment
 from wisp.engine.families.subject import find_subject
-from wisp.engine.models import MATTING, find_model
+from wisp.engine.models import find_model
 
 SIDES: Final = {"alpha": CLIPS.alpha_side, "mask": CLIPS.mask_side}
 """Length of the longer side of the small picture, for the portrait network and for the segmenter alone."""
@@ -141,7 +141,7 @@ class PortraitMethod:
         size = working_size(check_image(image), SIDES["alpha"])
         known = None if past is None else past.picture
         small = known if known is not None and known.shape[:2] == size else shrink(image, *size)
-        row = find_model(self.model or MATTING, "portrait")
+        row = find_model(self.model, "portrait")
         if self.model is None:
             row = replace(row, input_size=CLIPS.network_side)
         session = self.engine.session_of(row)

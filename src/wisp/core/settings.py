@@ -16,7 +16,8 @@ class SubjectSettings:
     """Numbers of finding the subject.
 
     Attributes:
-        side: longer side of what the subject network sees, pixels. Decision 032 (320, 416, 512, 640).
+        side: longer side of what the subject network sees, and least one of what the matting network is
+            shown, pixels. Decision 032 (320, 416, 512, 640), 045 for the latter.
         people_side: greatest longer side of what the person segmenter sees beside it, pixels; 0 leaves it
             out. Decision 032 (512, 640).
         large: shares of the photo's area between which a subject becomes a large one, of whose three masks
@@ -63,8 +64,6 @@ class AutoSettings:
         margin: what is looked at around the subject, of its box. Decision 041, for colours (0, 0.12, 0.25).
         stray: islands farther away than this share of the subject's size go where they are smaller than
             that, too, or nowhere solid. Decision 045.
-        smallest: least longer side of what the matting network is shown, pixels; what is smaller is enlarged.
-            Decision 045 (320, 384, 448, 512).
         settled: alpha nearer than this to 0 or 1 is neither solved again at full size nor refined.
             No evidence yet.
         colour_sweeps: sweeps over single pixels. results/foreground.json, as a whole.
@@ -78,7 +77,6 @@ class AutoSettings:
     known: float = 0.05
     margin: float = 0.12
     stray: float = 0.035
-    smallest: int = 384
     settled: float = 0.02
     colour_sweeps: int = 4
     layer_bending: float = 3e-3

@@ -118,16 +118,6 @@ MODELS: Final[dict[str, Model]] = {
             ),
         ),
         Model(
-            name="portrait-mobile",
-            family="portrait",
-            file="portrait-mobile.onnx",
-            url="",
-            size=6_958_316,
-            sha256="d9a03173a96a70597e49129c8e354a4a611472e4e889a5dca807f99fef95d620",
-            licence=_LICENCE,
-            training_data=f"{_PHOTOS}, strands of hair drawn on some",
-        ),
-        Model(
             name="matting-mobile",
             family="portrait",
             file="matting-mobile.onnx",
@@ -144,9 +134,9 @@ MODELS: Final[dict[str, Model]] = {
             ),
         ),
         Model(
-            name="portrait-mobile-refinement",
+            name="matting-mobile-refinement",
             family="portrait-refinement",
-            file="portrait-mobile-refinement.onnx",
+            file="matting-mobile-refinement.onnx",
             url="",
             size=186_862,
             sha256="a914b8d87cb2e20a5ff67ffe7f2a3efbe110f40e7c05abdcff2e4d50e91e111e",
@@ -154,7 +144,7 @@ MODELS: Final[dict[str, Model]] = {
             training_data=f"{_PHOTOS}, strands of hair drawn on some",
             input_size=64,
             int8=Variant(
-                "portrait-mobile-refinement-int8.onnx",
+                "matting-mobile-refinement-int8.onnx",
                 112_148,
                 "7bfa2602178f5c915a0aaa31afcc0ddb2ba9595fdfda8a05ea86a316ec738e91",
             ),
@@ -193,11 +183,10 @@ MODELS: Final[dict[str, Model]] = {
 }
 
 
-MATTING: Final = "matting-mobile"
-"""Name of the network that draws the edges of any subject, in photos and clips."""
-
 RENAMED: Final[dict[str, str]] = {
+    "portrait-mobile": "matting-mobile",
     "portrait-mobile-led": "matting-mobile",
+    "portrait-mobile-refinement": "matting-mobile-refinement",
     "subject-mobile-clip": "subject-mobile",
 }
 """Names of networks that left the package, each with the name of the one used in its place."""

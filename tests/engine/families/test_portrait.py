@@ -151,7 +151,7 @@ def test_masks_of_another_size_are_refused(network):
         portrait(image, alpha[1:], model=network)
 
 
-@pytest.mark.parametrize(("longer", "seen"), [(96, 384), (400, 416), (900, 512)])
+@pytest.mark.parametrize(("longer", "seen"), [(96, 416), (300, 416), (500, 512), (900, 704)])
 def test_small_pictures_are_shown_enlarged(longer, seen, monkeypatch):
     shapes = []
 
@@ -164,5 +164,5 @@ def test_small_pictures_are_shown_enlarged(longer, seen, monkeypatch):
 
     picture = np.zeros((longer, longer // 2, 3), np.float32)
     monkeypatch.setattr(module, "check_ports", lambda *_: None)
-    generate(Seeing(), find_model("portrait-mobile", "portrait"), picture, picture[..., 0])
+    generate(Seeing(), find_model("matting-mobile", "portrait"), picture, picture[..., 0])
     assert shapes[0][0] == seen

@@ -32,7 +32,7 @@ def train_dlmn_command(
         typer.Option(
             "--recipe",
             help="mobile (the compact network), packed (the same from a corpus of people, things, cut-outs "
-            "and backgrounds, begun as --start, by default portrait-mobile) or paper (as published).",
+            "and backgrounds, begun as --start, by default matting-mobile) or paper (as published).",
         ),
     ] = "mobile",
     start: StartOption = None,
@@ -51,7 +51,7 @@ def train_dlmn_command(
         refuse_photos_alone(names=chosen.names, encoder_weights=encoder_weights, size=samples.size)
         packed = samples.adapt(PackedRecipe(), run.seed)
         packs = packs_of(one_corpus(data), pack or out / "photos", chosen, report=run.report)
-        learns = PackedTask(packed, *packs, start=start or "portrait-mobile")
+        learns = PackedTask(packed, *packs, start=start or "matting-mobile")
         run.fit(learns, packed.schedule, out)
         return
     refuse_packs(recipe_name, pack)

@@ -80,10 +80,10 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
             Family(
                 "portrait",
                 "image (N, 3, H, W) and mask (N, 1, H, W) → alpha (N, 1, H, W)",
-                default="portrait-mobile",
+                default="matting-mobile",
                 needs="mask",
                 function="wisp.engine.families.portrait.portrait",
-                about="a network that knows people alone",
+                about="the network of auto by itself, its border refined in patches as published",
                 source="Yaman et al.",
                 document="Yaman et al. 2022",
                 training="wisp.training.recipes.portrait",
@@ -91,7 +91,7 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
             Family(
                 "portrait-refinement",
                 "image (P, 3, 64, 64) and alpha (P, 1, 64, 64) → residual (P, 1, 64, 64)",
-                default="portrait-mobile-refinement",
+                default="matting-mobile-refinement",
                 document="Yaman et al. 2022",
             ),
             Family(

@@ -19,7 +19,7 @@ from wisp.core.arrays import Alpha, Float, Image, Mask, check_alpha, check_image
 from wisp.core.errors import InputError
 from wisp.core.regions import Box, bounding_box
 from wisp.core.resample import pad_to_multiple, resize
-from wisp.core.settings import AUTO
+from wisp.core.settings import AUTO, SUBJECT
 from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.families.segmenter import FLOOR, segment
 from wisp.engine.models import Model, find_model, refinement_of
@@ -27,7 +27,7 @@ from wisp.engine.sessions import Session, check_ports
 
 PATCH: Final = 64
 """Side of the refinement's patches, pixels, as it was trained."""
-SMALLEST: Final = AUTO.smallest
+SMALLEST: Final = SUBJECT.side
 """Least longer side of what the generator is shown, pixels: what is smaller is enlarged."""
 STRIDE: Final = PATCH // 2
 """Distance between neighbouring patches."""

@@ -1,6 +1,6 @@
 """The recipe of the matting network of any subject, the portrait network's compact variant taught on.
 
-    wisp train matting --data corpus --segmenter runs/subject/last.pt --start portrait-mobile -o runs/matting
+    wisp train matting --data corpus --segmenter runs/subject/last.pt --start matting-mobile -o runs/matting
     wisp export runs/matting/last.pt -o matting-mobile.onnx
 
 Network, losses and refinement are those of the portrait recipe (Yaman et al. 2022). What differs is what it

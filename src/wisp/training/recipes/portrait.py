@@ -2,7 +2,7 @@
 
     wisp train portrait --data corpus --segmenter runs/segmenter/best.pt --encoder-weights modnet.onnx \
         -o runs/portrait
-    wisp export runs/portrait/best.pt -o portrait-mobile.onnx
+    wisp export runs/portrait/best.pt -o portrait.onnx
 
     wisp train portrait --recipe paper --data corpus --segmenter runs/segmenter/best.pt \
         --perceptual-weights vgg16.pth -o runs/portrait-paper
