@@ -20,9 +20,10 @@ class SubjectSettings:
             shown, pixels. Decision 032 (320, 416, 512, 640), 045 for the latter.
         people_side: greatest longer side of what the person segmenter sees beside it, pixels; 0 leaves it
             out. Decision 032 (512, 640).
-        large: shares of the photo's area between which a subject becomes a large one, of whose three masks
-            what two say counts. Decision 032 for the pair (0.2 and 0.3, 0.3 and 0.5 as well) and 040.
-        present: least presence of people, and of a subject, that is believed. Decisions 032 and 040.
+        large: share of the photo's area from which a subject is a large one, of whose three masks what two
+            say counts; from half of it on it begins to be. Decisions 040 and 046.
+        present: least presence of a subject that is believed; people are likelier than not from a half on.
+            Decisions 040 and 046.
         sure: a region is kept where its mask reaches this somewhere. Decision 032 (0.5; 0.6 to 0.9 alike).
         limb: a region of less than this share of the largest one's area may be a limb and is not shown
             alone. Decision 034, for clips.
@@ -34,8 +35,8 @@ class SubjectSettings:
 
     side: int = 416
     people_side: int = 640
-    large: tuple[float, float] = (0.15, 0.35)
-    present: tuple[float, float] = (0.6, 0.85)
+    large: float = 0.35
+    present: float = 0.85
     sure: float = 0.7
     limb: float = 0.1
     small: float = 0.5

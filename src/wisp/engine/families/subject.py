@@ -49,6 +49,8 @@ from wisp.engine.sessions import Session, check_ports
 
 DOUBTFUL: Final = 0.95
 """Presence, [0, 1], below which what was found is told to be in doubt."""
+LIKELY: Final = 0.5
+"""Presence of people, [0, 1], from which somebody is likelier there than not."""
 FOUND_ALONE: Final = 0.5
 """Of several regions those are people of whose people more than half is found again when they are shown
 alone: of people of half `a` 0.87 and more is, of others 0.35 at most (docs/decisions/037)."""
@@ -85,7 +87,7 @@ class Finding:
         """Kind of subject: ``nothing``, ``people`` or ``something else``."""
         if not self.count:
             return "nothing"
-        return "people" if self.people_presence >= NUMBERS.present[PEOPLE] else "something else"
+        return "people" if self.people_presence >= LIKELY else "something else"
 
     @property
     def doubtful(self) -> bool:
@@ -148,10 +150,10 @@ def find_subject(
         share = float((masks[..., SUBJECT] > 0.5).mean())
         masks = join_where_both_see(masks, seen, largeness(share, settings), settings)
     mask, people = masks[..., chosen], masks[..., PEOPLE]
-    if presence[chosen] < settings.present[chosen]:
+    if not is_present(presence, chosen, settings):
         mask = np.zeros_like(mask)
     mask, count = keep_sure_regions(mask, settings)
-    if wanted != "anything" and presence[PEOPLE] >= settings.present[PEOPLE]:
+    if wanted != "anything" and is_present(presence, PEOPLE, settings):
         if wanted == "auto":
             mask, count = keep_with_people(mask, people, settings)
         if count > 1:
@@ -239,19 +241,30 @@ def see(
     masks, presence = _look_at_views(session, row, image, views, settings)
     looks = len(views)
     box = bounding_box(masks[..., chosen] > 0.5)
-    if len(views) == 1 and box is not None and presence[chosen] >= settings.present[chosen]:
+    if len(views) == 1 and box is not None and is_present(presence, chosen, settings):
         near = enlarge_to_surroundings(box, image.shape[:2], settings)
         if near is not None:
             closer, _ = _look(session, row, image[near.slices], settings)  # presence is the whole photo's
             masks = put_back(masks, closer, near)
             looks += 1
     people = None
-    if row.shipped and settings.people_side and presence[PEOPLE] >= settings.present[PEOPLE]:
+    if row.shipped and settings.people_side and is_present(presence, PEOPLE, settings):
         segmenter = find_model(None, "segmenter")
         side = min(settings.people_side, max(settings.side, *image.shape[:2]))  # no more than is there
         people = _segmented(image, engine.session_of(segmenter), segmenter, side)
         looks += 1
     return Seen(masks, presence, people, looks)
+
+
+def is_present(presence: Float, chosen: int, settings: SubjectSettings = NUMBERS) -> bool:
+    """True where people, or the subject, are believed to be in the photo.
+
+    Args:
+        presence: float32 (2,), [0, 1], of people and of a subject.
+        chosen: `PEOPLE` or `SUBJECT`.
+        settings: `present` is the least of a subject's; of people's it is `LIKELY`.
+    """
+    return bool(presence[chosen] >= (LIKELY if chosen == PEOPLE else settings.present))
 
 
 def _finding(

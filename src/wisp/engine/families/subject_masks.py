@@ -153,10 +153,9 @@ def largeness(share: float, settings: SubjectSettings = NUMBERS) -> float:
 
     Args:
         share: of the photo's area, [0, 1].
-        settings: ``large`` says between which shares it grows.
+        settings: of ``large`` it is one altogether, of half of that it begins to be.
     """
-    low, high = settings.large
-    return min(1.0, max(0.0, (share - low) / (high - low)))
+    return min(1.0, max(0.0, 2 * share / settings.large - 1))
 
 
 def join_where_both_see(
