@@ -39,7 +39,8 @@ from wisp.networks.checkpoints import read_checkpoint
 from wisp.networks.subject import SubjectNetwork, subject_network
 from wisp.training.clicks import add_click
 from wisp.training.loop import fit
-from wisp.training.recipes.subject import SubjectRecipe, SubjectTask
+from wisp.training.recipes.subject import SubjectTask
+from wisp.training.recipes.subject_recipes import SubjectRecipe
 
 ROOT: Final = Path(__file__).parent.parent
 RESULTS: Final = ROOT / "benchmarks" / "results" / "subject_ablation.json"

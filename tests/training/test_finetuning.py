@@ -14,6 +14,7 @@ from wisp.engine.families.segmenter import segment
 from wisp.networks.dim_mobile import dim_mobile
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 from wisp.networks.portrait import portrait_mobile
+from wisp.networks.subject import subject_network
 from wisp.pipeline import run
 from wisp.training.finetuning import finetune
 from wisp.training.freezing import frozen
@@ -25,6 +26,7 @@ from wisp.training.recipes.dlmn_recipes import MobileRecipe as DLMNRecipe
 from wisp.training.recipes.portrait_recipes import MobileRecipe as PortraitRecipe
 from wisp.training.recipes.segmenter import SegmenterRecipe
 from wisp.training.recipes.segmenter import network as segmenter
+from wisp.training.recipes.subject_recipes import SubjectRecipe
 from wisp.training.recipes.unet import SIMPLE_RECIPE, UNetRecipe, build
 from wisp.training.remembering import Mixed, Remembered
 from wisp.training.tuning import Photos, Tuning
@@ -35,6 +37,7 @@ def checkpoint(name, path):
     torch.manual_seed(0)
     small = replace(UNetRecipe().synthesis, size=32)
     recipe, network = {
+        "subject": lambda: (SubjectRecipe(), subject_network()),
         "segmenter": lambda: (SegmenterRecipe(width=8), segmenter(SegmenterRecipe(width=8))),
         "portrait": lambda: (PortraitRecipe(width=8), portrait_mobile(8)),
         "dim-mobile": lambda: (DimRecipe(), dim_mobile(MobileNetV2(output_stride=32))),
@@ -55,7 +58,7 @@ def photos(corpus_folder):
 
 def test_every_family_has_parts_and_a_network():
     assert [*tuners()] == [
-        *("segmenter", "portrait", "dim-mobile", "dim-vgg16", "dlmn", "unet", "unet-simple")
+        *("subject", "segmenter", "portrait", "dim-mobile", "dim-vgg16", "dlmn", "unet", "unet-simple")
     ]
     assert all(NETWORKS[name].parts is not None for name in tuners())
 
@@ -117,11 +120,11 @@ def test_the_whole_result_is_that_of_cutout(photos, tmp_path):
             assert found.images[entry.name]["sad"] == pytest.approx(wrong, rel=1e-3)
 
 
-@pytest.mark.parametrize("name", ["segmenter", "portrait", "dim-mobile", "dlmn", "unet"])
+@pytest.mark.parametrize("name", ["subject", "segmenter", "portrait", "dim-mobile", "dlmn", "unet"])
 def test_every_family_is_tuned_with_parts_frozen(name, photos, tmp_path):
     start = checkpoint(name, tmp_path / "best.pt")
     photos = replace(photos, known=photos.held_out, known_scenes=photos.scenes)
-    size = 64 if name in ("portrait", "dlmn") else 32
+    size = 64 if name in ("subject", "portrait", "dlmn") else 32
     tuning = Tuning(freeze="first", steps=1, batch=2, size=size, replay=0.5)
     done = finetune(start, photos, tmp_path / "out", tuning, workers=0)
     earlier = torch.load(start, weights_only=True)["network"]

@@ -34,7 +34,7 @@ def finetune_command(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="What to begin with: the name of a shipped network (segmenter-mobile, matting-mobile …), "
+            help="What to begin with: the name of a shipped network (subject-mobile, matting-mobile …), "
             "an ONNX file of `wisp export`, or best.pt of a run.",
         ),
     ],

@@ -187,7 +187,7 @@ def remembers(model: str | Path) -> bool:
         InputError: no such network or file.
     """
     tuner = tuners().get(read_trained(model)[0])
-    return tuner is not None and tuner.alone
+    return tuner is not None and tuner.answer is not None
 
 
 def _parts_of(entries: Sequence[Entry], count: int) -> Iterator[tuple[list[Entry], list[Entry]]]:
@@ -257,7 +257,7 @@ class TuningTask:
         if photos.known:
             before = replace(photos, kept=photos.known, scenes=photos.known_scenes)
             known = tuners()[name].task(recipe, before, replace(tuning, seed=tuning.seed + 1)).source
-            if tuners()[name].alone:
+            if tuners()[name].answer is not None:
                 known = Remembered(known, name, recipe, network)
             self.source = Mixed(inner.source, known, tuning.replay)
         self._held_out = [(entry.name, *_whole(entry, photos.scenes)) for entry in photos.held_out]

@@ -43,7 +43,7 @@ class Remembered:
 
     Args:
         source: the samples.
-        name: the network's key in `NETWORKS`; image (N, 3, S, S) → alpha's logits (N, 1, S, S).
+        name: the network's key in `NETWORKS`, whose row has a tuner with an `answer`.
         recipe: what `NETWORKS[name].build` makes it from.
         network: the network; its weights are copied, as arrays, of which a process can be sent any number.
     """
@@ -54,6 +54,12 @@ class Remembered:
             key: value.detach().cpu().numpy().copy() for key, value in network.state_dict().items()
         }
         self._network: nn.Module | None = None
+
+    def _answer(self, network: nn.Module, image: Tensor) -> Tensor:
+        tuner = NETWORKS[self._name].tuner
+        assert tuner is not None
+        assert tuner.answer is not None
+        return tuner.answer(network, image)
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the network itself: each of its tensors would take a file descriptor."""
@@ -66,6 +72,6 @@ class Remembered:
             self._network.load_state_dict({k: torch.from_numpy(v) for k, v in self._weights.items()})
         image, _, weight, foreground, background, exact = self.source[index]
         with torch.inference_mode():
-            logits: Tensor = self._network(torch.from_numpy(image)[None].float() / 255)
+            logits = self._answer(self._network, torch.from_numpy(image)[None].float() / 255)
         alpha = from_float(torch.sigmoid(logits)[0].numpy())
         return image, alpha, np.full_like(weight, 255), foreground, background, np.zeros_like(exact)

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from wisp.core.arrays import Alpha, Image
 from wisp.core.errors import InputError
@@ -85,7 +85,8 @@ class Tuner:
         task: the recipe as its file keeps it, the photos and the options → the task, its network at random.
         cut: how a photo is cut out by the network itself.
         method: of `wisp cutout`, by which a user has it.
-        alone: whether the network maps the image alone to alpha's logits (`Remembered`).
+        answer: alpha's logits (N, 1, S, S) of a network that sees the image alone, from the bare network and
+            images (N, 3, S, S): what it is to remember (`Remembered`); None where it sees more.
         beside: further networks of the run, as `wisp.training.recipes.NETWORKS` calls them, each in a file of
             its own beside the main one.
     """
@@ -93,7 +94,7 @@ class Tuner:
     task: Callable[[Mapping[str, Any], Photos, Tuning], Task]
     cut: Cut
     method: str
-    alone: bool = False
+    answer: Callable[[nn.Module, Tensor], Tensor] | None = None
     beside: Sequence[str] = ()
 
 
@@ -136,6 +137,12 @@ def _kinds(photos: Photos) -> tuple[Kind, ...]:
     if not photos.scenes:
         return ("real",)
     return ("composite", "real", "composite", "real", "composite", "real", "composite", "real", "empty")
+
+
+def answer(network: nn.Module, image: Tensor) -> Tensor:
+    """Alpha's logits of a network that answers with nothing else, (N, 3, S, S) → (N, 1, S, S)."""
+    logits: Tensor = network(image)
+    return logits
 
 
 def coarse_mask(image: Image, truth: Alpha, tuning: Tuning) -> Alpha:

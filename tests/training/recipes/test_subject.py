@@ -20,8 +20,9 @@ from wisp.training.loader import batches
 from wisp.training.loop import Schedule, fit
 from wisp.training.recipes.matting import MattingRecipe, MattingTask
 from wisp.training.recipes.portrait_losses import portrait_terms
-from wisp.training.recipes.subject import SubjectRecipe, SubjectTask
+from wisp.training.recipes.subject import SubjectTask
 from wisp.training.recipes.subject_guidance import GuidanceRecipe, GuidanceTask
+from wisp.training.recipes.subject_recipes import SubjectRecipe
 
 CPU = torch.device("cpu")
 SIZES = Sizes(((1.0, (64,)),), wide=0.0)

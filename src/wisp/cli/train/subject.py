@@ -27,7 +27,7 @@ from wisp.core.extras import importing
 if TYPE_CHECKING:
     from wisp.training.recipes.matting import MattingRecipe
     from wisp.training.recipes.portrait_losses import Coefficients
-    from wisp.training.recipes.subject import SubjectRecipe
+    from wisp.training.recipes.subject_recipes import SubjectRecipe
 
 R = TypeVar("R", "SubjectRecipe", "MattingRecipe")
 
@@ -84,8 +84,9 @@ def train_subject_command(
     """Train the subject network, which finds what a person would cut out and corrects itself by clicks."""
     with importing("training", "train", "opencv"):
         from wisp.data.subject_samples import Sizes
-        from wisp.training.recipes.subject import FURTHER, SubjectRecipe, SubjectTask
+        from wisp.training.recipes.subject import SubjectTask
         from wisp.training.recipes.subject_guidance import GuidanceRecipe, GuidanceTask
+        from wisp.training.recipes.subject_recipes import FURTHER, SubjectRecipe
 
     for one in side or ():
         check_size(one)

@@ -34,7 +34,7 @@ from wisp.training.importing import load_start
 from wisp.training.loader import Batch
 from wisp.training.loop import Schedule, Task, Terms, Validation
 from wisp.training.recipes import TrainedNetwork, Trainer
-from wisp.training.tuning import Photos, Tuner, Tuning, adapt
+from wisp.training.tuning import Photos, Tuner, Tuning, adapt, answer
 
 
 @dataclass(frozen=True)
@@ -208,6 +208,6 @@ NETWORKS: Final[Mapping[str, TrainedNetwork]] = {
             ("encoder.features.2", "encoder.features.3"),
             ("head",),
         ),
-        tuner=Tuner(_tuned, cut_by_mask, "auto", alone=True),
+        tuner=Tuner(_tuned, cut_by_mask, "auto", answer=answer),
     ),
 }

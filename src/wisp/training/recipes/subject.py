@@ -11,7 +11,7 @@ are simulated where the network errs, round by round, and its mask is fed back.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -20,13 +20,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.optim import AdamW, Optimizer
+from torch.optim import Optimizer
 
 from wisp.data.packed import Pack
 from wisp.data.subject_samples import (
     KINDS,
     Kind,
-    Sizes,
     SubjectExample,
     SubjectMix,
     SubjectSamples,
@@ -37,90 +36,11 @@ from wisp.training import losses, pictures
 from wisp.training.clicks import add_click
 from wisp.training.examples import image_and_guidance
 from wisp.training.importing import load_start
-from wisp.training.loop import Schedule, Terms, Validation
+from wisp.training.loop import Terms, Validation
 from wisp.training.recipes import TrainedNetwork
-
-
-@dataclass(frozen=True)
-class SubjectRecipe:
-    """Every setting that decides the subject network's weights, but for the data.
-
-    Attributes:
-        network: which network this is, for its export.
-        rate: AdamW's learning rate of the new layers.
-        encoder_rate: that of the encoder.
-        decay: AdamW's weight decay, none on norms and biases.
-        bce: weight of the cross-entropy.
-        l1: weight of the L1 term.
-        iou: weight of the soft intersection over union, of pictures with a subject only.
-        ssim: weight of the structural similarity of the finest mask, at half its size.
-        coarse: factor on the other terms of the two coarser masks.
-        presence: weight of the cross-entropy of the presence values.
-        rounds: most rounds of simulated clicks after the first.
-        drop: chance that a round's mask is not fed back (its clicks are).
-        photos: share of the people and things to learn from, [0, 1].
-        synthesis: how samples are made.
-        schedule: how long and how fast.
-    """
-
-    network: str = "subject"
-    rate: float = 1e-3
-    encoder_rate: float = 2e-4
-    decay: float = 0.02
-    bce: float = 1.0
-    l1: float = 1.0
-    iou: float = 1.0
-    ssim: float = 0.5
-    coarse: float = 0.5
-    presence: float = 0.5
-    rounds: int = 3
-    drop: float = 0.3
-    photos: float = 1.0
-    synthesis: SubjectSynthesis = field(default_factory=SubjectSynthesis)
-    schedule: Schedule = field(
-        default_factory=lambda: Schedule(
-            steps=9400,
-            batch=16,
-            warm_up=300,
-            final=0.01,
-            average=0.999,
-            validate_every=500,
-            checkpoint_every=250,
-        )
-    )
-
-
-FURTHER: Final = SubjectRecipe(
-    rate=5e-4,
-    encoder_rate=1e-4,
-    presence=1.0,
-    synthesis=SubjectSynthesis(
-        sizes=Sizes(phases=((0.4, (224, 256, 288)), (0.75, (320, 352, 384)), (1.0, (384, 416, 448, 512)))),
-        mix=SubjectMix(
-            person=0.18,
-            thing=0.2,
-            single=0.2,
-            several=0.17,
-            empty=0.2,
-            surroundings=0.45,
-            turned=0.15,
-            grey=0.13,
-            distractor=0.25,
-            guided=0.0,
-        ),
-    ),
-    schedule=Schedule(
-        steps=3400,
-        batch=16,
-        warm_up=60,
-        final=0.01,
-        average=0.999,
-        validate_every=500,
-        checkpoint_every=100,
-    ),
-)
-"""Goes on with a trained network, on larger samples and more of what it got wrong: several people, turned and
-grey ones, things behind them. No guidance, which is taught afterwards (`subject_guidance`)."""
+from wisp.training.recipes.subject_losses import subject_optimiser, subject_terms
+from wisp.training.recipes.subject_recipes import SubjectRecipe
+from wisp.training.recipes.subject_tuning import PARTS, TUNER
 
 
 @dataclass(frozen=True)
@@ -177,15 +97,7 @@ class SubjectTask:
 
     def optimisers(self, networks: Mapping[str, nn.Module]) -> Mapping[str, Optimizer]:
         """One AdamW; the encoder learns more slowly, norms and biases do not decay."""
-        recipe = self.recipe
-        groups: list[dict[str, object]] = []
-        named = [(n, p) for n, p in networks["subject"].named_parameters() if p.requires_grad]
-        for encoder, rate in ((True, recipe.encoder_rate), (False, recipe.rate)):
-            for decays in (True, False):
-                chosen = [p for n, p in named if ("encoder." in n) == encoder and (p.ndim > 1) == decays]
-                decay = recipe.decay if decays else 0.0
-                groups.append({"params": chosen, "lr": rate, "weight_decay": decay})
-        return {"subject": AdamW(groups, betas=(0.9, 0.99))}
+        return {"subject": subject_optimiser(self.recipe, networks["subject"])}
 
     def phases(self, step: int) -> Sequence[str]:
         """The one network, every step."""
@@ -206,29 +118,7 @@ class SubjectTask:
         network = networks[phase]
         guidance = self._guidance(network, batch) if batch.guided.any() else None
         found = network(batch.image, guidance)
-        recipe = self.recipe
-        terms: Terms = {}
-        scales = ((found.logits, 1.0), (found.quarter, recipe.coarse), (found.eighth, recipe.coarse))
-        for scale, share in scales:
-            if not share:
-                continue
-            logits = scale.float()
-            label, weight = (_fit(x, logits) for x in (batch.label, batch.weight))
-            mask = logits.sigmoid()
-            here = {
-                "bce": recipe.bce * losses.binary_cross_entropy(logits, label, weight),
-                "l1": recipe.l1 * losses.l1(mask, label, weight),
-                "iou": recipe.iou * losses.soft_iou(mask, label, weight),
-            }
-            if scale is found.logits:
-                here["ssim"] = recipe.ssim * losses.dissimilarity(mask, label, weight)
-            for name, term in here.items():
-                terms[name] = terms.get(name, 0.0) + share * term
-        there = ((batch.label > 0.5) & (batch.weight > 0.3)).flatten(2).any(2).float()
-        known = (batch.weight.flatten(2).amax(2) > 0).float()
-        raw = functional.binary_cross_entropy_with_logits(found.presence.float(), there, reduction="none")
-        terms["presence"] = recipe.presence * losses.weighted_mean(raw, known)
-        return terms
+        return subject_terms(self.recipe, found, batch.label, batch.weight)
 
     @torch.no_grad()
     def _guidance(self, network: nn.Module, batch: SubjectBatch) -> Tensor:
@@ -315,12 +205,6 @@ class SubjectTask:
         return Validation(scores, pictures.subject_sheet(rows))
 
 
-def _fit(x: Tensor, like: Tensor) -> Tensor:
-    if x.shape[2:] == like.shape[2:]:
-        return x
-    return functional.interpolate(x, size=like.shape[2:], mode="area")
-
-
 def network(recipe: SubjectRecipe) -> SubjectNetwork:
     """The bare network of a recipe, for weights to be loaded into."""
     return subject_network()
@@ -345,5 +229,7 @@ NETWORKS: Final[Mapping[str, TrainedNetwork]] = {
         image_and_guidance,
         ("masks", "presence"),
         aids=("network.quarter", "network.eighth"),
+        parts=PARTS,
+        tuner=TUNER,
     ),
 }

@@ -31,7 +31,8 @@ from wisp.training import losses, pictures
 from wisp.training.clicks import add_click
 from wisp.training.freezing import freeze, unfreeze
 from wisp.training.loop import Schedule, Validation
-from wisp.training.recipes.subject import SubjectBatch, SubjectRecipe, SubjectTask
+from wisp.training.recipes.subject import SubjectBatch, SubjectTask
+from wisp.training.recipes.subject_recipes import SubjectRecipe
 
 GUIDED_MIX = SubjectMix(
     person=0.12,

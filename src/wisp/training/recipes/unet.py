@@ -42,7 +42,7 @@ from wisp.training.loader import Batch, batches, to_batch
 from wisp.training.loop import Schedule, Task, Terms, Validation
 from wisp.training.recipes import TrainedNetwork
 from wisp.training.recipes.segmenter import cut_by_mask
-from wisp.training.tuning import Photos, Tuner, Tuning, adapt
+from wisp.training.tuning import Photos, Tuner, Tuning, adapt, answer
 
 STANDARD, SIMPLE = "unet", "unet-simple"
 EXAMPLES: Final = 64
@@ -293,7 +293,7 @@ NETWORKS: Final[Mapping[str, TrainedNetwork]] = {
         image_alone,
         ("mask",),
         parts=parts,
-        tuner=Tuner(_tuned, cut_by_mask, "unet", alone=True),
+        tuner=Tuner(_tuned, cut_by_mask, "unet", answer=answer),
     )
     for name, parts in PARTS.items()
 }
