@@ -84,12 +84,13 @@ def test_the_portrait_network_sees_a_small_picture(looks, method):
 
 @pytest.mark.parametrize(
     ("shift", "seen"),
-    [(0, (320, 320)), (-600, None)],  # pixels of 1280; what the border cuts off is as large as it seems
+    [(0, (384, 384)), (-600, None)],  # pixels of 1280; what the border cuts off is as large as it seems
 )
 def test_a_small_subject_is_shown_larger_with_the_frames_own_pixels(monkeypatch, looks, method, shift, seen):
     views = []
 
-    def generate(session, row, view, mask):
+    def generate(session, row, view, mask, *, smallest):
+        assert smallest == 0
         views.append((view, mask.shape))
         return resize(mask, *view.shape[:2]).clip(0, 1)
 
@@ -102,7 +103,7 @@ def test_a_small_subject_is_shown_larger_with_the_frames_own_pixels(monkeypatch,
     assert view.shape[:2] == (seen or small)
     if seen:
         assert max(small) == 128
-        assert np.abs(np.diff(view[150:170, 160], axis=0)).mean() > 0.03
+        assert np.abs(np.diff(view[180:204, 192], axis=0)).mean() > 0.03
     assert found.shape == (405, 720)
 
 

@@ -342,7 +342,7 @@ def test_guidance_of_a_box_and_of_clicks():
 
 
 def test_the_segmenter_counts_the_more_the_larger_the_subject():
-    shares = [segmenter_share(share) for share in (0.0, 0.15, 0.25, 0.35, 0.9)]
+    shares = [segmenter_share(share) for share in (0.0, 0.175, 0.2625, 0.35, 0.9)]
     assert shares == pytest.approx([0.5, 0.5, 0.75, 1.0, 1.0])
 
 

@@ -159,7 +159,7 @@ class PortraitMethod:
         things = believed_things(belief)
         if not things.any() or (belief[..., DECIDED] > things).any():
             view = _view(image, small, box)
-            seen_alpha = np.ascontiguousarray(generate(session, row, view, lead[box.slices]))
+            seen_alpha = np.ascontiguousarray(generate(session, row, view, lead[box.slices], smallest=0))
             seen_alpha = refine_hair(shrink(view, *seen_alpha.shape), seen_alpha)
             alpha[box.slices] = _resized(seen_alpha, *part.shape[:2])
         place = _enlarged(things, size)[box.slices]

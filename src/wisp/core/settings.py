@@ -89,9 +89,10 @@ class ClipSettings:
     """The clip path's numbers.
 
     Attributes:
-        alpha_side: longer side of what the portrait network sees, pixels. Decision 027.
+        alpha_side: longer side of the pictures that are matted, pixels. Decision 027.
         mask_side: longer side of what the segmenter alone sees, pixels. No evidence yet.
-        view_side: least longer side of what the portrait network is shown, pixels. Decision 039.
+        view_side: least longer side of what the matting network is shown, pixels. Decisions 039 and 046 (320,
+            384, 416).
         network_side: greatest longer side of it, pixels. Decision 045.
         alpha_radius: of the windows that draw the network's alpha to the frame's edges. No evidence yet.
         mask_radius: of those that draw the segmenter's mask. No evidence yet.
@@ -161,7 +162,7 @@ class ClipSettings:
 
     alpha_side: int = 720
     mask_side: int = 640
-    view_side: int = 320
+    view_side: int = 384
     network_side: int = 512
     alpha_radius: int = 2
     mask_radius: int = 6

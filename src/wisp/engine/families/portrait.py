@@ -195,14 +195,15 @@ def uncertain_cells(alpha: Alpha) -> list[tuple[int, int]]:
     return [((int(r) - 1) * STRIDE, (int(c) - 1) * STRIDE) for r, c in np.argwhere(cells)]
 
 
-def generate(session: Session, row: Model, image: Image, mask: Mask) -> Alpha:
-    """Alpha at the generator's size: the longer side is the picture's own, from `SMALLEST` to the row's.
+def generate(session: Session, row: Model, image: Image, mask: Mask, *, smallest: int = SMALLEST) -> Alpha:
+    """Alpha at the generator's size: the longer side is the picture's own, from `smallest` to the row's.
 
     Args:
         session: the loaded generator.
         row: its row, which says what size it sees.
         image: float32 (H, W, 3), sRGB-encoded, [0, 1].
         mask: soft segmentation, float32 (H, W), [0, 1].
+        smallest: a longer side below this is enlarged to it, pixels.
 
     Returns:
         float32 (h, w), [0, 1].
@@ -212,7 +213,7 @@ def generate(session: Session, row: Model, image: Image, mask: Mask) -> Alpha:
     """
     height, width = image.shape[:2]
     longer = max(height, width)
-    scale = min(row.input_size, max(longer, SMALLEST)) / longer
+    scale = min(row.input_size, max(longer, smallest)) / longer
     small = max(1, round(height * scale)), max(1, round(width * scale))
     seen = pad_to_multiple(resize(image, *small), row.multiple)
     coarse = pad_to_multiple(resize(mask, *small).clip(0, 1), row.multiple)
