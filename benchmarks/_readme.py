@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import _subject_report
 import classical_methods
 import commits
 import portrait
@@ -47,6 +48,11 @@ def portrait_figures() -> str:
     return str(portrait.table(load("portrait"))) + "\n"
 
 
+def subject_figures() -> str:
+    """Everything that was measured of people and things on the half that nothing was chosen on."""
+    return _subject_report.report(load("subject-b")) + "\n"
+
+
 def dlmn_figures() -> str:
     """Everything that was measured of DLMN-G and SSRN, in Markdown."""
     import dlmn  # it needs the extras for training and video
@@ -68,10 +74,15 @@ def video_figures() -> str:
 
 
 def readme_figures() -> str:
-    """Three tables in Markdown."""
+    """The tables of the first page in Markdown."""
     cutout = load("cutout")
     each = cutout["folder"]["cpu_s_each_after_start"]
     lines = [
+        "Photos whose true alpha is known, of subjects that no network has seen and on which nothing was"
+        " chosen, whole image (`benchmarks/subject.py`; [all of it](docs/subject.md)):",
+        "",
+        _subject_report.summary(load("subject-b")),
+        "",
         f"On {cutout['machine']['cores']} cores of an {cutout['machine']['cpu']}, user and system seconds"
         " of all threads, everything from process start to exit (`benchmarks/cutout.py`):",
         "",
@@ -160,6 +171,7 @@ def load(name: str) -> Any:
 
 PAGES = {
     "README.md": readme_figures,
+    "docs/subject.md": subject_figures,
     "docs/portrait.md": portrait_figures,
     "docs/benchmark.md": benchmark_figures,
     "docs/models.md": model_tables,

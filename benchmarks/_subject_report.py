@@ -46,6 +46,22 @@ def report(results: Mapping[str, Any]) -> str:
     return "\n".join(parts)
 
 
+TOLD: Final = {
+    "people-dev": "composites of {} people and groups: turned, seated, small, several, beside distractors",
+    "things-dev": "animals, products, vehicles and toys, {} subjects",
+}
+"""What a reader is told of the sets with exact alpha."""
+
+
+def summary(results: Mapping[str, Any]) -> str:
+    """Errors of every system on the sets with exact alpha, in two tables."""
+    parts = []
+    for name, told in TOLD.items():
+        found = results["sets"][name]
+        parts += [f"{found['pictures']} {told.format(found['subjects'])}:\n", _errors(found)[0]]
+    return "\n".join(parts)
+
+
 def _errors(found: Mapping[str, Any]) -> list[str]:
     headings = [heading for heading, _, _ in COLUMNS.values()]
     rows = [
