@@ -463,7 +463,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "clips: the subject's own motion left out",
-        "clips/steady.py",
+        "clips/edge_motion.py",
         "    flow = _subjects_own(flow, opacity)\n",
         "",
         "tests/clips/test_steady.py",
@@ -471,7 +471,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "clips: alphas not laid on each other",
         "clips/steady.py",
-        "        own = _aligned(own, last, opacity, believed)\n",
+        "        own = align(own, last, opacity, believed)\n",
         "",
         "tests/clips/test_steady.py tests/test_quality.py -k 'lag or shift or lie or clip'",
     ),

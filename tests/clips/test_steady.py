@@ -75,7 +75,7 @@ def test_motion_that_is_a_little_wrong_makes_nothing_lag(monkeypatch):
     monkeypatch.setattr(steady, "find_flow", lambda *pictures: search(*pictures) + np.float32(0.4))
     always = Steadiness(rest=0)
     aligned = clip_scores(steadied(frames, truths, always), truths)["mad"]
-    monkeypatch.setattr(steady, "_aligned", lambda flow, *_: flow)
+    monkeypatch.setattr(steady, "align", lambda flow, *_: flow)
     lagging = clip_scores(steadied(frames, truths, always), truths)["mad"]
     assert aligned < 0.5 * lagging
 

@@ -38,6 +38,7 @@ from scipy import ndimage
 from wisp.clips.alpha import PortraitMethod, WarpedPrevious, upsample_to_frame, working_size
 from wisp.clips.belief_maps import DECIDED, KIND
 from wisp.clips.colours import estimate_colours
+from wisp.clips.edge_motion import align, edge_motion
 from wisp.clips.flow import (
     CUT,
     SIDE,
@@ -274,7 +275,7 @@ def filter_alpha(
     opacity = warp(last, flow, cubic=False)
     still = stillness(state.small, small, steadiness.still)
     moves = repeat_plane(1 - still, 2)
-    own, believed = _motion(state.small, small, flow, opacity, steadiness)
+    own, believed = edge_motion(state.small, small, flow, opacity, steadiness.change)
     own *= moves
     belief = None if state.belief is None else _moved_belief(state.belief, state.small, small, own)
     background = None if state.background is None else move_along(state.background, flow, opacity)
@@ -286,8 +287,8 @@ def filter_alpha(
     alpha, belief = _decided(alpha_of, image, WarpedPrevious(expected, age, picture, belief))
     if alpha.shape == state.alpha.shape:
         opacity = shrink(alpha, *size)
-        own, believed = _motion(state.small, small, flow, opacity, steadiness)
-        own = _aligned(own, last, opacity, believed)
+        own, believed = edge_motion(state.small, small, flow, opacity, steadiness.change)
+        own = align(own, last, opacity, believed)
         own *= moves
         believed *= min(steadiness.hold, age / (age + 1))
         believed = np.maximum(believed, still * np.float32(min(steadiness.stay, age / (age + 1))))
@@ -399,81 +400,6 @@ def _checked(alpha: Alpha, image: Image) -> Alpha:
     if rows > height or columns > width or not alike:
         check_same_size("alpha", alpha, "image", image)
     return alpha
-
-
-def _motion(
-    before: Small, after: Small, flow: Float, opacity: Alpha, steadiness: Steadiness
-) -> tuple[Float, Float]:
-    """The flow with the subject's own around its edge, and how far it is believed, (h, w).
-
-    `opacity` is the later alpha, as small as the pictures.
-    """
-    cv2 = opencv()
-    flow = _subjects_own(flow, opacity)
-    difference = unexplained(before, after, flow)
-    # At the edge only the subject's share of the difference counts: the background may well move otherwise.
-    plain = cv2.boxFilter(difference, -1, (5, 5))
-    mass = cv2.boxFilter(opacity * opacity, -1, (5, 5))
-    own = cv2.boxFilter(difference * opacity * opacity, -1, (5, 5)) / np.maximum(mass, 1e-6)
-    plain += np.minimum(_NEAR * mass, 1) * (own - plain)
-    believed: Float = np.exp(-((plain / np.float32(steadiness.change)) ** 2))
-    return flow, believed
-
-
-def _subjects_own(flow: Float, opacity: Alpha) -> Float:
-    """The flow, with that of the subject's inside carried outwards over its edge.
-
-    Right at the edge the search mixes both sides' motions, so what is carried comes from farther inside.
-    """
-    cv2 = opencv()
-    inside = cv2.erode(opacity * opacity, np.ones((_INSIDE, _INSIDE), np.uint8))
-    inside += np.float32(1e-4) * opacity
-    size = (_CARRIED, _CARRIED)
-    mass = np.maximum(cv2.boxFilter(inside, -1, size), np.float32(1e-9))
-    carried = cv2.boxFilter(flow * repeat_plane(inside, 2), -1, size)
-    carried /= repeat_plane(mass, 2)
-    near = np.minimum(_NEAR * cv2.boxFilter(opacity, -1, size), 1) * (1 - inside)
-    own: Float = flow + repeat_plane(near, 2) * (carried - flow)
-    return own
-
-
-_INSIDE: Final = CLIPS.inside
-"""What lies nearer to the subject's edge than half of this is not trusted to move with it, small pixels."""
-_CARRIED: Final = CLIPS.carried
-"""Window over which the subject's motion is carried, small pixels."""
-_NEAR: Final = np.float32(CLIPS.near)
-"""A twentieth of a window's area makes the subject's motion count there in full."""
-
-
-def _aligned(flow: Float, old: Alpha, new: Alpha, believed: Float) -> Float:
-    """The flow, corrected by less than a pixel so that the old alpha, moved along, lies on the new one.
-
-    One step of Lucas and Kanade's least squares, over windows; what is not believed, or differs too much to
-    be a shift, has no say. Flow, alphas and belief are as small as the pictures.
-    """
-    cv2 = opencv()
-    source = warp(old, flow, cubic=False)
-    missing = new - source
-    weight = believed * (np.abs(missing) < _SHIFTED)
-    across, down = (cv2.Sobel(source, -1, x, 1 - x, scale=1 / 8) for x in (1, 0))
-
-    def total(plane: Float) -> Float:
-        return np.asarray(cv2.boxFilter(weight * plane, -1, (_WINDOW, _WINDOW)), np.float32)
-
-    a, b, c = total(across * across) + _FIRM, total(across * down), total(down * down) + _FIRM
-    x, y = total(across * missing), total(down * missing)
-    least = a * c - b * b
-    shift = cv2.merge([(c * x - b * y) / least, (a * y - b * x) / least])
-    aligned: Float = flow + shift.clip(-1, 1)
-    return aligned
-
-
-_WINDOW: Final = CLIPS.window
-"""Side of the windows over which alphas are laid on each other, small pixels."""
-_FIRM: Final = np.float32(CLIPS.firm)
-"""Mean square slope of alpha in a window below which it hardly says how it should be shifted."""
-_SHIFTED: Final = CLIPS.shifted
-"""A difference of alphas over this is more than a shift of less than a pixel makes."""
 
 
 def _held(new: Alpha, old: Alpha, flow: Float, believed: Float, slack: float) -> Alpha:

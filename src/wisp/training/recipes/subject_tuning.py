@@ -55,7 +55,7 @@ class SubjectPhotosTask:
         self._before: SubjectNetwork | None = None
 
     def optimisers(self, networks: Mapping[str, nn.Module]) -> Mapping[str, Optimizer]:
-        """That of `wisp.training.recipes.subject_losses`."""
+        """AdamW, as `wisp.training.recipes.subject_losses.subject_optimiser` makes it."""
         return {NETWORK: subject_optimiser(self.recipe, networks[NETWORK])}
 
     def phases(self, step: int) -> Sequence[str]:
