@@ -204,3 +204,9 @@ class TestCutout:
 def test_a_network_says_which_document_it_is_from(wisp):
     assert "document       Yaman et al. 2022\n" in wisp("models", "show", "matting-mobile").stdout
     assert "document       Xu et al. 2017\n" in wisp("models", "show", "dim-mobile").stdout
+
+
+def test_a_network_that_left_is_shown_as_the_one_in_its_place(wisp):
+    shown = wisp("models", "show", "portrait-mobile").stdout
+    assert shown == wisp("models", "show", "matting-mobile").stdout
+    assert shown.startswith("name           matting-mobile\n")

@@ -118,7 +118,7 @@ def show_command(
 ) -> None:
     """Show one network: its row, and its model card where it comes with wisp."""
     from wisp.core.errors import InputError
-    from wisp.engine.models import MODELS, find_model
+    from wisp.engine.models import MODELS, RENAMED, find_model
     from wisp.engine.store.places import find_row
 
     published = find_row(name)
@@ -126,7 +126,7 @@ def show_command(
         _show_published(published)
         return
     with usage_errors():
-        model = MODELS.get(name) or find_model(name)
+        model = MODELS.get(RENAMED.get(name, name)) or find_model(name)
         if not model.shipped:
             raise InputError(name, "does not come with wisp", f"{', '.join(MODELS)} are accepted")
     _show_shipped(model)
