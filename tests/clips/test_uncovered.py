@@ -86,6 +86,17 @@ def test_where_nothing_can_be_told_apart_all_stays():
     assert not give_up_uncovered(memory, picture, taken(alpha))[0].any()
 
 
+def test_what_is_of_the_subjects_colours_here_and_there_was_covered_too():
+    alike = np.zeros(SIZE, bool)
+    alike[30:50:6, 54:64:4] = True
+    memory = None
+    for left in LEFTS:
+        picture, alpha = passing(left)
+        picture[alike] = GROUND[:, : SIZE[1]][alike]  # shows through wherever somebody stands
+        memory = remember(remember_nothing(picture) if memory is None else memory, picture, alpha)
+    assert memory.covered[alike].all()
+
+
 @pytest.mark.parametrize("pan", [1, -1])
 def test_it_moves_with_the_camera(pan):
     memory, picture, alpha = remembered(LEFTS, pan=pan)

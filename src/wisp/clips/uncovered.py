@@ -78,7 +78,10 @@ def remember(background: Background, small: Small, opacity: Alpha) -> Background
     picture, covered = background.picture.copy(), background.covered.copy()
     cv2.copyTo(small, (new | (beside & (fits | (known == 0)))).view(np.uint8), picture)
     covered[new] = 0
-    covered[(opacity > 0.5) & ~fits & (known == OFTEN)] = 1
+    hidden = (opacity > 0.5) & (known > 0)
+    covered[hidden & ~fits & (known == OFTEN)] = 1
+    closed = cv2.morphologyEx(covered, cv2.MORPH_CLOSE, _WIDE)  # here and there colours are alike
+    covered |= closed & hidden.view(np.uint8)
     return Background(picture, seen.clip(0, OFTEN).astype(np.uint8), covered, background.given_up)
 
 
