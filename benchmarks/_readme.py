@@ -23,7 +23,7 @@ MARKS = re.compile(r"(<!-- figures -->\n).*?(<!-- end of figures -->)", re.DOTAL
 
 
 CLIPS = {
-    "clips-b": "Ten made clips of 48 frames at 640×360 on which nothing was chosen: people of people-dev"
+    "clips-b": "Eighteen made clips of 48 frames at 640×360 on which nothing was chosen: people of people-dev"
     " among animals and things (`benchmarks/clips.py` says how they are made, and what `found` and"
     " `flicker` are).",
     "clips-real": "Real clips, which have no true alpha: `common` is flicker at the same pixels for both.",
