@@ -562,8 +562,15 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "clips: what nobody covered may come out from behind them",
         "clips/uncovered.py",
-        "    covered[(opacity > 0.5) & ~fits & (known == OFTEN)] = 1\n",
+        "    covered[hidden & ~fits & (known == OFTEN)] = 1\n",
         "    covered[known == OFTEN] = 1\n",
+        "tests/clips/test_uncovered.py",
+    ),
+    Fault(
+        "clips: what is of the subject's colours was not covered",
+        "clips/uncovered.py",
+        "    covered |= closed & hidden.view(np.uint8)\n",
+        "",
         "tests/clips/test_uncovered.py",
     ),
     Fault(
