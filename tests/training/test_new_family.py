@@ -48,7 +48,7 @@ from wisp.training.importing import load_start
 from wisp.training.loop import Schedule
 from wisp.training.recipes import TrainedNetwork, Trainer
 from wisp.training.recipes.segmenter import cut_by_mask
-from wisp.training.tuning import Tuner, adapt
+from wisp.training.tuning import Tuner, adapt, answer
 
 
 class Toy(nn.Module):
@@ -107,7 +107,7 @@ NETWORKS = {
         image_alone,
         ("mask",),
         parts=Parts(("first",), (), ("head",)),
-        tuner=Tuner(tuned, cut_by_mask, "toy", alone=True),
+        tuner=Tuner(tuned, cut_by_mask, "toy", answer=answer),
     )
 }
 '''
