@@ -334,11 +334,18 @@ FAULTS: tuple[Fault, ...] = (
         _figures("dim"),
     ),
     Fault(
-        "portrait network sees 256 pixels",
+        "matting network sees 512 pixels",
+        "engine/models.py",
+        "            input_size=704,\n",
+        "",
+        "tests/core/test_settings.py -k Photos",
+    ),
+    Fault(
+        "DLMN-G sees 256 pixels",
         "engine/models.py",
         "input_size: int = 512",
         "input_size: int = 256",
-        "tests/core/test_settings.py -k Photos",
+        "tests/test_quality.py",
     ),
     Fault(
         "int8 without dot products",
