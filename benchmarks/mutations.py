@@ -373,7 +373,7 @@ FAULTS: tuple[Fault, ...] = (
         "engine/families/portrait.py",
         "alpha[0, 0, : small[0], : small[1]]",
         "alpha[0, 0, -small[0] :, -small[1] :]",
-        "tests/engine/families/test_portrait.py tests/test_quality.py -k 'size or portrait'",
+        "tests/engine/families/test_portrait.py",
     ),
     Fault(
         "dim: a tile's context of 32 pixels",

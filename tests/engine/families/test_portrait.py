@@ -166,3 +166,19 @@ def test_small_pictures_are_shown_enlarged(longer, seen, monkeypatch):
     monkeypatch.setattr(module, "check_ports", lambda *_: None)
     generate(Seeing(), find_model("matting-mobile", "portrait"), picture, picture[..., 0])
     assert shapes[0][0] == seen
+
+
+def test_alpha_is_that_of_the_picture_and_not_of_what_pads_it(monkeypatch):
+    """The picture lies at the top left of what the network sees."""
+
+    class Seeing:
+        inputs = outputs = ()
+
+        def run(self, given):
+            return {"alpha": given["mask"]}
+
+    row = find_model("matting-mobile", "portrait")
+    mask = np.linspace(0, 1, 500 * 610, dtype=np.float32).reshape(500, 610)
+    monkeypatch.setattr(module, "check_ports", lambda *_: None)
+    found = generate(Seeing(), row, np.zeros((500, 610, 3), np.float32), mask)
+    np.testing.assert_allclose(found, mask, atol=1e-6)
