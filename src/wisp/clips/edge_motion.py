@@ -17,7 +17,7 @@ from wisp.core.opencv import opencv, repeat_plane
 from wisp.core.settings import CLIPS
 
 _INSIDE: Final = CLIPS.inside
-"""What lies nearer to the subject's edge than half of this is not trusted to move with it, small pixels."""
+"""Width of the rim, half of it inside of the subject, that is not trusted to move with it, small pixels."""
 _CARRIED: Final = CLIPS.carried
 """Window over which the subject's motion is carried, small pixels."""
 _NEAR: Final = np.float32(CLIPS.near)
