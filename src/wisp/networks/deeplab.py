@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from wisp.networks.depthwise import DepthwiseConv
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 
 RATES: Final = (6, 12, 18)
@@ -25,7 +26,7 @@ class SeparableConv(nn.Sequential):
 
     def __init__(self, inputs: int, outputs: int, dilation: int = 1) -> None:
         super().__init__(
-            nn.Conv2d(inputs, inputs, 3, padding=dilation, dilation=dilation, groups=inputs, bias=False),
+            DepthwiseConv(inputs, dilation=dilation),
             nn.BatchNorm2d(inputs),
             nn.ReLU(),
             nn.Conv2d(inputs, outputs, 1, bias=False),

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from wisp.core.errors import InputError
 from wisp.networks.checkpoints import read_checkpoint
+from wisp.networks.depthwise import DepthwiseConv
 
 IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
 IMAGENET_STD: Final = (0.229, 0.224, 0.225)
@@ -197,9 +198,13 @@ class MobileNetV2(nn.Module):
 def _conv_bn_relu6(
     inputs: int, outputs: int, *, kernel: int, stride: int = 1, groups: int = 1, dilation: int = 1
 ) -> nn.Sequential:
-    padding = (kernel - 1) // 2 * dilation
+    convolution = (
+        DepthwiseConv(inputs, stride, dilation)
+        if groups > 1
+        else nn.Conv2d(inputs, outputs, kernel, stride, (kernel - 1) // 2, bias=False)
+    )
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, kernel, stride, padding, dilation, groups, bias=False),
+        convolution,
         nn.BatchNorm2d(outputs),
         nn.ReLU6(),
     )
