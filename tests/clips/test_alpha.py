@@ -184,12 +184,21 @@ def test_small_enclosed_holes_are_doubted(walled):
 
 
 def test_the_last_alpha_leads_as_far_as_it_agrees_with_what_is_believed():
-    subject, last = np.full((6, 8), 1, np.float32), np.full((6, 8), 1, np.float32)
+    subject, last = np.ones((6, 100), np.float32), np.ones((6, 100), np.float32)
     subject[:, 1], subject[:, 3] = 0.5, 0
     last[:, 5], subject[:, 5] = 0.4, 0.6
     led = lead_of(subject, last, looked=True)
-    np.testing.assert_allclose(led[0], [1, 0.8, 1, 0.3, 1, 0.4, 1, 1], atol=1e-6)
+    np.testing.assert_allclose(led[0, :8], [1, 0.8, 1, 0.3, 1, 0.4, 1, 1], atol=1e-6)
     np.testing.assert_allclose(lead_of(subject, last, looked=False)[0], last[0], atol=1e-6)
+
+
+def test_far_from_what_is_believed_the_last_alpha_leads_to_nothing():
+    subject, last = np.zeros((6, 100), np.float32), np.ones((6, 100), np.float32)
+    subject[:, :50] = 1
+    led = lead_of(subject, last, looked=True)[0]
+    np.testing.assert_allclose(led[:50], 1)
+    np.testing.assert_allclose(led[50:54], 0.3, atol=1e-6)
+    assert not led[60:].any()
 
 
 def test_what_eight_bits_cannot_show_is_nothing_and_all():

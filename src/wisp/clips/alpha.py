@@ -31,7 +31,7 @@ from wisp.core.errors import InputError
 from wisp.core.guided import guided_enlargement, refine_hair
 from wisp.core.opencv import opencv, shrink
 from wisp.core.regions import Box, bounding_box, small_enclosed
-from wisp.core.settings import CLIPS
+from wisp.core.settings import AUTO, CLIPS
 from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.families import Wanted
 from wisp.engine.families.dlmn import dlmn
@@ -215,6 +215,9 @@ PORTRAIT: Final = PortraitMethod()
 def lead_of(subject: Mask, last: Alpha | None, *, looked: bool) -> Mask:
     """The mask that leads the portrait network: the last alpha as far as it is believed, without holes.
 
+    Hair and edges are finer than what is believed, so that beside it the last alpha may say more. Farther away
+    than twice the width of an unknown band what nobody believes goes, or it would lead to itself for ever.
+
     Args:
         subject: what is believed, float32 (h, w), [0, 1].
         last: the last alpha moved along, likewise; None where there is none.
@@ -226,7 +229,8 @@ def lead_of(subject: Mask, last: Alpha | None, *, looked: bool) -> Mask:
     if not looked:
         return _without_holes(last)
     slack = np.float32(CLIPS.led)
-    return _without_holes(np.clip(last, subject - slack, subject + slack).clip(0, 1))
+    above = subject + slack * reach_of(subject, 2 * AUTO.band_width)
+    return _without_holes(np.clip(last, subject - slack, above).clip(0, 1))
 
 
 def _view(image: Image, small: Image, box: Box) -> Image:

@@ -224,7 +224,7 @@ def _opened(region: Region) -> Region:
 
 def _reachable(subject: Mask, settings: ClipSettings) -> Region:
     """The region in which new parts of a subject may appear, near it and near the border; bool (h, w)."""
-    near: Region = reach_of(subject, settings).astype(bool)
+    near: Region = reach_of(subject, settings.reach).astype(bool)
     edge = max(1, round(settings.reach * max(subject.shape)))
     near[:edge] = near[-edge:] = True
     near[:, :edge] = near[:, -edge:] = True

@@ -94,7 +94,7 @@ def _large_beside(regions: Places, areas: Places, number: int, settings: ClipSet
     large[0] = False
     if not large.any():
         return None
-    near = np.unique(regions[reach_of((regions == number).astype(np.float32), settings) > 0])
+    near = np.unique(regions[reach_of((regions == number).astype(np.float32), settings.reach) > 0])
     near = near[large[near]]
     return regions == near[areas[near].argmax()] if near.size else None
 
@@ -110,7 +110,7 @@ def _person_cut_off_beside(
     own = _borders(places[number - 1], regions.shape)
     if not own:
         return None
-    near = np.unique(regions[reach_of((regions == number).astype(np.float32), settings) > 0])
+    near = np.unique(regions[reach_of((regions == number).astype(np.float32), settings.reach) > 0])
     for other in sorted(near[near > 0], key=lambda other: -areas[other]):
         cut_off = own & _borders(places[other - 1], regions.shape)
         region: Region = regions == other
