@@ -215,8 +215,8 @@ PORTRAIT: Final = PortraitMethod()
 def lead_of(subject: Mask, last: Alpha | None, *, looked: bool) -> Mask:
     """The mask that leads the portrait network: the last alpha as far as it is believed, without holes.
 
-    Hair and edges are finer than what is believed, so that beside it the last alpha may say more; farther than
-    twice the width of an unknown band what nobody believes goes, or it would lead to itself for ever.
+    Hair and edges are finer than what is believed, so beside it the last alpha may say more. Twice the width
+    of an unknown band away what nobody believes goes, or it would lead to itself for ever.
 
     Args:
         subject: what is believed, float32 (h, w), [0, 1].

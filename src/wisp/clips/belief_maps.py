@@ -60,7 +60,7 @@ def left_out(belief: Float) -> Region:
 
 
 def reach_of(mask: Mask, share: float = CLIPS.reach) -> Bytes:
-    """A mask made wider by a share of its longer side, such as what a subject can reach; uint8 (h, w), 0 or 1."""
+    """A mask made wider by a share of its longer side, as what a subject can reach; uint8 (h, w), 0 or 1."""
     extent = 2 * round(share * max(mask.shape)) + 1
     wider: Bytes = opencv().dilate((mask > 0.5).view(np.uint8), np.ones((extent, extent), np.uint8))
     return wider
