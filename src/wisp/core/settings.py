@@ -121,7 +121,7 @@ class ClipSettings:
             smaller share of either kind in a region has no say. Decision 039.
         fresh: a glance that finds more new than this share of the picture is followed by a whole look.
             Decision 034.
-        led: how far the last alpha may lie outside of what is believed. Decision 034.
+        led: how far the last alpha may lie outside of what is believed, beside it. Decisions 034 and 048.
         hole: an enclosed hole of a smaller share of the subject is doubtful. Decision 016, one clip.
         solid: alpha below this, enclosed, is such a hole. No evidence yet.
         doubtful: what stands for alpha in it. Decision 016; by 027 another value makes no difference.
