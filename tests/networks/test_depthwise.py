@@ -15,6 +15,7 @@ CASES = [
     pytest.param(2, 1, 8, 12, id="strided, even"),
     pytest.param(1, 2, 9, 11, id="dilated, uneven grids"),
     pytest.param(1, 6, 30, 24, id="dilated as the pyramid is"),
+    pytest.param(1, 6, 16, 10, id="dilated, too small for grids"),
     pytest.param(1, 18, 16, 16, id="dilated beyond the map"),
 ]
 
