@@ -11,7 +11,8 @@ Each fault is a row of `FAULTS`: a file, what stands in it, what stands there in
 fail. It is applied to a copy of the package in a temporary folder, which comes first on the path; nothing
 here is touched. Every test that found one is then run without it, and has to pass. A fault that no test finds
 is listed as a survivor, and the exit code is 1. Most are those of a reading of commit da5e9e3, of which 33
-survived then (marked); the last twenty-two came with the answers. The last result is `results/mutations.json`.
+survived then (marked); the last twenty-two came with the answers. The last result is
+`results/mutations.json`.
 """
 
 from __future__ import annotations
