@@ -46,7 +46,7 @@ def test_values_and_gradients_are_those_of_the_convolution(
 def test_training_asks_for_no_gradient_that_is_slow(stride: int, dilation: int) -> None:
     convolution = DepthwiseConv(CHANNELS, stride, dilation)
     image = torch.randn(1, CHANNELS, 4 * LEAST, 4 * LEAST, requires_grad=True)
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], with_stack=False) as seen:
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as seen:
         convolution(image)
     calls = [event for event in seen.events() if event.name in ("aten::slice", "aten::permute")]
     assert calls

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+_LAST: Final = torch.channels_last
 LEAST: Final = 3
 """Grids of fewer rows or columns cost more, each with its own call, than nine products do."""
 
@@ -72,6 +73,3 @@ class DepthwiseConv(nn.Conv2d):
         if self.bias is not None:
             whole = whole + self.bias[:, None, None]
         return whole.to(x.dtype)
-
-
-_LAST = torch.channels_last

@@ -36,6 +36,7 @@ What it is made of, and where each part comes from:
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, TypeAlias
 
@@ -44,7 +45,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from wisp.networks.depthwise import DepthwiseConv
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 
 Start: TypeAlias = Literal["modnet", "imagenet"]
@@ -301,20 +301,7 @@ def _fold_pair(convolution: nn.Module, norm: nn.BatchNorm2d) -> nn.Conv2d:
     weight, bias = fuse_conv_bn_weights(
         convolution.weight, None, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
     )
-    if isinstance(convolution, DepthwiseConv):
-        folded: nn.Conv2d = DepthwiseConv(
-            convolution.in_channels, convolution.stride[0], convolution.dilation[0], bias=True
-        )
-    else:
-        folded = nn.Conv2d(
-            convolution.in_channels,
-            convolution.out_channels,
-            convolution.kernel_size,  # type: ignore[arg-type]
-            convolution.stride,  # type: ignore[arg-type]
-            convolution.padding,  # type: ignore[arg-type]
-            convolution.dilation,  # type: ignore[arg-type]
-            convolution.groups,
-        )
+    folded = copy.deepcopy(convolution)
     folded.weight, folded.bias = weight, bias
     return folded
 
