@@ -13,6 +13,7 @@ from wisp.core.errors import InputError, MissingExtraError
 from wisp.core.machine import cores
 from wisp.engine import sessions
 from wisp.engine.sessions import Port, check_ports, load_openvino, open_session, openvino_core
+from wisp.engine.sessions import openvino as on_openvino
 
 openvino = load_openvino()
 NATIVE_BF16 = "BF16" in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -118,7 +119,7 @@ def test_bf16_is_refused_where_it_is_not_native(network, monkeypatch):
         def compile_model(self, *args):
             return self._core.compile_model(*args)
 
-    monkeypatch.setattr(sessions, "openvino_core", OlderCpu)
+    monkeypatch.setattr(on_openvino, "openvino_core", OlderCpu)
     assert open_session(network).describe().precision == "fp32"
     with pytest.raises(InputError, match="bf16: this CPU lacks it; auto and fp32"):
         open_session(network, precision="bf16")
@@ -205,7 +206,7 @@ def test_a_compiler_without_memory_says_so(network, monkeypatch):
         def compile_model(self, *args):
             raise RuntimeError("Exception from core.cpp:1:\nstd::bad_alloc")
 
-    monkeypatch.setattr(sessions, "openvino_core", Core)
+    monkeypatch.setattr(on_openvino, "openvino_core", Core)
     with pytest.raises(MemoryError, match=r"tiny\.onnx: there is not enough memory"):
         open_session(network)
 
@@ -383,8 +384,8 @@ class TestKeptOnDisk:
     def compilations(self, monkeypatch):
         """How often a network was read from its ONNX file."""
         calls = []
-        read_onnx = sessions._read_onnx
-        monkeypatch.setattr(sessions, "_read_onnx", lambda file: calls.append(file) or read_onnx(file))
+        read_onnx = on_openvino._read_onnx
+        monkeypatch.setattr(on_openvino, "_read_onnx", lambda file: calls.append(file) or read_onnx(file))
         return calls
 
     def test_the_second_session_is_not_compiled_and_computes_the_same(self, network, cache, compilations):
@@ -423,19 +424,19 @@ class TestKeptOnDisk:
         damaged = bytearray(file.read_bytes())
         damaged[len(damaged) // 2] ^= 0xFF
         file.write_bytes(damaged)
-        assert sessions.compiled.read(file.stem) is None
+        assert on_openvino.compiled.read(file.stem) is None
         batch = batch_of(1, 3, 32, 32)
         result = open_session(network, precision="fp32").run({"image": batch})["mask"]
         np.testing.assert_allclose(result, expected(batch), atol=1e-4)
         assert len(compilations) == 2
-        assert sessions.compiled.read(file.stem) is not None  # its digest is that of what it holds
+        assert on_openvino.compiled.read(file.stem) is not None  # its digest is that of what it holds
         open_session(network, precision="fp32")
         assert len(compilations) == 2
 
     def test_a_file_that_this_openvino_does_not_take_is_made_again(self, network, cache, compilations):
         open_session(network, precision="fp32")
         (file,) = cache.iterdir()
-        sessions.compiled.write(file.stem, sessions.compiled.Kept(False, b"of another version"))
+        on_openvino.compiled.write(file.stem, on_openvino.compiled.Kept(False, b"of another version"))
         batch = batch_of(1, 3, 32, 32)
         result = open_session(network, precision="fp32").run({"image": batch})["mask"]
         np.testing.assert_allclose(result, expected(batch), atol=1e-4)

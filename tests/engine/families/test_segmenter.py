@@ -5,6 +5,7 @@ from tiny_networks import bright_disc, write_segmenter
 from wisp.core.errors import InputError
 from wisp.engine.engine import Engine
 from wisp.engine.families.segmenter import segment, without_doubtful_regions
+from wisp.engine.sessions.onnx_runtime import OnnxRuntimeSession
 
 FP32 = Engine(precision="fp32")
 
@@ -64,11 +65,9 @@ def test_regions_without_a_sure_pixel_are_left_out():
 
 
 def test_onnx_runtime_gives_the_same_mask(network, monkeypatch):
-    from wisp.engine import sessions
-
     image, _ = bright_disc(120, 160)
     by_openvino = segment(image, model=network, engine=FP32)
-    other = sessions._OnnxRuntimeSession(network, "cpu", "fp32", 1)
+    other = OnnxRuntimeSession(network, "cpu", "fp32", 1)
     monkeypatch.setattr(Engine, "session_of", lambda *_: other)
     np.testing.assert_allclose(segment(image, model=network), by_openvino, atol=1e-4)
 
@@ -76,11 +75,9 @@ def test_onnx_runtime_gives_the_same_mask(network, monkeypatch):
 @pytest.mark.parametrize("fault", [{"channels": 4}, {"output": "alpha"}, {"stride": 2}])
 @pytest.mark.parametrize("runtime", ["openvino", "onnxruntime"])
 def test_networks_of_another_kind_are_refused(tmp_path, monkeypatch, fault, runtime):
-    from wisp.engine import sessions
-
     other = write_segmenter(tmp_path / "other.onnx", **fault)
     if runtime == "onnxruntime":
-        session = sessions._OnnxRuntimeSession(other, "cpu", "fp32", 1)
+        session = OnnxRuntimeSession(other, "cpu", "fp32", 1)
         monkeypatch.setattr(Engine, "session_of", lambda *_: session)
     image, _ = bright_disc(40, 40)
     with pytest.raises(InputError, match=r"other\.onnx: is no segmentation network; an ONNX"):
