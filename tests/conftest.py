@@ -1,6 +1,7 @@
 """What every test keeps to, and `--without-extras` for a core install."""
 
 import re
+import signal
 
 import pytest
 
@@ -16,6 +17,12 @@ def pytest_addoption(parser):
         action="store_true",
         help="skip tests that need a module of an extra that is not installed; without it they fail",
     )
+
+
+def pytest_configure():
+    """Let what tests start hear an interrupt: a shell's background jobs ignore it, and so do theirs."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 OPTIONAL = {module for modules in EXTRAS.values() for module in modules}

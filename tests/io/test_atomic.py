@@ -170,10 +170,8 @@ class TestDiskFull:
 def test_interrupted_process_leaves_nothing(tmp_path):
     (tmp_path / "a").write_text("old")
     code = f"""
-        import signal
         import time
         from wisp.io.atomic import atomic_paths
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
         with atomic_paths([{str(tmp_path / "a")!r}, {str(tmp_path / "b")!r}], overwrite=True) as stand_ins:
             for path in stand_ins:
                 path.write_text("new")
