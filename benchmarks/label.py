@@ -10,7 +10,7 @@ PHOTOS holds ``people/``, ``things/``, ``either/`` and ``scenes/`` with JPEG fil
 VOC's annotations say). What is made is a corpus as `wisp train` takes it: ``people/`` and ``things/`` with
 ``photo/``, ``alpha/``, ``weight/`` and ``manifest.csv``, and ``backgrounds/``; photos are links. ``--with``
 joins another corpus to it, by links, too. One photo in seventeen is held out. Photos that are labelled
-already are not looked at again, so an interrupted run goes on. The rules are those of `wisp.data.agreed`:
+already are not looked at again, so an interrupted run goes on. The rules are those of `_agreed`:
 
 - people: RVM's alpha, as far as MODNet, wisp's subject network and its segmenter say the same. A photo in
   which something boxed is more than `LARGER` times as large as all boxed people is left out;
@@ -31,10 +31,10 @@ from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
+from _agreed import Agreed, agree_on_people, agree_on_thing, like_each_other
 from wisp.core.arrays import Image
 from wisp.core.regions import Box
 from wisp.core.resample import resize
-from wisp.data.agreed import Agreed, agree_on_people, agree_on_thing, like_each_other
 from wisp.engine.families.subject import LIKELY, see
 from wisp.engine.families.subject_masks import PEOPLE, SUBJECT
 from wisp.engine.peers import LoadedPeer, open_peer
@@ -46,6 +46,7 @@ HELD_OUT: Final = 17
 UNLIKELY: Final = 0.15
 """Presence of people, [0, 1], below which a photo of either is one of a thing."""
 LARGER: Final = 3
+"""Something boxed of more than so many times the area of all boxed people is what the photo shows."""
 LEAST_TRUST: Final = 0.75
 """Mean trust of a label, [0, 1], below which its photo is left out."""
 COLUMNS: Final = ("name", "split", "source", "licence", "height", "width", "subject_share", "trust", "kind")
@@ -83,12 +84,17 @@ def main() -> None:
     scenes = sorted((arguments.photos / "scenes").glob("*.jpg"))
     for photo in scenes:
         _link(photo, arguments.out / "backgrounds" / photo.name)
-    for group in ("people", "things"):
-        _write_manifest(arguments.out / group, arguments.photos / "sources.csv", arguments.corpus)
+    rewritten = [Path(group, "manifest.csv") for group in ("people", "things")]
     if arguments.corpus is not None:
-        for folder in ("backgrounds", "cutouts"):
-            for file in (arguments.corpus / folder).iterdir():
-                _link(file, arguments.out / folder / file.name)
+        for path in sorted(arguments.corpus.glob("*/**/*")):
+            inside = path.relative_to(arguments.corpus)
+            if path.is_file() and inside not in rewritten:
+                _link(path, arguments.out / inside)
+    for manifest in rewritten:
+        if (arguments.out / manifest).parent.is_dir():
+            _write_manifest(
+                (arguments.out / manifest).parent, arguments.photos / "sources.csv", arguments.corpus
+            )
     print(", ".join(f"{what} {count}" for what, count in counts.most_common()), f"scenes {len(scenes)}")
 
 
@@ -156,7 +162,7 @@ def _label(photo: Path, kind: str, boxed: Boxed | None, teachers: Mapping[str, L
 
 
 def _write_manifest(folder: Path, sources: Path, corpus: Path | None) -> None:
-    """Write the manifest of a group: what was labelled, and what another corpus has, linked."""
+    """Write the manifest of a group: what was labelled, and what another corpus has."""
     known: dict[str, dict[str, str]] = {}
     if sources.is_file():
         with sources.open(newline="", encoding="utf-8") as file:
@@ -165,9 +171,6 @@ def _write_manifest(folder: Path, sources: Path, corpus: Path | None) -> None:
     if corpus is not None and (corpus / folder.name).is_dir():
         with (corpus / folder.name / "manifest.csv").open(newline="", encoding="utf-8") as file:
             rows.extend({key: row.get(key, "") for key in COLUMNS} for row in csv.DictReader(file))
-        for part in ("photo", "alpha", "weight"):
-            for path in (corpus / folder.name / part).iterdir():
-                _link(path, folder / part / path.name)
     theirs = {row["name"] for row in rows}
     for path in sorted((folder / "alpha").glob("*.png")):
         if path.stem in theirs:

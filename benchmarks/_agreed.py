@@ -19,11 +19,12 @@ import numpy.typing as npt
 
 from wisp.core.arrays import Alpha, Float
 from wisp.core.regions import Box
+from wisp.evaluation.metrics import iou
 
 LEAST_PEOPLE: Final = 0.004
 """Share of the picture, [0, 1], that the people of a photo cover at least."""
 LEAST_THING: Final = 0.01
-"""The same of a thing."""
+"""Share of the picture, [0, 1], that the thing of a photo covers at least."""
 SAME_PEOPLE: Final = 0.35
 """Intersection over union of the teacher's people and the others' mean below which a photo is left out."""
 SAME_THING: Final = 0.75
@@ -75,7 +76,7 @@ def agree_on_people(
     if persons:
         teacher = np.where(inside, teacher, np.float32(0))
     mean = np.mean(others, 0)
-    if (teacher > 0.5).mean() < LEAST_PEOPLE or _overlap(teacher, mean) < SAME_PEOPLE:
+    if (teacher > 0.5).mean() < LEAST_PEOPLE or iou(teacher, mean) < SAME_PEOPLE:
         return None
     trust: Float = np.clip(1.15 - 1.5 * np.abs(teacher - mean), 0, 1).astype(np.float32)
     seconded = (teacher > 0.5) & (np.sum([other > 0.5 for other in others], 0) >= 1)
@@ -108,7 +109,7 @@ def agree_on_thing(first: Alpha, second: Alpha, third: Alpha | None = None) -> A
         trust = np.where((alpha > 0.1) & (alpha < 0.9), np.minimum(trust, np.float32(COARSE)), trust)
     else:
         alpha = third
-        if max(_overlap(third, first), _overlap(third, second)) < SAME_THING:
+        if max(iou(third, first), iou(third, second)) < SAME_THING:
             return None
         apart = np.minimum(np.abs(third - first), np.abs(third - second))
         trust = np.clip(1.1 - 1.5 * apart, 0, 1).astype(np.float32)
@@ -119,7 +120,7 @@ def agree_on_thing(first: Alpha, second: Alpha, third: Alpha | None = None) -> A
 
 def like_each_other(first: Alpha, second: Alpha) -> bool:
     """True where two answers for a thing are so much alike that no third is asked."""
-    return _overlap(first, second) >= LIKE_EACH_OTHER
+    return iou(first, second) >= LIKE_EACH_OTHER
 
 
 def _inside(boxes: Sequence[Box], shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
@@ -131,10 +132,3 @@ def _inside(boxes: Sequence[Box], shape: tuple[int, ...]) -> npt.NDArray[np.bool
             max(0, round(box.left - across)) : round(box.right + across),
         ] = True
     return inside
-
-
-def _overlap(one: Float, other: Float) -> float:
-    """Intersection over union of both, cut at 0.5; 1 where both are empty."""
-    a, b = one > 0.5, other > 0.5
-    union = np.count_nonzero(a | b)
-    return np.count_nonzero(a & b) / union if union else 1.0
