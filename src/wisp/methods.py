@@ -375,6 +375,9 @@ def check_options(
         raise InputError(given[0], problem, "one of the two is accepted")
     if chosen_peer(model) is not None and not alpha:
         return
+    if plate:
+        problem = "is for a network that compares with it"
+        raise InputError(f"{prefix}plate", problem, "the model bgmv2 is accepted")
     if family_used(method, trimap=trimap, mask=mask, alpha=alpha) is None:
         used = {"model": model is not None, "device": device != "auto", "precision": precision != "auto"}
         for name in (name for name, made in used.items() if made):

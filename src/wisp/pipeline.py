@@ -209,8 +209,6 @@ def estimate(
     if peer is not None:
         alpha = peer_alpha(peer, image, trimap=trimap, mask=mask, plate=plate, engine=engine)
         return Estimate(alpha, alpha if trimap is None else None, trimap)
-    if plate is not None:
-        raise InputError("plate", "is for a network that compares with it", "the model bgmv2 is accepted")
     if method == "auto":
         if trimap is None:
             if mask is not None:

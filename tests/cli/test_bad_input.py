@@ -557,3 +557,11 @@ def test_too_little_memory_is_told_in_these_words(files, tmp_path, limit):
     assert ran.returncode == 1
     assert "there is not enough memory" in ran.stderr
     assert not (tmp_path / "o.png").exists()
+
+
+def test_what_the_system_says_of_a_path_is_told(fails, files, tmp_path):
+    """A path that may not even be looked at is bad input, not a bug."""
+    name = "n" * 300
+    fails(1, f"{name}.jpg: file name too long", "cutout", tmp_path / f"{name}.jpg", "-o", tmp_path / "o.png")
+    photo = files / "photo.jpg"
+    fails(1, f"{name}.png: file name too long", "cutout", photo, "-o", tmp_path / f"{name}.png")

@@ -22,6 +22,8 @@ def photos(files, tmp_path):
         (["--peer", "modnet"], "--peer: modnet is no name with a file; NAME=FILE is accepted"),
         (["--peer", "modnet=gone.onnx"], "gone.onnx: does not exist; the ONNX file of modnet is accepted"),
         (["--peer", "nosuch=gone.onnx"], "nosuch: is no known peer"),
+        (["--method", "magic"], "--method: is 'magic'; auto, "),
+        (["--method", "auto", "--method", "magic=a.onnx"], "--method: is 'magic'"),
         (["--pymatting", "magic"], "magic: is no method of pymatting"),
         (["--photos", "0"], "--photos"),
         (["--peer-runtime", "tea"], "'tea' is not one of 'onnxruntime', 'openvino'"),

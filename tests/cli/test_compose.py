@@ -154,6 +154,9 @@ def test_one_bad_file_does_not_stop_the_others(data, wisp):
         (["d646"], "Missing option"),
         (["d646", "-b", "scenes", "--names", "none.txt"], "none.txt: cannot be read"),
         (["d646", "-b", "scenes", "--per-foreground", "0"], "--per-foreground"),
+        (["d646", "-b", "scenes", "--size", "3x"], "--size: changes nothing without --video"),
+        (["d646", "-b", "scenes", "--frames", "7"], "--frames: changes nothing without --video"),
+        (["d646", "-b", "scenes", "--video", "--trimaps"], "--trimaps: changes nothing with --video"),
         (["d646", "d646", "-b", "scenes"], "has the name of"),
     ],
 )

@@ -90,3 +90,24 @@ def test_an_output_that_cannot_be_is_found_before_samples_are_made(wisp, exporte
     assert "exists already; --overwrite" in ran.errors[0]
     assert exported.calls == []
     assert out.read_bytes() == b"older"
+
+
+def test_the_checkpoint_is_never_the_output(wisp, exported, untouched, tmp_path):
+    """`--overwrite` replaces a file that is there, not what is read: trained weights would be gone."""
+    checkpoint = tmp_path / "best.onnx"
+    checkpoint.write_bytes(b"trained for days")
+    untouched(tmp_path)
+    ran = wisp("export", checkpoint, "-o", checkpoint, "--overwrite")
+    assert (ran.code, ran.errors) == (
+        1,
+        [f"wisp: {checkpoint}: is an input; inputs are never overwritten"],
+    )
+    words = ["export", "best.pt", "--average-with", checkpoint, "-o", checkpoint, "--overwrite"]
+    assert "is an input" in wisp(*words).errors[0]
+    assert exported.calls == []
+
+
+def test_the_output_is_named_as_an_onnx_file(wisp, exported, tmp_path):
+    ran = wisp("export", "best.pt", "-o", tmp_path / "n.txt")
+    assert "n.txt: is no name of an ONNX file; one that ends in .onnx is accepted" in ran.errors[0]
+    assert exported.calls == []

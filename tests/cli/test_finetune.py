@@ -110,6 +110,10 @@ def test_bad_folders_get_a_line(spoil, complaint, folder, capsys):
     ("options", "complaint"),
     [
         (["--size", "100"], "--size: is 100; a multiple of 32 is accepted"),
+        (
+            ["--segmenter", "segmenter-mobile"],
+            "--segmenter: changes nothing: segmenter is given no mask; portrait, dlmn are",
+        ),
         (["--freeze", "most"], "--freeze: is most; none, first, first-two, all-but-last are accepted"),
     ],
 )

@@ -202,7 +202,8 @@ class TestModels:
         ran = wisp("models", "show", network)
         assert ran.code == 2
         assert len(ran.errors) == 1
-        assert "does not come with wisp" in ran.errors[0]
+        assert "does not come with wisp; " in ran.errors[0]
+        assert "modnet" in ran.errors[0]
 
 
 class TestDoctor:

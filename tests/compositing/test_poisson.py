@@ -6,7 +6,7 @@ from scipy import ndimage, sparse
 from scipy.sparse.linalg import spsolve
 
 from wisp.compositing.over import over
-from wisp.compositing.poisson import poisson_blend
+from wisp.compositing.poisson import MOST_KEPT, poisson_blend
 from wisp.core.errors import InputError
 
 
@@ -113,6 +113,14 @@ def test_mixed_takes_the_larger_gradient():
     assert abs(seamless[12, 11, 0] - seamless[12, 14, 0]) < 0.05
 
 
+def test_the_most_that_colours_are_kept_leaves_them():
+    source, target = np.random.default_rng(1).random((2, 24, 30, 3), np.float32)
+    alpha = np.zeros((24, 30), np.float32)
+    alpha[4:20, 5:25] = 1
+    blended = poisson_blend(source, alpha, target, keep_colours=MOST_KEPT)
+    np.testing.assert_allclose(blended, np.where(alpha[..., None] > 0, source, target), atol=1e-3)
+
+
 def test_keeping_colours_reduces_the_cast():
     rng = np.random.default_rng(3)
     y, x = np.mgrid[:80, :80]
@@ -199,7 +207,8 @@ def test_bad_input_is_refused():
     source, alpha = np.zeros((4, 5, 3), np.float32), np.ones((4, 5), np.float32)
     with pytest.raises(InputError, match="seamless, mixed"):
         poisson_blend(source, alpha, source, gradients="blended")
-    with pytest.raises(InputError, match="keep_colours"):
-        poisson_blend(source, alpha, source, keep_colours=-1)
+    for kept in (-1, 1e24, 1e300, float("inf"), float("nan"), "a", True):
+        with pytest.raises(InputError, match=r"keep_colours: is .*; a number in \[0, 1e\+06\] is accepted"):
+            poisson_blend(source, alpha, source, keep_colours=kept)
     with pytest.raises(InputError, match="target: is 5×3"):
         poisson_blend(source, alpha, source[:3])

@@ -36,6 +36,18 @@ def test_corpus_row_without_photo_is_named(corpus_folder):
         datasets.corpus(corpus_folder / "people", "train")
 
 
+def test_corpus_row_without_label_is_named_before_anything_is_drawn(corpus_folder):
+    (corpus_folder / "people/alpha/p-2.png").unlink()
+    with pytest.raises(InputError, match=r"names p-2, which has no label; alpha/p-2.png is accepted"):
+        datasets.corpus(corpus_folder / "people", "train")
+
+
+def test_a_manifest_without_its_columns_is_named(corpus_folder):
+    (corpus_folder / "people/manifest.csv").write_text("junk\n")
+    with pytest.raises(InputError, match=r"manifest.csv: has no column name; name, split and licence are"):
+        datasets.corpus(corpus_folder / "people", "train")
+
+
 def test_small_edition_keeps_alpha_in_the_photo(corpus_folder):
     people = corpus_folder / "people"
     entry = datasets.corpus(people, "train")[0]

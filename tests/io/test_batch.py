@@ -1,5 +1,6 @@
 """Planning inputs, outputs, companions and guidance."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -281,7 +282,29 @@ class TestFolders:
             pytest.skip("the file system ignores letter case")
         found = plan([tmp_path / "d", tmp_path / "D"], tmp_path / "out")
         assert found.jobs == ()
-        assert "one folder that holds both is accepted" in str(found.errors[0])
+        assert "another name for one of them is accepted" in str(found.errors[0])
+
+    def test_a_folder_that_cannot_be_read_is_an_error_beside_the_others(self, tmp_path, monkeypatch):
+        """The account that runs the tests may read everything, so the system's answer is made."""
+        make(tmp_path, "in/a.jpg", "in/shut/b.jpg", "m/a.png")
+        scan = os.scandir
+
+        def refuse(folder):
+            if Path(folder).name == shut:
+                raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+            return scan(folder)
+
+        monkeypatch.setattr(os, "scandir", refuse)
+        shut = "shut"
+        found = plan([tmp_path / "in"], tmp_path / "out")
+        assert outputs(found, tmp_path / "out") == {"a.png"}
+        (error,) = found.errors
+        assert str(error) == (
+            f"{tmp_path / 'in/shut'}: cannot be read: Permission denied; a readable folder is accepted"
+        )
+        shut = "m"
+        with pytest.raises(InputError, match="m: cannot be read: Permission denied"):
+            plan([tmp_path / "in"], tmp_path / "out", mask=tmp_path / "m")
 
     @pytest.mark.parametrize("name", ["o.png", "o.HEIC", "o.psd"])
     def test_a_picture_s_suffix_for_a_folder_is_a_slip(self, tmp_path, name):

@@ -208,8 +208,10 @@ class TestPnm:
             b"P2\n2 1\n9\n3 x",
             b"P2\n2 1\n9\n3 10",
             b"P2\n2 1\n9\n3",
+            b"P3\n1 1\n255\n99999999999999999999999 1 2\n",
             b"P1\n4 1\n012",
             b"P7\nWIDTH 4\nENDHDR\n",
+            b"P7\nWIDTH 0\nHEIGHT 5\nDEPTH 3\nMAXVAL 255\nENDHDR\n",
             b"P7\nWIDTH 1\nHEIGHT 1\nDEPTH 5\nMAXVAL 255\nENDHDR\n" + bytes(5),
         ],
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from wisp.cli import options as o
-from wisp.cli.console import UsageError, complain, complain_of_bug, progress, usage_errors
+from wisp.cli.console import UsageError, complain, complain_of_exception, progress, usage_errors
 from wisp.cli.jobs import Gate, end_process, job_count, run_jobs
 from wisp.core.errors import WispError
 
@@ -56,8 +56,13 @@ def compose_command(
     video: Annotated[
         bool, typer.Option("--video", help="Write clips: both layers move, and alpha is exact in each frame.")
     ] = False,
-    frames: Annotated[int, typer.Option(min=1, metavar="N", help="Frames a clip.")] = 60,
-    size: Annotated[str, typer.Option(metavar="WxH", help="Size of clips, pixels.")] = "960x540",
+    frames: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="With --video: frames a clip [default: 60].")
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(metavar="WxH", help="With --video: size of the clips, pixels [default: 960x540]."),
+    ] = None,
     jobs: o.JobsOption = 0,
     overwrite: o.OverwriteOption = False,
     quiet: o.QuietOption = False,
@@ -68,6 +73,11 @@ def compose_command(
     """
     from wisp.data import composed, composites, layouts, selection
 
+    for option, given in (("--frames", frames), ("--size", size)):
+        if given is not None and not video:
+            raise UsageError(f"{option}: changes nothing without --video, since it is of clips")
+    if video and trimaps:
+        raise UsageError("--trimaps: changes nothing with --video; it is accepted without")
     wanted = composed.parts(trimaps=trimaps, layers=layers)
     with usage_errors():
         collections = selection.merge([layouts.read_folder(folder, split) for folder in foregrounds])
@@ -79,7 +89,8 @@ def compose_command(
         if not planned:
             raise UsageError(f"{', '.join(map(str, foregrounds))}: no foreground is left to compose")
     if video:
-        _make_clips(planned, out, frames, _size(size), seed, layers=layers, overwrite=overwrite, quiet=quiet)
+        shape = _size(size or "960x540")
+        _make_clips(planned, out, frames or 60, shape, seed, layers=layers, overwrite=overwrite, quiet=quiet)
         return
     with usage_errors():
         todo = composed.prepare(out, planned, wanted, overwrite=overwrite)
@@ -109,7 +120,7 @@ def _make(todo: list[Composite], out: Path, jobs: int, *, trimaps: bool, layers:
             return
         except Exception as error:  # a bug must not take the other foregrounds along
             failed.extend(composite.name for composite in block)
-            complain_of_bug(error, block[0].entry.photo)
+            complain_of_exception(error, block[0].entry.photo)
             return
         for composite in block:
             try:
@@ -122,7 +133,7 @@ def _make(todo: list[Composite], out: Path, jobs: int, *, trimaps: bool, layers:
                 complain(str(error) or f"{composite.name}: there is not enough memory")
             except Exception as error:  # nor the other composites
                 failed.append(composite.name)
-                complain_of_bug(error, composite.name)
+                complain_of_exception(error, composite.name)
             advance()
 
     blocks = list(composed.blocks(todo))

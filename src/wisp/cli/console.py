@@ -53,10 +53,17 @@ def tell_memory(error: BaseException) -> str:
     return f"{words} ({more})" if more else words
 
 
-def complain_of_bug(error: Exception, name: object = "") -> None:
-    """Print an error nobody expected, as one line; its traceback follows where WISP_DEBUG is set."""
-    where = f"{name}: " if name else ""
-    complain(f"{where}unexpected {type(error).__name__}: {error}; WISP_DEBUG=1 shows where it comes from")
+def complain_of_exception(error: Exception, name: object = "") -> None:
+    """Print an error that is no `WispError`, as one line; its traceback follows where WISP_DEBUG is set.
+
+    Of a path that the system refuses (a folder that may not be entered, too long a name) the path and the
+    reason are told; everything else is a bug.
+    """
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        complain(f"{error.filename}: {error.strerror[0].lower()}{error.strerror[1:]}")
+    else:
+        where = f"{name}: " if name else ""
+        complain(f"{where}unexpected {type(error).__name__}: {error}; WISP_DEBUG=1 shows where it comes from")
     if os.environ.get("WISP_DEBUG"):
         traceback.print_exception(error)
 

@@ -81,7 +81,9 @@ def export_command(
         raise InputError(
             "--data", "is of no use without --lean or --int8", "--int8 --data FOLDER is accepted"
         )
-    check_output(out, overwrite=overwrite)
+    if out.suffix != ".onnx":
+        raise InputError(out, "is no name of an ONNX file", "one that ends in .onnx is accepted")
+    check_output(out, overwrite=overwrite, inputs=[checkpoint, *(average_with or [])])
     calibration = None
     if int8 and data:
         photos, held_out = read_samples(data, names=names, backgrounds=backgrounds, count=samples)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from wisp.cli import options as o
-from wisp.cli.console import UsageError, complain, complain_of_bug, progress, tell_memory, usage_errors
+from wisp.cli.console import UsageError, complain, complain_of_exception, progress, tell_memory, usage_errors
 from wisp.cli.jobs import Gate, end_process, job_count, run_jobs
 from wisp.core.errors import InputError, WispError, is_out_of_memory
 
@@ -141,7 +141,9 @@ def extract_command(
             complain(_naming(job, error))
         except Exception as error:  # a bug must not take the other photos along
             failed.append(job.input)
-            complain(_naming(job, error)) if is_out_of_memory(error) else complain_of_bug(error, job.input)
+            complain(_naming(job, error)) if is_out_of_memory(error) else complain_of_exception(
+                error, job.input
+            )
 
     failed: list[object] = list(todo.errors)
     for error in todo.errors:

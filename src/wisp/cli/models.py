@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -118,7 +119,8 @@ def show_command(
 ) -> None:
     """Show one network: its row, and its model card where it comes with wisp."""
     from wisp.core.errors import InputError
-    from wisp.engine.models import MODELS, RENAMED, find_model
+    from wisp.engine.models import MODELS, RENAMED
+    from wisp.engine.store import PUBLISHED
     from wisp.engine.store.places import find_row
 
     published = find_row(name)
@@ -126,9 +128,11 @@ def show_command(
         _show_published(published)
         return
     with usage_errors():
-        model = MODELS.get(RENAMED.get(name, name)) or find_model(name)
-        if not model.shipped:
-            raise InputError(name, "does not come with wisp", f"{', '.join(MODELS)} are accepted")
+        model = MODELS.get(RENAMED.get(name, name))
+        if model is None:
+            there = Path(name).is_file()
+            problem = "does not come with wisp" if there else "is no known network and no file"
+            raise InputError(name, problem, f"{', '.join((*MODELS, *PUBLISHED))} are accepted")
     _show_shipped(model)
 
 

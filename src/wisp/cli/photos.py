@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from wisp.cli.console import complain, complain_of_bug, shares, tell_memory, usage_errors
+from wisp.cli.console import complain, complain_of_exception, shares, tell_memory, usage_errors
 from wisp.cli.jobs import Gate, end_process, job_count, run_jobs
 from wisp.cli.options import PhotoOptions
 from wisp.core.errors import InputError, WispError, is_out_of_memory
@@ -64,7 +64,9 @@ def process(
             complain(_naming(job, error))
         except Exception as error:  # a bug must not take the other photos along
             failed.append(job.input)
-            complain(_naming(job, error)) if is_out_of_memory(error) else complain_of_bug(error, job.input)
+            complain(_naming(job, error)) if is_out_of_memory(error) else complain_of_exception(
+                error, job.input
+            )
         else:
             for note in () if options.quiet else notes:
                 complain(f"{job.input}: {note}")

@@ -57,6 +57,7 @@ def replace_command(
         typer.Option(
             "--keep-colours",
             min=0,
+            max=1e6,
             metavar="RATE",
             rich_help_panel=_PANEL,
             help="How soon the tint that poisson gives the subject fades away from its edge; 10 is fast.",

@@ -109,7 +109,7 @@ def video_command(
     start: Annotated[
         str | None,
         typer.Option(
-            "--start", metavar="T", rich_help_panel=_PART, help="Begin at this time: seconds, m:s or h:m:s."
+            "--start", metavar="T", rich_help_panel=_PART, help="Begin at this time: seconds, M:S or H:M:S."
         ),
     ] = None,
     end: Annotated[
@@ -306,7 +306,7 @@ def seconds(name: str, text: str) -> Fraction:
         if len(parts) > 3:
             raise ValueError
     except ValueError:
-        accepted = "seconds (12.5), m:s (1:02.5) or h:m:s is accepted"
+        accepted = "seconds (12.5), M:S (1:02.5) or H:M:S is accepted"
         raise UsageError(f"{name}: is {text!r}; {accepted}") from None
     return total
 

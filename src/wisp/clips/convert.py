@@ -210,6 +210,7 @@ def convert(
             uses = [output.use for output in job.outputs]
             state: State | None = None
             begun = False
+            last = Fraction(0)
 
             def produce() -> Iterator[tuple[Frame, AlphaMethod, Image, Image | None]]:
                 frames = clip.frames(max(job.start, begin + resumed_at), job.end)
@@ -233,8 +234,9 @@ def convert(
                 return frame, held
 
             def consume(item: tuple[Frame, LowResolutionAlpha]) -> None:
-                nonlocal done
+                nonlocal done, last
                 frame, held = item
+                last = frame.time
                 time = frame.time - begin
                 if any(isinstance(w, FolderWriter) and w.has(time) for w in writers):
                     return
@@ -248,7 +250,8 @@ def convert(
                 run_stages(produce, work, consume)
             selected = alpha_of.selected if isinstance(alpha_of, PortraitMethod) else None
             if selected is not None and selected.at is not None and not begun:
-                raise InputError("--at", f"is {float(selected.at):g} s, after the last frame")
+                problem = f"is {float(selected.at):g} s, after the last frame"
+                raise InputError("--at", problem, f"0 to {float(last):g} s is accepted")
             for writer in writers:
                 writer.finish()
         return (*clip.notes, *(note for writer in writers for note in writer.notes), *_lost(job, clip, begin))
@@ -369,6 +372,7 @@ def _open_file(job: Job, clip: Clip, output: Output, place: Path, begin: Fractio
         aspect=info.aspect,
         colour=info.colour.written(),
         variable=info.variable,
+        constant=info.constant,
     )
     suffix = suffix_of(output.path, job.piped)
     sound, extras = None, None

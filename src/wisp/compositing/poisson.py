@@ -40,6 +40,7 @@ from wisp.core.arrays import (
     Region,
     as_alpha,
     as_image,
+    check_number,
     check_same_size,
 )
 from wisp.core.errors import InputError
@@ -49,6 +50,9 @@ Gradients: TypeAlias = Literal["seamless", "mixed"]
 
 CLEAR: Final = 0.5 / 255
 """Alpha below this is clear, as it is in a file of 8 bits."""
+
+MOST_KEPT: Final = 1e6
+"""The largest `keep_colours`: a tint gone within a millionth of the subject, when its colours are its own."""
 
 
 def poisson_blend(
@@ -77,15 +81,14 @@ def poisson_blend(
 
     Raises:
         InputError: an array of another kind or size, values out of [0, 1] or NaN, unknown gradients, a
-            negative or infinite `keep_colours`.
+            `keep_colours` out of [0, `MOST_KEPT`].
     """
     source, target, alpha = as_image(source, "source"), as_image(target, "target"), as_alpha(alpha)
     check_same_size("alpha", alpha, "source", source)
     check_same_size("target", target, "source", source)
     if gradients not in get_args(Gradients):
         raise InputError("gradients", f"is {gradients!r}", f"{', '.join(get_args(Gradients))} are accepted")
-    if not 0 <= keep_colours < np.inf:
-        raise InputError("keep_colours", f"is {keep_colours}", "a number from 0 on is accepted")
+    keep_colours = check_number(keep_colours, "keep_colours", 0, MOST_KEPT)
     region = alpha > CLEAR
     found = bounding_box(region)
     if found is None:

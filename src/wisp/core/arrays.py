@@ -264,6 +264,14 @@ def as_trimap(values: object, name: str = "trimap") -> Trimap:
     return trimap
 
 
+def check_number(value: object, name: str, low: float, high: float, unit: str = "a number") -> float:
+    """Raise `InputError` unless `value` is a number in [`low`, `high`]; NaN and truth values are none."""
+    number = isinstance(value, float | int | np.floating | np.integer) and not isinstance(value, bool)
+    if not number or not low <= value <= high:  # type: ignore[operator]
+        raise InputError(name, f"is {value!r}"[:80], f"{unit} in [{low:g}, {high:g}] is accepted")
+    return float(value)  # type: ignore[arg-type]
+
+
 def check_same_size(name: str, array: npt.NDArray[Any], other: str, reference: npt.NDArray[Any]) -> None:
     """Raise `InputError` unless `array` has the height and width of `reference`."""
     if array.shape[:2] != reference.shape[:2]:

@@ -187,7 +187,7 @@ def corpus(folder: Path, split: str, licences: Sequence[str] = ()) -> list[Entry
         licences: keep the rows whose licence contains one of these texts, whatever its case; all when empty.
 
     Raises:
-        InputError: no manifest, one that lacks a column, a row without its photo, or nothing left.
+        InputError: no manifest, one that lacks a column, a row without its photo or label, or nothing left.
     """
     manifest = folder / "manifest.csv"
     if not manifest.is_file():
@@ -195,8 +195,10 @@ def corpus(folder: Path, split: str, licences: Sequence[str] = ()) -> list[Entry
             folder, "has no manifest.csv", "a corpus with photo/, weight/ and a manifest is accepted"
         )
     with manifest.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    missing = [column for column in ("name", "split") if rows and column not in rows[0]]
+        reader = csv.DictReader(file)
+        rows = list(reader)
+        columns = reader.fieldnames or ()
+    missing = [column for column in ("name", "split") if column not in columns]
     if missing:
         raise InputError(manifest, f"has no column {missing[0]}", "name, split and licence are accepted")
     entries = []
@@ -210,6 +212,8 @@ def corpus(folder: Path, split: str, licences: Sequence[str] = ()) -> list[Entry
         if photo is None:
             raise InputError(manifest, f"names {name}, which has no photo", f"photo/{name}.jpg is accepted")
         alpha = folder / "alpha" / f"{name}.png"
+        if not alpha.is_file() and (photo.suffix == ".jpg" or not vips.has_alpha(photo)):
+            raise InputError(manifest, f"names {name}, which has no label", f"alpha/{name}.png is accepted")
         weight = folder / "weight" / f"{name}.png"
         entries.append(
             Entry(

@@ -210,6 +210,8 @@ def find_model(name_or_file: str | Path | None, family: str = "segmenter") -> Mo
                 "model", f"no {family} network comes with wisp", "the path of an ONNX file is accepted"
             )
         return MODELS[default]
+    if not isinstance(name_or_file, str | Path):
+        raise InputError("model", f"is {name_or_file!r}"[:80], "a name or the path of a file is accepted")
     known = MODELS.get(RENAMED.get(str(name_or_file), str(name_or_file)))
     if known is None:
         path = Path(name_or_file)

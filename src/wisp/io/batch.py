@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -287,8 +287,8 @@ def _plan_folder(
     for (photo, relative), name in zip(photos, names, strict=True):
         try:
             if taken[_folded(name)] > 1:
-                problem = f"and another input would both be written to {target / name}"
-                raise InputError(photo, problem, "one folder that holds both is accepted")
+                problem = f"and another input, alike but for letter case, would both become {target / name}"
+                raise InputError(photo, problem, "another name for one of them is accepted")
             paired = {kind: _partner(photo, relative, index, kind) for kind, index in partners.items()}
         except InputError as error:
             errors.append(error)
@@ -308,7 +308,7 @@ def _gather(
     others: list[Path] = []
     for source in sources:
         if source.is_dir():
-            for path in _walk(source, {_identity(folder) for folder in own}):
+            for path in _walk(source, {_identity(folder) for folder in own}, errors.append):
                 if _is_photo(path):
                     photos.setdefault(os.path.realpath(path), (path, path.relative_to(source), source))
                 else:
@@ -338,10 +338,21 @@ def _tails(folders: Collection[Path]) -> dict[Path, Path]:
     return {folder: Path(folder.name) for folder in folders}  # drives, or letter case alone, tell them apart
 
 
-def _walk(top: Path, barred: set[tuple[int, int] | None]) -> Iterator[Path]:
-    """Files below `top` in a stable order; folders through links, none twice and none of `barred`."""
+def _walk(
+    top: Path, barred: set[tuple[int, int] | None], refuse: Callable[[InputError], object]
+) -> Iterator[Path]:
+    """Files below `top` in a stable order; folders through links, none twice and none of `barred`.
+
+    A folder that cannot be read is handed to `refuse`, as an error that names it.
+    """
+
+    def tell(error: OSError) -> None:
+        refuse(
+            InputError(error.filename, f"cannot be read: {error.strerror}", "a readable folder is accepted")
+        )
+
     seen = barred | {_identity(top)}
-    for folder, subfolders, files in os.walk(top, followlinks=True):
+    for folder, subfolders, files in os.walk(top, followlinks=True, onerror=tell):
         entered = []
         for name in sorted(subfolders):
             identity = _identity(Path(folder, name))
@@ -416,9 +427,13 @@ def _folded(name: Path) -> str:
 
 
 def _by_stem(folder: Path) -> dict[tuple[Path, str], list[Path]]:
-    """The pictures below a guidance folder by (relative folder, stem)."""
+    """The pictures below a readable guidance folder by (relative folder, stem); else `InputError`."""
+
+    def stop(error: InputError) -> None:
+        raise error
+
     found: dict[tuple[Path, str], list[Path]] = defaultdict(list)
-    for path in _walk(folder, set()):
+    for path in _walk(folder, set(), stop):
         if _is_photo(path):
             found[path.relative_to(folder).parent, path.stem].append(path)
     return found

@@ -217,7 +217,7 @@ def _read_pnm(data: bytes, check: Check) -> Bitmap:
         values = np.frombuffer(body.translate(None, b" \t\r\n\v\f")[:count], np.uint8) - ord("0")
     elif plain:
         words = re.sub(rb"#[^\n\r]*", b"", data[place:]).split(None, count)[:count]
-        values = np.array(words, np.int64)
+        values = np.array([min(int(word), largest + 1) for word in words], np.int64)
     elif kind == 4:
         stride = (width + 7) // 8
         packed = _values(data, place + 1, height * stride).reshape(height, stride)
@@ -237,6 +237,8 @@ def _read_pam(data: bytes, check: Check) -> Bitmap:
     end = data.index(b"ENDHDR")
     said = dict(line.split(None, 1) for line in data[2:end].splitlines() if len(line.split(None, 1)) == 2)
     width, height, channels, largest = (int(said[k]) for k in (b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL"))
+    if width < 1 or height < 1:
+        raise DamageError(f"a header that says {width}×{height}")
     check(width, height)
     if not 1 <= channels <= 4:
         raise DamageError(f"{channels} channels")

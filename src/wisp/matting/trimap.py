@@ -27,6 +27,7 @@ from wisp.core.arrays import (
     Trimap,
     as_alpha,
     as_mask,
+    check_number,
     check_trimap,
 )
 from wisp.core.errors import InputError
@@ -160,8 +161,7 @@ def unknown_share(trimap: Trimap) -> float:
 
 
 def _radius(mask: Mask, width: float) -> float:
-    if not 0 <= width <= 1:
-        raise InputError("width", f"is {width}", "a fraction of the subject's size in [0, 1] is accepted")
+    check_number(width, "width", 0, 1, "a fraction of the subject's size")
     return max(1.0, width * subject_size(mask) / 2) if width > 0 else 0.0
 
 

@@ -37,7 +37,7 @@ from wisp.networks.checkpoints import read_checkpoint
 from wisp.pipeline import estimate
 from wisp.training import pictures
 from wisp.training.export import export_network
-from wisp.training.freezing import freeze_batch_norm, freeze_folded, freeze_parts
+from wisp.training.freezing import check_level, freeze_batch_norm, freeze_folded, freeze_parts
 from wisp.training.importing import read_trained
 from wisp.training.loader import Batch
 from wisp.training.loop import Task, Terms, Validation, fit
@@ -116,6 +116,10 @@ def finetune(
     if name not in known:
         raise InputError(model, f"holds a {name}", f"a network of these is accepted: {', '.join(known)}")
     tuner = known[name]
+    if tuning.segmenter is not None and not tuner.masked:
+        masked = ", ".join(other for other, row in known.items() if row.masked)
+        raise InputError("--segmenter", f"changes nothing: {name} is given no mask", f"{masked} are")
+    check_level(tuning.freeze)
     if (out / "run").exists():
         raise InputError(out, "holds a fine-tuning already", "another folder is accepted")
     stem = Path(model).stem if Path(model).suffix.lower() in (".pt", ".onnx") else str(model)

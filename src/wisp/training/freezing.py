@@ -60,6 +60,12 @@ class Parts:
     last: Sequence[str]
 
 
+def check_level(level: str) -> None:
+    """Raise `InputError` unless `level` is one of `LEVELS`."""
+    if level not in LEVELS:
+        raise InputError("--freeze", f"is {level}", f"{', '.join(LEVELS)} are accepted")
+
+
 def freeze_parts(network: nn.Module, parts: Parts | None, level: str) -> None:
     """Freeze parts of a network that is trained on, as transfer learning does.
 
@@ -75,8 +81,7 @@ def freeze_parts(network: nn.Module, parts: Parts | None, level: str) -> None:
     Raises:
         InputError: another level, or no known parts.
     """
-    if level not in LEVELS:
-        raise InputError("--freeze", f"is {level}", f"{', '.join(LEVELS)} are accepted")
+    check_level(level)
     if level == "none":
         return
     if parts is None:

@@ -54,7 +54,7 @@ class Tuning:
         rate: learning rate of the new layers; a share of the recipe's (`SLOWER`) when None.
         replay: share of the samples that come from what the network knows already.
         seed: of everything random.
-        segmenter: of portrait networks, where coarse masks come from; the true alphas when None.
+        segmenter: of networks that are given a mask, where coarse masks come from; the true alphas when None.
         folds: in how many parts the photos are held out one after the other, at least 2; 0 holds
             `Photos.held_out` out, once.
         keep: share of the old weights that the result keeps (Wortsman et al. 2022, "Robust Fine-Tuning of
@@ -89,6 +89,7 @@ class Tuner:
             images (N, 3, S, S): what it is to remember (`Remembered`); None where it sees more.
         beside: further networks of the run, as `wisp.training.recipes.NETWORKS` calls them, each in a file of
             its own beside the main one.
+        masked: whether it is given a coarse mask, so that `Tuning.segmenter` has an effect.
     """
 
     task: Callable[[Mapping[str, Any], Photos, Tuning], Task]
@@ -96,6 +97,7 @@ class Tuner:
     method: str
     answer: Callable[[nn.Module, Tensor], Tensor] | None = None
     beside: Sequence[str] = ()
+    masked: bool = False
 
 
 def adapt(recipe: Any, photos: Photos, tuning: Tuning, **changes: Any) -> Any:

@@ -106,3 +106,34 @@ def test_a_part_of_a_webp(tmp_path):
     assert [(frame.index, frame.time) for frame in frames] == [(0, TIMES[2]), (1, TIMES[3])]
     with pytest.raises(InputError, match="--max-pixels"), open_clip(tmp_path / "a.webp", max_pixels=99):
         pass
+
+
+@pytest.mark.parametrize("name", ["a.webp", "a.apng", "a.gif"])
+@pytest.mark.parametrize("moving", [0, 2])
+def test_an_end_that_stands_still_keeps_its_length(tmp_path, name, moving):
+    """libwebp makes one frame of equal ones; the last is then shown as long as all of them."""
+    made = pictures()
+    images = [made[min(index, moving)] for index in range(20)]
+    times = [Fraction(index, 25) for index in range(20)]
+    writer = write(tmp_path / name, images, times, [Fraction(1, 25)] * 20)
+    if writer.notes:
+        assert (name, moving) == ("a.webp", 0)
+        assert writer.notes == ["all frames are equal: .webp is a still picture, without a length"]
+        return
+    with open_clip(tmp_path / name) as clip:
+        frames = list(clip.frames())
+    assert frames[-1].time + frames[-1].duration == Fraction(20, 25)
+    np.testing.assert_array_equal(frames[-1].pixels[..., 3], images[-1][..., 3])
+
+
+def test_an_animated_webp_of_one_frame_is_a_clip(tmp_path):
+    """libwebp makes one of a small transparent picture that stands still; 800 milliseconds are 0x320."""
+    image = np.zeros((40, 60, 4), np.uint8)
+    image[10:20, 10:20] = 255
+    times = [Fraction(index, 25) for index in range(20)]
+    write(tmp_path / "a.webp", [image] * 20, times, [Fraction(1, 25)] * 20)
+    assert (tmp_path / "a.webp").read_bytes().count(b"ANMF") == 1
+    with open_clip(tmp_path / "a.webp") as clip:
+        (frame,) = clip.frames()
+    assert frame.duration == Fraction(20, 25)
+    np.testing.assert_array_equal(frame.pixels[..., 3], image[..., 3])

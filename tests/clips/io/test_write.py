@@ -429,3 +429,24 @@ class TestNothingIsLost:
         (tmp_path / "out" / "holiday.png").write_bytes(b"mine")
         with pytest.raises(InputError, match=r"holds other things, such as holiday\.png"):
             self.write(tmp_path / "out", overwrite=True)
+
+
+def test_an_avi_of_constant_rate_says_it(tmp_path):
+    """An AVI counts frames of one rate: in a source's milliseconds most of them would be empty."""
+    times = [Fraction(index, 25) for index in range(8)]
+    pictures = [cutout(index, 32, 48)[..., :3] for index in range(8)]
+    layout = {"tick": Fraction(1, 1000), "rate": Fraction(25)}
+    for constant, rate in ((True, 25), (False, 1000)):
+        write(tmp_path / "a.avi", "h264", pictures, times, constant=constant, **layout)
+        with av.open(str(tmp_path / "a.avi")) as container:
+            assert container.streams.video[0].time_base == Fraction(1, rate)
+            assert container.streams.video[0].frames == (8 if constant else 313)
+
+
+def test_a_clip_of_constant_rate_is_known(tmp_path):
+    pictures = [moving_disc(index, 32, 48)[0] for index in range(8)]
+    write_clip(tmp_path / "even.mp4", pictures)
+    write_clip(tmp_path / "uneven.mp4", pictures, VARIABLE[:8])
+    for name, constant in (("even.mp4", True), ("uneven.mp4", False)):
+        with open_clip(tmp_path / name) as clip:
+            assert clip.info.constant is constant

@@ -96,6 +96,7 @@ def test_rows_that_cannot_be_read_are_passed_over(tmp_path):
         ({"name": "A"}, "is no name for a model"),
         ({"name": ""}, "is no name for a model"),
         ({"name": "modnet"}, "modnet: is the name of another published model"),
+        ({"name": "subject-mobile"}, "subject-mobile: is the name of a network of wisp's own"),
         ({"url": "https://example.org/a.on/nx.a b"}, "is no file name for a model"),
     ],
 )

@@ -230,7 +230,8 @@ def blend_colours_command(
         str | None, typer.Option("--json", metavar="FILE", help="Write the colour casts, in 255ths.")
     ] = None,
     keep_colours: Annotated[
-        float, typer.Option(min=0, metavar="RATE", help="How soon the tint fades in the last column.")
+        float,
+        typer.Option(min=0, max=1e6, metavar="RATE", help="How soon the tint fades in the last column."),
     ] = 10.0,
     height: HeightOption = 384,
     ours: OneMethod,
@@ -267,7 +268,10 @@ def model_blends_command(
         ),
     ],
     keep_colours: Annotated[
-        float, typer.Option(min=0, metavar="RATE", help="How soon the blend's tint fades; 0: as published.")
+        float,
+        typer.Option(
+            min=0, max=1e6, metavar="RATE", help="How soon the blend's tint fades; 0: as published."
+        ),
     ] = 0.0,
     height: HeightOption = 256,
     overwrite: o.OverwriteOption = False,

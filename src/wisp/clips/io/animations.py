@@ -1,4 +1,4 @@
-"""Animated pictures for the web: GIF's palettes, and the delay of the last frame, which FFmpeg guesses."""
+"""Animated pictures for the web: GIF's palettes, and how long the last frame is shown: FFmpeg guesses."""
 
 from __future__ import annotations
 
@@ -74,12 +74,17 @@ class PalettePacker:
         return graph
 
 
-def set_last_delay(path: Path, delay: Fraction) -> None:
-    """Store how long the last frame of an animated WebP or PNG is shown.
+def set_length(path: Path, length: Fraction) -> bool:
+    """Store for how long the last frame of an animated WebP or PNG is shown, by the length of the whole.
+
+    Equal frames at its end may have become one, which is then shown as long as all of them.
 
     Args:
-        path: the file, of several frames, as FFmpeg writes it.
-        delay: seconds.
+        path: the file, as FFmpeg writes it.
+        length: seconds.
+
+    Returns:
+        False where it is a still picture, which stays as it is: libwebp makes one of equal frames.
 
     Raises:
         InputError: it is neither.
@@ -90,23 +95,39 @@ def set_last_delay(path: Path, delay: Fraction) -> None:
         webp = head[:4] == b"RIFF" and head[8:] == b"WEBP"
         if not webp and head[:8] != b"\x89PNG\r\n\x1a\n":
             raise InputError(path, "is no animation", "WebP and APNG are accepted")
-        at, order = (12, "little") if webp else (8, "big")
-        wanted, found = (b"ANMF", -1) if webp else (b"fcTL", -1)
+        wanted, order, at = (b"ANMF", "little", 12) if webp else (b"fcTL", "big", 8)
+        last, before, delay = -1, Fraction(0), Fraction(0)
         file.seek(at)
         while len(head := file.read(8)) == 8:
             name, size = (head[:4], head[4:]) if webp else (head[4:], head[:4])
-            length = int.from_bytes(size, order)  # type: ignore[arg-type]
-            found = file.tell() if name == wanted else found
-            file.seek(length + (length & 1 if webp else 4), 1)
-        if found < 0:
-            return  # a single frame is a still picture
-        if webp:  # 24 bits of milliseconds after place and size (RFC 9649, section 2.7.1.1)
-            file.seek(found + 12)
-            file.write(round(1000 * delay).to_bytes(3, "little"))
-            return
-        file.seek(found)  # a fraction of two bytes each after number, size and place (PNG, section 11.3.4.2)
+            place = file.tell()
+            if name == wanted:
+                last, before = place, before + delay
+                delay = _webp_delay(file.read(16)) if webp else _png_delay(file.read(26))
+            length_of_chunk = int.from_bytes(size, order)  # type: ignore[arg-type]
+            file.seek(place + length_of_chunk + (length_of_chunk & 1 if webp else 4))
+        if last < 0:
+            return False
+        rest = length - before
+        if webp:
+            file.seek(last + 12)
+            file.write(max(1, round(1000 * rest)).to_bytes(3, "little"))
+            return True
+        file.seek(last)
         chunk = bytearray(file.read(26))
-        exact = delay.limit_denominator(65535)
+        exact = rest.limit_denominator(65535)
         chunk[20:24] = min(65535, exact.numerator).to_bytes(2, "big") + exact.denominator.to_bytes(2, "big")
-        file.seek(found)
+        file.seek(last)
         file.write(chunk + zlib.crc32(b"fcTL" + chunk).to_bytes(4, "big"))
+    return True
+
+
+def _webp_delay(chunk: bytes) -> Fraction:
+    """Seconds: 24 bits of milliseconds after place and size (RFC 9649, section 2.7.1.1)."""
+    return Fraction(int.from_bytes(chunk[12:15], "little"), 1000)
+
+
+def _png_delay(chunk: bytes) -> Fraction:
+    """Seconds: a fraction of two bytes each after number, size and place (PNG, section 11.3.4.2)."""
+    hundredths = int.from_bytes(chunk[22:24], "big") or 100  # what 0 stands for
+    return Fraction(int.from_bytes(chunk[20:22], "big"), hundredths)

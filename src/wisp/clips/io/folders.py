@@ -76,6 +76,7 @@ class FolderClip:
             depth=first.bits,
             alpha=first.alpha is not None,
             variable=not regular,
+            constant=regular,
         )
 
     def frames(self, start: Fraction = Fraction(0), end: Fraction | None = None) -> Iterator[Frame]:

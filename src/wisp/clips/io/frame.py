@@ -72,6 +72,7 @@ class ClipInfo:
         subtitles: whether there are subtitles.
         extras: tags, chapters and time code.
         variable: whether frames are known to be shown for different times.
+        constant: whether all are known to be shown for the same time.
     """
 
     path: Path
@@ -90,6 +91,7 @@ class ClipInfo:
     subtitles: bool = False
     extras: Extras = field(default_factory=Extras)
     variable: bool = False
+    constant: bool = False
 
 
 class Clip(Protocol):

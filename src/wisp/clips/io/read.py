@@ -311,6 +311,7 @@ class FileClip:
             subtitles=bool(container.streams.subtitles),
             extras=read_extras(container, stream, origin),
             variable=container.format.name in _ANIMATIONS,
+            constant=bool(stream.average_rate) and stream.average_rate == stream.base_rate,
         )
 
     def _start(self, first: Any) -> Fraction:

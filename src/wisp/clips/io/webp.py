@@ -37,7 +37,8 @@ class WebpClip:
         self.tap: Tap | None = None
         self._path = path
         self._strip = self._open()
-        self._height: int = self._strip.get("page-height")
+        single = self._strip.get_n_pages() == 1  # of which libvips tells no height of a page
+        self._height: int = self._strip.height if single else self._strip.get("page-height")
         width = int(self._strip.width)
         if self._height * width > max_pixels:
             problem = f"is {width}×{self._height}, more than {max_pixels} pixels"

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from wisp.clips.io.animations import ENDLESS, SHORTEST, TICKS, PalettePacker, set_last_delay
+from wisp.clips.io.animations import ENDLESS, SHORTEST, TICKS, PalettePacker, set_length
 from wisp.clips.io.codecs import FORMATS, Codec, suffix_of
 from wisp.clips.io.colour import STANDARD, Colour, Packer, Pixels
 from wisp.clips.io.extras import Extras, write_extras
@@ -33,6 +33,7 @@ class Layout:
         aspect: width of a pixel over its height.
         colour: what R'G'B' means; Y'CbCr is made with its matrix.
         variable: whether frames are known to be shown for different times.
+        constant: whether all are known to be shown for the same time.
     """
 
     height: int
@@ -44,6 +45,7 @@ class Layout:
     aspect: Fraction = Fraction(1)
     colour: Colour = STANDARD
     variable: bool = False
+    constant: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,8 @@ class FileWriter:
         self._even = codec.even
         self._square: tuple[int, int] | None = None
         self._tick = TICKS.get(self._suffix, layout.tick)
+        if self._suffix == ".avi" and layout.constant:
+            self._tick = 1 / layout.rate  # an AVI's times are frames of one rate, and this is what it says
         self._first: Fraction | None = None
         self._last = -1
         self._final = Fraction(0)  # how long the frame before is shown
@@ -214,7 +218,11 @@ class FileWriter:
             self._mux(self._stream.encode(None))
             self._container.close()
         if self._suffix in (".webp", ".apng") and self._final and self._last > 0:
-            set_last_delay(self._path, self._final)
+            moves = set_length(self._path, self._last * self._tick + self._final)
+            if not moves:
+                self.notes.append(
+                    f"all frames are equal: {self._suffix} is a still picture, without a length"
+                )
         if self._crowded:
             count = "1 frame" if self._crowded == 1 else f"{self._crowded} frames"
             self.notes.append(f"{count} came no later than the one before, and a tick after it now")

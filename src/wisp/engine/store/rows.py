@@ -140,12 +140,19 @@ def own_row(
         licence: of the weights, for those who read the list.
 
     Raises:
-        InputError: a hash or a name of another form, or a name that `PUBLISHED` has already.
+        InputError: a hash or a name of another form, or a name that `PUBLISHED` or a shipped
+            network has already.
     """
+    from wisp.engine.models import MODELS
+
     last = unquote(urlsplit(url).path).rpartition("/")[2]
     stem, dot, suffix = last.rpartition(".")
     if name is None:
         name = re.sub(r"[^a-z0-9._-]+", "-", (stem if dot else last).lower()).strip("-._")
+    if name in MODELS:
+        raise InputError(
+            name, "is the name of a network of wisp's own", "--name with another one is accepted"
+        )
     if name in PUBLISHED and PUBLISHED[name].sha256 != sha256.strip().lower():
         raise InputError(
             name, "is the name of another published model", "--name with another one is accepted"

@@ -223,11 +223,17 @@ def choose_systems(
         runtime: of the peers; None for ONNX Runtime where that is installed, else OpenVINO.
 
     Raises:
-        InputError: a peer or a runtime that does not exist.
+        InputError: a method, a peer or a runtime that does not exist.
     """
+    from wisp.methods import method_names
+
     missing = False
     trimaps = [guide for guide, kind in guides.items() if kind == "trimap"]
     words = list(methods) or our_methods()
+    for method, _ in map(_split, methods):
+        known = [*method_names("photo"), "segmenter"]
+        if method not in known:
+            raise InputError("--method", f"is {method!r}", f"{', '.join(known)} are accepted")
     unguided = [System("ours", *_split(word)) for word in words]
     systems = list(unguided)
     for guide in trimaps:

@@ -324,7 +324,7 @@ NETWORKS: Final[Mapping[str, TrainedNetwork]] = {
             ("image.encoder.features.2", "image.encoder.features.3"),
             ("alpha.head", "foreground.head"),
         ),
-        tuner=Tuner(_tuned, _cut, "dlmn"),
+        tuner=Tuner(_tuned, _cut, "dlmn", masked=True),
     ),
     "dlmn-alpha": TrainedNetwork(
         _build, _AlphaAlone, image_and_cues, ("alpha",), aids=("network.foreground",)

@@ -360,7 +360,7 @@ NETWORKS: Final[Mapping[str, TrainedNetwork]] = {
             ),
             ("generator.decoder.head", "refinement.network.head"),
         ),
-        tuner=Tuner(_tuned, _cut, "portrait", beside=("portrait-refinement",)),
+        tuner=Tuner(_tuned, _cut, "portrait", beside=("portrait-refinement",), masked=True),
     ),
     "portrait-refinement": TrainedNetwork(
         _build, _refinement, patches_and_alpha, ("residual",), patch_cases, usual={"width": 16}
