@@ -81,7 +81,7 @@ def poisson_blend(
 
     Raises:
         InputError: an array of another kind or size, values out of [0, 1] or NaN, unknown gradients, a
-            `keep_colours` out of [0, `MOST_KEPT`].
+            `keep_colours` out of [0, 10⁶].
     """
     source, target, alpha = as_image(source, "source"), as_image(target, "target"), as_alpha(alpha)
     check_same_size("alpha", alpha, "source", source)
