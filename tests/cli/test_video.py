@@ -69,6 +69,16 @@ def test_a_new_background_with_times_and_sound_kept(video, source, tmp_path):
     assert np.abs(frames[5].pixels[inside].astype(int) - (240, 205, 180)).mean() < 4
 
 
+def test_a_clip_without_a_subject_is_told(video, source, tmp_path):
+    dark = [np.full((*SIZE, 3), 20, np.uint8)] * 3
+    write_clip(tmp_path / "dark.mp4", dark)
+    ran = video(tmp_path / "dark.mp4", "-o", tmp_path / "dark", "-q")
+    assert (ran.code, ran.errors) == (0, [])
+    ran = video(tmp_path / "dark.mp4", "-o", tmp_path / "dark", "--overwrite")
+    assert ran.code == 0
+    assert "no subject was found in any frame; its alpha is empty" in ran.errors[0]
+
+
 @pytest.mark.parametrize("name", ["out.mov", "out.webm", "out.mkv", "out"])
 def test_a_cut_out(video, source, tmp_path, name):
     ran = video(source, "-o", tmp_path / name)
@@ -405,7 +415,10 @@ def test_before_the_time_of_the_selection_nobody_is_kept(wisp, networks, tmp_pat
     kept = [[frame.pixels[..., 0][place].mean() > 200 for place in frames[0][1:]] for frame in read(alpha)]
     assert kept == [[False, False]] * 3 + [[False, True]] * 3
     ran = wisp("video", source, *words, "--point", "140,48", "--at", "9")
-    assert (ran.code, ran.errors) == (2, ["wisp: --at: is 9 s, after the last frame"])
+    assert (ran.code, ran.errors) == (
+        2,
+        ["wisp: --at: is 9 s, after the last frame; 0 to 0.166667 s is accepted"],
+    )
     ran = wisp("video", source, *words, "--point", "200,48")
     assert ran.code == 1
     assert "point 200,48: is outside of the picture, which is 192×96" in ran.errors[0]

@@ -35,7 +35,7 @@ from wisp.clips.steady import (
     filter_alpha,
     pair_with_motion,
 )
-from wisp.core.arrays import Image, Matte
+from wisp.core.arrays import CLEAR, Image, Matte
 from wisp.core.errors import InputError, MissingInputError
 from wisp.core.settings import CLIPS
 from wisp.core.stages import run_stages
@@ -211,6 +211,7 @@ def convert(
             state: State | None = None
             begun = False
             last = Fraction(0)
+            found = done > 0  # what was made before is not looked at again
 
             def produce() -> Iterator[tuple[Frame, AlphaMethod, Image, Image | None]]:
                 frames = clip.frames(max(job.start, begin + resumed_at), job.end)
@@ -234,9 +235,9 @@ def convert(
                 return frame, held
 
             def consume(item: tuple[Frame, LowResolutionAlpha]) -> None:
-                nonlocal done, last
+                nonlocal done, last, found
                 frame, held = item
-                last = frame.time
+                last, found = frame.time, found or bool(held.alpha.max() > CLEAR)
                 time = frame.time - begin
                 if any(isinstance(w, FolderWriter) and w.has(time) for w in writers):
                     return
@@ -254,7 +255,13 @@ def convert(
                 raise InputError("--at", problem, f"0 to {float(last):g} s is accepted")
             for writer in writers:
                 writer.finish()
-        return (*clip.notes, *(note for writer in writers for note in writer.notes), *_lost(job, clip, begin))
+        empty = [] if found else ["no subject was found in any frame; its alpha is empty"]
+        return (
+            *clip.notes,
+            *empty,
+            *(note for writer in writers for note in writer.notes),
+            *_lost(job, clip, begin),
+        )
 
 
 GLIMPSES: Final = (0.05, 0.35, 0.65, 0.95)

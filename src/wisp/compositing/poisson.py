@@ -32,6 +32,7 @@ from scipy import fft
 
 from wisp.compositing.multigrid import Sides, solve_poisson
 from wisp.core.arrays import (
+    CLEAR,
     Alpha,
     Background,
     Float,
@@ -47,9 +48,6 @@ from wisp.core.errors import InputError
 from wisp.core.regions import bounding_box
 
 Gradients: TypeAlias = Literal["seamless", "mixed"]
-
-CLEAR: Final = 0.5 / 255
-"""Alpha below this is clear, as it is in a file of 8 bits."""
 
 MOST_KEPT: Final = 1e6
 """The largest `keep_colours`: a tint gone within a millionth of the subject, when its colours are its own."""

@@ -47,6 +47,9 @@ BACKGROUND: Final = 0
 UNKNOWN: Final = 128
 FOREGROUND: Final = 255
 
+CLEAR: Final = 0.5 / 255
+"""Alpha below this is 0 in a file of 8 bits."""
+
 
 @dataclass(frozen=True, eq=False)
 class Matte:
