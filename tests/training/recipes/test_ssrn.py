@@ -197,12 +197,21 @@ def test_refusals(photos, dlmn, start, tmp_path):
         SSRNTask(small("resnet101-unlabelled"), *photos, dlmn=dlmn)
     with pytest.raises(InputError, match="has no use for photos without labels"):
         SSRNTask(small("resnet101"), *photos, dlmn=dlmn, shots=[Shot(photos[0][0].photo)])
-    with pytest.raises(InputError, match="is a checkpoint of dlmn; one of ssrn is accepted"):
+    with pytest.raises(InputError, match="holds a dlmn; ssrn is accepted"):
         SSRNTask(small("resnet101-unlabelled"), *photos, dlmn=dlmn, start=dlmn)
-    with pytest.raises(InputError, match="is a checkpoint of ssrn; one of dlmn is accepted"):
+    with pytest.raises(InputError, match="holds a ssrn; dlmn or dlmn-alpha is accepted"):
         SSRNTask(small("resnet101"), *photos, dlmn=start)
     with pytest.raises(InputError, match="does not exist"):
         SSRNTask(small("resnet101"), *photos, dlmn=tmp_path / "none.pt")
+
+
+def test_labels_need_no_foreground_of_dlmn(photos, dlmn, start):
+    """The DLMN-G that comes with wisp has alpha alone; without labels its foreground is composed anew."""
+    task = SSRNTask(small("resnet101"), *photos, dlmn="dlmn-mobile")
+    _, alphas = steps(task, first_batch(task), 2)
+    assert 0 < alphas[0] < 1
+    with pytest.raises(InputError, match="dlmn-mobile: holds a dlmn-alpha; dlmn is accepted"):
+        SSRNTask(small("resnet101-unlabelled"), *photos, dlmn="dlmn-mobile", start=start)
 
 
 class TestContract(RecipeContract):

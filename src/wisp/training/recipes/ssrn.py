@@ -228,7 +228,7 @@ class SSRNTask:
         scenes: training photos without people.
         held_out: photos to validate on.
         held_out_scenes: photos without people to validate on.
-        dlmn: ``best.pt`` of DLMN-G's run, or its ONNX file with the foreground.
+        dlmn: ``best.pt`` of DLMN-G's run, or its ONNX file; without labels one with the foreground.
         encoder_weights: of the encoder: MobileNetV2 (torchvision's or MODNet's) or torchvision's ResNet-101.
         start: ``best.pt`` or the ONNX file of the supervised start; what is not labelled needs one.
         shots: photos and frames without labels.
@@ -255,7 +255,8 @@ class SSRNTask:
         self.recipe = recipe
         seed = recipe.schedule.seed
         self._held_out, self._held_out_scenes = held_out, held_out_scenes
-        self._dlmn = frozen(dlmn, "dlmn")
+        alone = () if recipe.unlabelled else ("dlmn-alpha",)  # without labels its foreground is composed anew
+        self._dlmn = frozen(dlmn, "dlmn", *alone)
         torch.manual_seed(seed)
         built = network(recipe, encoder_weights)
         self._start: nn.Module | None = None
@@ -440,15 +441,15 @@ def network(recipe: SSRNRecipe, encoder_weights: Path | None = None) -> SSRN:
     return ssrn_mobile(encoder)
 
 
-def frozen(name_or_file: str | Path, wanted: str) -> nn.Module:
-    """The trained network of a run or of an ONNX file, which no longer learns.
+def frozen(name_or_file: str | Path, *wanted: str) -> nn.Module:
+    """The trained network of a run or of an ONNX file, one of those `wanted`, which no longer learns.
 
     Raises:
         InputError: no such file, or of another network.
     """
-    name, built = read_network(name_or_file, wanted)
-    if name != wanted:
-        raise InputError(name_or_file, f"is a checkpoint of {name}", f"one of {wanted} is accepted")
+    name, built = read_network(name_or_file)
+    if name not in wanted:
+        raise InputError(name_or_file, f"holds a {name}", f"{' or '.join(wanted)} is accepted")
     freeze(built)
     return built
 
