@@ -17,7 +17,7 @@ from wisp.cli.ablate import ablate_app
 from wisp.cli.benchmark import benchmark_command
 from wisp.cli.camera import camera_command
 from wisp.cli.compose import compose_command
-from wisp.cli.console import UsageError, complain, complain_of_exception, tell_memory, usage_errors
+from wisp.cli.console import UsageError, complain, complain_of_exception, usage_errors
 from wisp.cli.cutout import cutout_command
 from wisp.cli.doctor import doctor_command
 from wisp.cli.evaluate import evaluate_command
@@ -30,7 +30,7 @@ from wisp.cli.replace import replace_command
 from wisp.cli.train import train_app
 from wisp.cli.trimap import trimap_command
 from wisp.cli.video import video_command
-from wisp.core.errors import InputError, WispError, is_out_of_memory
+from wisp.core.errors import InputError, WispError
 from wisp.io.vips import own_process
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -115,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain("interrupted")
         return INTERRUPTED
     except Exception as error:  # the last resort: a bug, or a machine out of memory or disk
-        complain(tell_memory(error)) if is_out_of_memory(error) else complain_of_exception(error)
+        complain_of_exception(error)
         return FAILED
     if returned == INTERRUPTED:
         complain("interrupted")

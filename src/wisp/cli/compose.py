@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -15,6 +15,10 @@ from wisp.core.errors import WispError
 
 if TYPE_CHECKING:
     from wisp.data.composites import Composite
+
+FRAMES: Final = 60
+SIZE: Final = "960x540"
+"""Of clips, where nothing is asked for."""
 
 
 def compose_command(
@@ -57,11 +61,11 @@ def compose_command(
         bool, typer.Option("--video", help="Write clips: both layers move, and alpha is exact in each frame.")
     ] = False,
     frames: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="With --video: frames a clip [default: 60].")
+        int | None, typer.Option(min=1, metavar="N", help=f"With --video: frames a clip [default: {FRAMES}].")
     ] = None,
     size: Annotated[
         str | None,
-        typer.Option(metavar="WxH", help="With --video: size of the clips, pixels [default: 960x540]."),
+        typer.Option(metavar="WxH", help=f"With --video: size of the clips, pixels [default: {SIZE}]."),
     ] = None,
     jobs: o.JobsOption = 0,
     overwrite: o.OverwriteOption = False,
@@ -89,8 +93,10 @@ def compose_command(
         if not planned:
             raise UsageError(f"{', '.join(map(str, foregrounds))}: no foreground is left to compose")
     if video:
-        shape = _size(size or "960x540")
-        _make_clips(planned, out, frames or 60, shape, seed, layers=layers, overwrite=overwrite, quiet=quiet)
+        shape = _size(size or SIZE)
+        _make_clips(
+            planned, out, frames or FRAMES, shape, seed, layers=layers, overwrite=overwrite, quiet=quiet
+        )
         return
     with usage_errors():
         todo = composed.prepare(out, planned, wanted, overwrite=overwrite)

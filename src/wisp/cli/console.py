@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from wisp.core.errors import MissingInputError, WispError
+from wisp.core.errors import MissingInputError, WispError, is_out_of_memory
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -54,15 +54,18 @@ def tell_memory(error: BaseException) -> str:
 
 
 def complain_of_exception(error: Exception, name: object = "") -> None:
-    """Print an error that is no `WispError`, as one line; its traceback follows where WISP_DEBUG is set.
+    """Print an error that is no `WispError`, as one line; the traceback of a bug where WISP_DEBUG is set.
 
-    Of a path that the system refuses (a folder that may not be entered, too long a name) the path and the
-    reason are told; everything else is a bug.
+    A machine without memory, and a path that the system refuses (a folder that may not be entered, too long a
+    name), are told as that; everything else is a bug.
     """
+    where = f"{name}: " if name else ""
+    if is_out_of_memory(error):
+        complain(f"{where}{tell_memory(error)}")
+        return
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         complain(f"{error.filename}: {error.strerror[0].lower()}{error.strerror[1:]}")
     else:
-        where = f"{name}: " if name else ""
         complain(f"{where}unexpected {type(error).__name__}: {error}; WISP_DEBUG=1 shows where it comes from")
     if os.environ.get("WISP_DEBUG"):
         traceback.print_exception(error)

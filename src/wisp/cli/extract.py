@@ -141,9 +141,7 @@ def extract_command(
             complain(_naming(job, error))
         except Exception as error:  # a bug must not take the other photos along
             failed.append(job.input)
-            complain(_naming(job, error)) if is_out_of_memory(error) else complain_of_exception(
-                error, job.input
-            )
+            complain_of_exception(error, job.input)
 
     failed: list[object] = list(todo.errors)
     for error in todo.errors:

@@ -64,9 +64,7 @@ def process(
             complain(_naming(job, error))
         except Exception as error:  # a bug must not take the other photos along
             failed.append(job.input)
-            complain(_naming(job, error)) if is_out_of_memory(error) else complain_of_exception(
-                error, job.input
-            )
+            complain_of_exception(error, job.input)
         else:
             for note in () if options.quiet else notes:
                 complain(f"{job.input}: {note}")

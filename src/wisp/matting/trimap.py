@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from wisp.core.arrays import (
     BACKGROUND,
+    CLEAR,
     FOREGROUND,
     UNKNOWN,
     Alpha,
@@ -37,7 +38,6 @@ from wisp.core.settings import AUTO
 WIDTH: Final = AUTO.band_width
 """The band's default width, as a fraction of the subject's size; chosen in docs/decisions/005."""
 
-_HALF_STEP: Final = 0.5 / 255  # alpha nearer than this to 0 or 1 is stored as 0 or 255 in eight bits
 
 _Region = npt.NDArray[np.bool_]
 
@@ -95,7 +95,7 @@ def trimap_from_alpha(alpha: Alpha, *, width: float = WIDTH) -> Trimap:
     """
     alpha = as_alpha(alpha)
     radius = _radius(alpha, width)
-    return _trimap(alpha > 1 - _HALF_STEP, alpha >= _HALF_STEP, erosion=radius, dilation=radius)
+    return _trimap(alpha > 1 - CLEAR, alpha >= CLEAR, erosion=radius, dilation=radius)
 
 
 def random_trimap(
@@ -128,7 +128,7 @@ def random_trimap(
             raise InputError(name, f"is {least} to {greatest}", "0 ≤ least ≤ greatest is accepted")
     inward = int(rng.integers(*erosion, endpoint=True))
     outward = int(rng.integers(*dilation, endpoint=True))
-    return _trimap(alpha > 1 - _HALF_STEP, alpha >= _HALF_STEP, erosion=inward, dilation=outward)
+    return _trimap(alpha > 1 - CLEAR, alpha >= CLEAR, erosion=inward, dilation=outward)
 
 
 def mask_from_trimap(trimap: Trimap) -> Mask:
