@@ -9,20 +9,18 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wisp.core.errors import InputError
 from wisp.io.atomic import check_output
+from wisp.io.folders import identity_of, is_photo, is_unread, walk
 from wisp.io.formats import (
     READABLE_SUFFIXES,
-    SNIFF_BYTES,
     UNREADABLE_SUFFIXES,
     check_holds,
     format_of,
-    is_other_picture,
-    sniff,
 )
 from wisp.io.paths import STDIO, input_path, means_folder, output_path, refuse_address
 
@@ -295,7 +293,7 @@ def _plan_folder(
             continue
         beside = {kind: folder / name for kind, folder in companions.items() if folder is not None}
         jobs.append(Job(photo, target / name, **beside, **paired))
-    unread = Counter(path.suffix.lower() or path.name for path in others if _is_unread(path))
+    unread = Counter(path.suffix.lower() or path.name for path in others if is_unread(path))
     return Plan(tuple(jobs), tuple(errors), len(others) - unread.total(), unread, folder=True)
 
 
@@ -308,8 +306,8 @@ def _gather(
     others: list[Path] = []
     for source in sources:
         if source.is_dir():
-            for path in _walk(source, {_identity(folder) for folder in own}, errors.append):
-                if _is_photo(path):
+            for path in walk(source, {identity_of(folder) for folder in own}, errors.append):
+                if is_photo(path):
                     photos.setdefault(os.path.realpath(path), (path, path.relative_to(source), source))
                 else:
                     others.append(path)
@@ -336,74 +334,6 @@ def _tails(folders: Collection[Path]) -> dict[Path, Path]:
         if len({_folded(tail) for tail in tails.values()}) == len(tails):
             return tails
     return {folder: Path(folder.name) for folder in folders}  # drives, or letter case alone, tell them apart
-
-
-def _walk(
-    top: Path, barred: set[tuple[int, int] | None], refuse: Callable[[InputError], object]
-) -> Iterator[Path]:
-    """Files below `top` in a stable order; folders through links, none twice and none of `barred`.
-
-    A folder that cannot be read is handed to `refuse`, as an error that names it.
-    """
-
-    def tell(error: OSError) -> None:
-        refuse(
-            InputError(error.filename, f"cannot be read: {error.strerror}", "a readable folder is accepted")
-        )
-
-    seen = barred | {_identity(top)}
-    for folder, subfolders, files in os.walk(top, followlinks=True, onerror=tell):
-        entered = []
-        for name in sorted(subfolders):
-            identity = _identity(Path(folder, name))
-            if not name.startswith(".") and identity is not None and identity not in seen:
-                seen.add(identity)
-                entered.append(name)
-        subfolders[:] = entered
-        for name in sorted(files):
-            if not name.startswith("."):
-                yield Path(folder, name)
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Device and inode of a file, which tell it from every other; None where there is none."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
-
-
-def _is_photo(path: Path) -> bool:
-    """Whether a file of a folder is meant: by its suffix, else by its content.
-
-    A picture suffix is taken at its word, so that a damaged photo is reported rather than skipped; of a pipe
-    or a device nothing is read. TIFF content under another suffix is a camera's raw file.
-    """
-    if path.suffix.lower() in READABLE_SUFFIXES:
-        return path.is_file() or not path.exists()  # a broken link is reported, too
-    if path.suffix.lower() in UNREADABLE_SUFFIXES:
-        return False
-    return sniff(_head(path)) not in (None, "tiff")
-
-
-def _is_unread(path: Path) -> bool:
-    """Whether a file that is no photo is a picture all the same, of a kind that is not read."""
-    if path.suffix.lower() in UNREADABLE_SUFFIXES:
-        return path.is_file()
-    head = _head(path)
-    return sniff(head) == "tiff" or is_other_picture(head)
-
-
-def _head(path: Path) -> bytes:
-    """The first bytes of a regular file; none of any other."""
-    try:
-        if not path.is_file():
-            return b""
-        with path.open("rb") as file:
-            return file.read(SNIFF_BYTES)
-    except OSError:
-        return b""
 
 
 def _names(relatives: Sequence[Path], suffix: str) -> list[Path]:
@@ -433,8 +363,8 @@ def _by_stem(folder: Path) -> dict[tuple[Path, str], list[Path]]:
         raise error
 
     found: dict[tuple[Path, str], list[Path]] = defaultdict(list)
-    for path in _walk(folder, set(), stop):
-        if _is_photo(path):
+    for path in walk(folder, set(), stop):
+        if is_photo(path):
             found[path.relative_to(folder).parent, path.stem].append(path)
     return found
 
@@ -467,7 +397,7 @@ def _check_outputs(
     `folders` are those that are made when they are missing.
     """
     read = [path for job in found.jobs for path in job.inputs] + [Path(path) for path in others]
-    identities = {_identity(path) for path in read if str(path) != STDIO} - {None}
+    identities = {identity_of(path) for path in read if str(path) != STDIO} - {None}
     written = [path for job in found.jobs for path in job.outputs]
     shared = Counter(os.path.realpath(path) if str(path) != STDIO else STDIO for path in written)
     existing = []
@@ -477,7 +407,7 @@ def _check_outputs(
             raise InputError(path, "is named for two outputs", "a path of its own for each is accepted")
         if str(path) == STDIO:
             continue
-        if _identity(path) in identities:
+        if identity_of(path) in identities:
             raise InputError(path, "is an input; inputs are never overwritten")
         if not any(path.is_relative_to(folder) for folder in folders):
             check_output(path, overwrite=True)
