@@ -51,6 +51,14 @@ def test_from_the_network(folder, monkeypatch):
     np.testing.assert_array_equal(read_trimap(folder / "out.tif"), trimap_from_mask(soft_disc()))
 
 
+def test_an_output_without_suffix_is_told_of_those_that_a_trimap_may_have(folder):
+    result = run(folder / "photo.jpg", "-o", folder / "out", "--mask", folder / "matte.png")
+    assert isinstance(result.exception, (UsageError, SystemExit))
+    said = str(result.exception) + result.output
+    assert "out: has no suffix" in said
+    assert ".png, .tiff and .tif are accepted" in said
+
+
 def test_no_subject_is_said(folder, monkeypatch):
     monkeypatch.setattr(segmenter, "segment", lambda image, **_: np.zeros(image.shape[:2], np.float32))
     result = run(folder / "photo.jpg", "-o", folder / "out.png")

@@ -75,7 +75,7 @@ def trimap_command(
         if means_folder(out) and source != STDIO:
             out = str(Path(out) / f"{Path(source).stem}.png")
         out = output_path(out)
-        row = format_of(out)
+        row = format_of(out, among=_LOSSLESS)
         if not making:
             check_output(out, overwrite=overwrite, inputs=[name for name in (source, mask, alpha) if name])
     if row.name not in _LOSSLESS:

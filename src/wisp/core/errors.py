@@ -53,6 +53,10 @@ class MissingInputError(InputError):
     """An input that is not there: it failed, while the command line itself may be right."""
 
 
+class SeveralPicturesError(InputError):
+    """A file of several pictures, an animation perhaps, of which none was chosen."""
+
+
 class MissingExtraError(WispError, ImportError):
     """A feature whose packages are an optional extra was asked for without them.
 

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Final
 
 import numpy as np
 
-from wisp.core.errors import InputError
+from wisp.core.errors import InputError, SeveralPicturesError
 from wisp.core.extras import importing
 from wisp.io import bitmaps, heif, jpeg, png, profiles, samples, spaces, tiff, tiff_pages
 from wisp.io.atomic import reason
@@ -391,7 +391,7 @@ def _check_page(name: str, page: int | None, pages: int, *, animated: bool) -> N
     what = "is an animation" if animated else f"has {pages} pages or frames"
     accepted = f"--page 1 to {pages} chooses one" if pages > 1 else "--page 1 takes its first picture"
     if page is None and (pages > 1 or animated):
-        raise InputError(name, what, accepted)
+        raise SeveralPicturesError(name, what, accepted)
     if page is not None and not 1 <= page <= pages:
         raise InputError(name, f"has no page {page}", accepted)
 

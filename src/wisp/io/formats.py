@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -198,12 +198,13 @@ def _brands(head: bytes) -> set[bytes]:
     return {head[8:12]} | {head[i : i + 4] for i in range(16, end - 3, 4)}
 
 
-def format_of(path: Path | str, format: str | None = None) -> Format:
+def format_of(path: Path | str, format: str | None = None, among: Collection[str] = FORMATS) -> Format:
     """The output format of `path`: the one named, else the one its suffix chooses, PNG for ``-`` and devices.
 
     Args:
         path: where the picture will be written; ``-`` is standard output.
         format: a key of `FORMATS`, or None to go by the suffix.
+        among: keys of `FORMATS` that an unknown suffix is told of; the caller refuses the others.
 
     Raises:
         InputError: an unknown format or suffix, or a suffix that says another format than `format`.
@@ -218,7 +219,7 @@ def format_of(path: Path | str, format: str | None = None) -> Format:
     suffix = Path(path).suffix.lower()
     by_suffix = next((row for row in FORMATS.values() if suffix in row.suffixes), None)
     if by_suffix is None and chosen is None:
-        known = _listed(s for row in FORMATS.values() for s in row.suffixes)
+        known = _listed(suffix for name in among for suffix in FORMATS[name].suffixes)
         problem = f"has the suffix {suffix!r}" if suffix else "has no suffix to choose the format by"
         raise InputError(path, problem, f"{known} are accepted")
     if by_suffix is not None and chosen is not None and by_suffix is not chosen:

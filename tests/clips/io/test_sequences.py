@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import pyvips
 
 from wisp.clips.io.read import open_clip
 from wisp.clips.io.sequences import find_sequence, pattern_name
@@ -105,6 +106,16 @@ def test_too_large_pictures(tmp_path):
         open_clip(fill(tmp_path / "a", "f1.png", "f2.png"), max_pixels=50) as clip,
     ):
         list(clip.frames())
+
+
+def test_a_folder_of_animations(tmp_path):
+    frames = [pyvips.Image.black(12, 8, bands=3) + shade for shade in (40, 200)]
+    animation = pyvips.Image.arrayjoin(frames, across=1).cast("uchar").copy()
+    animation.set_type(pyvips.GValue.gint_type, "page-height", 8)
+    animation.gifsave(str(tmp_path / "f2.gif"))
+    accepted = "a folder of single pictures, or an animation by itself, is accepted"
+    with pytest.raises(InputError, match=f"f2.gif: is an animation; {accepted}"), open_clip(tmp_path):
+        pass
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,9 @@ from wisp.clips.io.colour import Pixels
 from wisp.clips.io.frame import ClipInfo, Frame
 from wisp.clips.io.sequences import Sequence
 from wisp.clips.io.tracks import Tap
-from wisp.core.errors import InputError
+from wisp.core.errors import InputError, SeveralPicturesError
 from wisp.io.atomic import check_output, reason, sync_path
-from wisp.io.images import read_photo
+from wisp.io.images import Photo, read_photo
 from wisp.io.vips import libvips
 
 RATE: Final = Fraction(25)
@@ -61,7 +61,7 @@ class FolderClip:
         self._rate = fps or RATE
         told = self._read_times(path) if fps is None else None
         self._times = told or [place / self._rate for place in sequence.places]
-        first = read_photo(self._files[0], max_pixels=max_pixels)
+        first = self._read(self._files[0])
         height, width = first.image.shape[:2]
         length = self._times[-1] + self._length(len(self._times) - 1)
         regular = told is None and not sequence.missing
@@ -84,7 +84,7 @@ class FolderClip:
         index = -1
         for index, place in enumerate(self._places(start, end)):
             file = self._files[place]
-            photo = read_photo(file, max_pixels=self._max_pixels)
+            photo = self._read(file)
             if photo.image.shape[:2] != (self.info.height, self.info.width):
                 (h, w), wanted = photo.image.shape[:2], f"{self.info.width}×{self.info.height}"
                 raise InputError(file, f"is {w}×{h}", f"the size of the first picture, {wanted}, is accepted")
@@ -99,6 +99,15 @@ class FolderClip:
         """List the file names, without suffix, of the pictures that `frames` yields for the same span."""
         stems = [self._files[place].stem for place in self._places(start, end)]
         return stems if len({stem.casefold() for stem in stems}) == len(stems) else []
+
+    def _read(self, file: Path) -> Photo:
+        """Decode one picture, or raise `InputError`."""
+        try:
+            return read_photo(file, max_pixels=self._max_pixels)
+        except SeveralPicturesError as error:
+            raise InputError(
+                file, error.problem, "a folder of single pictures, or an animation by itself, is accepted"
+            ) from error
 
     def _places(self, start: Fraction, end: Fraction | None) -> list[int]:
         """Find the indices of the pictures shown in a span, seconds."""
