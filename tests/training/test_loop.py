@@ -175,6 +175,22 @@ def test_a_run_is_lengthened_as_if_it_had_been_longer_from_there(tmp_path):
     )
 
 
+def test_a_run_that_goes_on_with_other_photos_says_so(tmp_path):
+    class Inverted(Squares):
+        def __getitem__(self, index):
+            example = super().__getitem__(index)
+            return example._replace(image=255 - example.image)
+
+    run(tmp_path / "run", replace(SCHEDULE, steps=3))
+    said = []
+    run(tmp_path / "run", replace(SCHEDULE, steps=4), resume=True, report=said.append)
+    assert not any("first sample is another" in line for line in said)
+    task = ToyTask()
+    task.source = Inverted()
+    run(tmp_path / "run", replace(SCHEDULE, steps=5), task=task, resume=True, report=said.append)
+    assert sum("first sample is another" in line for line in said) == 1
+
+
 def test_a_run_is_not_shortened_to_less_than_it_has_done(tmp_path):
     run(tmp_path / "run", **planned(6))
     with pytest.raises(InputError, match=r"^--steps: is 4, and 6 have been taken; more are accepted$"):

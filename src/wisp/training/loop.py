@@ -5,6 +5,7 @@ A recipe brings a `Task` (networks, losses, validation); `fit` does the rest:
 - Accelerate places everything on the device, spreads batches over processes and casts to bf16;
 - a step's samples, its learning rate and its random numbers depend on the seed and the step's number
   alone, so a run that was stopped and resumed ends with the weights of one that was not;
+- a resumed run makes its first sample once more and says so if that is another: its photos changed;
 - a run is lengthened by resuming it with more steps: the learning rate, and sizes of samples that follow a
   run's progress, go on as those of a run of the new length at that step;
 - after a validation of more than `FREE` seconds there is none, but for the last step's, until training has
@@ -58,6 +59,9 @@ TOLD: Final = 60.0
 """Seconds after which losses are reported and kept, whatever the number of steps since."""
 KEPT: Final = 300.0
 """Seconds after which a checkpoint is written, whatever the schedule says."""
+
+SAME: Final = 2.0
+"""A resumed run's first sample is the one it began with up to this mean difference, of 255."""
 
 
 @dataclass(frozen=True)
@@ -194,6 +198,10 @@ def fit(
             f"goes on at step {run.step} for {schedule.steps} steps in all instead of {run.planned}: the "
             f"rate is {schedule.rate(run.step):.3g} of its first value there and ends at {schedule.final:g}"
         )
+    if resume and run.glimpse is not None:
+        now = _glimpse(next(iter(loader(task.source, batch=1, first=0, count=1, workers=workers))))
+        if now.shape != run.glimpse.shape or float((now.float() - run.glimpse).abs().mean()) > SAME:
+            report("its first sample is another than when it began: --data, or how samples are made, changed")
     first = run.step
     samples = out / "samples"
     source = task.source
@@ -212,6 +220,8 @@ def fit(
     totals: dict[str, float] = {}
     since = 0
     for tensors in feed:
+        if run.step == 0:
+            run.glimpse = _glimpse(tensors)
         batch = make_batch(_share(tensors, accelerator), accelerator.device)
         for name, value in run.take_step(batch).items():
             totals[name] = totals.get(name, 0.0) + value
@@ -309,6 +319,8 @@ class _Run:
         self.planned = schedule.steps
         self.best = math.inf
         self.waited = 0
+        self.glimpse: Tensor | None = None
+        """Of the run's first sample; None in checkpoints that earlier versions wrote."""
 
     def take_step(self, batch: Batch) -> dict[str, float]:
         """One step of every phase that is due; returns the terms as numbers."""
@@ -371,6 +383,7 @@ class _Run:
                 "step": self.step,
                 "best": self.best,
                 "waited": self.waited,
+                "glimpse": self.glimpse,
                 "networks": {name: network.state_dict() for name, network in self.bare.items()},
                 "averaged": self.averaged.state_dict(),
                 "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
@@ -398,6 +411,7 @@ class _Run:
             optimiser.load_state_dict(state["optimisers"][name])
         self.step, self.best = int(state["step"]), float(state["best"])
         self.waited = int(state.get("waited", 0))
+        self.glimpse = state.get("glimpse")
         history: list[dict[str, float]] = state["history"]
         return history
 
@@ -413,6 +427,11 @@ def _share(tensors: tuple[Tensor, ...], accelerator: Accelerator) -> tuple[Tenso
     """The part of a batch that every process reads whole."""
     count, mine = accelerator.num_processes, accelerator.process_index
     return tuple(t[mine::count] for t in tensors)
+
+
+def _glimpse(tensors: tuple[Tensor, ...]) -> Tensor:
+    """Every eighth pixel of the first sample's image, by which a resumed run knows its data again."""
+    return tensors[0][0, ..., ::8, ::8].clone()
 
 
 def _recipe(task: Task) -> str:
