@@ -144,7 +144,7 @@ class DeepLabTrial(UNetTrial):
             {"params": parts[False], "lr": recipe.rate},
             {"params": parts[True], "lr": recipe.encoder_rate},
         ]
-        return {self.recipe.network: AdamW(groups, weight_decay=recipe.decay)}
+        return {self.recipe.network: AdamW(groups, weight_decay=recipe.decay, fused=True)}
 
 
 def watched_and_scored(held_out: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:

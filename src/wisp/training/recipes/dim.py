@@ -209,9 +209,9 @@ class DimTask:
         fast = {"params": decoder, "lr": self.recipe.rate}
         last = {"params": refinement, "lr": self.recipe.rate}
         return {
-            FIRST: Adam([slow, fast]),
-            SECOND: Adam([last]),
-            TOGETHER: Adam([dict(slow), dict(fast), dict(last)]),
+            FIRST: Adam([slow, fast], fused=True),
+            SECOND: Adam([last], fused=True),
+            TOGETHER: Adam([dict(slow), dict(fast), dict(last)], fused=True),
         }
 
     def phases(self, step: int) -> Sequence[str]:

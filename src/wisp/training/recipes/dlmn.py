@@ -93,12 +93,12 @@ class DLMNTask:
         """AdamW of which the encoder, or what was taken over, learns more slowly; or Adam."""
         recipe, built = self.recipe, networks[NETWORK]
         if isinstance(recipe, PaperRecipe):
-            return {NETWORK: Adam(built.parameters(), recipe.rate)}
+            return {NETWORK: Adam(built.parameters(), recipe.rate, fused=True)}
         learnt = [(f".{name}", p) for name, p in built.named_parameters() if p.requires_grad]
         encoder = [p for name, p in learnt if self.slow(name)]
         rest = [p for name, p in learnt if not self.slow(name)]
         groups = [{"params": rest, "lr": recipe.rate}, {"params": encoder, "lr": recipe.encoder_rate}]
-        return {NETWORK: AdamW(groups, weight_decay=recipe.decay)}
+        return {NETWORK: AdamW(groups, weight_decay=recipe.decay, fused=True)}
 
     def slow(self, name: str) -> bool:
         """True for the name of a parameter that learns at the recipe's `encoder_rate`."""

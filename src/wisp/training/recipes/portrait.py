@@ -143,12 +143,12 @@ class PortraitTask:
             encoder = [p for name, p in learnt if inside in name]
             rest = [p for name, p in learnt if inside not in name]
             groups = [{"params": rest, "lr": recipe.rate}, {"params": encoder, "lr": recipe.encoder_rate}]
-            out[GENERATOR] = AdamW(groups, weight_decay=recipe.decay)
+            out[GENERATOR] = AdamW(groups, weight_decay=recipe.decay, fused=True)
         else:
-            out[GENERATOR] = Adam(portrait.parameters(), recipe.rate, betas=(0.5, 0.999))
+            out[GENERATOR] = Adam(portrait.parameters(), recipe.rate, betas=(0.5, 0.999), fused=True)
         if DISCRIMINATORS in networks:
             judges = networks[DISCRIMINATORS].parameters()
-            out[DISCRIMINATORS] = Adam(judges, recipe.discriminator_rate, betas=(0.5, 0.999))
+            out[DISCRIMINATORS] = Adam(judges, recipe.discriminator_rate, betas=(0.5, 0.999), fused=True)
         return out
 
     def phases(self, step: int) -> Sequence[str]:

@@ -139,7 +139,7 @@ class SegmenterTask:
             {"params": rest, "lr": self.recipe.rate},
             {"params": encoder, "lr": self.recipe.encoder_rate},
         ]
-        return {"segmenter": AdamW(groups, weight_decay=self.recipe.decay)}
+        return {"segmenter": AdamW(groups, weight_decay=self.recipe.decay, fused=True)}
 
     def phases(self, step: int) -> Sequence[str]:
         """The one network, every step."""

@@ -293,9 +293,9 @@ class SSRNTask:
         encoder = [p for name, p in built.named_parameters() if inside in f".{name}"]
         rest = [p for name, p in built.named_parameters() if inside not in f".{name}"]
         groups = [{"params": rest, "lr": recipe.rate}, {"params": encoder, "lr": recipe.encoder_rate}]
-        out: dict[str, Optimizer] = {NETWORK: AdamW(groups, weight_decay=recipe.decay)}
+        out: dict[str, Optimizer] = {NETWORK: AdamW(groups, weight_decay=recipe.decay, fused=True)}
         if JUDGE in networks:
-            out[JUDGE] = Adam(networks[JUDGE].parameters(), recipe.judge_rate, betas=(0.5, 0.999))
+            out[JUDGE] = Adam(networks[JUDGE].parameters(), recipe.judge_rate, betas=(0.5, 0.999), fused=True)
         return out
 
     def phases(self, step: int) -> Sequence[str]:

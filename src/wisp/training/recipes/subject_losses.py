@@ -54,7 +54,7 @@ def subject_optimiser(recipe: SubjectRecipe, network: nn.Module) -> AdamW:
             chosen = [p for n, p in named if ("encoder." in n) == encoder and (p.ndim > 1) == decays]
             decay = recipe.decay if decays else 0.0
             groups.append({"params": chosen, "lr": rate, "weight_decay": decay})
-    return AdamW(groups, betas=(0.9, 0.99))
+    return AdamW(groups, betas=(0.9, 0.99), fused=True)
 
 
 def _fit(x: Tensor, like: Tensor) -> Tensor:

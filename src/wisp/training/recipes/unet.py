@@ -190,7 +190,7 @@ class UNetTask:
     def optimisers(self, networks: Mapping[str, nn.Module]) -> Mapping[str, Optimizer]:
         """Adam over what is not frozen."""
         name = self.recipe.network
-        return {name: Adam(trainable(networks[name]), self.recipe.rate)}
+        return {name: Adam(trainable(networks[name]), self.recipe.rate, fused=True)}
 
     def phases(self, step: int) -> Sequence[str]:
         """The one network, every step."""
