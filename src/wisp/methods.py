@@ -332,6 +332,7 @@ def check_options(
         precision: as `cutout` takes it.
         prefix: what stands before the options' names in messages, such as ``--``.
     """
+    from wisp.engine.models import find_model, ssrn_of
     from wisp.engine.peers.chosen import chosen_peer
 
     guidance = {"trimap": trimap, "mask": mask, "alpha": alpha, "plate": plate}
@@ -370,6 +371,8 @@ def check_options(
         beside = "alpha, which is finished" if alpha else f"method {method}"
         refined = ", ".join(m.name for m in METHODS.values() if m.refined_by == "ssrn")
         raise InputError(f"{prefix}ssrn", f"changes nothing beside {prefix}{beside}", f"{refined} has one")
+    if ssrn:
+        ssrn_of(find_model(model, METHODS[method].family), ssrn)
     if METHODS[method].needs == "nothing" and METHODS[method].family and given:
         problem = f"changes nothing: {prefix}method {method} looks at the photo alone"
         raise InputError(given[0], problem, "one of the two is accepted")

@@ -139,6 +139,7 @@ class TestGuidance:
             ),
             (["--alpha", "alpha.png", "--no-ssrn"], "--ssrn: changes nothing beside --alpha"),
             (["--method", "portrait", "--no-ssrn"], "--ssrn: changes nothing beside --method portrait"),
+            (["--method", "dlmn", "--ssrn"], "dlmn-mobile: has no SSRN; FILE-ssrn.onnx beside"),
             (
                 ["--alpha", "alpha.png", "--refine", "guided-filter"],
                 "--refine: changes nothing beside --alpha",

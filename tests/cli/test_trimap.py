@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import typer
@@ -6,7 +8,7 @@ from typer.testing import CliRunner
 from wisp.cli.console import UsageError
 from wisp.cli.trimap import trimap_command
 from wisp.core.errors import InputError
-from wisp.engine.families import segmenter
+from wisp.engine.families import subject
 from wisp.io.images import read_trimap, write_image
 from wisp.matting.trimap import trimap_from_alpha, trimap_from_mask
 
@@ -22,6 +24,17 @@ def soft_disc(size=(60, 80)):
     y, x = np.mgrid[: size[0], : size[1]]
     soft = np.clip((20 - np.hypot(y - size[0] / 2, x - size[1] / 2)) / 6, 0, 1)
     return (np.round(soft * 255) / 255).astype(np.float32)
+
+
+def find(monkeypatch, mask_of, seen=None):
+    """Let the networks find `mask_of` a picture's size, and keep what they were shown in `seen`."""
+
+    def find_subject(image, **chosen):
+        if seen is not None:
+            seen.append((image, chosen))
+        return SimpleNamespace(mask=mask_of(image.shape[:2]).astype(np.float32))
+
+    monkeypatch.setattr(subject, "find_subject", find_subject)
 
 
 @pytest.fixture
@@ -45,10 +58,33 @@ def test_from_guidance(folder, option, function, width):
 
 
 def test_from_the_network(folder, monkeypatch):
-    monkeypatch.setattr(segmenter, "segment", lambda image, **_: soft_disc(image.shape[:2]))
+    find(monkeypatch, soft_disc)
     result = run(folder / "photo.jpg", "-o", folder / "out.tif")
     assert result.exit_code == 0, result.exception
     np.testing.assert_array_equal(read_trimap(folder / "out.tif"), trimap_from_mask(soft_disc()))
+
+
+def test_what_is_looked_for_and_by_which_network(folder, monkeypatch):
+    seen = []
+    find(monkeypatch, soft_disc, seen)
+    command = [folder / "photo.jpg", "-o", folder / "out.png", "--subject", "anything", "--model", "x.onnx"]
+    assert run(*command).exit_code == 0
+    chosen = seen[0][1]
+    assert (chosen["wanted"], chosen["model"]) == ("anything", "x.onnx")
+    with_mask = run(*command, "--overwrite", "--mask", folder / "matte.png")
+    assert "--subject: changes nothing: with --mask no network runs" in str(with_mask.exception)
+
+
+def test_what_is_transparent_is_background_and_is_not_shown(folder, monkeypatch):
+    seen = []
+    find(monkeypatch, np.ones, seen)
+    picture = np.full((60, 80, 4), 0.9, np.float32)
+    picture[..., 3] = soft_disc()
+    write_image(folder / "cut.png", picture, bits=8)
+    assert run(folder / "cut.png", "-o", folder / "out.png").exit_code == 0
+    trimap = read_trimap(folder / "out.png")
+    np.testing.assert_array_equal(trimap, trimap_from_mask(soft_disc()))
+    assert seen[0][0][0, 0].tolist() == [0.5, 0.5, 0.5]
 
 
 def test_an_output_without_suffix_is_told_of_those_that_a_trimap_may_have(folder):
@@ -60,7 +96,7 @@ def test_an_output_without_suffix_is_told_of_those_that_a_trimap_may_have(folder
 
 
 def test_no_subject_is_said(folder, monkeypatch):
-    monkeypatch.setattr(segmenter, "segment", lambda image, **_: np.zeros(image.shape[:2], np.float32))
+    find(monkeypatch, np.zeros)
     result = run(folder / "photo.jpg", "-o", folder / "out.png")
     assert result.exit_code == 0
     assert "no subject" in result.stderr

@@ -1,5 +1,7 @@
 """What mattes a single frame of a clip, by name."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -46,9 +48,9 @@ def test_the_portrait_network_gets_its_mask_from_a_small_picture(portrait, segme
 
     def seen(image, **_):
         sizes.append(image.shape[:2])
-        return (image.mean(2) > 0.5).astype(np.float32)
+        return SimpleNamespace(mask=(image.mean(2) > 0.5).astype(np.float32))
 
-    monkeypatch.setattr(alpha_methods, "segment", seen)
+    monkeypatch.setattr(alpha_methods, "find_subject", seen)
     image, alpha = bright_disc(400, 1000)
     found = alpha_method("portrait", model=portrait)(image)
     assert sizes == [(288, 720)]
@@ -64,6 +66,8 @@ def test_what_cannot_be_used_is_told_at_once(tmp_path):
         alpha_method("auto", model=tmp_path / "broken.onnx")
     with pytest.raises(InputError, match="no known network"):
         alpha_method("auto", model="nobody")
+    with pytest.raises(InputError, match="dlmn-mobile: has no SSRN"):
+        alpha_method("dlmn", ssrn=True)
 
 
 def test_only_the_usual_method_is_told_what_to_look_for():

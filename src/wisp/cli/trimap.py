@@ -43,6 +43,8 @@ def trimap_command(
             help="Width of the unknown band over the square root of the subject's area.",
         ),
     ] = None,
+    subject: o.SubjectOption = "auto",
+    model: o.ModelOption = None,
     device: o.DeviceOption = "auto",
     precision: o.PrecisionOption = "auto",
     page: o.PageOption = None,
@@ -52,9 +54,11 @@ def trimap_command(
 ) -> None:
     """Make a trimap: 0 background, 128 unknown, 255 foreground.
 
-    It comes from the network's soft mask, or from a mask or an alpha of your own.
+    It comes from the networks' soft mask of the subject, or from a mask or an alpha of your own.
     """
-    from wisp.core.arrays import BACKGROUND, to_float
+    import numpy as np
+
+    from wisp.core.arrays import BACKGROUND, hide_transparent, to_float
     from wisp.io.atomic import check_output
     from wisp.io.formats import format_of
     from wisp.io.guidance import read_alpha, read_mask
@@ -64,11 +68,11 @@ def trimap_command(
 
     if mask is not None and alpha is not None:
         raise UsageError("--mask and --alpha are both given; one of them is accepted")
-    for name, value in (("--device", device), ("--precision", precision)):
-        if value != "auto" and (mask is not None or alpha is not None):
-            raise UsageError(
-                f"{name}: changes nothing: with {'--mask' if alpha is None else '--alpha'} no network runs"
-            )
+    given = "--mask" if mask is not None else "--alpha" if alpha is not None else None
+    chosen = {"subject": subject, "model": model or "auto", "device": device, "precision": precision}
+    for name, value in chosen.items():
+        if value != "auto" and given is not None:
+            raise UsageError(f"--{name}: changes nothing: with {given} no network runs")
     with usage_errors():
         source = input_path(source)
         making = means_folder(out) and not Path(out).exists()
@@ -82,16 +86,22 @@ def trimap_command(
         raise UsageError(f"{out}: {row.name} may change values; {' and '.join(_LOSSLESS)} are accepted")
 
     width = WIDTH if width is None else width
-    image = read_photo(source, page=page, max_pixels=max_pixels).image
+    photo = read_photo(source, page=page, max_pixels=max_pixels)
+    image = photo.image
     if alpha is not None:
         trimap = trimap_from_alpha(_guidance(read_alpha, alpha, image, source, max_pixels), width=width)
     elif mask is not None:
         trimap = trimap_from_mask(_guidance(read_mask, mask, image, source, max_pixels), width=width)
     else:
         from wisp.engine.engine import Engine
-        from wisp.engine.families.segmenter import segment
+        from wisp.engine.families.subject import find_subject
 
-        trimap = trimap_from_mask(segment(image, engine=Engine(device, precision)), width=width)
+        seen = image if photo.alpha is None else hide_transparent(image, photo.alpha)
+        engine = Engine(device, precision)
+        found = find_subject(seen, wanted=subject, model=model, engine=engine).mask
+        if photo.alpha is not None:
+            found = np.minimum(found, photo.alpha)
+        trimap = trimap_from_mask(found, width=width)
     if not quiet and bool((trimap == BACKGROUND).all()):
         complain(f"{source}: no subject was found; the trimap is all background")
     if making:

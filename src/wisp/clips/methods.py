@@ -23,8 +23,8 @@ from wisp.core.settings import CLIPS
 from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.families import Wanted
 from wisp.engine.families.portrait import portrait
-from wisp.engine.families.segmenter import segment
-from wisp.engine.models import find_model
+from wisp.engine.families.subject import find_subject
+from wisp.engine.models import find_model, ssrn_of
 from wisp.methods import check_method, family_of
 from wisp.pipeline import estimate
 
@@ -68,8 +68,12 @@ def alpha_method(
     if ssrn is not None and name != "dlmn":
         raise InputError("--ssrn", f"changes nothing beside --method {name}", "dlmn has one")
     family = "portrait" if name == "auto" else family_of(name)
-    engine.session_of(find_model(model, family))
+    row = find_model(model, family)
+    engine.session_of(row)
     if name == "dlmn":
+        refiner = ssrn_of(row, ssrn)
+        if refiner is not None:
+            engine.session_of(refiner)
         return WithMotion(partial(matte_by_dlmn, model=model, engine=engine, ssrn=ssrn))
     if name == "auto":
         return PortraitMethod(model, engine, subject, things, selected)
@@ -95,6 +99,6 @@ def _portrait_alpha(
     """The portrait network's alpha, from a mask that is found on a small picture."""
     cv2 = opencv()
     height, width = image.shape[:2]
-    mask = segment(working_picture(image, SIDES["alpha"]), engine=engine)
+    mask = find_subject(working_picture(image, SIDES["alpha"]), engine=engine).mask
     large = cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR)
     return portrait(image, large, model=model, engine=engine)

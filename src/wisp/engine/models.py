@@ -248,18 +248,28 @@ def refinement_of(model: Model) -> Model:
     return find_model(beside if beside.is_file() else None, family)
 
 
-def ssrn_of(model: Model) -> Model | None:
-    """The SSRN that refines what a DLMN-G finds; None where there is none.
+def ssrn_of(model: Model, asked: bool | None = None) -> Model | None:
+    """The SSRN that refines what a DLMN-G finds; None where there is none, or none is wanted.
 
     That of a shipped network is named after it. Beside a user's own ``FILE.onnx`` it is ``FILE-ssrn.onnx``.
 
     Args:
         model: a row of the family ``dlmn``.
+        asked: whether one is wanted; where there is one when None.
+
+    Raises:
+        InputError: one is asked for and there is none.
     """
+    if asked is False:
+        return None
     if model.shipped:
-        return MODELS.get(f"{model.name}-ssrn")
-    beside = model.path.with_name(f"{model.path.stem}-ssrn{model.path.suffix}")
-    return find_model(beside, "ssrn") if beside.is_file() else None
+        found = MODELS.get(f"{model.name}-ssrn")
+    else:
+        beside = model.path.with_name(f"{model.path.stem}-ssrn{model.path.suffix}")
+        found = find_model(beside, "ssrn") if beside.is_file() else None
+    if asked and found is None:
+        raise InputError(model.name, "has no SSRN", "FILE-ssrn.onnx beside the model's FILE.onnx is accepted")
+    return found
 
 
 def verified_file(model: Model) -> Path:

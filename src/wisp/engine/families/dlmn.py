@@ -80,9 +80,7 @@ def dlmn(
     """
     check_image(image)
     row = find_model(model, "dlmn")
-    refiner = None if ssrn is False else ssrn_of(row)
-    if ssrn and refiner is None:
-        raise InputError(row.name, "has no SSRN", "FILE-ssrn.onnx beside the model's FILE.onnx is accepted")
+    refiner = ssrn_of(row, ssrn)
     if mask is None:
         mask = segment(image, engine=engine)
     check_same_size("mask", check_alpha(mask, "mask"), "image", image)
