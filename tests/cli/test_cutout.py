@@ -9,7 +9,7 @@ import pytest
 from scipy import ndimage
 
 from tiny_networks import bright_disc
-from wisp.cli import photos
+from wisp.cli import batches
 from wisp.io.images import read_grey, read_photo, write_image
 from wisp.methods import classical_methods
 
@@ -64,7 +64,7 @@ class TestOneFile:
             told.append((total, quiet))
             yield told.append
 
-        monkeypatch.setattr(photos, "shares", record)
+        monkeypatch.setattr(batches, "shares", record)
         trimap = ("--trimap", files / "trimap.png")
         ran = wisp("cutout", files / "photo.png", "-o", tmp_path / "out.png", *trimap, "--method", method)
         assert (ran.code, ran.errors) == (0, [])

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from wisp.cli import options as o
-from wisp.cli.console import UsageError, complain, complain_of_exception, progress, tell_memory, usage_errors
-from wisp.cli.jobs import Gate, end_process, job_count, run_jobs
-from wisp.core.errors import InputError, WispError, is_out_of_memory
+from wisp.cli.batches import Advance, run_batch
+from wisp.cli.console import UsageError, complain, usage_errors
+from wisp.core.errors import InputError
 
 if TYPE_CHECKING:
+    from wisp.cli.jobs import Gate
     from wisp.core.arrays import Bits, Image, Matte
     from wisp.io.batch import Job, Plan
     from wisp.keying.extract import Known
@@ -122,41 +123,22 @@ def extract_command(
         )
         seconds = _seconds(todo, Path(out), second)
 
-    def work(job: Job, gate: Gate) -> None:
-        try:
-            _extract_one(
-                job,
-                seconds.get(job.input),
-                known,
-                gate,
-                format=format,
-                bits=o.as_bits(bits),
-                page=page,
-                max_pixels=max_pixels,
-                overwrite=overwrite,
-                folder=todo.folder,
-            )
-        except (WispError, MemoryError) as error:
-            failed.append(job.input)
-            complain(_naming(job, error))
-        except Exception as error:  # a bug must not take the other photos along
-            failed.append(job.input)
-            complain_of_exception(error, job.input)
+    def work(job: Job, gate: Gate, advance: Advance) -> tuple[str, ...]:
+        _extract_one(
+            job,
+            seconds.get(job.input),
+            known,
+            gate,
+            format=format,
+            bits=o.as_bits(bits),
+            page=page,
+            max_pixels=max_pixels,
+            overwrite=overwrite,
+            folder=todo.folder,
+        )
+        return ()
 
-    failed: list[object] = list(todo.errors)
-    for error in todo.errors:
-        complain(error)
-    try:
-        with progress(len(todo.jobs), quiet=quiet) as advance:
-            run_jobs(todo.jobs, work, advance, job_count(jobs, len(todo.jobs)))
-    except KeyboardInterrupt:
-        complain("interrupted; --skip-existing goes on" if len(todo.jobs) > 1 else "interrupted")
-        end_process(130)
-    if todo.existing and not quiet:
-        photos = "photo" if todo.existing == 1 else "photos"
-        complain(f"{todo.existing} {photos} skipped: what they would become exists")
-    if failed:
-        raise typer.Exit(1)
+    run_batch(todo, work, jobs=jobs, quiet=quiet)
 
 
 def _check_words(
@@ -346,11 +328,3 @@ def _check_sizes(image: Image, others: dict[str, Image | None]) -> None:
     for name, other in others.items():
         if other is not None:
             check_same_size(name, other, "upright photo", image)
-
-
-def _naming(job: Job, error: Exception) -> str:
-    """The error's text, beginning with a file or an option."""
-    text = tell_memory(error) if is_out_of_memory(error) else str(error)
-    if isinstance(error, InputError) and error.name == "image":
-        return f"{job.input}: {error.problem}; {error.accepted}"
-    return text if text.startswith(tuple(map(str, (*job.inputs, *job.outputs)))) else f"{job.input}: {text}"

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import typer
-
-from wisp.cli.console import complain, complain_of_exception, shares, tell_memory, usage_errors
-from wisp.cli.jobs import Gate, end_process, job_count, run_jobs
+from wisp.cli.batches import Advance, count_kinds, run_batch
+from wisp.cli.console import usage_errors
 from wisp.cli.options import PhotoOptions
-from wisp.core.errors import InputError, WispError, is_out_of_memory
+from wisp.core.errors import InputError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from wisp.cli.jobs import Gate
     from wisp.io.batch import Job, Plan
     from wisp.io.images import Photo, Pixels
     from wisp.pipeline import Result
@@ -44,55 +41,11 @@ def process(
         todo = _plan(inputs, options, opaque=opaque, others=others)
         if todo.jobs:
             _load_network(options)
-    for error in todo.errors:
-        complain(error)
-    failed: list[object] = list(todo.errors)
 
-    def work(job: Job, gate: Gate, advance: Callable[[float], None]) -> None:
-        done = 0.0
+    def work(job: Job, gate: Gate, advance: Advance) -> tuple[str, ...]:
+        return _process_one(job, options, finish, gate, advance, folder=todo.folder, opaque=opaque)
 
-        def tell(share: float) -> None:
-            nonlocal done
-            if share == 1.0 or share - done > 0.001:  # and a residual may rise for a while
-                advance(share - done)
-                done = share
-
-        try:
-            notes = _process_one(job, options, finish, gate, tell, folder=todo.folder, opaque=opaque)
-        except (WispError, MemoryError) as error:
-            failed.append(job.input)
-            complain(_naming(job, error))
-        except Exception as error:  # a bug must not take the other photos along
-            failed.append(job.input)
-            complain_of_exception(error, job.input)
-        else:
-            for note in () if options.quiet else notes:
-                complain(f"{job.input}: {note}")
-        finally:
-            tell(1.0)
-
-    try:
-        with shares(len(todo.jobs), quiet=options.quiet) as advance, _warnings_as_lines(options.quiet):
-            run_jobs(
-                todo.jobs,
-                lambda job, gate: work(job, gate, advance),
-                lambda: None,
-                job_count(options.jobs, len(todo.jobs)),
-            )
-    except KeyboardInterrupt:
-        complain("interrupted; --skip-existing goes on" if len(todo.jobs) > 1 else "interrupted")
-        end_process(130)
-    if todo.existing and not options.quiet:
-        photos = "photo" if todo.existing == 1 else "photos"
-        complain(f"{todo.existing} {photos} skipped: what they would become exists")
-    if todo.skipped and not options.quiet:
-        complain(f"{todo.skipped} {'file' if todo.skipped == 1 else 'files'} skipped: no pictures")
-    if todo.unread and not options.quiet:
-        count = sum(todo.unread.values())
-        pictures = "picture" if count == 1 else "pictures"
-        complain(f"{count} {pictures} skipped, of kinds that wisp does not read: {_kinds(todo.unread)}")
-    if failed:
-        raise typer.Exit(1)
+    run_batch(todo, work, jobs=options.jobs, quiet=options.quiet)
 
 
 def _plan(inputs: Sequence[str], options: PhotoOptions, *, opaque: bool, others: Sequence[str]) -> Plan:
@@ -151,32 +104,9 @@ def _plan(inputs: Sequence[str], options: PhotoOptions, *, opaque: bool, others:
     if todo.jobs or todo.errors or todo.existing:
         return todo
     if todo.unread:
-        problem = f"holds only pictures of kinds that wisp does not read: {_kinds(todo.unread)}"
+        problem = f"holds only pictures of kinds that wisp does not read: {count_kinds(todo.unread)}"
         raise InputError(", ".join(map(str, inputs)), problem, READABLE)
     raise InputError(", ".join(map(str, inputs)), "holds no pictures", READABLE)
-
-
-def _kinds(unread: Mapping[str, int]) -> str:
-    """Suffixes with how many there are of each."""
-    return ", ".join(f"{count} {suffix}" for suffix, count in sorted(unread.items()))
-
-
-@contextmanager
-def _warnings_as_lines(quiet: bool) -> Iterator[None]:
-    """Tell ignored profiles and painted trimaps in a line each; of all else, results carry notes."""
-    from wisp.core.arrays import TrimapWarning
-    from wisp.io.profiles import ProfileWarning
-
-    def tell(message: Warning | str, *_: object, **__: object) -> None:
-        complain(message)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        if not quiet:
-            for kind in (ProfileWarning, TrimapWarning):
-                warnings.simplefilter("always", kind)
-            warnings.showwarning = tell
-        yield
 
 
 def _load_network(options: PhotoOptions) -> None:
@@ -212,7 +142,7 @@ def _process_one(
     options: PhotoOptions,
     finish: Finish,
     gate: Gate,
-    progress: Callable[[float], None],
+    progress: Advance,
     *,
     folder: bool,
     opaque: bool,
@@ -283,10 +213,3 @@ def _process_one(
     ):
         return result.notes
     return (result.finding.describe(), *result.notes)
-
-
-def _naming(job: Job, error: Exception) -> str:
-    """The error's text, beginning with a file of this photo."""
-    text = tell_memory(error) if is_out_of_memory(error) else str(error)
-    named = isinstance(error, InputError) and error.name in map(str, (*job.inputs, *job.outputs))
-    return text if named else f"{job.input}: {text}"
