@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wisp.cli.bundles import with_bundles
+from wisp.cli.options import QuietOption
 from wisp.cli.train.options import (
     DataOption,
     EncoderOption,
@@ -16,7 +17,6 @@ from wisp.cli.train.options import (
     LetterboxOption,
     PhotoOptions,
     PrecisionOption,
-    QuietOption,
     RunOptions,
     SampleOptions,
     SeedOption,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wisp.cli import options as o
 from wisp.core.errors import InputError
 from wisp.core.extras import importing
 from wisp.io.atomic import check_output
@@ -64,8 +65,8 @@ def export_command(
             "weights is exported; may be given several times."
         ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing.")] = False,
+    overwrite: o.OverwriteOption = False,
+    quiet: o.QuietOption = False,
 ) -> None:
     """Export a checkpoint as ONNX, with fp16 weights or in int8, and check the file against the network."""
     with importing("exporting", "train"):

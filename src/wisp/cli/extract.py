@@ -12,6 +12,7 @@ from wisp.cli import options as o
 from wisp.cli.batches import Advance, run_batch
 from wisp.cli.console import UsageError, complain, usage_errors
 from wisp.core.errors import InputError
+from wisp.core.limits import MAX_PIXELS
 
 if TYPE_CHECKING:
     from wisp.cli.jobs import Gate
@@ -81,7 +82,7 @@ def extract_command(
     format: o.FormatOption = None,
     jobs: o.JobsOption = 0,
     page: o.PageOption = None,
-    max_pixels: o.MaxPixelsOption = o.MAX_PIXELS,
+    max_pixels: o.MaxPixelsOption = MAX_PIXELS,
     overwrite: o.OverwriteOption = False,
     skip_existing: o.SkipExistingOption = False,
     quiet: o.QuietOption = False,

@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
+from wisp.cli.options import QuietOption
 from wisp.cli.train.options import (
     FixedBatchOption,
     FreezeOption,
     PrecisionOption,
-    QuietOption,
     SeedOption,
     SizeOption,
     WorkersOption,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
 from wisp.cli.console import UsageError
+from wisp.core.limits import MAX_PIXELS
 from wisp.engine.devices import Device, Precision
 from wisp.engine.families import Wanted
 from wisp.methods import ClipMethodName, MethodName, Refinement, Use, method_names
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from wisp.engine.engine import Engine
 
 FormatName: TypeAlias = Literal["png", "tiff", "webp", "avif", "jpeg"]
-
-MAX_PIXELS: Final = 200_000_000
-"""The default of ``--max-pixels``: beyond it a file is taken for a decompression bomb."""
 
 _GUIDANCE, _RESULT, _RUNNING = "Guidance", "Result", "Running"
 

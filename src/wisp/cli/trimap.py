@@ -10,6 +10,7 @@ import typer
 
 from wisp.cli import options as o
 from wisp.cli.console import UsageError, complain, usage_errors
+from wisp.core.limits import MAX_PIXELS
 
 if TYPE_CHECKING:
     from wisp.core.arrays import Float, Image
@@ -48,7 +49,7 @@ def trimap_command(
     device: o.DeviceOption = "auto",
     precision: o.PrecisionOption = "auto",
     page: o.PageOption = None,
-    max_pixels: o.MaxPixelsOption = o.MAX_PIXELS,
+    max_pixels: o.MaxPixelsOption = MAX_PIXELS,
     overwrite: o.OverwriteOption = False,
     quiet: o.QuietOption = False,
 ) -> None:

@@ -14,6 +14,7 @@ import typer
 
 from wisp.cli import options as o
 from wisp.cli.console import UsageError, complain, usage_errors
+from wisp.core.limits import MAX_PIXELS
 
 if TYPE_CHECKING:
     from wisp.clips.convert import Progress as Done
@@ -142,7 +143,7 @@ def video_command(
             rich_help_panel=_RUNNING,
             help="Refuse frames with more pixels than this.",
         ),
-    ] = o.MAX_PIXELS,
+    ] = MAX_PIXELS,
     resume: Annotated[
         bool,
         typer.Option(

@@ -22,7 +22,7 @@ from wisp.clips.io.colour import Pixels
 from wisp.clips.io.extras import Extras
 from wisp.clips.io.folders import FolderWriter, check_folder, number_of
 from wisp.clips.io.frame import STDIO, Clip, ClipInfo, Frame
-from wisp.clips.io.read import MAX_PIXELS, is_stream, open_clip
+from wisp.clips.io.read import is_stream, open_clip
 from wisp.clips.io.sequences import PATTERNS, find_sequence, is_pattern, last_number, pattern_name
 from wisp.clips.io.tracks import Span
 from wisp.clips.io.write import ClipWriter, FileWriter, Layout, Sound
@@ -37,6 +37,7 @@ from wisp.clips.steady import (
 )
 from wisp.core.arrays import CLEAR, Image, Matte
 from wisp.core.errors import InputError, MissingInputError
+from wisp.core.limits import MAX_PIXELS
 from wisp.core.settings import CLIPS
 from wisp.core.stages import run_stages
 from wisp.core.threads import one_opencv_thread

@@ -28,8 +28,6 @@ from wisp.io.refusals import DamageError, damaged, not_decoded
 from wisp.io.spaces import Space
 from wisp.io.vips import libvips
 
-MAX_PIXELS: Final = 200_000_000
-"""The largest width × height that is decoded, unless another is asked for."""
 EXIF_HEADER: Final = b"Exif\x00\x00"
 _MIN_STREAM_BYTES: Final = 2**26
 

@@ -23,7 +23,8 @@ from wisp.core.arrays import (
     to_float,
 )
 from wisp.core.errors import InputError
-from wisp.io.decoding import MAX_PIXELS, Decoded, decode
+from wisp.core.limits import MAX_PIXELS
+from wisp.io.decoding import Decoded, decode
 from wisp.io.profiles import Stored
 
 _LOSSY: Final = 10 / 255

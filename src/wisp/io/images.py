@@ -26,9 +26,10 @@ from wisp.core.arrays import (
     to_float,
 )
 from wisp.core.errors import InputError, is_out_of_memory
+from wisp.core.limits import MAX_PIXELS
 from wisp.io import profiles, spaces, tiff
 from wisp.io.atomic import check_output, write_files
-from wisp.io.decoding import EXIF_HEADER, MAX_PIXELS, Decoded, decode
+from wisp.io.decoding import EXIF_HEADER, Decoded, decode
 from wisp.io.formats import (
     Format,
     best_bits,
@@ -40,7 +41,6 @@ from wisp.io.profiles import Stored
 from wisp.io.vips import libvips
 
 __all__ = [
-    "MAX_PIXELS",
     "SAVE_OPTIONS",
     "Output",
     "Photo",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, TypeVar
 
 import typer
 
+from wisp.cli.options import QuietOption
 from wisp.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -81,9 +82,6 @@ SeedOption = Annotated[int, typer.Option(help="Seed of everything random.")]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on from OUT's checkpoint.")]
 PrecisionOption = Annotated[str, typer.Option(help="auto, bf16 or fp32.")]
 WorkersOption = Annotated[int, typer.Option(min=0, help="Processes that make samples.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress.")]
-
-
 AsPublishedOption = Annotated[
     bool,
     typer.Option(

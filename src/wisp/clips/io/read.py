@@ -22,12 +22,10 @@ from wisp.clips.io.sequences import find_sequence
 from wisp.clips.io.tracks import Tap
 from wisp.clips.io.webp import WebpClip, is_animated_webp
 from wisp.core.errors import InputError
+from wisp.core.limits import MAX_PIXELS
 
 SLACK: Final = Fraction(1, 2)
 """A file may end this much before the length its header gives, in seconds, and still be whole."""
-
-MAX_PIXELS: Final = 200_000_000
-"""Pixels of a frame beyond which a clip is taken for a decompression bomb, unless told otherwise."""
 
 _LATE: Final = Fraction(1)
 """Where no stream of a file begins before this time, seconds, its times are counted from its first."""
