@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -76,7 +77,8 @@ def evaluate_command(
     if protocol not in (*PROTOCOLS, *plans):
         accepted = ", ".join([*PROTOCOLS, *plans])
         raise UsageError(f"--protocol: is {protocol!r}; {accepted} are accepted")
-    todo = plans.get(protocol, _plan_images)(predictions, truth, trimaps, protocol)
+    planned = plans[protocol] if protocol in plans else partial(_plan_images, protocol=protocol)
+    todo = planned(predictions, truth, trimaps)
     if json_file is not None:
         with usage_errors():
             json_file = output_path(json_file)
@@ -125,7 +127,7 @@ class _Todo:
     show: Callable[[Any], None]
 
 
-def _plan_images(predictions: Path, truth: Path, trimaps: Path | None, protocol: str) -> _Todo:
+def _plan_images(predictions: Path, truth: Path, trimaps: Path | None, *, protocol: str) -> _Todo:
     from wisp.evaluation.protocols import check_places, check_protocol, find_pairs, score
 
     with usage_errors():
@@ -140,7 +142,7 @@ def _plan_images(predictions: Path, truth: Path, trimaps: Path | None, protocol:
     )
 
 
-def _plan_composites(predictions: Path, truth: Path, trimaps: Path | None, protocol: str) -> _Todo:
+def _plan_composites(predictions: Path, truth: Path, trimaps: Path | None) -> _Todo:
     from wisp.evaluation.composition import IMAGES, find_composites
     from wisp.evaluation.protocols import BENCHMARK, score_by
 
@@ -155,7 +157,7 @@ def _plan_composites(predictions: Path, truth: Path, trimaps: Path | None, proto
     )
 
 
-def _plan_ranking(predictions: Path, truth: Path, trimaps: Path | None, protocol: str) -> _Todo:
+def _plan_ranking(predictions: Path, truth: Path, trimaps: Path | None) -> _Todo:
     from wisp.evaluation.alphamatting import find_entrants, rank
 
     entrants = find_entrants(predictions, truth, trimaps=trimaps)
@@ -163,7 +165,7 @@ def _plan_ranking(predictions: Path, truth: Path, trimaps: Path | None, protocol
     return _Todo(len(pairs), _files(pairs), lambda scored: rank(entrants, scored=scored), _print_ranking)
 
 
-def _plan_clips(predictions: Path, truth: Path, trimaps: Path | None, protocol: str) -> _Todo:
+def _plan_clips(predictions: Path, truth: Path, trimaps: Path | None) -> _Todo:
     from wisp.evaluation.video_protocol import check_clip_places, find_clip_pairs, score_clips
 
     with usage_errors():
