@@ -19,8 +19,9 @@ from scipy import ndimage
 
 from tiny_clips import VARIABLE, corners, moving_disc, packets, write_clip
 from tiny_networks import write_dlmn, write_portrait, write_subject
+from wisp.cli.clips import frame_rate, seconds
 from wisp.cli.console import UsageError
-from wisp.cli.video import frame_rate, seconds, video_command
+from wisp.cli.video import video_command
 from wisp.clips import convert, methods
 from wisp.clips.io.read import open_clip
 from wisp.core.arrays import to_float

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wisp.cli import options as o
+from wisp.cli.bundles import with_bundles
+from wisp.cli.clips import FollowOptions, frame_rate
 from wisp.cli.console import UsageError, complain, usage_errors
 from wisp.cli.keys import terminal_keys
-from wisp.cli.video import frame_rate, selection
 
 if TYPE_CHECKING:
     from wisp.clips.screens import Screen
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _CAMERA, _SHOWN = "Camera", "Shown"
 
 
+@with_bundles
 def camera_command(
     source: Annotated[
         str,
@@ -81,10 +83,8 @@ def camera_command(
             help="For weak machines: matte a smaller picture, as large as keeps up with the camera.",
         ),
     ] = False,
-    subject: o.SubjectOption = "auto",
-    point: o.PointOption = None,
-    point_out: o.PointOutOption = None,
-    box: o.BoxOption = None,
+    *,
+    follow: FollowOptions,
     method: o.ClipMethodOption = "auto",
     model: o.ModelOption = None,
     precision: o.PrecisionOption = "auto",
@@ -110,7 +110,7 @@ def camera_command(
     from wisp.clips.screens import Preview, VirtualCamera
     from wisp.engine.engine import Engine
 
-    selected = selection(point, point_out, box, None, subject=subject, method=method)
+    selected = follow.selection(method)
     if selected is not None and light:
         raise UsageError("--light: works at sizes that change, at which nobody is followed; leave out one")
     wanted = Wanted(_size(size), None if fps is None else frame_rate("--fps", fps), mjpeg)
@@ -120,7 +120,7 @@ def camera_command(
             check_backdrop(name)
         engine = Engine(precision=precision)
         alpha_of = alpha_method(
-            method, model=model, engine=engine, subject=subject, things=0.0, selected=selected
+            method, model=model, engine=engine, subject=follow.subject, things=0.0, selected=selected
         )
     with ExitStack() as stack:
         camera = Camera(source, wanted, tell=complain)
