@@ -108,8 +108,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "small gaps of the mask not doubted",
         "engine/families/segmenter.py",
-        "mask = without_doubtful_gaps(without_doubtful_regions(mask[:seen_height, :seen_width], sure))",
-        "mask = without_doubtful_regions(mask[:seen_height, :seen_width], sure)",
+        "return resize(without_doubtful_gaps(mask), height, width)",
+        "return resize(mask, height, width)",
         "tests/engine/families/test_segmenter.py",
         True,
     ),
@@ -251,8 +251,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "unsure regions kept",
         "engine/families/segmenter.py",
-        "without_doubtful_gaps(without_doubtful_regions(mask[",
-        "without_doubtful_gaps((mask[",
+        "mask, _ = keep_regions(mask, mask >= sure, FLOOR)",
+        "",
         "tests/engine/families/test_segmenter.py tests/test_pipeline.py",
     ),
     Fault(

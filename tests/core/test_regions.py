@@ -1,6 +1,33 @@
 import numpy as np
 
-from wisp.core.regions import Box, bounding_box, small_enclosed
+from wisp.core.regions import Box, bounding_box, keep_regions, label_regions, small_enclosed
+
+
+def test_regions_without_a_seed_are_left_out():
+    mask = np.zeros((20, 30), np.float32)
+    mask[2:6, 2:6] = 0.9  # a rock that looks a little like somebody
+    mask[10:15, 10:15] = 0.5
+    mask[12, 12] = 0.97
+    mask[15, 15] = 0.06  # touches the second region at a corner: a wisp of it
+    mask[0, 29] = 0.04
+    assert label_regions(mask, 0.05).max() == 2
+    expected = mask.copy()
+    expected[:9] = 0
+    kept, count = keep_regions(mask, mask >= 0.95, 0.05)
+    np.testing.assert_array_equal(kept, expected)
+    assert count == 1
+    outside = np.zeros(mask.shape, bool)
+    outside[0, 29] = True
+    kept, count = keep_regions(mask, outside, 0.05)
+    assert (kept.any(), count) == (False, 0)
+
+
+def test_of_nothing_nothing_is_kept_and_of_a_full_mask_all():
+    empty, full = np.zeros((1, 1), np.float32), np.ones((3, 4), np.float32)
+    assert keep_regions(empty, empty >= 0.95, 0.05) == (empty, 0)
+    kept, count = keep_regions(full, full >= 0.95, 0.05)
+    np.testing.assert_array_equal(kept, full)
+    assert count == 1
 
 
 def test_parts_are_judged_by_area_and_border():

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from scipy import ndimage
 
-from wisp.core.arrays import Alpha, Region
+from wisp.core.arrays import Alpha, Mask, Region
 
 
 class Box(NamedTuple):
@@ -59,6 +60,32 @@ def bounding_box(alpha: Alpha | Region, margin: int = 0) -> Box | None:
         return None
     box = Box(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
     return box.widened(margin, alpha.shape)
+
+
+def label_regions(mask: Mask, floor: float) -> npt.NDArray[np.int32]:
+    """The number of each pixel's region, from 1 on, int32 (H, W); 0 where there is none.
+
+    Args:
+        mask: float32 (H, W), [0, 1].
+        floor: a region is an 8-connected set of pixels of at least this.
+    """
+    regions, _ = ndimage.label(mask >= floor, np.ones((3, 3)))
+    return regions.astype(np.int32, copy=False)
+
+
+def keep_regions(mask: Mask, seeds: Region, floor: float) -> tuple[Mask, int]:
+    """The mask's regions in which a seed lies, 0 elsewhere, and how many they are.
+
+    Args:
+        mask: float32 (H, W), [0, 1].
+        seeds: bool (H, W); those outside all regions count for nothing.
+        floor: a region is an 8-connected set of pixels of at least this.
+    """
+    regions = label_regions(mask, floor)
+    kept = np.zeros(int(regions.max()) + 1, bool)
+    kept[regions[seeds]] = True
+    kept[0] = False
+    return np.where(kept[regions], mask, np.float32(0)), int(kept.sum())
 
 
 def small_enclosed(region: Region, largest: float) -> Region:

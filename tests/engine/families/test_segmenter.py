@@ -4,7 +4,7 @@ import pytest
 from tiny_networks import bright_disc, write_segmenter
 from wisp.core.errors import InputError
 from wisp.engine.engine import Engine
-from wisp.engine.families.segmenter import segment, without_doubtful_regions
+from wisp.engine.families.segmenter import segment
 from wisp.engine.sessions.onnx_runtime import OnnxRuntimeSession
 
 FP32 = Engine(precision="fp32")
@@ -47,21 +47,6 @@ def test_values_are_the_networks_own(network):
 
 def test_a_photo_in_which_nothing_is_sure_has_no_subject(network):
     assert segment(np.full((64, 48, 3), 0.55, np.float32), model=network).max() == 0
-
-
-def test_regions_without_a_sure_pixel_are_left_out():
-    mask = np.zeros((20, 30), np.float32)
-    mask[2:6, 2:6] = 0.9  # a rock that looks a little like somebody
-    mask[10:15, 10:15] = 0.5
-    mask[12, 12] = 0.97
-    mask[15, 15] = 0.06  # touches the second region at a corner: a wisp of it
-    mask[0, 29] = 0.04
-    expected = mask.copy()
-    expected[:9] = 0
-    np.testing.assert_array_equal(without_doubtful_regions(mask), expected)
-    assert not without_doubtful_regions(np.zeros((1, 1), np.float32)).any()
-    full = np.ones((3, 4), np.float32)
-    np.testing.assert_array_equal(without_doubtful_regions(full), full)
 
 
 def test_onnx_runtime_gives_the_same_mask(network, monkeypatch):

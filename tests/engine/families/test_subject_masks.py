@@ -9,7 +9,6 @@ from wisp.engine.families.subject_masks import (
     SUBJECT,
     enlarge_to_surroundings,
     join_where_both_see,
-    keep_sure_regions,
     keep_with_people,
     overlapping_views,
     put_back,
@@ -26,15 +25,6 @@ def test_long_photos_are_seen_in_views_that_cover_them():
         assert len(views) > 1
         assert covered.min() >= 1
     assert overlapping_views((100, 200), 2.0) == [(0, 0, 100, 200)]
-
-
-def test_regions_without_a_core_are_left_out():
-    mask = np.zeros((20, 40), np.float32)
-    mask[5:10, 5:10], mask[5:10, 25:30] = 0.9, 0.3
-    kept, count = keep_sure_regions(mask)
-    assert count == 1
-    assert kept[7, 27] == 0
-    assert kept[7, 7] == np.float32(0.9)
 
 
 def test_without_people_every_region_stays():

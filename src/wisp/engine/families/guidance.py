@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import numpy as np
-from scipy import ndimage
 
 from wisp.core.arrays import Float, Mask
-from wisp.core.regions import Box
+from wisp.core.regions import Box, keep_regions
 from wisp.core.resample import resize
 from wisp.core.settings import SUBJECT as NUMBERS
 from wisp.core.settings import SubjectSettings
@@ -81,12 +80,8 @@ def keep_touched_regions(mask: Mask, guidance: Guidance, settings: SubjectSettin
         guidance: of the same picture.
         settings: a region is an 8-connected set of pixels of at least ``floor``.
     """
-    regions, count = ndimage.label(mask >= settings.floor, np.ones((3, 3)))
-    touched = np.zeros(count + 1, bool)
-    if guidance.before is not None:
-        touched[np.unique(regions[guidance.before > 0.5])] = True
+    touched = np.zeros(mask.shape, bool) if guidance.before is None else guidance.before > 0.5
     for y, x in guidance.inside:
         row, column = (min(max(int(at), 0), side - 1) for at, side in zip((y, x), mask.shape, strict=True))
-        touched[regions[row, column]] = True
-    touched[0] = False
-    return np.where(touched[regions], mask, np.float32(0))
+        touched[row, column] = True
+    return keep_regions(mask, touched, settings.floor)[0]

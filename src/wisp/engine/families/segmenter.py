@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from scipy import ndimage
 
 from wisp.core.arrays import Float, Image, Mask, check_image
 from wisp.core.errors import InputError
-from wisp.core.regions import small_enclosed
+from wisp.core.regions import keep_regions, small_enclosed
 from wisp.core.resample import pad_to_multiple, resize
 from wisp.core.settings import AUTO
 from wisp.engine.engine import ENGINE, Engine
@@ -40,8 +39,9 @@ def segment(
 
     The network sees the whole photo, its long side resized to the network's input size and its proportions
     kept; the mask is resized to the photo's size. Its values are the network's own, never stretched, but
-    regions that it is not sure of are left out (`without_doubtful_regions`), and small gaps are in doubt
-    (`without_doubtful_gaps`).
+    small gaps are in doubt (`without_doubtful_gaps`), and regions in which it is nowhere sure are left out:
+    people have a core of which it is sure; what only resembles them, a rock or a statue far away, mostly has
+    not (docs/decisions/005).
 
     Args:
         image: float32 (H, W, 3), sRGB-encoded, [0, 1], of any size.
@@ -64,27 +64,9 @@ def segment(
     seen_height, seen_width = max(1, round(height * scale)), max(1, round(width * scale))
     seen = pad_to_multiple(resize(image, seen_height, seen_width), row.multiple)
     mask = _run(session, row, np.ascontiguousarray(seen.transpose(2, 0, 1)[None]))
-    mask = without_doubtful_gaps(without_doubtful_regions(mask[:seen_height, :seen_width], sure))
-    return resize(mask, height, width).clip(0, 1)
-
-
-def without_doubtful_regions(mask: Mask, sure: float = SURE) -> Mask:
-    """The mask without the regions in which no pixel is surely subject.
-
-    A region is an 8-connected set of pixels of at least `FLOOR`. People have a core of which the network is
-    sure; what only resembles them, a rock or a statue far away, mostly has not (docs/decisions/005).
-
-    Args:
-        mask: float32 (H, W), [0, 1].
-        sure: from which value on a pixel is surely subject.
-
-    Returns:
-        float32 (H, W): the mask where a region reaches `sure`, 0 elsewhere.
-    """
-    regions, count = ndimage.label(mask >= FLOOR, np.ones((3, 3)))
-    kept = np.bincount(regions[mask >= sure], minlength=count + 1) > 0
-    kept[0] = False
-    return np.where(kept[regions], mask, np.float32(0))
+    mask = mask[:seen_height, :seen_width]
+    mask, _ = keep_regions(mask, mask >= sure, FLOOR)
+    return resize(without_doubtful_gaps(mask), height, width).clip(0, 1)
 
 
 def without_doubtful_gaps(mask: Mask) -> Mask:

@@ -22,7 +22,7 @@ from scipy import ndimage
 
 from wisp.core.arrays import Float, Image, Mask, check_image
 from wisp.core.errors import InputError
-from wisp.core.regions import Box, bounding_box
+from wisp.core.regions import Box, bounding_box, keep_regions, label_regions
 from wisp.core.resample import resize
 from wisp.core.settings import SUBJECT as NUMBERS
 from wisp.core.settings import SubjectSettings
@@ -35,9 +35,7 @@ from wisp.engine.families.subject_masks import (
     SUBJECT,
     enlarge_to_surroundings,
     join_where_both_see,
-    keep_sure_regions,
     keep_with_people,
-    label_regions,
     largeness,
     overlapping_views,
     put_back,
@@ -152,7 +150,7 @@ def find_subject(
     mask, people = masks[..., chosen], masks[..., PEOPLE]
     if not is_present(presence, chosen, settings):
         mask = np.zeros_like(mask)
-    mask, count = keep_sure_regions(mask, settings)
+    mask, count = keep_regions(mask, mask >= settings.sure, settings.floor)
     if wanted != "anything" and is_present(presence, PEOPLE, settings):
         if wanted == "auto":
             mask, count = keep_with_people(mask, people, settings)
@@ -173,7 +171,7 @@ def _people_alone(
     rides or holds does not count, as it is no people either way. Regions much smaller than the largest one
     are left out: they may be limbs.
     """
-    regions = label_regions(mask, settings)
+    regions = label_regions(mask, settings.floor)
     areas = np.bincount(regions[mask > 0.5], minlength=int(regions.max()) + 1)
     areas[0] = 0
     found = {}
@@ -196,7 +194,8 @@ def _without_mistaken(mask: Mask, alone: dict[int, float], settings: SubjectSett
     mistaken = [number for number, share in alone.items() if share < FOUND_ALONE]
     if len(mistaken) == len(alone):
         return mask, 0
-    return np.where(np.isin(label_regions(mask, settings), mistaken), np.float32(0), mask), len(mistaken)
+    dropped = np.isin(label_regions(mask, settings.floor), mistaken)
+    return np.where(dropped, np.float32(0), mask), len(mistaken)
 
 
 class Seen(NamedTuple):
@@ -278,9 +277,9 @@ def _finding(
 
 def _by_segmenter(mask: Mask) -> Finding:
     """Make a finding of the mask of people alone; its surest pixel stands for presence."""
-    _, count = ndimage.label(mask >= NUMBERS.floor, np.ones((3, 3)))
+    count = int(label_regions(mask, NUMBERS.floor).max())
     surest = float(mask.max())
-    return _finding(mask, mask, surest, surest, int(count), 1)
+    return _finding(mask, mask, surest, surest, count, 1)
 
 
 def find_selected(

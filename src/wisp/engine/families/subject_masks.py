@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
-from scipy import ndimage
 
 from wisp.core.arrays import Float, Mask
-from wisp.core.regions import Box
+from wisp.core.regions import Box, keep_regions, label_regions
 from wisp.core.settings import SUBJECT as NUMBERS
 from wisp.core.settings import SubjectSettings
 
@@ -104,32 +102,6 @@ def put_back(masks: Float, closer: Float, near: Box) -> Float:
     return out
 
 
-def label_regions(mask: Mask, settings: SubjectSettings = NUMBERS) -> npt.NDArray[np.int32]:
-    """The number of each pixel's region, from 1 on, int32 (H, W); 0 where there is none.
-
-    Args:
-        mask: float32 (H, W), [0, 1].
-        settings: a region is an 8-connected set of pixels of at least ``floor``.
-    """
-    regions, _ = ndimage.label(mask >= settings.floor, np.ones((3, 3)))
-    return regions.astype(np.int32, copy=False)
-
-
-def keep_sure_regions(mask: Mask, settings: SubjectSettings = NUMBERS) -> tuple[Mask, int]:
-    """The mask without regions of which the network is nowhere sure, and how many are left.
-
-    Args:
-        mask: float32 (H, W), [0, 1].
-        settings: a region is an 8-connected set of pixels of at least ``floor``; it stays where it reaches
-            ``sure``.
-    """
-    regions = label_regions(mask, settings)
-    sure = np.zeros(int(regions.max()) + 1, bool)
-    sure[regions[mask >= settings.sure]] = True
-    sure[0] = False
-    return np.where(sure[regions], mask, np.float32(0)), int(sure.sum())
-
-
 def keep_with_people(mask: Mask, people: Mask, settings: SubjectSettings = NUMBERS) -> tuple[Mask, int]:
     """The mask's regions that hold people, and how many they are; all of them where none does.
 
@@ -138,14 +110,8 @@ def keep_with_people(mask: Mask, people: Mask, settings: SubjectSettings = NUMBE
         people: float32 (H, W), [0, 1].
         settings: of the regions.
     """
-    regions = label_regions(mask, settings)
-    count = int(regions.max())
-    held = np.zeros(count + 1, bool)
-    held[regions[people >= settings.sure]] = True
-    held[0] = False
-    if not held.any():
-        return mask, count
-    return np.where(held[regions], mask, np.float32(0)), int(held.sum())
+    kept, held = keep_regions(mask, people >= settings.sure, settings.floor)
+    return (kept, held) if held else (mask, int(label_regions(mask, settings.floor).max()))
 
 
 def largeness(share: float, settings: SubjectSettings = NUMBERS) -> float:
@@ -179,12 +145,9 @@ def join_where_both_see(
         median = np.clip(people, np.minimum(one, other), np.maximum(one, other))
         masks = masks.copy()
         masks[..., SUBJECT] += np.float32(large) * (median - masks[..., SUBJECT])
-    regions, count = ndimage.label(masks[..., SUBJECT] >= settings.floor, np.ones((3, 3)))
-    seen = np.zeros(count + 1, bool)
-    seen[regions[people >= settings.sure]] = True
-    seen[0] = True
+    subject = masks[..., SUBJECT]
+    seen, _ = keep_regions(subject, people >= settings.sure, settings.floor)
+    overlooked = (seen == 0) & (subject >= settings.floor)
     mean: Float = (masks + people[..., None]) * np.float32(0.5)
-    if seen.all():
-        return mean
-    both: Float = np.where(seen[regions][..., None], mean, masks)
+    both: Float = np.where(overlooked[..., None], masks, mean)
     return both
