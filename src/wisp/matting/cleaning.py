@@ -46,21 +46,6 @@ def clean(alpha: Alpha) -> Alpha:
     return cleaned
 
 
-def _near(region: Region, reach: int) -> Region:
-    """Within `reach` pixels of `region`, along rows and columns."""
-    near = region.copy()
-    for axis, length in enumerate(region.shape):
-        done = 0
-        while done < min(reach, length - 1):
-            step = min(done + 1, reach - done, length - 1)
-            before = near.copy()
-            ahead, behind = ((slice(None),) * axis + (part,) for part in (np.s_[step:], np.s_[:-step]))
-            near[ahead] |= before[behind]
-            near[behind] |= before[ahead]
-            done += step
-    return near
-
-
 def _stray(alpha: Alpha, size: float) -> Region:
     """The islands: small or nowhere solid, and far from all that is neither."""
     regions, count = ndimage.label(alpha > 0, _EIGHT)
@@ -97,4 +82,5 @@ def _surroundings(region: Region, reach: int) -> tuple[Region, int]:
     padded[:height, :width] = region
     bands = np.logical_or.reduce(padded.reshape(rows, step, -1), 1)
     coarse: Region = np.logical_or.reduce(bands.reshape(rows, columns, step), 2)
-    return _near(coarse, math.ceil(reach / step)), step
+    near: Region = ndimage.maximum_filter(coarse, 2 * math.ceil(reach / step) + 1, mode="constant")
+    return near, step

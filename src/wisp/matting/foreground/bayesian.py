@@ -15,7 +15,7 @@ import numpy as np
 from wisp.core.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Alpha, Image
 from wisp.core.threads import one_blas_thread
 from wisp.matting.classical.bayesian import estimate_layers
-from wisp.matting.foreground.multilevel import Layers, bounds, estimate_multilevel
+from wisp.matting.foreground.multilevel import Layers, estimate_multilevel
 from wisp.matting.foreground.smooth_layers import fit_smooth_layers
 
 
@@ -34,5 +34,5 @@ def estimate_bayesian(image: Image, alpha: Alpha) -> Layers:
     with one_blas_thread:
         found = estimate_layers(image, trimap, alpha)
     band = np.concatenate([found.foreground, found.background]).T
-    smooth = fit_smooth_layers(image, alpha, bounds(trimap == UNKNOWN))
+    smooth = fit_smooth_layers(image, alpha, trimap == UNKNOWN)
     return Layers(image, alpha, smooth, rows.astype(np.int32), columns.astype(np.int32), band)

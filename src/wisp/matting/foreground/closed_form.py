@@ -32,7 +32,7 @@ from wisp.core.threads import one_blas_thread
 from wisp.matting.classical.cholesky import nested_dissection
 from wisp.matting.classical.local_linear import factorise
 from wisp.matting.classical.sampling import tiles
-from wisp.matting.foreground.multilevel import Layers, bounds, estimate_multilevel
+from wisp.matting.foreground.multilevel import Layers, estimate_multilevel
 from wisp.matting.foreground.smooth_layers import fit_smooth_layers
 
 EPSILON: Final = 1e-3  # ε
@@ -55,7 +55,7 @@ def estimate_closed_form(image: Image, alpha: Alpha, *, at_once: int = AT_ONCE) 
         return estimate_multilevel(image, alpha)
     active = binary_dilation(soft, iterations=RIM)
     rows, columns = np.nonzero(active)
-    smooth = fit_smooth_layers(image, alpha, bounds(active))
+    smooth = fit_smooth_layers(image, alpha, active)
     band = np.empty((len(rows), 6), np.float32)
     number = np.full(alpha.shape, -1, np.int32)
     number[active] = np.arange(len(rows), dtype=np.int32)

@@ -93,7 +93,7 @@ def estimate_multilevel(image: Image, alpha: Alpha) -> Layers:
         return Layers(image, alpha, None, nowhere, nowhere, np.empty((0, 6), np.float32))
     # The outline of what is opaque belongs to the band: a matte without soft pixels is continued, too.
     soft = ~(opaque | clear) | (opaque & _grown(~opaque))
-    smooth = fit_smooth_layers(image, alpha, bounds(soft))
+    smooth = fit_smooth_layers(image, alpha, soft)
     rows, columns, band = _refine(image, alpha, soft, smooth)
     return Layers(image, alpha, smooth, rows, columns, band)
 
@@ -230,9 +230,3 @@ def _halve(active: Region) -> Region:
     h, w = active.shape
     even = np.pad(active, ((0, h % 2), (0, w % 2)))
     return even[0::2, 0::2] | even[1::2, 0::2] | even[0::2, 1::2] | even[1::2, 1::2]
-
-
-def bounds(active: Region) -> tuple[slice, slice]:
-    """Rows and columns of the smallest box that holds all active pixels, of which there is at least one."""
-    rows, columns = np.flatnonzero(active.any(1)), np.flatnonzero(active.any(0))
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)

@@ -26,7 +26,8 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.linalg import solveh_banded
 
-from wisp.core.arrays import Alpha, Float, Image
+from wisp.core.arrays import Alpha, Float, Image, Region
+from wisp.core.regions import Box, bounding_box
 from wisp.core.resample import Sparse, interpolation_matrix
 from wisp.core.settings import AUTO
 from wisp.core.threads import one_blas_thread
@@ -111,15 +112,16 @@ class SmoothLayers:
         return lines
 
 
-def fit_smooth_layers(image: Image, alpha: Alpha, box: tuple[slice, slice]) -> SmoothLayers:
-    """The smoothest F and B that explain the image in a box and a margin around it.
+def fit_smooth_layers(image: Image, alpha: Alpha, region: Region) -> SmoothLayers:
+    """The smoothest F and B that explain the image in the box of a region and a margin around it.
 
     Args:
         image: float32 (H, W, 3), [0, 1].
         alpha: float32 (H, W), [0, 1].
-        box: rows and columns to explain, with start and stop.
+        region: bool (H, W); of an empty one all of the picture is explained.
     """
-    box = _widen(box[0], alpha.shape[0]), _widen(box[1], alpha.shape[1])
+    top, left, bottom, right = bounding_box(region) or Box(0, 0, *alpha.shape)
+    box = _widen(top, bottom, alpha.shape[0]), _widen(left, right, alpha.shape[1])
     h, w = box[0].stop - box[0].start, box[1].stop - box[1].start
     ny, nx = _nodes(h, w)
     spacing = (h - 1) / max(ny - 1, 1) or 1.0, (w - 1) / max(nx - 1, 1) or 1.0
@@ -249,6 +251,6 @@ def _nodes(h: int, w: int) -> tuple[int, int]:
     return max(1, round(h / spacing)), max(1, round(w / spacing))
 
 
-def _widen(part: slice, size: int) -> slice:
-    margin = round(MARGIN * (part.stop - part.start)) + 8
-    return slice(max(0, part.start - margin), min(size, part.stop + margin))
+def _widen(start: int, stop: int, size: int) -> slice:
+    margin = round(MARGIN * (stop - start)) + 8
+    return slice(max(0, start - margin), min(size, stop + margin))
