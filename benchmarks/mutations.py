@@ -436,10 +436,10 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "initial alpha: nearest instead of between",
-        "matting/classical/initial_alpha.py",
-        "result[::2] = 0.75 * padded[1:-1] + 0.25 * padded[:-2]",
-        "result[::2] = padded[1:-1]",
-        "tests/matting/classical/test_initial_alpha.py",
+        "matting/classical/halving.py",
+        "doubled[::2] = 0.75 * padded[1:-1] + 0.25 * padded[:-2]",
+        "doubled[::2] = padded[1:-1]",
+        "tests/matting/classical/test_halving.py",
     ),
     Fault(
         "portrait: its view has no margin",

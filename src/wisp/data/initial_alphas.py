@@ -24,7 +24,7 @@ from wisp.data.augmentation import Geometry
 from wisp.data.cues import Cues, imperfect_mask
 from wisp.data.synthesis import Example, Samples
 from wisp.engine.families.segmenter import segment
-from wisp.matting.classical.closed_form import solve_closed_form
+from wisp.matting.classical.closed_form import closed_form
 from wisp.matting.classical.initial_alpha import estimate_initial_alpha
 from wisp.matting.trimap import trimap_from_mask
 
@@ -126,10 +126,7 @@ def solve_initial_alpha(image: Image, mask: Mask, rng: np.random.Generator, sett
     trimap = trimap_from_mask(mask, width=float(rng.uniform(*settings.cues.width)))
     if rng.random() < settings.half:
         return estimate_initial_alpha(image, trimap)
-    found = solve_closed_form(image, trimap, tolerance=1e-3).alpha.astype(
-        np.float32
-    )  # as in `estimate_initial_alpha`
-    return found.clip(0, 1)
+    return closed_form(image, trimap, tolerance=1e-3, warn=False).alpha  # as in `estimate_initial_alpha`
 
 
 def last_alpha(alpha: Bytes, rng: np.random.Generator, settings: InitialAlphas) -> Alpha:

@@ -8,7 +8,7 @@ import pytest
 
 from wisp.core.errors import InputError
 from wisp.matting.classical import initial_alpha
-from wisp.matting.classical.closed_form import closed_form, solve_closed_form
+from wisp.matting.classical.closed_form import closed_form
 from wisp.matting.classical.initial_alpha import estimate_initial_alpha
 
 
@@ -80,6 +80,6 @@ def test_it_leaves_the_warnings_of_the_process_alone(monkeypatch):
     trimap = np.full((30, 40), 128, np.uint8)
     trimap[:2], trimap[-2:] = 0, 255
     image = rng.random((30, 40, 3), np.float32)
-    monkeypatch.setattr(initial_alpha, "solve_closed_form", partial(solve_closed_form, max_iterations=1))
+    monkeypatch.setattr(initial_alpha, "closed_form", partial(closed_form, max_iterations=1))
     alpha = initial_alpha.estimate_initial_alpha(image, trimap)
     assert 0 < alpha[trimap == 128].mean() < 1

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_info
 
 from matting.classical.scenes import scene
 from wisp.core.errors import InputError
-from wisp.matting.classical import large, system
+from wisp.matting.classical import system, tiling
 from wisp.matting.classical.closed_form import closed_form
 from wisp.matting.classical.system import (
     COARSE,
@@ -176,8 +176,8 @@ def test_one_unknown_pixel(name, method):
 @each_propagation
 def test_tiles_leave_no_seams(name, method, monkeypatch):
     """At their edges tiles change the alpha of a whole photo by less than a step of 8 bits."""
-    monkeypatch.setattr(large, "OVERLAP", 10)
-    monkeypatch.setattr(large, "CONTEXT", 20)
+    monkeypatch.setattr(tiling, "OVERLAP", 10)
+    monkeypatch.setattr(tiling, "CONTEXT", 20)
     image, trimap = scene((90, 110), "band")
     image = gaussian_filter(image, (1.5, 1.5, 0))
     at_once = np.count_nonzero(trimap == 128) // 2
@@ -185,7 +185,7 @@ def test_tiles_leave_no_seams(name, method, monkeypatch):
     tiled = method(image, trimap, at_once=at_once)
     assert tiled.converged
     error = tiled.alpha - whole
-    cuts = list(large.tiles(trimap == 128, at_once))
+    cuts = list(tiling.overlapping_tiles(trimap == 128, at_once))
     assert len(cuts) >= 4
     assert sum(tile.unknown_of(trimap == 128).sum() for tile in cuts) > np.count_nonzero(trimap == 128)
     steps = steps_at(error, cuts, 0)
@@ -203,21 +203,21 @@ SEAMLESS = ("closed-form", "learning-based", "information-flow")
 @each_propagation
 def test_a_blend_of_tiles_adds_no_step(name, method, monkeypatch):
     """What is left of a step from pixel to pixel without the steps of the tiles themselves is below 1/255."""
-    monkeypatch.setattr(large, "OVERLAP", 10)
-    monkeypatch.setattr(large, "CONTEXT", 20)
+    monkeypatch.setattr(tiling, "OVERLAP", 10)
+    monkeypatch.setattr(tiling, "CONTEXT", 20)
     image, trimap = scene((90, 110), "band")
     image = gaussian_filter(image, (1.5, 1.5, 0))
     cuts, found = [], []
 
     def cut(unknown, at_once):
-        cuts.extend(large.tiles(unknown, at_once))
+        cuts.extend(tiling.overlapping_tiles(unknown, at_once))
         return cuts
 
     def fill(solver, part, alpha, progress, original=_Solver.fill):
         original(solver, part, alpha, progress)
         found.append(alpha)
 
-    monkeypatch.setattr(system, "tiles", cut)
+    monkeypatch.setattr(system, "overlapping_tiles", cut)
     monkeypatch.setattr(_Solver, "fill", fill)
     alpha = method(image, trimap, at_once=np.count_nonzero(trimap == 128) // 2).alpha
     assert len(cuts) >= 2

@@ -47,6 +47,7 @@ def closed_form(
     tolerance: float = TOLERANCE,
     max_iterations: int = 100,
     at_once: int = AT_ONCE,
+    warn: bool = True,
     progress: Progress = silent,
 ) -> Solution:
     """Estimate alpha by closed-form matting (Levin, Lischinski and Weiss 2008).
@@ -59,6 +60,7 @@ def closed_form(
         tolerance: relative residual at which the solver stops.
         max_iterations: steps at which it gives up.
         at_once: unknown pixels that are solved at once, which bounds the memory.
+        warn: whether a tolerance that was not reached is warned of; the solution tells of it either way.
         progress: called with the share of the work that is done, from 0 to 1.
 
     Returns:
@@ -71,36 +73,7 @@ def closed_form(
     Warns:
         ConvergenceWarning: when the tolerance was not reached.
     """
-    solution = solve_closed_form(
-        image,
-        trimap,
-        epsilon=epsilon,
-        radius=radius,
-        tolerance=tolerance,
-        max_iterations=max_iterations,
-        at_once=at_once,
-        progress=progress,
-    )
-    advice = "a larger epsilon, a smaller photo, or a trimap with more known pixels"
-    return warn_unless_converged(solution, tolerance, advice)
-
-
-def solve_closed_form(
-    image: Image,
-    trimap: Trimap,
-    *,
-    epsilon: float = EPSILON,
-    radius: int = 1,
-    tolerance: float = TOLERANCE,
-    max_iterations: int = 100,
-    at_once: int = AT_ONCE,
-    progress: Progress = silent,
-) -> Solution:
-    """Estimate alpha as `closed_form` does, without a warning where the tolerance was not reached.
-
-    Arguments and errors are those of `closed_form`; the solution tells whether it converged.
-    """
-    return solve_windows(
+    solution = solve_windows(
         image,
         trimap,
         partial(explained, epsilon=epsilon),
@@ -112,6 +85,8 @@ def solve_closed_form(
         at_once=at_once,
         progress=progress,
     )
+    advice = "a larger epsilon, a smaller photo, or a trimap with more known pixels"
+    return warn_unless_converged(solution, tolerance, advice) if warn else solution
 
 
 def matting_laplacian(

@@ -12,6 +12,7 @@ from scipy.ndimage import uniform_filter
 
 from wisp.core.arrays import Alpha, Float, check_alpha, check_same_size
 from wisp.core.errors import InputError
+from wisp.matting.classical.halving import double
 
 Plane = npt.NDArray[np.float64]
 
@@ -66,9 +67,9 @@ def guided_upsampling(
     """
     size = guide.shape[:2]
     a, b = _fit(small, alpha, radius, epsilon)
-    result = _doubled(b, size)
+    result = double(b.astype(np.float32), size)
     for c, slope in enumerate(a):
-        result += _doubled(slope, size) * guide[..., c]
+        result += double(slope.astype(np.float32), size) * guide[..., c]
     return np.clip(result, 0, 1, out=result)
 
 
@@ -94,17 +95,6 @@ def _fit(guide: Float, alpha: Alpha, radius: int, epsilon: float) -> tuple[list[
 
 def _planes(guide: Float) -> list[Plane]:
     return list(np.atleast_3d(guide).transpose(2, 0, 1).astype(np.float64))
-
-
-def _doubled(plane: Plane, size: tuple[int, ...]) -> Float:
-    """Twice the size by bilinear interpolation, cut to `size`: float32."""
-    doubled: Float = plane.astype(np.float32)
-    for axis in (0, 1):
-        along = np.moveaxis(doubled, axis, 0)
-        before, after = np.concatenate([along[:1], along[:-1]]), np.concatenate([along[1:], along[-1:]])
-        pairs: Float = np.stack([0.75 * along + 0.25 * before, 0.75 * along + 0.25 * after], axis=1)
-        doubled = np.moveaxis(pairs.reshape(-1, along.shape[1])[: size[axis]], 0, axis)
-    return np.ascontiguousarray(doubled)
 
 
 def _solve(matrix: list[list[Plane]], rhs: list[Plane]) -> list[Plane]:

@@ -19,8 +19,8 @@ from wisp.core.arrays import (
     check_same_size,
     check_trimap,
 )
-from wisp.matting.classical.closed_form import solve_closed_form
-from wisp.matting.classical.large import halve
+from wisp.matting.classical.closed_form import closed_form
+from wisp.matting.classical.halving import double, halve
 
 
 def estimate_initial_alpha(image: Image, trimap: Trimap) -> Alpha:
@@ -47,16 +47,6 @@ def estimate_initial_alpha(image: Image, trimap: Trimap) -> Alpha:
     if not ((coarse == FOREGROUND).any() and (coarse == BACKGROUND).any()):
         alpha[unknown] = 0.5
         return alpha
-    found = solve_closed_form(small, coarse).alpha
-    height, width = trimap.shape
-    np.copyto(alpha, _doubled(_doubled(found).T).T[:height, :width], where=unknown)
+    found = closed_form(small, coarse, warn=False).alpha
+    np.copyto(alpha, double(found, trimap.shape), where=unknown)
     return alpha
-
-
-def _doubled(values: Alpha) -> Alpha:
-    """Twice as many rows, each a quarter of the way from one of the given rows to its neighbour."""
-    padded = np.pad(values, ((1, 1), (0, 0)), "edge")
-    result = np.empty((2 * len(values), values.shape[1]), np.float32)
-    result[::2] = 0.75 * padded[1:-1] + 0.25 * padded[:-2]
-    result[1::2] = 0.75 * padded[1:-1] + 0.25 * padded[2:]
-    return result

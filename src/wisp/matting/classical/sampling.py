@@ -36,7 +36,7 @@ from wisp.core.threads import one_blas_thread
 from wisp.matting.classical.cholesky import nested_dissection
 from wisp.matting.classical.closed_form import matting_laplacian
 from wisp.matting.classical.guided_filter import guided_upsampling
-from wisp.matting.classical.large import halve
+from wisp.matting.classical.halving import halve
 from wisp.matting.classical.local_linear import COLLECTED, factorise
 from wisp.matting.classical.system import (
     BUILT,
@@ -47,6 +47,7 @@ from wisp.matting.classical.system import (
     decided_alpha,
     warn_unless_converged,
 )
+from wisp.matting.classical.tiling import adjoining_tiles
 
 DATA_WEIGHT: Final = 0.1
 """γ, how much a sample of full confidence counts against the Laplacian."""
@@ -198,14 +199,14 @@ def smooth_alpha(
     )
     start = guided_upsampling(small, start, image)
     result = (trimap == FOREGROUND).astype(np.float32)
-    cut = list(tiles(unknown, at_once, MARGIN))
-    for k, (core, around) in enumerate(cut):
-        seen, trusted = alpha[around].copy(), confidence[around].copy()
-        rim = _rim(around, unknown.shape)
-        seen[rim], trusted[rim] = start[around][rim], HELD
+    cut = list(adjoining_tiles(unknown, at_once, MARGIN))
+    for k, tile in enumerate(cut):
+        seen, trusted = alpha[tile.seen].copy(), confidence[tile.seen].copy()
+        rim = _rim(tile.seen, unknown.shape)
+        seen[rim], trusted[rim] = start[tile.seen][rim], HELD
         found, more, left = _smooth_at_once(
-            image[around],
-            trimap[around],
+            image[tile.seen],
+            trimap[tile.seen],
             seen,
             trusted,
             tolerance,
@@ -214,8 +215,7 @@ def smooth_alpha(
                 progress, COARSE + (1 - COARSE) * k / len(cut), COARSE + (1 - COARSE) * (k + 1) / len(cut)
             ),
         )
-        inner = tuple(slice(c.start - a.start, c.stop - a.start) for c, a in zip(core, around, strict=True))
-        np.copyto(result[core], found[inner], where=unknown[core])
+        np.copyto(result[tile.solved], found[tile.inside], where=unknown[tile.solved])
         steps, residual = max(steps, more), max(residual, left)
     return result, steps, residual
 
@@ -267,38 +267,9 @@ def _sums_of_four(plane: Float) -> Float:
     return sums
 
 
-def tiles(
-    unknown: Region, at_once: int, margin: int
-) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...]]]:
-    """Boxes that cover the unknown pixels and do not overlap, each with the same box and a margin around it.
-
-    Args:
-        unknown: bool (H, W).
-        at_once: how many of them a box with its margin may hold; more where it is no larger than a margin.
-        margin: in pixels, cut off at the border of the photo.
-    """
-    boxes = [(slice(0, unknown.shape[0]), slice(0, unknown.shape[1]))]
-    while boxes:
-        box = boxes.pop()
-        inside = unknown[box]
-        if not inside.any():
-            continue
-        around = tuple(
-            slice(max(0, side.start - margin), min(size, side.stop + margin))
-            for side, size in zip(box, unknown.shape, strict=True)
-        )
-        if np.count_nonzero(unknown[around]) <= at_once or max(inside.shape) <= margin:
-            yield box, around
-            continue
-        across = int(inside.shape[1] > inside.shape[0])
-        middle = (box[across].start + box[across].stop) // 2
-        halves = slice(middle, box[across].stop), slice(box[across].start, middle)
-        boxes += [(box[0], side) if across else (side, box[1]) for side in halves]
-
-
-def _rim(around: tuple[slice, ...], size: tuple[int, ...]) -> Region:
-    """Its outermost pixels, two wide, but not those along the border of the photo."""
-    (top, left), (bottom, right) = zip(*((a.start, a.stop) for a in around), strict=True)
+def _rim(seen: tuple[slice, slice], size: tuple[int, ...]) -> Region:
+    """The outermost pixels of what a tile sees, two wide, but not those along the border of the photo."""
+    (top, left), (bottom, right) = zip(*((a.start, a.stop) for a in seen), strict=True)
     rim = np.zeros((bottom - top, right - left), bool)
     rim[:2] |= top > 0
     rim[-2:] |= bottom < size[0]

@@ -38,7 +38,8 @@ from wisp.core.progress import Progress, silent, within
 from wisp.core.settings import AUTO
 from wisp.core.threads import one_blas_thread
 from wisp.matting.classical.guided_filter import guided_upsampling
-from wisp.matting.classical.large import halve, tiles
+from wisp.matting.classical.halving import halve
+from wisp.matting.classical.tiling import overlapping_tiles
 
 AT_ONCE: Final = AUTO.solved_pixels
 """Unknown pixels that are solved at once."""
@@ -260,7 +261,7 @@ class _Solver:
         self, image: Image, unknown: Unknown, alpha: Alpha, at_once: int, progress: Progress
     ) -> None:
         """Solve tiles that overlap, each held to the given alpha around it, and blend them."""
-        todo = list(tiles(unknown, at_once))
+        todo = list(overlapping_tiles(unknown, at_once))
         total, weights = np.zeros_like(alpha), np.zeros_like(alpha)
         for k, tile in enumerate(todo):
             chosen, found = tile.unknown_of(unknown), alpha[tile.seen].copy()

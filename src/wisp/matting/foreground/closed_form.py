@@ -31,7 +31,7 @@ from wisp.core.arrays import Alpha, Float, Image, Region
 from wisp.core.threads import one_blas_thread
 from wisp.matting.classical.cholesky import nested_dissection
 from wisp.matting.classical.local_linear import factorise
-from wisp.matting.classical.sampling import tiles
+from wisp.matting.classical.tiling import adjoining_tiles
 from wisp.matting.foreground.multilevel import Layers, estimate_multilevel
 from wisp.matting.foreground.smooth_layers import fit_smooth_layers
 
@@ -60,16 +60,11 @@ def estimate_closed_form(image: Image, alpha: Alpha, *, at_once: int = AT_ONCE) 
     number = np.full(alpha.shape, -1, np.int32)
     number[active] = np.arange(len(rows), dtype=np.int32)
     with one_blas_thread:
-        for core, around in tiles(active, at_once, MARGIN):
-            found = _solve(image[around], alpha[around], active[around])
-            inside = active[around]
-            inner = tuple(
-                slice(c.start - a.start, c.stop - a.start) for c, a in zip(core, around, strict=True)
-            )
-            kept = np.zeros(inside.shape, bool)
-            kept[inner] = True
-            mine = kept[inside]
-            band[number[around][inside][mine]] = found[mine]
+        for tile in adjoining_tiles(active, at_once, MARGIN):
+            inside = active[tile.seen]
+            found = _solve(image[tile.seen], alpha[tile.seen], inside)
+            mine = tile.unknown_of(active)[inside]
+            band[number[tile.seen][inside][mine]] = found[mine]
     return Layers(image, alpha, smooth, rows.astype(np.int32), columns.astype(np.int32), band)
 
 

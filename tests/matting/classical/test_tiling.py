@@ -1,21 +1,11 @@
-"""Photos in parts: half sizes, tiles that cover what is unknown, and their blend."""
+"""Photos in parts: tiles that cover what is unknown, and their blend."""
 
 import numpy as np
 import pytest
 
 from matting.classical.scenes import scene
-from wisp.matting.classical.large import OVERLAP, halve, tiles
 from wisp.matting.classical.system import System, solve
-
-
-def test_half_size_keeps_what_is_known_unless_pixels_disagree():
-    image, trimap = np.zeros((3, 4, 3), np.float32), np.full((3, 4), 128, np.uint8)
-    image[:2, :2] = np.float32([[0.1], [0.3]])[:, None]
-    trimap[0, 0], trimap[0, 2], trimap[1, 3], trimap[2, 1] = 255, 255, 0, 0
-    small, coarse = halve(image, trimap)
-    assert small.shape == (2, 2, 3)
-    np.testing.assert_allclose(small[0, 0], 0.2, atol=1e-6)
-    assert coarse.tolist() == [[255, 128], [0, 128]]
+from wisp.matting.classical.tiling import OVERLAP, adjoining_tiles, overlapping_tiles
 
 
 @pytest.mark.parametrize("kind", ["band", "scribbles", "specks"])
@@ -24,7 +14,7 @@ def test_tiles_cover_everything_unknown(kind, at_once):
     _, trimap = scene((310, 420), kind)
     unknown = trimap == 128
     covered = np.zeros(unknown.shape, int)
-    cut = list(tiles(unknown, at_once))
+    cut = list(overlapping_tiles(unknown, at_once))
     for tile in cut:
         covered[tile.solved] += 1
         assert tile.weight(unknown.shape).shape == covered[tile.solved].shape
@@ -37,7 +27,25 @@ def test_tiles_cover_everything_unknown(kind, at_once):
 
 
 def test_nothing_unknown_makes_no_tile():
-    assert not list(tiles(np.zeros((50, 60), bool), 10))
+    nothing = np.zeros((50, 60), bool)
+    assert not list(overlapping_tiles(nothing, 10))
+    assert not list(adjoining_tiles(nothing, 10, 5))
+
+
+def test_adjoining_tiles_hold_everything_unknown_once_and_see_a_margin():
+    _, trimap = scene((310, 420), "band")
+    unknown = trimap == 128
+    covered = np.zeros(unknown.shape, int)
+    cut = list(adjoining_tiles(unknown, 4000, 9))
+    for tile in cut:
+        covered[tile.solved] += 1
+        assert np.count_nonzero(unknown[tile.seen]) <= 4000
+        assert np.array_equal(unknown[tile.seen][tile.inside], unknown[tile.solved])
+        for solved, seen, size in zip(tile.solved, tile.seen, unknown.shape, strict=True):
+            assert (seen.start, seen.stop) == (max(0, solved.start - 9), min(size, solved.stop + 9))
+    assert (covered[unknown] == 1).all()
+    assert covered.max() == 1
+    assert len(cut) > 1
 
 
 def test_tiles_that_disagree_are_blended_without_a_seam():
