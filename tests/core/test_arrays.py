@@ -16,7 +16,9 @@ from wisp.core.arrays import (
     as_mask,
     as_photo,
     as_trimap,
+    check_above_zero,
     check_alpha,
+    check_at_least,
     check_image,
     check_same_size,
     check_trimap,
@@ -341,6 +343,19 @@ class TestConversions:
         assert as_trimap(np.zeros((1, 2), np.uint8)).tolist() == [[0, 0]]
         with pytest.raises(InputError, match="trimap: is bool"):
             as_trimap(np.zeros((1, 2), bool))
+
+
+@pytest.mark.parametrize("value", [0, -1.5, np.float32("nan"), True, "three", None])
+def test_numbers_below_a_limit_are_refused_with_what_is_accepted(value):
+    with pytest.raises(InputError, match=r"rays: is .*; 1 and above is accepted"):
+        check_at_least(1, turns=1, rays=value)
+    with pytest.raises(InputError, match=r"sigma: is .*; a number above zero is accepted"):
+        check_above_zero(sigma=value)
+
+
+def test_numbers_from_a_limit_on_are_accepted():
+    check_at_least(1, rays=1, turns=np.int64(7), size=np.float32(1.5))
+    check_above_zero(sigma=1e-300)
 
 
 def test_what_holds_arrays_compares_by_identity():

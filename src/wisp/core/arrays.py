@@ -14,6 +14,7 @@ Every word has one form (see docs/decisions and the vocabulary in CONTRIBUTING.m
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias, cast, overload
@@ -269,10 +270,24 @@ def as_trimap(values: object, name: str = "trimap") -> Trimap:
 
 def check_number(value: object, name: str, low: float, high: float, unit: str = "a number") -> float:
     """Raise `InputError` unless `value` is a number in [`low`, `high`]; NaN and truth values are none."""
-    number = isinstance(value, float | int | np.floating | np.integer) and not isinstance(value, bool)
-    if not number or not low <= value <= high:  # type: ignore[operator]
+    number = _as_number(value)
+    if not low <= number <= high:
         raise InputError(name, f"is {value!r}"[:80], f"{unit} in [{low:g}, {high:g}] is accepted")
-    return float(value)  # type: ignore[arg-type]
+    return number
+
+
+def check_at_least(least: float, **numbers: object) -> None:
+    """Raise `InputError` unless each is a number of `least` and above; NaN and truth values are none."""
+    for name, value in numbers.items():
+        if not _as_number(value) >= least:
+            raise InputError(name, f"is {value!r}"[:80], f"{least:g} and above is accepted")
+
+
+def check_above_zero(**numbers: object) -> None:
+    """Raise `InputError` unless each is a number above zero; NaN and truth values are none."""
+    for name, value in numbers.items():
+        if not _as_number(value) > 0:
+            raise InputError(name, f"is {value!r}"[:80], "a number above zero is accepted")
 
 
 def check_same_size(name: str, array: npt.NDArray[Any], other: str, reference: npt.NDArray[Any]) -> None:
@@ -343,6 +358,12 @@ def linear_to_srgb(linear: Float) -> Float:
     """Linear light to sRGB-encoded, both float32 [0, 1], any shape (IEC 61966-2-1)."""
     encoded = 1.055 * np.maximum(linear, 0.0031308) ** (1 / 2.4) - 0.055
     return np.where(linear <= 0.0031308, linear * 12.92, encoded).astype(np.float32)
+
+
+def _as_number(value: object) -> float:
+    """The number, or NaN where it is none."""
+    number = isinstance(value, float | int | np.floating | np.integer) and not isinstance(value, bool)
+    return float(value) if number else math.nan  # type: ignore[arg-type]
 
 
 def _as_array(values: object, name: str) -> npt.NDArray[Any]:

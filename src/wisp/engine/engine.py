@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final, Protocol, TypeVar, cast
 
+from wisp.core.arrays import check_at_least
 from wisp.core.errors import InputError
 from wisp.engine.devices import DEVICES, PRECISIONS, Device, Precision
 from wisp.engine.loaded import Loaded
@@ -51,8 +52,8 @@ class Engine:
         for name, (word, accepted) in words.items():
             if word not in accepted:
                 raise InputError(name, f"is {word!r}", f"{', '.join(accepted)} are accepted")
-        if self.threads is not None and self.threads < 1:
-            raise InputError("threads", f"is {self.threads}", "1 and above is accepted")
+        if self.threads is not None:
+            check_at_least(1, threads=self.threads)
 
     def session_of(self, model: Model) -> Session:
         """The loaded network, in the variant that `wisp.engine.precision.choose` finds.

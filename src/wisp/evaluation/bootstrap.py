@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from wisp.core.arrays import check_at_least
 from wisp.core.errors import InputError
 
 _AT_ONCE: Final = 1000  # resamples drawn together, which bounds the memory
@@ -65,8 +66,7 @@ def paired_bootstrap(
         raise InputError("scores", "are not all finite numbers", "one finite number a picture is accepted")
     if not 0 < confidence < 1:
         raise InputError("confidence", f"is {confidence}", "a share in (0, 1) is accepted")
-    if resamples < 1:
-        raise InputError("resamples", f"is {resamples}", "1 or more is accepted")
+    check_at_least(1, resamples=resamples)
     number: dict[Hashable, int] = {}
     group = [number.setdefault(label, len(number)) for label in labels]
     count = len(number)

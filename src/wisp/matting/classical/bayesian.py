@@ -35,8 +35,17 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import distance_transform_edt
 
-from wisp.core.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Alpha, Float, Image, Trimap
-from wisp.core.errors import InputError
+from wisp.core.arrays import (
+    BACKGROUND,
+    FOREGROUND,
+    UNKNOWN,
+    Alpha,
+    Float,
+    Image,
+    Trimap,
+    check_above_zero,
+    check_at_least,
+)
 from wisp.core.progress import Progress, silent
 from wisp.matting.classical.clusters import split_clusters
 from wisp.matting.classical.sampling import Indices, Samples, chunks, planes, solve_samples, unmix
@@ -96,11 +105,8 @@ def bayesian(
     Warns:
         ConvergenceWarning: when the tolerance was not reached.
     """
-    for name, value in (("clusters", clusters), ("turns", turns)):
-        if value < 1:
-            raise InputError(name, f"is {value}", "1 and above is accepted")
-    if not sigma > 0:
-        raise InputError("sigma", f"is {sigma}", "a number above zero is accepted")
+    check_at_least(1, clusters=clusters, turns=turns)
+    check_above_zero(sigma=sigma)
 
     def find(image: Image, trimap: Trimap, progress: Progress) -> Samples:
         return estimate_layers(image, trimap, clusters=clusters, sigma=sigma, turns=turns, progress=progress)

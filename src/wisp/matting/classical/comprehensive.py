@@ -28,8 +28,7 @@ from typing import Final
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
-from wisp.core.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Float, Image, Region, Trimap
-from wisp.core.errors import InputError
+from wisp.core.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Float, Image, Region, Trimap, check_at_least
 from wisp.core.progress import Progress, silent
 from wisp.matting.classical.clusters import split_clusters
 from wisp.matting.classical.sampling import (
@@ -97,9 +96,7 @@ def comprehensive_sampling(
     Warns:
         ConvergenceWarning: when the tolerance was not reached.
     """
-    for name, value in (("colour_weight", colour_weight), ("spatial_weight", spatial_weight)):
-        if not value >= 0:
-            raise InputError(name, f"is {value}", "zero and above is accepted")
+    check_at_least(0, colour_weight=colour_weight, spatial_weight=spatial_weight)
     weights = np.float32(255 * colour_weight), np.float32(spatial_weight)
 
     def find(image: Image, trimap: Trimap, progress: Progress) -> Samples:

@@ -24,8 +24,7 @@ from typing import Final
 import numpy as np
 from scipy.spatial import cKDTree
 
-from wisp.core.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Float, Image, Region, Trimap
-from wisp.core.errors import InputError
+from wisp.core.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Float, Image, Region, Trimap, check_at_least
 from wisp.core.progress import Progress, silent
 from wisp.matting.classical.sampling import (
     EXPANSION,
@@ -89,10 +88,8 @@ def global_sampling(
     Warns:
         ConvergenceWarning: when the tolerance was not reached.
     """
-    if rounds < 1:
-        raise InputError("rounds", f"is {rounds}", "1 and above is accepted")
-    if not colour_weight >= 0:
-        raise InputError("colour_weight", f"is {colour_weight}", "zero and above is accepted")
+    check_at_least(1, rounds=rounds)
+    check_at_least(0, colour_weight=colour_weight)
 
     def find(image: Image, trimap: Trimap, progress: Progress) -> Samples:
         expanded = expand_trimap(image, trimap, expansion, expansion_threshold)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import uniform_filter
 
-from wisp.core.arrays import Alpha, Float, check_alpha, check_same_size
+from wisp.core.arrays import Alpha, Float, check_above_zero, check_alpha, check_at_least, check_same_size
 from wisp.core.errors import InputError
 from wisp.matting.classical.halving import double
 
@@ -39,10 +39,8 @@ def guided_filter(guide: Float, alpha: Alpha, *, radius: int = 8, epsilon: float
             "guide", f"is {guide.dtype} {guide.shape}", "float32 (H, W, 3) or (H, W) in [0, 1] is accepted"
         )
     check_same_size("guide", guide, "alpha", alpha)
-    if radius < 1:
-        raise InputError("radius", f"is {radius}", "1 and above is accepted")
-    if not epsilon > 0:
-        raise InputError("epsilon", f"is {epsilon}", "a number above zero is accepted")
+    check_at_least(1, radius=radius)
+    check_above_zero(epsilon=epsilon)
     a, b = _fit(guide, alpha, radius, epsilon)
     result = b + sum(slope * plane for slope, plane in zip(a, _planes(guide), strict=True))
     return np.clip(result, 0, 1).astype(np.float32)

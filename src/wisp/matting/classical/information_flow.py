@@ -55,11 +55,12 @@ from wisp.core.arrays import (
     UNKNOWN,
     Image,
     Trimap,
+    check_above_zero,
+    check_at_least,
     check_image,
     check_same_size,
     check_trimap,
 )
-from wisp.core.errors import InputError
 from wisp.core.progress import Progress, silent, within
 from wisp.matting.classical.cholesky import nested_dissection
 from wisp.matting.classical.closed_form import explained
@@ -147,15 +148,8 @@ def information_flow(
     Warns:
         ConvergenceWarning: when the tolerance was not reached.
     """
-    for name, value in (
-        ("known_weight", known_weight),
-        ("unknown_weight", unknown_weight),
-        ("approximation", approximation),
-    ):
-        if not value >= 0:
-            raise InputError(name, f"is {value}", "zero and above is accepted")
-    if not local_weight > 0:
-        raise InputError("local_weight", f"is {local_weight}", "a number above zero is accepted")
+    check_at_least(0, known_weight=known_weight, unknown_weight=unknown_weight, approximation=approximation)
+    check_above_zero(local_weight=local_weight)
     weights = known_weight, unknown_weight, local_weight
     solution = solve(
         image,

@@ -18,7 +18,7 @@ from typing import Final, Literal
 import numpy as np
 from scipy.sparse import csr_array
 
-from wisp.core.arrays import Image, Trimap
+from wisp.core.arrays import Image, Trimap, check_above_zero, check_at_least
 from wisp.core.errors import InputError
 from wisp.core.progress import Progress, silent, within
 from wisp.matting.classical.neighbours import features, looked_among, nearest
@@ -82,10 +82,8 @@ def knn(
         raise InputError("distance_weights", f"is {tuple(distance_weights)}", "zero and above is accepted")
     if kernel not in ("binary", "soft"):
         raise InputError("kernel", f"is {kernel!r}", "'binary' and 'soft' are accepted")
-    if not known_weight > 0:
-        raise InputError("known_weight", f"is {known_weight}", "a number above zero is accepted")
-    if not approximation >= 0:
-        raise InputError("approximation", f"is {approximation}", "zero and above is accepted")
+    check_above_zero(known_weight=known_weight)
+    check_at_least(0, approximation=approximation)
     sets = list(zip(neighbours, distance_weights, strict=True))
     solution = solve(
         image,

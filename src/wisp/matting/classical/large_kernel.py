@@ -28,7 +28,7 @@ import numpy.typing as npt
 from scipy.ndimage import distance_transform_cdt
 from scipy.sparse import csr_array
 
-from wisp.core.arrays import Image, Trimap
+from wisp.core.arrays import Image, Trimap, check_above_zero
 from wisp.core.errors import InputError
 from wisp.core.progress import Progress, silent
 from wisp.matting.classical.system import (
@@ -83,8 +83,7 @@ def large_kernel(
     Warns:
         ConvergenceWarning: when the tolerance was not reached.
     """
-    if not epsilon > 0:
-        raise InputError("epsilon", f"is {epsilon}", "a number above zero is accepted")
+    check_above_zero(epsilon=epsilon)
     if not 1 <= radii[0] <= radii[1]:
         raise InputError(
             "radii", f"is {tuple(radii)}", "two numbers of at least 1, the smaller first, are accepted"

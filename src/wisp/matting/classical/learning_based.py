@@ -33,8 +33,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from wisp.core.arrays import Image, Trimap
-from wisp.core.errors import InputError
+from wisp.core.arrays import Image, Trimap, check_at_least
 from wisp.core.progress import Progress, silent
 from wisp.matting.classical.local_linear import solve_windows
 from wisp.matting.classical.system import AT_ONCE, Solution, warn_unless_converged
@@ -78,8 +77,7 @@ def learning_based(
     Warns:
         ConvergenceWarning: when the tolerance was not reached.
     """
-    if not damping >= 0:
-        raise InputError("damping", f"is {damping}", "zero and above is accepted")
+    check_at_least(0, damping=damping)
     solution = solve_windows(
         image,
         trimap,

@@ -19,8 +19,16 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import coo_array, csr_array, eye_array
 
-from wisp.core.arrays import Alpha, Image, Trimap, check_image, check_same_size, check_trimap
-from wisp.core.errors import InputError
+from wisp.core.arrays import (
+    Alpha,
+    Image,
+    Trimap,
+    check_above_zero,
+    check_at_least,
+    check_image,
+    check_same_size,
+    check_trimap,
+)
 from wisp.core.progress import Progress, silent, within
 from wisp.matting.classical.cholesky import Cholesky, Ordering, nested_dissection
 from wisp.matting.classical.system import Indices, Solution, System, Unknown, Vector, solve
@@ -67,10 +75,8 @@ def solve_windows(
         InputError: arrays of other types or sizes, a regularisation that is not above zero, a radius below 1.
     """
     name, value = regularization
-    if not value > 0:
-        raise InputError(name, f"is {value}", "a number above zero is accepted")
-    if radius < 1:
-        raise InputError("radius", f"is {radius}", "1 and above is accepted")
+    check_above_zero(**{name: value})
+    check_at_least(1, radius=radius)
     trimap = check_trimap(trimap)
     check_same_size("trimap", trimap, "image", check_image(image))
     height, width = trimap.shape

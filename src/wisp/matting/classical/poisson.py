@@ -38,7 +38,9 @@ from wisp.core.arrays import (
     Alpha,
     Image,
     Trimap,
+    check_above_zero,
     check_alpha,
+    check_at_least,
     check_image,
     check_same_size,
     check_trimap,
@@ -105,8 +107,7 @@ def poisson(
     Warns:
         ConvergenceWarning: when the tolerance was not reached.
     """
-    if refinements < 0:
-        raise InputError("refinements", f"is {refinements}", "zero and above is accepted")
+    check_at_least(0, refinements=refinements)
     solution = solve(
         image,
         trimap,
@@ -150,10 +151,8 @@ def local_poisson(
     for name, array in (("alpha", check_alpha(alpha)), ("region", region), ("background", background)):
         if array is not None:
             check_same_size(name, array, "image", image)
-    if not high_pass >= 0:
-        raise InputError("high_pass", f"is {high_pass}", "zero and above is accepted")
-    if not boost > 0:
-        raise InputError("boost", f"is {boost}", "a number above zero is accepted")
+    check_at_least(0, high_pass=high_pass)
+    check_above_zero(boost=boost)
     unknown = (trimap == UNKNOWN) & region
     result = alpha.copy()
     if not unknown.any():

@@ -23,8 +23,7 @@ from typing import Final
 
 import numpy as np
 
-from wisp.core.arrays import Image, Trimap
-from wisp.core.errors import InputError
+from wisp.core.arrays import Image, Trimap, check_at_least
 from wisp.core.progress import Progress, silent
 from wisp.matting.classical.system import (
     AT_ONCE,
@@ -75,11 +74,8 @@ def random_walk(
     Warns:
         ConvergenceWarning: when the tolerance was not reached.
     """
-    for name, value in (("beta", beta), ("regularization", regularization)):
-        if not value >= 0:
-            raise InputError(name, f"is {value}", "zero and above is accepted")
-    if radius < 1:
-        raise InputError("radius", f"is {radius}", "1 and above is accepted")
+    check_at_least(0, beta=beta, regularization=regularization)
+    check_at_least(1, radius=radius)
     solution = solve(
         image,
         trimap,

@@ -29,7 +29,7 @@ import numpy.typing as npt
 from scipy.ndimage import binary_dilation, distance_transform_edt
 from scipy.sparse import dia_array
 
-from wisp.core.arrays import FOREGROUND, UNKNOWN, Alpha, Float, Image, Region, Trimap
+from wisp.core.arrays import FOREGROUND, UNKNOWN, Alpha, Float, Image, Region, Trimap, check_at_least
 from wisp.core.errors import InputError
 from wisp.core.progress import Progress, silent, within
 from wisp.core.threads import one_blas_thread
@@ -116,7 +116,7 @@ def solve_samples(
         progress: called with the share that is done, from 0 to 1.
 
     Raises:
-        InputError: an array of the wrong type or size, a tolerance or a number of steps below zero.
+        InputError: an array of the wrong type or size, a tolerance below zero, or no step.
 
     Warns:
         ConvergenceWarning: when the tolerance was not reached.
@@ -325,9 +325,7 @@ def expand_trimap(image: Image, trimap: Trimap, radius: int, threshold: float) -
     Raises:
         InputError: a radius or a threshold below zero.
     """
-    for name, value in (("expansion", radius), ("expansion_threshold", threshold)):
-        if not value >= 0:
-            raise InputError(name, f"is {value}", "zero and above is accepted")
+    check_at_least(0, expansion=radius, expansion_threshold=threshold)
     width = trimap.shape[1]
     pixels = np.flatnonzero(trimap == UNKNOWN)
     away = np.asarray(distance_transform_edt(trimap == UNKNOWN)).ravel()[pixels]

@@ -36,8 +36,7 @@ import numpy.typing as npt
 from scipy.ndimage import binary_dilation, distance_transform_edt
 from scipy.spatial import cKDTree
 
-from wisp.core.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Float, Image, Region, Trimap
-from wisp.core.errors import InputError
+from wisp.core.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Float, Image, Region, Trimap, check_at_least
 from wisp.core.progress import Progress, silent, within
 from wisp.matting.classical.sampling import (
     EXPANSION,
@@ -109,8 +108,7 @@ def shared_sampling(
     Warns:
         ConvergenceWarning: when the tolerance was not reached.
     """
-    if rays < 1:
-        raise InputError("rays", f"is {rays}", "1 and above is accepted")
+    check_at_least(1, rays=rays)
 
     def find(image: Image, trimap: Trimap, progress: Progress) -> Samples:
         expanded = expand_trimap(image, trimap, expansion, expansion_threshold)

@@ -29,11 +29,11 @@ from wisp.core.arrays import (
     Foreground,
     Image,
     Trimap,
+    check_at_least,
     check_image,
     check_same_size,
     check_trimap,
 )
-from wisp.core.errors import InputError
 from wisp.core.progress import Progress, silent, within
 from wisp.core.settings import AUTO
 from wisp.core.threads import one_blas_thread
@@ -178,7 +178,7 @@ def solve(
         progress: called with the share that is done, from 0 to 1.
 
     Raises:
-        InputError: an array of the wrong type or size, a tolerance or a number of steps below zero.
+        InputError: an array of the wrong type or size, a tolerance below zero, or no step.
     """
     trimap = check_problem(image, trimap, tolerance, max_iterations)
     decided = decided_alpha(trimap)
@@ -279,15 +279,13 @@ def check_problem(image: Image, trimap: Trimap, tolerance: float, max_iterations
     """The trimap as exact 0, 128 and 255, after checks of everything that each method is given.
 
     Raises:
-        InputError: an array of the wrong type or size, a tolerance or a number of steps below zero.
+        InputError: an array of the wrong type or size, a tolerance below zero, or no step.
     """
     check_image(image)
     trimap = check_trimap(trimap)
     check_same_size("trimap", trimap, "image", image)
-    if not tolerance >= 0:
-        raise InputError("tolerance", f"is {tolerance}", "zero and above is accepted")
-    if max_iterations < 1:
-        raise InputError("max_iterations", f"is {max_iterations}", "1 and above is accepted")
+    check_at_least(0, tolerance=tolerance)
+    check_at_least(1, max_iterations=max_iterations)
     return trimap
 
 
