@@ -13,8 +13,8 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 
 from wisp.core.arrays import Alpha, Image, from_float
+from wisp.core.digests import sha256_of
 from wisp.core.errors import InputError
-from wisp.engine.store.places import sha256_of
 from wisp.io.images import read_grey, read_photo, write_image
 from wisp.lab.benchmark.systems import System
 

@@ -19,6 +19,7 @@ from tiny_networks import write_segmenter
 from tiny_peers import write_affine
 from wisp.cli import app, main
 from wisp.clips.io.sequences import is_pattern
+from wisp.core.digests import sha256_of
 from wisp.core.resample import resize
 from wisp.engine.peers import chosen
 from wisp.engine.store import PUBLISHED, places
@@ -85,7 +86,7 @@ def desk(originals, tmp_path, monkeypatch):
         content = (tmp_path / "desk" / "modnet.onnx").read_bytes()
         server.content["/modnet.onnx"] = content
         about = {"name": "modnet", "file": "modnet.onnx", "peer": "modnet", "size": len(content)}
-        row = server.row("/modnet.onnx", sha256=places.sha256_of(tmp_path / "desk" / "modnet.onnx"), **about)
+        row = server.row("/modnet.onnx", sha256=sha256_of(tmp_path / "desk" / "modnet.onnx"), **about)
         monkeypatch.setattr(places, "PUBLISHED", {**PUBLISHED, "modnet": row})
         yield tmp_path / "desk"
     chosen._stored.cache_clear()

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from wisp.core.digests import sha256_of
 from wisp.core.errors import InputError
 from wisp.io.atomic import atomic_paths
 
@@ -70,8 +71,7 @@ def name_of(network: Path, *dependencies: object) -> str | None:
         None where the file cannot be read.
     """
     try:
-        with network.open("rb") as file:
-            contents = hashlib.file_digest(file, "sha256").hexdigest()
+        contents = sha256_of(network)
     except OSError:
         return None
     return hashlib.sha256(repr((contents, *map(str, dependencies))).encode()).hexdigest()[:40]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Final
 
+from wisp.core.digests import sha256_of
 from wisp.core.errors import InputError
 from wisp.engine.families import FAMILIES
 from wisp.engine.loaded import Identity, identity
@@ -291,8 +291,7 @@ def _verified(path: Path, sha256: str, found_at: Identity | None) -> Path:
     if not path.is_file():
         raise InputError(path, "is missing", "install wisp again")
     if sha256:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = sha256_of(path)
         if found != sha256:
             problem = f"is damaged: its sha256 is {found[:12]}…, not {sha256[:12]}…"
             raise InputError(path, problem, "install wisp again")

@@ -16,9 +16,10 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from wisp.core.digests import sha256_of
 from wisp.core.errors import InputError
 from wisp.engine.store.addresses import Answer, request
-from wisp.engine.store.places import find, folders, is_whole, offline, sha256_of
+from wisp.engine.store.places import find, folders, is_whole, offline
 from wisp.engine.store.rows import Published
 from wisp.io.atomic import reason
 from wisp.io.locks import locked

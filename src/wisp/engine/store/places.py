@@ -7,7 +7,6 @@ puts there under the name of its row is as good as one that was fetched.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
+from wisp.core.digests import sha256_of
 from wisp.core.errors import InputError
 from wisp.engine import compiled
 from wisp.engine.store.rows import PUBLISHED, Published
@@ -63,12 +63,6 @@ def is_whole(path: Path, row: Published) -> bool:
         if path.is_file() and row.size in (0, path.stat().st_size):
             return sha256_of(path) == row.sha256
     return False
-
-
-def sha256_of(path: Path) -> str:
-    """The file's sha256, 64 hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def rows_here(where: Sequence[Path] | None = None) -> dict[str, Published]:

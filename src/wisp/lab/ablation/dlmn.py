@@ -12,7 +12,6 @@ still and every other one moving: each variant sees the same.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -24,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from wisp.core.arrays import Bytes
+from wisp.core.digests import sha256_of
 from wisp.core.errors import InputError
 from wisp.data.cues import CueExample, as_at_inference, with_cues
 from wisp.data.datasets import Entry
@@ -195,10 +195,7 @@ def _settings(recipe: AblationRecipe, people: int, scenes: int, weights: Path | 
     """Settings that a resumed run must bring again."""
     shared = asdict(recipe)
     del shared["shown"]
-    encoder = None
-    if weights is not None:
-        with weights.open("rb") as file:
-            encoder = hashlib.file_digest(file, "sha256").hexdigest()
+    encoder = None if weights is None else sha256_of(weights)
     return {"network": NETWORK, "recipe": shared, "people": people, "scenes": scenes, "encoder": encoder}
 
 

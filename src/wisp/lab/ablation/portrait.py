@@ -11,7 +11,6 @@ random, whose mean is that of all in expectation. VGG costs several times what t
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -25,6 +24,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from wisp.core.arrays import Bytes
+from wisp.core.digests import sha256_of
 from wisp.core.errors import InputError
 from wisp.data.datasets import Entry
 from wisp.data.synthesis import Example, Synthesis, composite, layer
@@ -311,8 +311,7 @@ def _settings(
 def sha256(name_or_file: str | Path) -> str:
     """Of the content of a file, or of a shipped network by its name, in hexadecimal."""
     known = MODELS.get(str(name_or_file))
-    with (known.path if known else Path(name_or_file)).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of(known.path if known else Path(name_or_file))
 
 
 def _batch(examples: Sequence[Example], device: torch.device) -> Batch:

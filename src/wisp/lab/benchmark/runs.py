@@ -22,6 +22,7 @@ from typing import Any, Final
 import numpy as np
 
 from wisp import __version__
+from wisp.core.digests import sha256_of
 from wisp.core.errors import InputError
 from wisp.evaluation.colours import colour_error
 from wisp.evaluation.protocols import Pair, Pairing, score
@@ -198,7 +199,7 @@ def _key(benchmark: Benchmark, system: System) -> dict[str, Any]:
         [case.name, *(_stamp(path) for path in (case.image, case.guides.get(system.guide)))]
         for case in benchmark.cases
     ]
-    about = asdict(system) | {"file": _digest(Path(system.file)) if system.file else ""}
+    about = asdict(system) | {"file": sha256_of(Path(system.file)) if system.file else ""}
     return {
         "wisp": __version__,
         "system": about,
@@ -319,8 +320,3 @@ def _stamp(path: Path | None) -> list[Any] | None:
         return None
     status = path.stat()
     return [path.name, status.st_size, status.st_mtime_ns]
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
