@@ -6,7 +6,6 @@ class TestContract(NetworkContract):
 
 import dataclasses
 import importlib
-import inspect
 import json
 
 import numpy as np
@@ -95,10 +94,9 @@ class RecipeContract:
     recipe = None
     trains = True  # whether `NETWORKS` builds its network
 
-    def test_it_is_frozen_and_equal_to_its_copy(self):
+    def test_it_is_frozen(self):
         with pytest.raises(dataclasses.FrozenInstanceError):
             self.recipe.network = "another"
-        assert dataclasses.replace(self.recipe) == self.recipe
 
     def test_json_keeps_it(self):
         kept = dataclasses.asdict(self.recipe)
@@ -114,8 +112,9 @@ class RecipeContract:
 
     def test_it_says_what_its_fields_are(self):
         fields = {field.name for field in dataclasses.fields(self.recipe)}
-        text = inspect.getdoc(type(self.recipe)) or ""
-        assert fields <= {line.strip().split(":")[0] for line in text.splitlines() if ":" in line}
+        texts = [kind.__doc__ for kind in type(self.recipe).__mro__ if dataclasses.is_dataclass(kind)]
+        lines = [line.strip() for text in texts for line in text.splitlines()]
+        assert fields <= {line.split(":")[0] for line in lines if ":" in line}
 
 
 def scene(height, width):

@@ -94,19 +94,7 @@ class PackedRecipe(MobileRecipe):
     many more samples than this run sees, and half of a step is what flows back through it.
 
     Attributes:
-        network: which network this is, for its export.
-        width: of `wisp.networks.dlmn.dlmn_mobile`.
-        shown: the cues that it is shown, of `wisp.networks.dlmn.CUES`.
-        anchored: whether alpha's logits are added to the mask's.
-        apart: whether the foreground's branch, and the composition, teach alpha nothing.
-        rate: AdamW's learning rate of the new layers.
-        encoder_rate: that of the layers that were taken over.
-        decay: AdamW's weight decay.
-        coefficients: of the loss.
-        cues: how masks, trimaps and motion cues are made.
-        synthesis: how samples are made.
-        examples: held-out samples to validate on.
-        schedule: how long and how fast.
+        encoder_rate: AdamW's learning rate of the layers that were taken over.
     """
 
     anchored: bool = False

@@ -53,16 +53,7 @@ class PackedRecipe(SegmenterRecipe):
     """The lean segmenter, from packed photos.
 
     Attributes:
-        network: as of `SegmenterRecipe`.
-        width: channels of the pyramid and the decoder.
-        decoder: those of the decoder alone.
-        rate: AdamW's learning rate of the new layers.
-        encoder_rate: that of the encoder.
-        decay: AdamW's weight decay.
-        l1: weight of the L1 term beside the cross-entropy's 1.
         iou: weight of the soft intersection over union, of pictures with people.
-        synthesis: how samples are made.
-        schedule: how long and how fast.
     """
 
     decoder: int | None = 128

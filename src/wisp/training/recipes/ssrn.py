@@ -141,29 +141,7 @@ class SSRNRecipe:
 
 @dataclass(frozen=True)
 class PackedRecipe(SSRNRecipe):
-    """The compact generator, from packed photos of people and things; its encoder begins as DLMN-G's.
-
-    Attributes:
-        network: which network this is, for its export.
-        encoder: ``mobile`` or ``resnet101``.
-        blocks: of ResNet.
-        width: of ResNet's first convolution.
-        inner: channels of the decoder's deepest blocks beside ResNet.
-        unlabelled: learn from photos without labels; else from composites.
-        rate: AdamW's learning rate of the new layers.
-        encoder_rate: that of the encoder.
-        decay: AdamW's weight decay.
-        judge_rate: Adam's learning rate of the discriminator.
-        judge_width: channels of its first convolution.
-        judge_every: generator steps for each of its.
-        refined: in the supervised part, the share of masks that are DLMN-G's alpha; the rest is imperfect.
-        coefficients: of the loss.
-        safeguard: without labels.
-        cues: how cues are made.
-        synthesis: how samples are made.
-        examples: held-out samples to validate on, and as many photos without labels.
-        schedule: how long and how fast.
-    """
+    """The compact generator, from packed photos of people and things; its encoder begins as DLMN-G's."""
 
     synthesis: MattingSynthesis = field(  # type: ignore[assignment]
         default_factory=lambda: MattingSynthesis(size=256, sizes=Sizes(((1.0, (192,)),), wide=0.1))

@@ -61,21 +61,11 @@ class GuidanceRecipe(SubjectRecipe):
     """The subject network's guidance branch alone.
 
     Attributes:
-        network: which network this is, for its export.
         rate: AdamW's learning rate.
         encoder_rate: unused: the encoder stays as it is.
-        decay: AdamW's weight decay.
-        bce: weight of the cross-entropy.
-        l1: weight of the L1 term.
-        iou: weight of the soft intersection over union.
-        ssim: weight of the structural similarity of the mask, at half its size.
         coarse: 0: the coarser masks are for a decoder that learns.
         presence: 0: clicks say that there is something.
-        rounds: most rounds of simulated clicks after the first.
-        drop: chance that a round's mask is not fed back (its clicks are).
-        photos: share of the people and things to learn from, [0, 1].
         synthesis: guided samples alone.
-        schedule: how long and how fast.
     """
 
     rate: float = 2e-3

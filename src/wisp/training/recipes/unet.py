@@ -95,15 +95,9 @@ class PackedRecipe(UNetRecipe):
     """A small standard U-Net for the CPU, from packed photos of people and composites of them.
 
     Attributes:
-        network: as of `UNetRecipe`.
-        width: filters of the first level.
-        dropout: the two rates of the network.
-        normed: train with batch norms, which the export folds into the convolutions.
         rate: Adam's learning rate at first.
-        freeze: which parts keep their weights.
         synthesis: the squares.
         samples: how samples are made before they are squeezed into squares of `Fitting.size`.
-        schedule: how long and how fast.
 
     With 16 filters and at 128 pixels a step is a sixtieth of the report's. Short runs need a rate that falls
     along a cosine, averaged weights, and batch norms: without these, 600 steps had not found people yet.
