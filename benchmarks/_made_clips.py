@@ -21,7 +21,7 @@ from wisp.core.arrays import Alpha, Float, Foreground, from_float, to_float
 from wisp.core.errors import InputError
 from wisp.core.opencv import opencv
 from wisp.data.augmentation import Matrix
-from wisp.data.clips import Motion
+from wisp.data.clips import Motion, chain, take_share
 from wisp.io.images import read_grey, read_photo
 from wisp.matting.foreground import estimate_foreground
 
@@ -373,11 +373,11 @@ def _exposed(
 ) -> tuple[Float, Alpha]:
     """The picture and the people's alpha at one moment."""
     camera = plan.camera.matrix(time, size)
-    image = _warp(scene, _after(_part(camera, plan.far), backdrop), size, "REFLECT")
+    image = _warp(scene, chain(take_share(camera, plan.far), backdrop), size, "REFLECT")
     people = np.zeros(size, np.float32)
     for cast, colours, alpha, place in reversed(layers):
         own = cast.motion.matrix(max(0.0, time - cast.start), size)
-        where = _after(_part(camera, cast.near), _after(own, place))
+        where = chain(take_share(camera, cast.near), chain(own, place))
         opacity = _warp(alpha, where, size, "CONSTANT")
         image += opacity[..., None] * (_warp(colours, where, size, "REPLICATE") - image)
         people += opacity * (float(cast.subject) - people)
@@ -404,19 +404,6 @@ def _cover(scene: Float, size: tuple[int, int]) -> Matrix:
         (side - scale * extent) / 2 for side, extent in zip(size[::-1], scene.shape[1::-1], strict=True)
     )
     return np.array([[scale, 0, left], [0, scale, top]])
-
-
-def _after(second: Matrix, first: Matrix) -> Matrix:
-    """The map that does `first`, then `second`."""
-    linear = second[:, :2] @ first[:, :2]
-    return np.column_stack([linear, second[:, :2] @ first[:, 2] + second[:, 2]])
-
-
-def _part(matrix: Matrix, share: float) -> Matrix:
-    """A share of a small motion."""
-    still = np.array([[1.0, 0, 0], [0, 1, 0]])
-    part: Matrix = still + share * (matrix - still)
-    return part
 
 
 def _scene(sets: Path, name: str) -> Float:

@@ -74,7 +74,7 @@ def _errors(found: Mapping[str, Any]) -> list[str]:
     ]
     parts = [markdown(["", *headings, "CPU s"], rows)]
     rows = [
-        [f"{ours} − {peer}", *(_interval(row[key], by, places) for key, (_, by, places) in COLUMNS.items())]
+        [f"{ours} − {peer}", *(interval(row[key], by, places) for key, (_, by, places) in COLUMNS.items())]
         for ours, peers in found["differences"].items()
         for peer, row in peers.items()
         if row
@@ -146,6 +146,7 @@ def _verdict(verdict: Mapping[str, float | None]) -> str:
     )
 
 
-def _interval(row: Mapping[str, float], by: float, places: int) -> str:
+def interval(row: Mapping[str, float], by: float, places: int) -> str:
+    """A paired difference and its interval, times `by`, with so many decimals."""
     mean, low, high = (f"{row[key] * by:+.{places}f}" for key in ("mean", "low", "high"))
     return f"{mean} ({low} … {high})"

@@ -19,11 +19,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
 import resource
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -90,9 +90,9 @@ def measure(folder: Path, system: str, method: str, trimap: str) -> dict[str, An
     before = psutil.Process().memory_info().rss
     images: dict[str, Any] = {}
     for name, image, known, truth in photos:
-        start = _cpu_seconds()
+        start = time.process_time()
         alpha = run(image, known)
-        seconds = _cpu_seconds() - start
+        seconds = time.process_time() - start
         rounded = np.rint(np.clip(alpha, 0, 1) * 255).astype(np.float32) / np.float32(255)
         images[name] = {
             "unknown": round(float((known == 128).mean()), 4),
@@ -174,11 +174,6 @@ def _line(row: dict[str, Any]) -> str:
             f"memory {ours['peak_mb']} / {theirs['peak_mb']} MB = {ratio['peak_mb']:.2f}",
         ]
     )
-
-
-def _cpu_seconds() -> float:
-    times = os.times()
-    return times.user + times.system
 
 
 def _processor() -> str:

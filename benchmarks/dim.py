@@ -25,6 +25,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -92,9 +93,9 @@ def speed(folder: str, system: str, model: str | None) -> dict[str, Any]:
     run(*photos[-1][:2])
     seconds, errors = [], []
     for image, trimap, truth in photos:
-        before = _cpu_seconds()
+        before = time.process_time()
         alpha = run(image, trimap)
-        seconds.append(_cpu_seconds() - before)
+        seconds.append(time.process_time() - before)
         rounded = np.rint(np.clip(alpha, 0, 1) * 255).astype(np.float32) / np.float32(255)
         errors.append(sad(rounded, truth, trimap == 128))
     return {
@@ -166,10 +167,10 @@ def steps(folder: Path, model: str | None) -> list[dict[str, Any]]:
     def step(name: str) -> Iterator[None]:
         gc.collect()
         Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
-        before = _cpu_seconds()
+        before = time.process_time()
         yield
         memory = _memory()
-        spent = round(_cpu_seconds() - before, 2)
+        spent = round(time.process_time() - before, 2)
         found.append({"step": name, "held_mb": memory["VmRSS"], "peak_mb": memory["VmHWM"], "cpu_s": spent})
 
     with step("start"):
@@ -213,11 +214,6 @@ def _memory() -> dict[str, int]:
     """What this process holds and held at most, megabytes."""
     lines = [line.split() for line in Path("/proc/self/status").read_text().splitlines()]
     return {line[0][:-1]: round(int(line[1]) / 1e3) for line in lines if line[0] in ("VmRSS:", "VmHWM:")}
-
-
-def _cpu_seconds() -> float:
-    times = os.times()
-    return times.user + times.system
 
 
 if __name__ == "__main__":

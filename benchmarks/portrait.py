@@ -42,6 +42,7 @@ import numpy as np
 from _photo_sets import photos_of
 from _predictions import in_8_bits
 from _sheets import of_files, write_sheets
+from _subject_report import interval
 from _systems import add_peers, open_system, peer_files, stay_on_one_core
 from cutout import EXAMPLE, WISP, run, scaled
 from wisp.core.arrays import Float
@@ -266,7 +267,7 @@ def table(results: Mapping[str, Any]) -> str:
         lines += [_row(["", *headings]), _row(["---"] * (len(headings) + 1))]
         for ours, peers in results["differences"].items():
             for peer, rows in peers.items():
-                cells = [_interval(rows[key], by, places) for key, (_, by, places) in METRICS.items()]
+                cells = [interval(rows[key], by, places) for key, (_, by, places) in METRICS.items()]
                 lines.append(_row([f"{ours} − {peer}", *cells]))
     if results.get("cutout"):
         lines += ["", "`wisp cutout`, each further photo, reading and writing included:", ""]
@@ -318,11 +319,6 @@ def _fresh(folder: Path, system: System) -> dict[str, Any]:
 
 def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def _interval(row: Mapping[str, float], by: float, places: int) -> str:
-    mean, low, high = (f"{row[key] * by:+.{places}f}" for key in ("mean", "low", "high"))
-    return f"{mean} ({low} … {high})"
 
 
 if __name__ == "__main__":

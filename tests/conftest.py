@@ -56,3 +56,11 @@ def no_cache_of_compiled_networks():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WISP_CACHE", "off")
         yield
+
+
+@pytest.fixture(scope="session")
+def network(tmp_path_factory):
+    """A segmentation network for which what is bright is the subject."""
+    from tiny_networks import write_segmenter
+
+    return write_segmenter(tmp_path_factory.mktemp("networks") / "tiny.onnx")

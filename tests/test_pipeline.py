@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from tiny_networks import bright_disc, write_segmenter
+from tiny_networks import bright_disc
 from wisp.core.arrays import Matte
 from wisp.core.errors import InputError
 from wisp.core.resample import resize
@@ -20,11 +20,6 @@ from wisp.methods import classical_methods
 from wisp.pipeline import MATTED, NO_SUBJECT, composite, cutout, estimate_alpha, run
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "portrait.jpg"
-
-
-@pytest.fixture(scope="module")
-def network(tmp_path_factory):
-    return write_segmenter(tmp_path_factory.mktemp("networks") / "tiny.onnx")
 
 
 @pytest.fixture(scope="module")

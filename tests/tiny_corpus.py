@@ -5,7 +5,7 @@ import csv
 import numpy as np
 import pytest
 
-from wisp.data import vips
+from wisp.data import datasets, vips
 
 
 @pytest.fixture(autouse=True, scope="package")
@@ -51,6 +51,49 @@ def corpus_folder(tmp_path):
 def lasting_corpus(tmp_path_factory):
     """The same for all tests of a module."""
     return write_corpus(tmp_path_factory.mktemp("module") / "corpus")
+
+
+@pytest.fixture
+def photos(corpus_folder):
+    """The photos of `corpus_folder` as tasks take them: people and scenes, held-out people and scenes."""
+    return photos_of(corpus_folder)
+
+
+def photos_of(root):
+    """What `photos` is, of another corpus."""
+    people, scenes = root / "people", datasets.backgrounds(root / "backgrounds")
+    return datasets.corpus(people, "train"), scenes, datasets.corpus(people, "val"), scenes
+
+
+@pytest.fixture(scope="module")
+def packed(lasting_corpus, tmp_path_factory):
+    """The training photos packed: as people, two as things, two as cut-outs, and the scenes."""
+    from wisp.data.packed import pack
+
+    people, scenes, *_ = photos_of(lasting_corpus)
+    groups = [("people", people), ("things", people[:2]), ("cutouts", people[2:]), ("scenes", scenes)]
+    return pack(groups, tmp_path_factory.mktemp("packed"))
+
+
+@pytest.fixture(scope="module")
+def red_is_subject():
+    """For cues, what is red is the subject: no network is asked."""
+    from wisp.data import cues, packed_cues
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (cues, packed_cues):
+            patch.setattr(module, "segment", lambda image: (image[..., 0] > 0.4).astype(np.float32))
+        yield
+
+
+def first_batch(task, count):
+    """The first samples of a task."""
+    import torch
+
+    from wisp.training.loader import batches, to_batch
+
+    (tensors,) = batches(task.source, batch=count, first=0, count=1, workers=0)
+    return to_batch(tensors, torch.device("cpu"))
 
 
 def write_corpus(root):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tiny_corpus import corpus_folder  # noqa: F401
-from tiny_networks import bright_disc, write_segmenter
+from tiny_networks import bright_disc
 from wisp.cli import main
 from wisp.io.images import write_image
 from wisp.matting.trimap import trimap_from_alpha
@@ -34,10 +34,21 @@ def wisp(capfd):
     return run
 
 
-@pytest.fixture(scope="session")
-def network(tmp_path_factory):
-    """A segmentation network for which what is bright is the subject."""
-    return write_segmenter(tmp_path_factory.mktemp("networks") / "tiny.onnx")
+@pytest.fixture
+def figure_refused(wisp, files, monkeypatch, untouched):
+    """Run `wisp figure` among `files`: it must end with one line that has a complaint, and write nothing."""
+
+    def run(words, complaint):
+        untouched(files)
+        monkeypatch.chdir(files)
+        before = sorted(files.iterdir())
+        ran = wisp("figure", *words)
+        assert ran.code == 2
+        assert len(ran.errors) == 1
+        assert complaint in ran.errors[0]
+        assert sorted(files.iterdir()) == before
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -7,16 +7,15 @@ half-written, no input touched.
 import errno
 import os
 import signal
-import struct
 import subprocess
 import sys
 import time
-import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from png_files import one_bit_png
 from tiny_networks import write_segmenter
 from wisp.io import atomic, images
 from wisp.io.images import read_photo, write_image
@@ -42,19 +41,6 @@ def fails(wisp, tmp_path, untouched):
         return ran.errors[0]
 
     return run
-
-
-def one_bit_png(path, side):
-    """A black one-bit PNG of `side` × `side` pixels: a few kilobytes, whatever it unpacks to."""
-
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    rows = zlib.compress(bytes(side * (1 + (side + 7) // 8)), 9)
-    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
-    path.write_bytes(
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
-    )
 
 
 class TestFiles:
@@ -99,7 +85,7 @@ class TestFiles:
 
     def test_a_decompression_bomb(self, fails, tmp_path, network):
         photo = tmp_path / "bomb.png"
-        one_bit_png(photo, 12_000)
+        photo.write_bytes(one_bit_png(12_000))
         words = ["--model", network, "--max-pixels", "100000000"]
         line = fails(1, photo, "cutout", photo, "-o", tmp_path / "o.png", *words)
         assert "12000" in line

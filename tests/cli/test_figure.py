@@ -1,7 +1,6 @@
 """`wisp figure`: the list, the sheets, the tables, and refusals."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -126,15 +125,8 @@ def test_sensitivity(wisp, files, subject, tmp_path, with_network):
         (["portrait-grean"], "No such command 'portrait-grean'"),
     ],
 )
-def test_refusals(wisp, files, monkeypatch, untouched, words, complaint):
-    untouched(files)
-    monkeypatch.chdir(files)
-    before = sorted(Path().iterdir())
-    ran = wisp("figure", *words)
-    assert ran.code == 2
-    assert len(ran.errors) == 1
-    assert complaint in ran.errors[0]
-    assert sorted(Path().iterdir()) == before
+def test_refusals(figure_refused, words, complaint):
+    figure_refused(words, complaint)
 
 
 def test_what_is_missing_is_found_in_the_other_systems_folder(wisp, files, tmp_path):

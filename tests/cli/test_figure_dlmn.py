@@ -1,7 +1,6 @@
 """The figures of DLMN-G's document: steps, sheets, comparison, accuracy, curves, refusals."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -185,12 +184,5 @@ def test_curves(wisp, tmp_path):
         (["dlmn-curves", "x", "-o", "s.jpg"], "s.jpg: is no PNG file"),
     ],
 )
-def test_refusals(wisp, files, monkeypatch, untouched, words, complaint):
-    untouched(files)
-    monkeypatch.chdir(files)
-    before = sorted(Path().iterdir())
-    ran = wisp("figure", *words)
-    assert ran.code == 2
-    assert len(ran.errors) == 1
-    assert complaint in ran.errors[0]
-    assert sorted(Path().iterdir()) == before
+def test_refusals(figure_refused, words, complaint):
+    figure_refused(words, complaint)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tiny_networks import bright_disc, write_portrait, write_refinement, write_segmenter
+from tiny_networks import bright_disc, write_portrait, write_refinement
 from wisp.clips import alpha as clip_alpha
 from wisp.clips import belief as beliefs
 from wisp.clips import kinds
@@ -23,11 +23,6 @@ from wisp.engine.engine import Engine
 from wisp.engine.families.subject import Seen
 
 FP32 = Engine(precision="fp32")
-
-
-@pytest.fixture(scope="module")
-def network(tmp_path_factory):
-    return write_segmenter(tmp_path_factory.mktemp("networks") / "tiny.onnx")
 
 
 @pytest.mark.parametrize(("height", "width"), [(90, 121), (701, 1000)])

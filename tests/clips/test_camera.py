@@ -515,13 +515,6 @@ def wisp(capfd):
     return run
 
 
-@pytest.fixture(scope="session")
-def network(tmp_path_factory):
-    from tiny_networks import write_segmenter
-
-    return write_segmenter(tmp_path_factory.mktemp("networks") / "tiny.onnx")
-
-
 def test_frames_are_held_steady(device):
     """Every frame but the first is matted with what the frames before say of it."""
     pasts = []

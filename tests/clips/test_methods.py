@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tiny_networks import bright_disc, write_portrait, write_refinement, write_segmenter
+from tiny_networks import bright_disc, write_portrait, write_refinement
 from wisp import pipeline
 from wisp.clips.alpha import PortraitMethod, matte_by_segmenter
 from wisp.clips.methods import alpha_method
@@ -15,33 +15,28 @@ from wisp.pipeline import run
 
 
 @pytest.fixture(scope="module")
-def segmenter(tmp_path_factory):
-    return write_segmenter(tmp_path_factory.mktemp("networks") / "tiny.onnx")
-
-
-@pytest.fixture(scope="module")
 def portrait(tmp_path_factory):
     folder = tmp_path_factory.mktemp("networks")
     write_refinement(folder / "tiny-refinement.onnx")
     return write_portrait(folder / "tiny.onnx")
 
 
-def test_what_keeps_up_with_a_clip(segmenter, portrait):
+def test_what_keeps_up_with_a_clip(network, portrait):
     image, _ = bright_disc(60, 81)
-    found = alpha_method("segmenter", model=segmenter)(image)
-    np.testing.assert_array_equal(found, matte_by_segmenter(image, model=segmenter))
+    found = alpha_method("segmenter", model=network)(image)
+    np.testing.assert_array_equal(found, matte_by_segmenter(image, model=network))
     found = alpha_method(model=portrait)(image)
     np.testing.assert_array_equal(found, PortraitMethod(portrait)(image))
 
 
-def test_the_methods_of_photos(segmenter):
+def test_the_methods_of_photos(network):
     image, alpha = bright_disc(60, 81)
-    found = alpha_method("closed-form", model=segmenter)(image)
-    np.testing.assert_array_equal(found, run(image, method="closed-form", model=segmenter).matte.alpha)
+    found = alpha_method("closed-form", model=network)(image)
+    np.testing.assert_array_equal(found, run(image, method="closed-form", model=network).matte.alpha)
     assert np.abs(found - alpha).mean() < 0.03
 
 
-def test_the_portrait_network_gets_its_mask_from_a_small_picture(portrait, segmenter, monkeypatch):
+def test_the_portrait_network_gets_its_mask_from_a_small_picture(portrait, network, monkeypatch):
     from wisp.clips import methods as alpha_methods
 
     sizes = []
@@ -78,7 +73,7 @@ def test_only_the_usual_method_is_told_what_to_look_for():
         alpha_method(subject="nobody")
 
 
-def test_slow_methods_find_no_colours(segmenter, monkeypatch):
+def test_slow_methods_find_no_colours(network, monkeypatch):
     """A clip finds the colours of its steadied alpha; those of each frame's own would be thrown away."""
 
     def never(*args, **kwargs):
@@ -86,5 +81,5 @@ def test_slow_methods_find_no_colours(segmenter, monkeypatch):
 
     monkeypatch.setattr(pipeline, "estimate_foreground", never)
     image, alpha = bright_disc(60, 80)
-    found = alpha_method("knn", model=segmenter)(image)
+    found = alpha_method("knn", model=network)(image)
     assert found.shape == alpha.shape

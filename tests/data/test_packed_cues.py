@@ -6,41 +6,26 @@ import numpy as np
 import pytest
 
 from wisp.core.arrays import to_float
-from wisp.data import cues as cue_module
-from wisp.data import datasets, packed_cues
 from wisp.data.cues import Cues, to_luma, vips_warp
 from wisp.data.matting_samples import MattingSamples, MattingSynthesis
-from wisp.data.packed import pack
 from wisp.data.packed_cues import PackedCues, PackedPhotos, opencv_warp
 from wisp.data.packed_squares import RATIO, PackedSquares
 from wisp.data.subject_samples import Sizes, SubjectMix
 
-
-@pytest.fixture(autouse=True)
-def red_is_subject(monkeypatch):
-    for module in (cue_module, packed_cues):
-        monkeypatch.setattr(module, "segment", lambda image: (image[..., 0] > 0.4).astype(np.float32))
+pytestmark = pytest.mark.usefixtures("red_is_subject")
 
 
-@pytest.fixture(scope="module")
-def photos(lasting_corpus, tmp_path_factory):
-    people = datasets.corpus(lasting_corpus / "people", "train")
-    scenes = datasets.backgrounds(lasting_corpus / "backgrounds")
-    groups = [("people", people), ("things", people[:2]), ("cutouts", people[2:]), ("scenes", scenes)]
-    return pack(groups, tmp_path_factory.mktemp("packed"))
-
-
-def samples(photos, **mix):
+def samples(packed, **mix):
     chosen = SubjectMix(**{"turned": 0.0, "degraded": 0.0, **mix})
     synthesis = MattingSynthesis(size=64, sizes=Sizes(((1.0, (64,)),), wide=0.0), mix=chosen)
-    return MattingSamples(photos, synthesis, batch=2, steps=4, seed=3)
+    return MattingSamples(packed, synthesis, batch=2, steps=4, seed=3)
 
 
 ALONE = {"person": 0.0, "thing": 0.0, "several": 0.0, "small": 0.0, "held": 0.0, "poster": 0.0, "empty": 0.0}
 
 
-def test_a_sample_is_that_of_its_index(photos):
-    source = PackedCues(samples(photos), Cues())
+def test_a_sample_is_that_of_its_index(packed):
+    source = PackedCues(samples(packed), Cues())
     first, again, other = source[5], source[5], source[6]
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     assert not np.array_equal(first.image, other.image)
@@ -50,17 +35,17 @@ def test_a_sample_is_that_of_its_index(photos):
 
 
 @pytest.mark.parametrize("segmented", [0.0, 1.0])
-def test_masks_are_the_networks_or_damaged_truth(photos, segmented):
-    source = PackedCues(samples(photos, **ALONE), Cues(segmented=segmented))
+def test_masks_are_the_networks_or_damaged_truth(packed, segmented):
+    source = PackedCues(samples(packed, **ALONE), Cues(segmented=segmented))
     for index in range(6):
         example = source[index]
         red = np.where(to_float(example.image[0]) > 0.4, 255, 0)
         assert np.array_equal(example.mask[0], red) == bool(segmented)
 
 
-def test_a_still_repeats_its_grey_and_a_moving_one_does_not(photos):
+def test_a_still_repeats_its_grey_and_a_moving_one_does_not(packed):
     for still in (True, False):
-        source = PackedCues(samples(photos, **ALONE), Cues(still=float(still), noise=0.0))
+        source = PackedCues(samples(packed, **ALONE), Cues(still=float(still), noise=0.0))
         example = source[0]
         shown = np.repeat(to_luma(example.image)[None], 4, 0)
         apart = np.abs(example.motion.astype(int) - shown).mean((1, 2))
@@ -81,8 +66,8 @@ def test_frames_are_moved_as_libvips_moves_them():
         assert np.abs(ours - theirs).mean() < 4
 
 
-def test_photos_without_labels_have_no_weight_and_another_background(photos):
-    source = PackedPhotos(samples(photos), Cues())
+def test_photos_without_labels_have_no_weight_and_another_background(packed):
+    source = PackedPhotos(samples(packed), Cues())
     example = source[0]
     assert not example.weight.any()
     assert not example.exact.any()
@@ -92,8 +77,8 @@ def test_photos_without_labels_have_no_weight_and_another_background(photos):
     assert all(np.array_equal(a, b) for a, b in zip(example, source[0], strict=True))
 
 
-def test_squares_are_made_at_proportions_of_their_own(photos, monkeypatch):
-    source = PackedSquares(samples(photos), 64)
+def test_squares_are_made_at_proportions_of_their_own(packed, monkeypatch):
+    source = PackedSquares(samples(packed), 64)
     asked = []
     make = MattingSamples.example
     monkeypatch.setattr(
@@ -110,7 +95,7 @@ def test_squares_are_made_at_proportions_of_their_own(photos, monkeypatch):
     assert all(0.9 < height * width / 64**2 < 1.1 for height, width in asked)
 
 
-def test_sizes_of_a_step_are_one_size(photos):
+def test_sizes_of_a_step_are_one_size(packed):
     synthesis = replace(MattingSynthesis(), sizes=Sizes(((0.5, (64,)), (1.0, (96,))), wide=0.0))
-    source = MattingSamples(photos, synthesis, batch=2, steps=4)
+    source = MattingSamples(packed, synthesis, batch=2, steps=4)
     assert [source.size_of(index) for index in range(8)] == [(64, 64)] * 4 + [(96, 96)] * 4

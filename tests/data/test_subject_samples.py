@@ -5,10 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from wisp.data import datasets, subject_samples, subject_scenes
+from wisp.data import subject_samples, subject_scenes
 from wisp.data.damage import damage, like_colours
 from wisp.data.matting_samples import MattingSamples, MattingSynthesis
-from wisp.data.packed import pack
 from wisp.data.placing import warp
 from wisp.data.subject_samples import (
     KINDS,
@@ -20,18 +19,6 @@ from wisp.data.subject_samples import (
 from wisp.data.subject_scenes import clear_part
 
 SIZE = (96, 96)
-
-
-@pytest.fixture(scope="module")
-def packed(lasting_corpus, tmp_path_factory):
-    people = datasets.corpus(lasting_corpus / "people", "train")
-    groups = [
-        ("people", people),
-        ("things", people[:2]),
-        ("cutouts", people[2:]),
-        ("scenes", datasets.backgrounds(lasting_corpus / "backgrounds")),
-    ]
-    return pack(groups, tmp_path_factory.mktemp("packed"))
 
 
 def samples(packed, **mix):

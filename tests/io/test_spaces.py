@@ -2,12 +2,12 @@
 
 import struct
 import warnings
-import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from png_files import chunk
 from wisp.core.arrays import linear_to_srgb, srgb_to_linear, to_float
 from wisp.io.images import read_grey, read_photo, write_image
 from wisp.io.profiles import ProfileWarning, as_vips, is_srgb, is_usable, is_whole, is_writable, srgb_profile
@@ -29,10 +29,6 @@ rng = np.random.default_rng(28)
 P3 = (0.680, 0.320, 0.265, 0.690, 0.150, 0.060, 0.3127, 0.3290)
 BT2020 = (0.708, 0.292, 0.170, 0.797, 0.131, 0.046, 0.3127, 0.3290)
 ADOBE = (0.64, 0.33, 0.21, 0.71, 0.15, 0.06, 0.3127, 0.3290)
-
-
-def chunk(kind, data):
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
 def png(stored, *chunks, profile=None):

@@ -218,7 +218,7 @@ def _layers(
     colours: Bytes, alpha: Bytes, scene: Bytes, subject: Matrix, backdrop: Matrix, time: float, s: Scenario
 ) -> tuple[Foreground, Alpha, Background]:
     moved, shifted = moves(s, time)
-    person, behind = _after(moved, subject), _after(shifted, backdrop)
+    person, behind = chain(moved, subject), chain(shifted, backdrop)
     return (
         to_float(vips.warp(colours, person, s.size, border="copy")),
         to_float(vips.warp(alpha, person, s.size)),
@@ -251,14 +251,14 @@ def _cover(scene: Bytes, scenario: Scenario) -> Matrix:
     return np.array([[scale, 0, (columns - scale * width) / 2], [0, scale, (rows - scale * height) / 2]])
 
 
-def _after(second: Matrix, first: Matrix) -> Matrix:
-    """The map that does `first`, then `second`."""
+def chain(second: Matrix, first: Matrix) -> Matrix:
+    """The affine map (2, 3) that does `first`, then `second`."""
     linear = second[:, :2] @ first[:, :2]
     return np.column_stack([linear, second[:, :2] @ first[:, 2] + second[:, 2]])
 
 
-def _part(matrix: Matrix, share: float) -> Matrix:
-    """A share of a small motion: 0 stands still, 1 is all of it."""
+def take_share(matrix: Matrix, share: float) -> Matrix:
+    """A share of a small motion (2, 3): 0 stands still, 1 is all of it."""
     still = np.array([[1.0, 0, 0], [0, 1, 0]])
     part: Matrix = still + share * (matrix - still)
     return part
@@ -276,7 +276,7 @@ def moves(scenario: Scenario, time: float) -> tuple[Matrix, Matrix]:
     """Affine maps (2, 3) of the subject's and the background's points `time` seconds after the start."""
     camera = scenario.camera.matrix(time, scenario.size)
     subject = scenario.subject.matrix(time, scenario.size)
-    return _after(camera, subject), _part(camera, scenario.parallax)
+    return chain(camera, subject), take_share(camera, scenario.parallax)
 
 
 def freeze_motion(scenario: Scenario) -> Scenario:

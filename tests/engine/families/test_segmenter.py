@@ -10,11 +10,6 @@ from wisp.engine.sessions.onnx_runtime import OnnxRuntimeSession
 FP32 = Engine(precision="fp32")
 
 
-@pytest.fixture(scope="module")
-def network(tmp_path_factory):
-    return write_segmenter(tmp_path_factory.mktemp("networks") / "tiny.onnx")
-
-
 @pytest.mark.parametrize(("height", "width"), [(300, 400), (401, 233), (90, 120), (1200, 800)])
 def test_the_mask_lies_where_the_subject_is(network, height, width):
     image, alpha = bright_disc(height, width)

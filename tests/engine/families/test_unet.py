@@ -3,18 +3,13 @@
 import numpy as np
 import pytest
 
-from tiny_networks import bright_disc, write_portrait, write_segmenter
+from tiny_networks import bright_disc, write_portrait
 from wisp.core.errors import InputError
 from wisp.engine.engine import Engine
 from wisp.engine.families.unet import unet
 from wisp.pipeline import run
 
 FP32 = Engine(precision="fp32")
-
-
-@pytest.fixture(scope="module")
-def network(tmp_path_factory):
-    return write_segmenter(tmp_path_factory.mktemp("networks") / "tiny.onnx")
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (33, 47), (300, 701)])

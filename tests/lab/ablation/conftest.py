@@ -1,5 +1,5 @@
 """Fixtures that these tests share with others."""
 
-from tiny_corpus import corpus_folder, lasting_corpus, one_thread
+from tiny_corpus import corpus_folder, one_thread, photos, red_is_subject
 
-__all__ = ["corpus_folder", "lasting_corpus", "one_thread"]
+__all__ = ["corpus_folder", "one_thread", "photos", "red_is_subject"]

@@ -7,22 +7,11 @@ import numpy as np
 import pytest
 
 from wisp.core.errors import InputError
-from wisp.data import cues as cue_module
-from wisp.data import datasets
 from wisp.lab.ablation import ablate
 from wisp.lab.ablation.dlmn import VARIANTS, AblationRecipe, dlmn_ablation
 from wisp.lab.ablation.portrait import short
 
-
-@pytest.fixture(autouse=True)
-def red_is_subject(monkeypatch):
-    monkeypatch.setattr(cue_module, "segment", lambda image: (image[..., 0] > 0.4).astype(np.float32))
-
-
-@pytest.fixture
-def photos(corpus_folder):
-    people, scenes = corpus_folder / "people", datasets.backgrounds(corpus_folder / "backgrounds")
-    return datasets.corpus(people, "train"), scenes, datasets.corpus(people, "val"), scenes
+pytestmark = pytest.mark.usefixtures("red_is_subject")
 
 
 @pytest.fixture

@@ -7,18 +7,11 @@ import numpy as np
 import pytest
 
 from wisp.core.errors import InputError
-from wisp.data import datasets
 from wisp.lab.ablation import ablate
 from wisp.lab.ablation.unet import UNetAblation, unet_ablation, watched_and_scored
 from wisp.lab.ablation.unet_search import Search, search
 from wisp.training.recipes.segmenter import SegmenterRecipe
 from wisp.training.recipes.unet import SIMPLE_RECIPE, UNetRecipe
-
-
-@pytest.fixture
-def photos(corpus_folder):
-    people, scenes = corpus_folder / "people", datasets.backgrounds(corpus_folder / "backgrounds")
-    return datasets.corpus(people, "train"), scenes, datasets.corpus(people, "val"), scenes
 
 
 def small(recipe, steps):

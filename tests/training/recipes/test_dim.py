@@ -12,12 +12,11 @@ import pytest
 import torch
 
 from contracts import RecipeContract
+from tiny_corpus import first_batch
 from wisp.core.errors import InputError
-from wisp.data import datasets
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 from wisp.training import losses
 from wisp.training.export import export_checkpoint
-from wisp.training.loader import batches, to_batch
 from wisp.training.loop import fit
 from wisp.training.recipes.dim import (
     FIRST,
@@ -52,18 +51,6 @@ def mobile():
 @pytest.fixture
 def paper():
     return small(VGG16Recipe(width=1 / 32), steps=6, batch=2, validate_every=6, checkpoint_every=3)
-
-
-@pytest.fixture
-def photos(corpus_folder):
-
-    people, scenes = corpus_folder / "people", datasets.backgrounds(corpus_folder / "backgrounds")
-    return datasets.corpus(people, "train"), scenes, datasets.corpus(people, "val"), scenes
-
-
-def first_batch(task, count=4):
-    (tensors,) = batches(task.source, batch=count, first=0, count=1, workers=0)
-    return to_batch(tensors, torch.device("cpu"))
 
 
 def state_of(task):
@@ -118,7 +105,7 @@ def test_each_step_teaches_its_own_part(phase, stage, refinement, mobile, photos
     torch.nn.init.normal_(task.networks["dim"].refinement.layers[-1].weight, std=0.01)
     task.networks["dim"].train()
     before = state_of(task)
-    terms = task.losses(phase, task.networks, first_batch(task))
+    terms = task.losses(phase, task.networks, first_batch(task, 4))
     assert set(terms) == ({"alpha"} if phase == SECOND else {"alpha", "composition", "laplacian"})
     sum(terms.values()).backward()
     optimisers[phase].step()
@@ -129,7 +116,7 @@ def test_each_step_teaches_its_own_part(phase, stage, refinement, mobile, photos
 
 def test_the_second_step_has_trimaps_of_one_width(paper, photos):
     task = DimTask(paper, *photos)
-    batch = first_batch(task)
+    batch = first_batch(task, 4)
     seen = []
     matting = task.networks["dim"]
     matting.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[1]))
@@ -147,7 +134,7 @@ def test_a_fixed_trimap():
 
 
 def test_terms_count_unknown_pixels_alone_and_every_sample_alike(mobile, photos):
-    batch = first_batch(DimTask(mobile, *photos))
+    batch = first_batch(DimTask(mobile, *photos), 4)
     alpha = torch.rand_like(batch.alpha)
     one = Coefficients(2.0, 3.0, 0.5)
     terms = dim_terms(one, alpha, batch.trimap, batch)
@@ -165,7 +152,7 @@ def test_terms_count_unknown_pixels_alone_and_every_sample_alike(mobile, photos)
 
 
 def test_the_composition_may_have_random_backgrounds(mobile, photos):
-    batch = first_batch(DimTask(mobile, *photos))
+    batch = first_batch(DimTask(mobile, *photos), 4)
     alpha = torch.rand_like(batch.alpha)
     terms = [
         dim_terms(Coefficients(0.0, 1.0, background=kind), alpha, batch.trimap, batch)["composition"]
@@ -210,7 +197,7 @@ def test_encoder_weights(mobile, paper, photos, tmp_path):
     norms = [m for m in built.stage.encoder.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     assert not any(norm.training for norm in norms)
     assert built.stage.to8.block[1].training
-    DimTask(mobile, *photos).losses(TOGETHER, {"dim": built}, first_batch(DimTask(mobile, *photos)))
+    DimTask(mobile, *photos).losses(TOGETHER, {"dim": built}, first_batch(DimTask(mobile, *photos), 4))
     assert not any(norm.training for norm in norms)
     with pytest.raises(InputError, match="does not exist"):
         network(paper, tmp_path / "none.pth")
@@ -319,7 +306,7 @@ def test_as_published_nothing_is_procedural_nor_jittered(photos, monkeypatch):
     assert (recipe.synthesis.size, recipe.coefficients) == (320, Coefficients(0.5, 0.5))
     recipe = replace(recipe, synthesis=replace(recipe.synthesis, size=64, crops=(48, 64), widths=(1, 8)))
     task = DimTask(recipe, *photos)
-    batch = first_batch(task)
+    batch = first_batch(task, 4)
     shown = batch.alpha * batch.foreground + (1 - batch.alpha) * batch.background
     assert float((shown - batch.image).abs().mean()) < 0.01
     with pytest.raises(InputError, match="--data: has no foregrounds"):

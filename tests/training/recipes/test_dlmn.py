@@ -2,26 +2,20 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 
 from contracts import RecipeContract
+from tiny_corpus import first_batch
 from wisp.core.errors import InputError
-from wisp.data import cues as cue_module
-from wisp.data import datasets
 from wisp.networks.dlmn import Prediction
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 from wisp.training.export import export_checkpoint, load_checkpoint
-from wisp.training.loader import batches, to_batch
 from wisp.training.loop import Schedule, fit
 from wisp.training.recipes.dlmn import DLMNTask, dlmn_terms, network
 from wisp.training.recipes.dlmn_recipes import Coefficients, MobileRecipe, PaperRecipe
 
-
-@pytest.fixture(autouse=True)
-def red_is_subject(monkeypatch):
-    monkeypatch.setattr(cue_module, "segment", lambda image: (image[..., 0] > 0.4).astype(np.float32))
+pytestmark = pytest.mark.usefixtures("red_is_subject")
 
 
 @pytest.fixture
@@ -40,17 +34,6 @@ def paper():
         synthesis=replace(base.synthesis, size=64, pair=0.0),
         schedule=replace(base.schedule, steps=2, batch=2, validate_every=2),
     )
-
-
-@pytest.fixture
-def photos(corpus_folder):
-    people, scenes = corpus_folder / "people", datasets.backgrounds(corpus_folder / "backgrounds")
-    return datasets.corpus(people, "train"), scenes, datasets.corpus(people, "val"), scenes
-
-
-def first_batch(task, count=8):
-    (tensors,) = batches(task.source, batch=count, first=0, count=1, workers=0)
-    return to_batch(tensors, torch.device("cpu"))
 
 
 def test_loss_falls_and_the_exports_equal_the_network(mobile, photos, tmp_path):
@@ -89,7 +72,7 @@ def test_a_run_begins_with_an_earlier_ones_weights(mobile, photos, tmp_path):
 
 
 def test_a_perfect_prediction_costs_nothing(mobile, photos):
-    batch = first_batch(DLMNTask(mobile, *photos))
+    batch = first_batch(DLMNTask(mobile, *photos), 8)
     exact = batch.exact.flatten() > 0
     clean = batch.alpha * batch.foreground + (1 - batch.alpha) * batch.background
     batch = replace(batch, image=torch.where(batch.exact > 0, clean, batch.image))
@@ -104,7 +87,7 @@ def test_a_perfect_prediction_costs_nothing(mobile, photos):
 
 
 def test_layers_count_only_where_they_are_known(mobile, photos):
-    batch = first_batch(DLMNTask(mobile, *photos))
+    batch = first_batch(DLMNTask(mobile, *photos), 8)
     logits = torch.logit(batch.alpha, eps=1e-6)
     real = batch.exact.expand_as(batch.foreground) == 0
     wrong = torch.where(real, 1 - batch.foreground, batch.foreground)

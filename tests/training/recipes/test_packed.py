@@ -1,4 +1,4 @@
-"""DLMN-G, SSRN and the small U-Net from packed photos: short runs, how they begin, the command line."""
+"""DLMN-G, SSRN and the small U-Net from packed packed: short runs, how they begin, the command line."""
 
 from dataclasses import replace
 
@@ -11,10 +11,7 @@ from typer.testing import CliRunner
 from contracts import RecipeContract
 from wisp.cli import app
 from wisp.core.errors import InputError
-from wisp.data import cues as cue_module
-from wisp.data import datasets, packed_cues
 from wisp.data.matting_samples import MattingSynthesis
-from wisp.data.packed import pack
 from wisp.data.subject_samples import Sizes
 from wisp.training.export import export_checkpoint, load_checkpoint
 from wisp.training.loop import Schedule, fit
@@ -26,20 +23,7 @@ SCHEDULE = Schedule(steps=2, batch=2, warm_up=1, validate_every=2, checkpoint_ev
 SYNTHESIS = MattingSynthesis(size=64, sizes=Sizes(((1.0, (64,)),), wide=0.0))
 
 
-@pytest.fixture(autouse=True, scope="module")
-def red_is_subject():
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (cue_module, packed_cues):
-            patch.setattr(module, "segment", lambda image: (image[..., 0] > 0.4).astype(np.float32))
-        yield
-
-
-@pytest.fixture(scope="module")
-def photos(lasting_corpus, tmp_path_factory):
-    people = datasets.corpus(lasting_corpus / "people", "train")
-    scenes = datasets.backgrounds(lasting_corpus / "backgrounds")
-    groups = [("people", people), ("things", people[:2]), ("cutouts", people[2:]), ("scenes", scenes)]
-    return pack(groups, tmp_path_factory.mktemp("packed"))
+pytestmark = pytest.mark.usefixtures("red_is_subject")
 
 
 @pytest.fixture(scope="module")
@@ -65,27 +49,27 @@ def recipe_of_ssrn(name):
 
 
 @pytest.fixture(scope="module")
-def run(photos, portrait, tmp_path_factory):
-    task = dlmn.PackedTask(recipe_of_dlmn(), photos, photos, start=portrait)
+def run(packed, portrait, tmp_path_factory):
+    task = dlmn.PackedTask(recipe_of_dlmn(), packed, packed, start=portrait)
     out = tmp_path_factory.mktemp("dlmn") / "run"
     fit(task, SCHEDULE, out, workers=0, precision="fp32")
     return out
 
 
-def test_dlmn_begins_as_the_portrait_network_and_keeps_its_encoder(photos, portrait, run):
+def test_dlmn_begins_as_the_portrait_network_and_keeps_its_encoder(packed, portrait, run):
     start = load_checkpoint(portrait)[-1].generator
     learned = load_checkpoint(run / "last.pt")[-1]
     kept, moved = learned.image.encoder.state_dict(), learned.alpha.state_dict()
     for name, values in start.content.encoder.state_dict().items():
         assert torch.equal(kept[name], values), name
     assert not torch.equal(moved["head.weight"], start.decoder.head.weight)
-    task = dlmn.PackedTask(recipe_of_dlmn(), photos, photos, start=portrait)
+    task = dlmn.PackedTask(recipe_of_dlmn(), packed, packed, start=portrait)
     assert not task.networks["dlmn"].anchored
     assert torch.equal(task.networks["dlmn"].alpha.head.weight, start.decoder.head.weight)
 
 
-def test_what_dlmn_took_over_learns_slowly(photos, portrait):
-    task = dlmn.PackedTask(recipe_of_dlmn(), photos, photos, start=portrait)
+def test_what_dlmn_took_over_learns_slowly(packed, portrait):
+    task = dlmn.PackedTask(recipe_of_dlmn(), packed, packed, start=portrait)
     network = task.networks["dlmn"]
     groups = task.optimisers(task.networks)["dlmn"].param_groups
     rates = {id(p): group["lr"] for group in groups for p in group["params"]}
@@ -97,8 +81,8 @@ def test_what_dlmn_took_over_learns_slowly(photos, portrait):
     assert not any(id(p) in rates for p in network.get_submodule("image.encoder").parameters())
 
 
-def test_the_foreground_teaches_alpha_nothing(photos, portrait):
-    task = dlmn.PackedTask(recipe_of_dlmn(), photos, photos, start=portrait)
+def test_the_foreground_teaches_alpha_nothing(packed, portrait):
+    task = dlmn.PackedTask(recipe_of_dlmn(), packed, packed, start=portrait)
     network = task.networks["dlmn"].train()
     batch = task._examples[0]
     terms = task.losses("dlmn", task.networks, batch)
@@ -108,7 +92,7 @@ def test_the_foreground_teaches_alpha_nothing(photos, portrait):
     assert all(name.startswith("foreground.") for name in moved)
 
 
-def test_dlmn_resumes_to_the_same_weights(photos, portrait, run, tmp_path):
+def test_dlmn_resumes_to_the_same_weights(packed, portrait, run, tmp_path):
     class Stopped(dlmn.PackedTask):
         def losses(self, phase, networks, batch):
             if getattr(self, "went", False):
@@ -116,10 +100,10 @@ def test_dlmn_resumes_to_the_same_weights(photos, portrait, run, tmp_path):
             self.went = True
             return super().losses(phase, networks, batch)
 
-    stopped = Stopped(recipe_of_dlmn(), photos, photos, start=portrait)
+    stopped = Stopped(recipe_of_dlmn(), packed, packed, start=portrait)
     with pytest.raises(KeyboardInterrupt):
         fit(stopped, SCHEDULE, tmp_path / "run", workers=0, precision="fp32")
-    task = dlmn.PackedTask(recipe_of_dlmn(), photos, photos, start=portrait)
+    task = dlmn.PackedTask(recipe_of_dlmn(), packed, packed, start=portrait)
     fit(task, SCHEDULE, tmp_path / "run", resume=True, workers=0, precision="fp32")
     states = [
         torch.load(folder / "last.pt", weights_only=True)["network"] for folder in (run, tmp_path / "run")
@@ -134,15 +118,15 @@ def test_dlmn_exports_without_the_foregrounds_branch(run, tmp_path):
     assert alone.difference < 1e-3
 
 
-def test_an_anchored_network_takes_no_portrait_network_over(photos, portrait):
+def test_an_anchored_network_takes_no_portrait_network_over(packed, portrait):
     anchored = replace(recipe_of_dlmn(), anchored=True)
     with pytest.raises(InputError, match="the compact network of --recipe packed begins as a lean"):
-        dlmn.PackedTask(anchored, photos, photos, start=portrait)
+        dlmn.PackedTask(anchored, packed, packed, start=portrait)
 
 
-def test_ssrn_begins_with_dlmns_encoder_and_learns_in_both_parts(photos, run, tmp_path):
+def test_ssrn_begins_with_dlmns_encoder_and_learns_in_both_parts(packed, run, tmp_path):
     weights = run / "last.pt"
-    first = ssrn_packed.PackedTask(recipe_of_ssrn("packed"), photos, photos, dlmn=weights)
+    first = ssrn_packed.PackedTask(recipe_of_ssrn("packed"), packed, packed, dlmn=weights)
     theirs = load_checkpoint(weights)[-1].image.encoder.features[3].conv[0][0].weight
     ours = first.networks["ssrn"].encoder.encoder.features
     assert torch.equal(ours[3].conv[0][0].weight, theirs)
@@ -150,7 +134,7 @@ def test_ssrn_begins_with_dlmns_encoder_and_learns_in_both_parts(photos, run, tm
     fit(first, SCHEDULE, tmp_path / "first", workers=0, precision="fp32")
     start = tmp_path / "first" / "last.pt"
     second = ssrn_packed.PackedTask(
-        recipe_of_ssrn("packed-unlabelled"), photos, photos, dlmn=weights, start=start
+        recipe_of_ssrn("packed-unlabelled"), packed, packed, dlmn=weights, start=start
     )
     assert set(second.networks) == {"ssrn", "judge"}
     fit(second, SCHEDULE, tmp_path / "second", workers=0, precision="fp32")
@@ -159,12 +143,12 @@ def test_ssrn_begins_with_dlmns_encoder_and_learns_in_both_parts(photos, run, tm
     assert export_checkpoint(tmp_path / "second" / "last.pt", tmp_path / "ssrn.onnx").difference < 1e-3
 
 
-def test_an_unlabelled_ssrn_needs_its_supervised_start(photos, run):
+def test_an_unlabelled_ssrn_needs_its_supervised_start(packed, run):
     with pytest.raises(InputError, match="--start: is missing"):
-        ssrn_packed.PackedTask(recipe_of_ssrn("packed-unlabelled"), photos, photos, dlmn=run / "last.pt")
+        ssrn_packed.PackedTask(recipe_of_ssrn("packed-unlabelled"), packed, packed, dlmn=run / "last.pt")
 
 
-def test_the_unet_learns_and_exports(photos, tmp_path):
+def test_the_unet_learns_and_exports(packed, tmp_path):
     base = unet.PackedRecipe(width=4)
     recipe = replace(
         base,
@@ -173,7 +157,7 @@ def test_the_unet_learns_and_exports(photos, tmp_path):
         schedule=replace(SCHEDULE, steps=30, batch=4, validate_every=30),
         rate=5e-3,
     )
-    task = unet.PackedTask(recipe, photos, photos)
+    task = unet.PackedTask(recipe, packed, packed)
     before = task.validate(task.networks["unet"], CPU).scores["bce"]
     fit(task, recipe.schedule, tmp_path / "run", workers=0, precision="fp32")
     learned = load_checkpoint(tmp_path / "run" / "last.pt")[-1]
@@ -195,9 +179,9 @@ def recipe_of_segmenter():
     )
 
 
-def test_the_segmenter_learns_and_exports(photos, tmp_path):
+def test_the_segmenter_learns_and_exports(packed, tmp_path):
     recipe = recipe_of_segmenter()
-    task = segmenter_packed.PackedTask(recipe, photos, photos)
+    task = segmenter_packed.PackedTask(recipe, packed, packed)
     before = task.validate(task.networks["segmenter"], CPU).scores["bce"]
     frozen = task.networks["segmenter"].encoder.features[0][0].weight.clone()
     fit(task, recipe.schedule, tmp_path / "run", workers=0, precision="fp32")
@@ -207,9 +191,9 @@ def test_the_segmenter_learns_and_exports(photos, tmp_path):
     assert export_checkpoint(tmp_path / "run" / "last.pt", tmp_path / "x.onnx").difference < 1e-3
 
 
-def test_things_are_nobody_to_the_segmenter(photos):
+def test_things_are_nobody_to_the_segmenter(packed):
     """Its samples' alphas are those of the people alone, whatever else is a subject."""
-    source = segmenter_packed.PackedTask(recipe_of_segmenter(), photos, photos).source
+    source = segmenter_packed.PackedTask(recipe_of_segmenter(), packed, packed).source
     rng = np.random.default_rng(0)
     thing = segmenter_packed.people_of(source.samples.sample(rng, (64, 64), "thing"))
     person = segmenter_packed.people_of(source.samples.sample(rng, (64, 64), "person"))
@@ -224,14 +208,14 @@ def test_things_are_nobody_to_the_segmenter(photos):
     [
         (["segmenter", "--recipe", "packed", "--size", "64"], "--size: is no option of a packed recipe"),
         (["segmenter", "--recipe", "packed", "--names", "x"], "--names: is no option of a packed recipe"),
-        (["segmenter", "--pack", "x"], "--pack: is no option of --recipe photos"),
-        (["segmenter", "--teachers", "x"], "--teachers: is no option of --recipe photos"),
+        (["segmenter", "--pack", "x"], "--pack: is no option of --recipe packed"),
+        (["segmenter", "--teachers", "x"], "--teachers: is no option of --recipe packed"),
         (["dlmn", "--recipe", "packed", "--size", "64"], "--size: is no option of a packed recipe"),
         (["dlmn", "--recipe", "packed", "--names", "x"], "--names: is no option of a packed recipe"),
         (["dlmn", "--pack", "x"], "--pack: is no option of --recipe mobile"),
         (["dlmn", "--recipe", "paper", "--pack", "x"], "--pack: is no option of --recipe paper"),
         (["dlmn", "--recipe", "packed", "--data", "y"], "--data: is given several times"),
-        (["ssrn", "--dlmn", "d.pt", "--recipe", "packed", "--photos", "x"], "--photos: is no option"),
+        (["ssrn", "--dlmn", "d.pt", "--recipe", "packed", "--packed", "x"], "--packed: is no option"),
         (["ssrn", "--dlmn", "d.pt", "--pack", "x"], "--pack: is no option of --recipe mobile"),
         (["unet", "--recipe", "packed", "--letterbox"], "--letterbox: is no option of a packed recipe"),
         (["unet", "--pack", "x"], "--pack: is no option of --recipe report"),

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from contracts import RecipeContract
+from tiny_corpus import first_batch
 from wisp.core.errors import InputError
-from wisp.data import datasets
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 from wisp.networks.encoders.vgg16 import VGG16
 from wisp.networks.portrait import Prediction
@@ -41,21 +41,10 @@ def paper():
 
 
 @pytest.fixture
-def photos(corpus_folder):
-    people, scenes = corpus_folder / "people", datasets.backgrounds(corpus_folder / "backgrounds")
-    return datasets.corpus(people, "train"), scenes, datasets.corpus(people, "val"), scenes
-
-
-@pytest.fixture
 def vgg(tmp_path):
     torch.manual_seed(0)
     torch.save(VGG16().state_dict(), tmp_path / "vgg16.pth")
     return tmp_path / "vgg16.pth"
-
-
-def first_batch(task, count=8):
-    (tensors,) = batches(task.source, batch=count, first=0, count=1, workers=0)
-    return to_batch(tensors, torch.device("cpu"))
 
 
 def test_loss_falls_and_the_exports_equal_the_network(mobile, photos, tmp_path):
@@ -145,19 +134,19 @@ def test_generator_phase_leaves_the_discriminators_no_gradient(mobile, photos):
     task = PortraitTask(replace(mobile, adversarial_from=0.0), *photos)
     task.phases(0)
     judges = task.networks["discriminators"]
-    terms = task.losses("portrait", task.networks, first_batch(task))
+    terms = task.losses("portrait", task.networks, first_batch(task, 8))
     assert terms["adversarial"] > 0
     sum(terms.values()).backward()
     assert all(p.grad is None for p in judges.parameters())
     grads = [p.grad.clone() for p in task.networks["portrait"].parameters() if p.grad is not None]
-    task.losses("discriminators", task.networks, first_batch(task))["discriminators"].backward()
+    task.losses("discriminators", task.networks, first_batch(task, 8))["discriminators"].backward()
     assert all(p.grad is not None for p in judges.parameters())
     after = [p.grad for p in task.networks["portrait"].parameters() if p.grad is not None]
     assert all(torch.equal(a, b) for a, b in zip(grads, after, strict=True))
 
 
 def test_terms_are_the_weighted_losses(mobile, photos):
-    batch = first_batch(PortraitTask(mobile, *photos))
+    batch = first_batch(PortraitTask(mobile, *photos), 8)
     logits, mask = torch.randn_like(batch.alpha), torch.rand_like(batch.alpha)
     prediction = Prediction(logits, torch.rand_like(batch.alpha), torch.ones_like(batch.alpha))
     ones = Coefficients(*[2.0] * 10)
@@ -182,7 +171,7 @@ def test_masks_come_from_a_frozen_segmenter(mobile, photos, tmp_path):
     state = {"recipe": json.dumps(asdict(recipe)), "step": 1, "network": network.state_dict()}
     torch.save(state, tmp_path / "best.pt")
     task = PortraitTask(mobile, *photos, segmenter=tmp_path / "best.pt")
-    batch = first_batch(task)
+    batch = first_batch(task, 8)
     found = task.coarse_mask(batch, damaged=False)
     with torch.inference_mode():
         expected = network.eval()(batch.image).sigmoid()

@@ -2,18 +2,15 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from contracts import RecipeContract
+from tiny_corpus import first_batch, photos_of
 from wisp.core.errors import InputError
-from wisp.data import cues as cue_module
-from wisp.data import datasets
 from wisp.data.cues import Shot
 from wisp.training.export import export_checkpoint, load_checkpoint
-from wisp.training.loader import batches, to_batch
 from wisp.training.loop import Schedule, fit
 from wisp.training.recipes.dlmn import DLMNTask
 from wisp.training.recipes.dlmn_recipes import MobileRecipe
@@ -30,17 +27,12 @@ from wisp.training.recipes.ssrn_safeguard import Safeguard, excess, gate
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(autouse=True, scope="module")
-def red_is_subject():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cue_module, "segment", lambda image: (image[..., 0] > 0.4).astype(np.float32))
-        yield
+pytestmark = pytest.mark.usefixtures("red_is_subject")
 
 
 @pytest.fixture(scope="module")
 def photos(lasting_corpus):
-    people, scenes = lasting_corpus / "people", datasets.backgrounds(lasting_corpus / "backgrounds")
-    return datasets.corpus(people, "train"), scenes, datasets.corpus(people, "val"), scenes
+    return photos_of(lasting_corpus)
 
 
 @pytest.fixture(scope="module")
@@ -74,11 +66,6 @@ def small(name, **schedule):
     )
 
 
-def first_batch(task, count=2):
-    (tensors,) = batches(task.source, batch=count, first=0, count=1, workers=0)
-    return to_batch(tensors, CPU)
-
-
 def steps(task, batch, count):
     """Train on one batch; the mean of its alpha before each step, and ζ_alpha of each."""
     network = task.networks[NETWORK]
@@ -102,7 +89,7 @@ def steps(task, batch, count):
 
 def test_the_supervised_part_learns(photos, dlmn):
     task = SSRNTask(replace(small("resnet101"), refined=0.5), *photos, dlmn=dlmn)
-    _, alphas = steps(task, first_batch(task), 15)
+    _, alphas = steps(task, first_batch(task, 2), 15)
     assert alphas[-1] < 0.8 * alphas[0]
 
 
@@ -134,7 +121,7 @@ def drift_of(safeguard, photos, dlmn, start):
     )
     task = SSRNTask(recipe, *photos, dlmn=dlmn, start=start)
     task.networks = {NETWORK: task.networks[NETWORK].eval(), JUDGE: LovesBrightness()}
-    batch = first_batch(task)
+    batch = first_batch(task, 2)
     seen, _ = steps(task, replace(batch, background=torch.zeros_like(batch.background)), 30)
     return [mean / seen[0] - 1 for mean in seen]
 
@@ -171,7 +158,7 @@ def test_without_labels_it_starts_from_the_supervised_weights(photos, dlmn, star
     kept = load_checkpoint(start)[-1].state_dict()
     for name, values in task.networks[NETWORK].state_dict().items():
         assert torch.equal(values, kept[name]), name
-    batch = first_batch(task)
+    batch = first_batch(task, 2)
     assert not batch.weight.any()
     for network in task.networks.values():
         network.eval()
@@ -208,7 +195,7 @@ def test_refusals(photos, dlmn, start, tmp_path):
 def test_labels_need_no_foreground_of_dlmn(photos, dlmn, start):
     """The DLMN-G that comes with wisp has alpha alone; without labels its foreground is composed anew."""
     task = SSRNTask(small("resnet101"), *photos, dlmn="dlmn-mobile")
-    _, alphas = steps(task, first_batch(task), 2)
+    _, alphas = steps(task, first_batch(task, 2), 2)
     assert 0 < alphas[0] < 1
     with pytest.raises(InputError, match="dlmn-mobile: holds a dlmn-alpha; dlmn is accepted"):
         SSRNTask(small("resnet101-unlabelled"), *photos, dlmn="dlmn-mobile", start=start)

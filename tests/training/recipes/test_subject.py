@@ -10,9 +10,7 @@ from typer.testing import CliRunner
 from contracts import RecipeContract
 from wisp.cli import app
 from wisp.core.errors import InputError
-from wisp.data import datasets
 from wisp.data.matting_samples import MattingSynthesis
-from wisp.data.packed import pack
 from wisp.data.subject_samples import Sizes, SubjectMix, SubjectSamples, SubjectSynthesis
 from wisp.engine.sessions import open_session
 from wisp.training.export import export_checkpoint
@@ -26,14 +24,6 @@ from wisp.training.recipes.subject_recipes import SubjectRecipe
 
 CPU = torch.device("cpu")
 SIZES = Sizes(((1.0, (64,)),), wide=0.0)
-
-
-@pytest.fixture(scope="module")
-def packed(lasting_corpus, tmp_path_factory):
-    people = datasets.corpus(lasting_corpus / "people", "train")
-    scenes = datasets.backgrounds(lasting_corpus / "backgrounds")
-    groups = [("people", people), ("things", people[:2]), ("cutouts", people[2:]), ("scenes", scenes)]
-    return pack(groups, tmp_path_factory.mktemp("packed"))
 
 
 def recipe(steps=2, **mix):

@@ -8,7 +8,7 @@ import torch
 
 from contracts import RecipeContract
 from wisp.core.errors import InputError
-from wisp.data import datasets, vips
+from wisp.data import vips
 from wisp.data.single_image import Fitting, PlainSamples, square
 from wisp.engine.engine import Engine
 from wisp.engine.families.segmenter import segment
@@ -18,28 +18,22 @@ from wisp.training.loop import fit
 from wisp.training.recipes.unet import SIMPLE_RECIPE, UNetRecipe, UNetTask
 
 
-@pytest.fixture
-def data(corpus_folder):
-    people, scenes = corpus_folder / "people", datasets.backgrounds(corpus_folder / "backgrounds")
-    return datasets.corpus(people, "train"), scenes, datasets.corpus(people, "val"), scenes
-
-
 def small(recipe, steps=2, **changes):
     schedule = replace(recipe.schedule, steps=steps, batch=4, validate_every=steps, checkpoint_every=steps)
     synthesis = replace(recipe.synthesis, size=32)
     return replace(recipe, width=8, schedule=schedule, synthesis=synthesis, **changes)
 
 
-def test_it_learns_and_its_file_cuts_out_a_photo(data, tmp_path):
+def test_it_learns_and_its_file_cuts_out_a_photo(photos, tmp_path):
     recipe = small(SIMPLE_RECIPE, steps=40, rate=1e-2)
     lines: list[str] = []
-    best = fit(UNetTask(recipe, *data), recipe.schedule, tmp_path / "run", workers=0, report=lines.append)
+    best = fit(UNetTask(recipe, *photos), recipe.schedule, tmp_path / "run", workers=0, report=lines.append)
     losses = [float(line.split("bce ")[1].split()[0]) for line in lines if "min left" in line]
     assert losses[-1] < 0.7 * losses[0]
     done = export_checkpoint(best, tmp_path / "unet.onnx")
     assert done.difference < 1e-3
-    image = vips.read_rgb(data[2][0].photo).astype(np.float32) / 255
-    truth = vips.read_grey(data[2][0].alpha) > 127
+    image = vips.read_rgb(photos[2][0].photo).astype(np.float32) / 255
+    truth = vips.read_grey(photos[2][0].alpha) > 127
     assert segment(image, model=tmp_path / "unet.onnx", engine=Engine(precision="fp32")).shape == truth.shape
     _, network = read_network(tmp_path / "unet.onnx")
     with torch.inference_mode():
@@ -48,12 +42,12 @@ def test_it_learns_and_its_file_cuts_out_a_photo(data, tmp_path):
 
 
 @pytest.mark.parametrize("letterbox", [False, True])
-def test_each_step_starts_with_the_one_before(letterbox, data, tmp_path):
+def test_each_step_starts_with_the_one_before(letterbox, photos, tmp_path):
     base = small(UNetRecipe())
     base = replace(base, synthesis=replace(base.synthesis, letterbox=letterbox))
     general = replace(base, synthesis=replace(base.synthesis, general=1.0))
-    first = fit(UNetTask(general, *data), general.schedule, tmp_path / "general", workers=0)
-    task = UNetTask(replace(base, freeze="first-two"), *data, start=first)
+    first = fit(UNetTask(general, *photos), general.schedule, tmp_path / "general", workers=0)
+    task = UNetTask(replace(base, freeze="first-two"), *photos, start=first)
     best = fit(task, base.schedule, tmp_path / "people", workers=0)
     earlier, later = (torch.load(path, weights_only=True)["network"] for path in (first, best))
     same = {name.rsplit(".", 2)[0] for name in earlier if torch.equal(earlier[name], later[name])}
@@ -63,18 +57,18 @@ def test_each_step_starts_with_the_one_before(letterbox, data, tmp_path):
     assert (name, back.size, back.letterbox) == ("unet", 32, letterbox)
 
 
-def test_all_but_the_last_layer_can_be_frozen(data):
-    task = UNetTask(replace(small(UNetRecipe()), freeze="all-but-last"), *data)
+def test_all_but_the_last_layer_can_be_frozen(photos):
+    task = UNetTask(replace(small(UNetRecipe()), freeze="all-but-last"), *photos)
     network = task.networks["unet"].train()
     assert {n for n, p in network.named_parameters() if p.requires_grad} == {"head.weight", "head.bias"}
     with pytest.raises(InputError, match="--freeze: is half; none, first, first-two, all-but-last"):
-        UNetTask(replace(small(UNetRecipe()), freeze="half"), *data)
+        UNetTask(replace(small(UNetRecipe()), freeze="half"), *photos)
 
 
-def test_training_stops_early(data, tmp_path):
+def test_training_stops_early(photos, tmp_path):
     recipe = small(UNetRecipe(), steps=50, rate=0.0 + 1e-7)
     schedule = replace(recipe.schedule, validate_every=1, patience=2)
-    task = UNetTask(recipe, *data)
+    task = UNetTask(recipe, *photos)
     scores = iter([0.5, 0.4, 0.45, 0.4, 0.3])
     validate = task.validate
 
@@ -89,9 +83,9 @@ def test_training_stops_early(data, tmp_path):
     assert torch.load(tmp_path / "run/best.pt", weights_only=True)["step"] == 2
 
 
-def test_samples_are_photos_in_a_square(data):
+def test_samples_are_photos_in_a_square(photos):
     stretched, boxed = (
-        PlainSamples(data[0], [], Fitting(size=32, letterbox=letterbox))[0] for letterbox in (False, True)
+        PlainSamples(photos[0], [], Fitting(size=32, letterbox=letterbox))[0] for letterbox in (False, True)
     )
     assert stretched.image.shape == (3, 32, 32)
     assert np.array_equal(stretched.image, boxed.image)  # the photos are square
@@ -100,12 +94,12 @@ def test_samples_are_photos_in_a_square(data):
     assert (out[:8] == 7).all()
     assert not out[8:].any()
     assert (square(wide, 32, letterbox=False) == 7).all()
-    flipped = PlainSamples(data[0], [], Fitting(size=32, flip=1.0))[0]
+    flipped = PlainSamples(photos[0], [], Fitting(size=32, flip=1.0))[0]
     assert np.array_equal(flipped.alpha, stretched.alpha[..., ::-1])
 
 
-def test_general_samples_are_exact_and_repeat(data):
-    samples = PlainSamples([], data[1], Fitting(size=32, general=1.0))
+def test_general_samples_are_exact_and_repeat(photos):
+    samples = PlainSamples([], photos[1], Fitting(size=32, general=1.0))
     one, again, other = samples[3], samples[3], samples[4]
     assert np.array_equal(one.image, again.image)
     assert not np.array_equal(one.image, other.image)
@@ -114,7 +108,7 @@ def test_general_samples_are_exact_and_repeat(data):
     with pytest.raises(InputError, match="--backgrounds: is missing"):
         PlainSamples([], [], Fitting(general=1.0))
     with pytest.raises(InputError, match="--data: has no photos"):
-        PlainSamples([], data[1], Fitting())
+        PlainSamples([], photos[1], Fitting())
 
 
 class TestContract(RecipeContract):
