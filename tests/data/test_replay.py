@@ -12,6 +12,8 @@ from wisp.data.samples import AnyExample
 class Numbered:
     """Sample n: a picture that says n and is brighter on the right, and n again."""
 
+    fields = ("picture", "number")
+
     def __init__(self) -> None:
         self.made: list[int] = []
 

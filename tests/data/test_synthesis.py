@@ -123,9 +123,9 @@ def test_loader_gives_the_same_batches_whatever_the_workers(samples):
     helped = list(batches(samples, batch=4, first=1, count=2, workers=2))
     assert len(alone) == len(helped) == 2
     for a, b in zip(alone, helped, strict=True):
-        for x, y in zip(a, b, strict=True):
+        for x, y in zip(a.values(), b.values(), strict=True):
             np.testing.assert_array_equal(x.numpy(), y.numpy())
-    np.testing.assert_array_equal(alone[0][0][2].numpy(), samples[6].image)
+    np.testing.assert_array_equal(alone[0]["image"][2].numpy(), samples[6].image)
 
 
 def test_oblong_samples_fit_the_source_and_keep_compositing_exact(samples):

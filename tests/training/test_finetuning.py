@@ -188,7 +188,7 @@ def test_what_is_known_is_taught_as_the_network_said_it(photos, tmp_path):
     assert exact == 0
     labelled = remembered.source[0]
     (batch,) = batches(remembered, batch=2, first=0, count=1, workers=1)  # a worker is sent the network
-    assert np.array_equal(batch[1][0].numpy(), alpha)
+    assert np.array_equal(batch["alpha"][0].numpy(), alpha)
     assert np.array_equal(image, labelled[0])
     assert all(np.array_equal(x, y) for x, y in zip(layers, labelled[3:5], strict=True))
     assert not np.array_equal(alpha, labelled[1])

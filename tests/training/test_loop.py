@@ -26,6 +26,8 @@ class ToyRecipe:
 class Squares:
     """A bright square on dark; alpha is the square."""
 
+    fields = Example._fields
+
     def __getitem__(self, index):
         rng = np.random.default_rng(index)
         alpha = np.zeros((1, 16, 16), np.uint8)

@@ -111,6 +111,8 @@ class CueSamples:
     samples: Samples
     cues: Cues
 
+    fields = CueExample._fields
+
     def __getitem__(self, index: int) -> CueExample:
         """The sample number `index` ≥ 0."""
         example = self.samples[index]
@@ -148,6 +150,8 @@ class Unlabelled:
     synthesis: Synthesis
     cues: Cues
     seed: int = 0
+
+    fields = CueExample._fields
 
     def __getitem__(self, index: int) -> CueExample:
         """The sample number `index` ≥ 0."""

@@ -101,6 +101,8 @@ class WithInitialAlpha:
     samples: Samples
     settings: InitialAlphas
 
+    fields = InitialAlphaExample._fields
+
     def __getitem__(self, index: int) -> InitialAlphaExample:
         """The sample number `index` ≥ 0."""
         example = self.samples[index]

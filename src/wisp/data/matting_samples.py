@@ -105,6 +105,8 @@ class MattingSamples(SubjectSamples):
         seed: changes everything at once.
     """
 
+    fields = Example._fields
+
     def __init__(
         self, pack: Pack, synthesis: MattingSynthesis, *, batch: int, steps: int, seed: int = 0
     ) -> None:

@@ -36,6 +36,8 @@ class PackedCues:
     samples: MattingSamples
     cues: Cues
 
+    fields = CueExample._fields
+
     def __getitem__(self, index: int) -> CueExample:
         """The sample number `index` ≥ 0."""
         example = self.samples[index]
@@ -53,6 +55,8 @@ class PackedPhotos:
 
     samples: MattingSamples
     cues: Cues
+
+    fields = CueExample._fields
 
     def __getitem__(self, index: int) -> CueExample:
         """The sample number `index` ≥ 0."""

@@ -35,6 +35,8 @@ class PackedSquares:
     samples: MattingSamples
     size: int
 
+    fields = Example._fields
+
     def __getitem__(self, index: int) -> Example:
         """The sample number `index` ≥ 0."""
         rng = np.random.default_rng((self.samples.seed, 4, index))

@@ -122,6 +122,8 @@ class PublishedComposites:
     composites: Composites
     size: vips.Size
 
+    fields = Example._fields
+
     def __getitem__(self, index: int) -> Example:
         """Sample number `index` ≥ 0, without end."""
         image, alpha, foreground, background = (
@@ -149,6 +151,8 @@ class PublishedCrops:
 
     composites: Composites
     cropping: Cropping = FIVE_STRATEGIES
+
+    fields = TrimapExample._fields
 
     def __getitem__(self, index: int) -> TrimapExample:
         """Sample number `index` ≥ 0, without end; its prior says one half everywhere."""

@@ -41,6 +41,11 @@ class Replayed:
     seed: int = 0
     kept: int = 16_384
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The source's."""
+        return self.source.fields
+
     def __getitem__(self, index: int) -> AnyExample:
         """The sample number `index` ≥ 0."""
         newest, again = divmod(index, self.views)

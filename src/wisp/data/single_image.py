@@ -73,6 +73,8 @@ class PlainSamples:
     fitting: Fitting
     seed: int = 0
 
+    fields = Example._fields
+
     def __post_init__(self) -> None:
         composed = self.fitting.general > 0 or any(entry.cut_out for entry in self.entries)
         if composed and not self.scenes:

@@ -170,6 +170,8 @@ class SubjectSamples:
         InputError: no people whose labels are trusted, or no scenes.
     """
 
+    fields = SubjectExample._fields
+
     def __init__(
         self,
         pack: Pack,

@@ -117,6 +117,8 @@ class Samples:
     synthesis: Synthesis
     seed: int = 0
 
+    fields = Example._fields
+
     def __getitem__(self, index: int) -> Example:
         """The sample number `index` ≥ 0: without end, each epoch in an order of its own.
 

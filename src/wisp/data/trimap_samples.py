@@ -153,6 +153,8 @@ class TrimapSamples:
     cropping: Cropping
     seed: int = 0
 
+    fields = TrimapExample._fields
+
     def __getitem__(self, index: int) -> TrimapExample:
         """The sample number `index` ≥ 0, without end."""
         cropping = self.cropping

@@ -18,7 +18,7 @@ from wisp.data.packed import Pack
 from wisp.data.packed_cues import PackedPhotos, packed_cues
 from wisp.data.subject_samples import Kind, SubjectMix
 from wisp.data.synthesis import Samples, Synthesis
-from wisp.training.loader import Batch, batches, to_batch
+from wisp.training.loader import Batch, batches, stack, to_batch
 from wisp.training.loop import Validation
 from wisp.training.validation import SEED, calm, validate_alpha
 
@@ -43,8 +43,7 @@ def fixed_packed_examples(pack: Pack, synthesis: MattingSynthesis, cues: Cues, c
         for place in range(8):
             rng = np.random.default_rng((77, number, place))
             made.append(packed_cues(samples.example(rng, size, kinds[place % 4]), rng, calm))
-        stacked = tuple(torch.from_numpy(np.stack(fields)) for fields in zip(*made, strict=True))
-        found.append(to_batch(stacked, torch.device("cpu")))
+        found.append(to_batch(stack(made), torch.device("cpu")))
     return found
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Protocol, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from wisp.data.cues import CueExample
-from wisp.data.initial_alphas import InitialAlphaExample
 from wisp.data.samples import Source
-from wisp.data.trimap_samples import TrimapExample
+
+Stored: TypeAlias = Mapping[str, Tensor]
+"""Samples side by side as they are stored, uint8 (N, …), by the names of their source's `fields`."""
 
 
 @dataclass(frozen=True)
@@ -38,21 +40,16 @@ class Batch:
     """Of samples that have one (`CueExample`): four neighbouring frames in grey, (N, 4, S, S)."""
 
 
-def batches(
-    source: Source, *, batch: int, first: int, count: int, workers: int
-) -> Iterator[tuple[Tensor, ...]]:
+def batches(source: Source, *, batch: int, first: int, count: int, workers: int) -> Iterator[Stored]:
     """`count` batches, number `first` onwards: batch k holds the samples k·batch … (k + 1)·batch − 1.
 
     Yields:
-        Tuples of uint8 tensors in the order of the fields of an example, of which
-        `to_batch` makes a `Batch`.
+        What `to_batch` makes a `Batch` of.
     """
     return iter(loader(source, batch=batch, first=first, count=count, workers=workers))
 
 
-def loader(
-    source: Source, *, batch: int, first: int, count: int, workers: int
-) -> DataLoader[tuple[Tensor, ...]]:
+def loader(source: Source, *, batch: int, first: int, count: int, workers: int) -> DataLoader[Stored]:
     """The data loader behind `batches`, for Accelerate to prepare."""
     os.environ.setdefault("VIPS_CONCURRENCY", "1")
     return DataLoader(
@@ -68,29 +65,36 @@ def loader(
     )
 
 
-def to_batch(tensors: tuple[Tensor, ...], device: torch.device) -> Batch:
-    """Stored tensors → working floats on `device`, channels last."""
-    image, alpha, weight, foreground, background, *guidance = (
-        t.to(device).to(torch.float32, memory_format=torch.channels_last).mul_(1 / 255)  # bytes travel faster
-        for t in (*tensors[:5], *tensors[6:])
-    )
-    exact = tensors[5].to(device, torch.float32).view(-1, 1, 1, 1)
-    names = next(n for n in _GUIDANCE if len(n) == len(guidance))
-    return Batch(
-        image, alpha, weight, foreground, background, exact, **dict(zip(names, guidance, strict=True))
-    )
+class _Example(Protocol):
+    """A sample as a named tuple of arrays."""
+
+    def _asdict(self) -> dict[str, npt.NDArray[np.uint8]]: ...
 
 
-_GUIDANCE: Final = ((), InitialAlphaExample._fields[6:], TrimapExample._fields[6:], CueExample._fields[6:])
-"""What examples hold beside the fields that all of them have."""
+def stack(examples: Sequence[_Example]) -> Stored:
+    """Samples side by side, as `batches` gives them."""
+    made = [example._asdict() for example in examples]
+    return {name: torch.from_numpy(np.stack([one[name] for one in made])) for name in made[0]}
 
 
-class _Indexed(Dataset[tuple[Tensor, ...]]):
+def to_batch(stored: Stored, device: torch.device) -> Batch:
+    """Stored samples → working floats on `device`, channels last."""
+    made = {
+        name: t.to(device).to(torch.float32, memory_format=torch.channels_last).mul_(1 / 255)
+        for name, t in stored.items()  # bytes travel faster
+        if name != "exact"
+    }
+    exact = stored["exact"].to(device, torch.float32).view(-1, 1, 1, 1)
+    return Batch(**made, exact=exact)
+
+
+class _Indexed(Dataset[Stored]):
     def __init__(self, source: Source) -> None:
         self.source = source
 
-    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
-        return tuple(torch.from_numpy(array) for array in self.source[index])
+    def __getitem__(self, index: int) -> Stored:
+        arrays = zip(self.source.fields, self.source[index], strict=True)
+        return {name: torch.from_numpy(array) for name, array in arrays}
 
 
 class _Run(Sampler[int]):
@@ -106,8 +110,8 @@ class _Run(Sampler[int]):
         return self.count
 
 
-def _collate(examples: list[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
-    return tuple(torch.stack(field) for field in zip(*examples, strict=True))
+def _collate(examples: list[Stored]) -> Stored:
+    return {name: torch.stack([example[name] for example in examples]) for name in examples[0]}
 
 
 def _one_thread(_: int) -> None:

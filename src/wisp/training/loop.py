@@ -45,7 +45,7 @@ from wisp.io.atomic import sync_path
 from wisp.networks.checkpoints import read_checkpoint
 from wisp.training import pictures
 from wisp.training.freezing import freeze_folded
-from wisp.training.loader import Batch, loader, to_batch
+from wisp.training.loader import Batch, Stored, loader, to_batch
 
 Terms: TypeAlias = dict[str, Tensor]
 """Named terms of a loss, already weighted: their sum is what is minimised."""
@@ -81,7 +81,7 @@ class Task(Protocol):
     """A training: its networks, optimisers, samples, losses and validation.
 
     A task whose samples are not those of `wisp.training.loader.Batch` brings a method ``batch``, which makes
-    of stored tensors and a device what its `losses` takes.
+    of `wisp.training.loader.Stored` and a device what its `losses` takes.
     """
 
     recipe: Any
@@ -219,10 +219,10 @@ def fit(
     validated = _Validated()
     totals: dict[str, float] = {}
     since = 0
-    for tensors in feed:
+    for stored in feed:
         if run.step == 0:
-            run.glimpse = _glimpse(tensors)
-        batch = make_batch(_share(tensors, accelerator), accelerator.device)
+            run.glimpse = _glimpse(stored)
+        batch = make_batch(_share(stored, accelerator), accelerator.device)
         for name, value in run.take_step(batch).items():
             totals[name] = totals.get(name, 0.0) + value
         since += 1
@@ -423,15 +423,15 @@ def _check_start(checkpoint: Path, resume: bool) -> None:
         raise InputError(checkpoint, "exists already", "--resume or another folder is accepted")
 
 
-def _share(tensors: tuple[Tensor, ...], accelerator: Accelerator) -> tuple[Tensor, ...]:
+def _share(stored: Stored, accelerator: Accelerator) -> Stored:
     """The part of a batch that every process reads whole."""
     count, mine = accelerator.num_processes, accelerator.process_index
-    return tuple(t[mine::count] for t in tensors)
+    return {name: t[mine::count] for name, t in stored.items()}
 
 
-def _glimpse(tensors: tuple[Tensor, ...]) -> Tensor:
+def _glimpse(stored: Stored) -> Tensor:
     """Every eighth pixel of the first sample's image, by which a resumed run knows its data again."""
-    return tensors[0][0, ..., ::8, ::8].clone()
+    return stored["image"][0, ..., ::8, ::8].clone()
 
 
 def _recipe(task: Task) -> str:

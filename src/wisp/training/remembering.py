@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from wisp.core.arrays import from_float
 from wisp.data.samples import AnyExample, Source
+from wisp.data.synthesis import Example
 from wisp.training.recipes import NETWORKS
 
 
@@ -28,6 +29,11 @@ class Mixed:
     first: Source
     second: Source
     share: float
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Those of the first, which the second has, too."""
+        return self.first.fields
 
     def __getitem__(self, index: int) -> AnyExample:
         """The sample number `index` ≥ 0."""
@@ -48,6 +54,8 @@ class Remembered:
         network: the network; its weights are copied, as arrays, of which a process can be sent any number.
     """
 
+    fields = Example._fields
+
     def __init__(self, source: Source, name: str, recipe: Mapping[str, Any], network: nn.Module) -> None:
         self.source, self._name, self._recipe = source, name, dict(recipe)
         self._weights = {
@@ -65,8 +73,8 @@ class Remembered:
         """Without the network itself: each of its tensors would take a file descriptor."""
         return {**self.__dict__, "_network": None}
 
-    def __getitem__(self, index: int) -> AnyExample:
-        """The sample number `index` ≥ 0; fields as in `wisp.data.synthesis.Example`."""
+    def __getitem__(self, index: int) -> Example:
+        """The sample number `index` ≥ 0."""
         if self._network is None:  # the first time in this process
             self._network = NETWORKS[self._name].build(self._recipe).eval()
             self._network.load_state_dict({k: torch.from_numpy(v) for k, v in self._weights.items()})
@@ -74,4 +82,4 @@ class Remembered:
         with torch.inference_mode():
             logits = self._answer(self._network, torch.from_numpy(image)[None].float() / 255)
         alpha = from_float(torch.sigmoid(logits)[0].numpy())
-        return image, alpha, np.full_like(weight, 255), foreground, background, np.zeros_like(exact)
+        return Example(image, alpha, np.full_like(weight, 255), foreground, background, np.zeros_like(exact))

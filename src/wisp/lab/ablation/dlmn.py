@@ -33,8 +33,7 @@ from wisp.lab.ablation import Ablation, Row, Table
 from wisp.lab.ablation.portrait import held_out_composites, short
 from wisp.networks.dlmn import CUES
 from wisp.training import pictures
-from wisp.training.cue_validation import on
-from wisp.training.loader import Batch, to_batch
+from wisp.training.loader import Batch, stack, to_batch
 from wisp.training.loop import Schedule, Validation
 from wisp.training.recipes.dlmn import DLMNTask, predict
 from wisp.training.recipes.dlmn_recipes import NETWORK, MobileRecipe
@@ -164,7 +163,7 @@ class AblationTask(DLMNTask):
     def validate(self, network: nn.Module, device: torch.device) -> Validation:
         """A sheet of a few held-out people, and their error; `measure` has the figures that count."""
         network.eval()
-        batch = on(_batch(list(self._scored.values())[:8]), device)
+        batch = to_batch(stack(list(self._scored.values())[:8]), device)
         alpha = self.alpha(network, batch)
         assert batch.mask is not None
         rows = []
@@ -181,7 +180,7 @@ class AblationTask(DLMNTask):
         metrics = PROTOCOLS["default"]
         for start in range(0, len(names), 8):
             few = names[start : start + 8]
-            batch = on(_batch([self._scored[name] for name in few]), device)
+            batch = to_batch(stack([self._scored[name] for name in few]), device)
             found, truth = self.alpha(network, batch), batch.alpha.cpu()
             for index, name in enumerate(few):
                 pair = [
@@ -197,13 +196,6 @@ def _settings(recipe: AblationRecipe, people: int, scenes: int, weights: Path | 
     del shared["shown"]
     encoder = None if weights is None else sha256_of(weights)
     return {"network": NETWORK, "recipe": shared, "people": people, "scenes": scenes, "encoder": encoder}
-
-
-def _batch(examples: Sequence[CueExample]) -> Batch:
-    stacked = tuple(
-        torch.stack([torch.from_numpy(x) for x in parts]) for parts in zip(*examples, strict=True)
-    )
-    return to_batch(stacked, torch.device("cpu"))
 
 
 def _to_integers(x: Tensor) -> Bytes:

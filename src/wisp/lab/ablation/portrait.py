@@ -37,7 +37,7 @@ from wisp.lab.ablation.portrait_variants import TABLES, VARIANTS, Variant
 from wisp.networks.discriminators import PyramidDiscriminators
 from wisp.networks.portrait import Portrait
 from wisp.training import pictures, validation
-from wisp.training.loader import Batch, to_batch
+from wisp.training.loader import Batch, stack, to_batch
 from wisp.training.loop import Schedule, Validation
 from wisp.training.recipes.portrait import DISCRIMINATORS, GENERATOR, PortraitTask
 from wisp.training.recipes.portrait_losses import PAPER, Coefficients
@@ -268,7 +268,7 @@ class AblationTask(PortraitTask):
 
     def validate(self, network: nn.Module, device: torch.device) -> Validation:
         """A sheet of a few held-out people, and their error; `measure` has the figures that count."""
-        batch = _batch(list(self._scored.values())[:8], device)
+        batch = to_batch(stack(list(self._scored.values())[:8]), device)
         alpha = self.predict(network, batch)
         rows = []
         for index in range(len(alpha)):
@@ -283,7 +283,7 @@ class AblationTask(PortraitTask):
         names, images = list(self._scored), {}
         for start in range(0, len(names), 8):
             few = names[start : start + 8]
-            batch = _batch([self._scored[name] for name in few], device)
+            batch = to_batch(stack([self._scored[name] for name in few]), device)
             found, truth = self.predict(network, batch), batch.alpha.cpu()
             for index, name in enumerate(few):
                 pair = [
@@ -312,13 +312,6 @@ def sha256(name_or_file: str | Path) -> str:
     """Of the content of a file, or of a shipped network by its name, in hexadecimal."""
     known = MODELS.get(str(name_or_file))
     return sha256_of(known.path if known else Path(name_or_file))
-
-
-def _batch(examples: Sequence[Example], device: torch.device) -> Batch:
-    stacked = tuple(
-        torch.stack([torch.from_numpy(x) for x in parts]) for parts in zip(*examples, strict=True)
-    )
-    return to_batch(stacked, device)
 
 
 def _to_integers(x: Tensor) -> Bytes:

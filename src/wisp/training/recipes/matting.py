@@ -19,7 +19,7 @@ import torch
 from wisp.data.matting_samples import MattingSamples, MattingSynthesis
 from wisp.data.packed import Pack
 from wisp.data.subject_samples import Kind, SubjectMix
-from wisp.training.loader import Batch, to_batch
+from wisp.training.loader import Batch, stack, to_batch
 from wisp.training.loop import Schedule
 from wisp.training.masks import MaskDamage
 from wisp.training.recipes.portrait import GENERATOR, PortraitTask
@@ -100,6 +100,5 @@ class MattingTask(PortraitTask):
             made = [
                 samples.example(np.random.default_rng((77, number, i)), size, kinds[i % 4]) for i in range(8)
             ]
-            stacked = tuple(torch.from_numpy(np.stack(f)) for f in zip(*made, strict=True))
-            batches.append(to_batch(stacked, torch.device("cpu")))
+            batches.append(to_batch(stack(made), torch.device("cpu")))
         return batches

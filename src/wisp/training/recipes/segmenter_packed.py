@@ -33,7 +33,7 @@ from wisp.data.subject_samples import (
 from wisp.data.synthesis import Example
 from wisp.networks.subject import FROZEN
 from wisp.training import losses
-from wisp.training.loader import Batch, to_batch
+from wisp.training.loader import Batch, stack, to_batch
 from wisp.training.loop import Schedule, Terms
 from wisp.training.recipes.segmenter import SegmenterRecipe, SegmenterTask, network
 
@@ -101,6 +101,8 @@ class PeopleOf:
     Args:
         samples: what they are taken from.
     """
+
+    fields = Example._fields
 
     def __init__(self, samples: SubjectSamples) -> None:
         self.samples = samples
@@ -171,7 +173,6 @@ class PackedTask(SegmenterTask):
                 people_of(samples.sample(np.random.default_rng((99, KINDS.index(kind), n)), (384, 384), kind))
                 for n in range(count)
             ]
-            for first in range(0, count, 8):
-                stacked = (torch.from_numpy(np.stack(f)) for f in zip(*made[first : first + 8], strict=True))
-                found.append(to_batch(tuple(stacked), torch.device("cpu")))
+            eights = [stack(made[first : first + 8]) for first in range(0, count, 8)]
+            found += [to_batch(stored, torch.device("cpu")) for stored in eights]
         return found

@@ -26,7 +26,6 @@ from wisp.data.packed import Pack
 from wisp.data.subject_samples import (
     KINDS,
     Kind,
-    SubjectExample,
     SubjectMix,
     SubjectSamples,
     SubjectSynthesis,
@@ -36,6 +35,7 @@ from wisp.training import losses, pictures
 from wisp.training.clicks import add_click
 from wisp.training.examples import image_and_guidance
 from wisp.training.importing import load_start
+from wisp.training.loader import Stored, stack
 from wisp.training.loop import Terms, Validation
 from wisp.training.recipes import TrainedNetwork
 from wisp.training.recipes.subject_losses import subject_optimiser, subject_terms
@@ -103,14 +103,13 @@ class SubjectTask:
         """The one network, every step."""
         return ("subject",)
 
-    def batch(self, tensors: tuple[Tensor, ...], device: torch.device) -> SubjectBatch:
+    def batch(self, stored: Stored, device: torch.device) -> SubjectBatch:
         """Stored samples as working tensors."""
-        example = SubjectExample(*tensors)  # type: ignore[arg-type]
         image, label, weight, previous = (
-            t.to(device).to(torch.float32, memory_format=torch.channels_last).mul_(1 / 255)  # type: ignore[attr-defined]
-            for t in example[:4]
+            stored[name].to(device).to(torch.float32, memory_format=torch.channels_last).mul_(1 / 255)
+            for name in ("image", "label", "weight", "previous")
         )
-        guided, kind = (t.to(device).view(-1) for t in example[4:])  # type: ignore[attr-defined]
+        guided, kind = (stored[name].to(device).view(-1) for name in ("guided", "kind"))
         return SubjectBatch(image, label, weight, previous, guided.bool(), kind.long())
 
     def losses(self, phase: str, networks: Mapping[str, nn.Module], batch: SubjectBatch) -> Terms:
@@ -175,9 +174,8 @@ class SubjectTask:
                 continue
             for number in range(count):
                 rng = np.random.default_rng((seed, KINDS.index(kind), number))
-                made = [samples.sample(rng, (320, 320), kind) for _ in range(8)]
-                stacked = tuple(torch.from_numpy(np.stack(f)) for f in zip(*made, strict=True))
-                batches.append(self.batch(stacked, torch.device("cpu")))
+                made = stack([samples.sample(rng, (320, 320), kind) for _ in range(8)])
+                batches.append(self.batch(made, torch.device("cpu")))
         return batches
 
     def validate(self, network: nn.Module, device: torch.device) -> Validation:
