@@ -91,7 +91,7 @@ class ToyTask:
 
     def validate(self, network, device):
         examples = validation.fixed_examples(*self.held_out, self.recipe.synthesis, 2, 2)
-        return validation.validate_alpha(lambda x: torch.sigmoid(network(x)), network, examples, device)
+        return validation.validate_alpha(lambda b: torch.sigmoid(network(b.image)), network, examples, device)
 
 
 def tuned(kept, photos, tuning):

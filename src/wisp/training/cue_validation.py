@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
 from wisp.data.cues import Cues, CueSamples, Unlabelled, as_at_inference
 from wisp.data.datasets import Entry
@@ -19,8 +17,7 @@ from wisp.data.packed_cues import PackedPhotos, packed_cues
 from wisp.data.subject_samples import Kind, SubjectMix
 from wisp.data.synthesis import Samples, Synthesis
 from wisp.training.loader import Batch, batches, stack, to_batch
-from wisp.training.loop import Validation
-from wisp.training.validation import SEED, calm, validate_alpha
+from wisp.training.validation import SEED, calm
 
 
 def fixed_cue_examples(
@@ -55,30 +52,3 @@ def fixed_unlabelled(source: Unlabelled | PackedPhotos, count: int, batch: int) 
 def _stored(source: CueSamples | Unlabelled | PackedPhotos, count: int, batch: int) -> list[Batch]:
     stored = batches(source, batch=batch, first=0, count=max(1, count // batch), workers=0)
     return [to_batch(tensors, torch.device("cpu")) for tensors in stored]
-
-
-def validate_cues(
-    predict: Callable[[Batch], Tensor], network: nn.Module, examples: Sequence[Batch], device: torch.device
-) -> Validation:
-    """Scores and sheet of `validate_alpha`.
-
-    Args:
-        predict: a batch on `device` → alpha (N, 1, S, S), [0, 1].
-        network: what it runs.
-        examples: labelled samples.
-        device: where the network lies.
-    """
-    waiting: Iterator[Batch] = iter(examples)  # they are asked for in this order
-
-    def alpha(_: Tensor) -> Tensor:
-        return predict(on(next(waiting), device))
-
-    return validate_alpha(alpha, network, examples, device)
-
-
-def on(batch: Batch, device: torch.device) -> Batch:
-    """A batch on another device."""
-    if batch.image.device == device:
-        return batch
-    moved: dict[str, Any] = {name: x if x is None else x.to(device) for name, x in vars(batch).items()}
-    return Batch(**moved)

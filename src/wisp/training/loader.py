@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -86,6 +86,14 @@ def to_batch(stored: Stored, device: torch.device) -> Batch:
     }
     exact = stored["exact"].to(device, torch.float32).view(-1, 1, 1, 1)
     return Batch(**made, exact=exact)
+
+
+def on(batch: Batch, device: torch.device) -> Batch:
+    """A batch on another device."""
+    if batch.image.device == device:
+        return batch
+    moved: dict[str, Any] = {name: x if x is None else x.to(device) for name, x in vars(batch).items()}
+    return Batch(**moved)
 
 
 class _Indexed(Dataset[Stored]):

@@ -14,7 +14,7 @@ from wisp.core.arrays import Bytes
 from wisp.data.datasets import Entry
 from wisp.data.trimap_samples import Cropping, TrimapSamples
 from wisp.training import pictures
-from wisp.training.loader import Batch, batches, to_batch
+from wisp.training.loader import Batch, batches, on, to_batch
 from wisp.training.loop import Validation
 from wisp.training.validation import CALM, SEED
 
@@ -56,7 +56,7 @@ def fixed_trimap_examples(
 
 
 def validate_unknown(
-    predict: Callable[[Tensor, Tensor, Tensor], Tensor],
+    predict: Callable[[Batch], Tensor],
     network: nn.Module,
     examples: Mapping[str, Sequence[Batch]],
     device: torch.device,
@@ -65,7 +65,7 @@ def validate_unknown(
     """Scores of alphas against truth over the unknown part.
 
     Args:
-        predict: image (N, 3, S, S), trimap and prior (N, 1, S, S) → alpha (N, 1, S, S) in [0, 1].
+        predict: a batch on `device` → alpha (N, 1, S, S) in [0, 1].
         network: what `predict` runs; put in evaluation mode meanwhile.
         examples: fixed samples by kind.
         device: where the network lies.
@@ -84,10 +84,7 @@ def validate_unknown(
             left, name = shown, f"sad_{kind}"
             found[name] = []
             for batch in kept:
-                assert batch.trimap is not None
-                assert batch.prior is not None
-                inputs = (batch.image, batch.trimap, batch.prior)
-                alphas = predict(*(x.to(device) for x in inputs)).float().cpu()
+                alphas = predict(on(batch, device)).float().cpu()
                 for index, alpha in enumerate(alphas):
                     difference = (alpha - batch.alpha[index])[batch.weight[index] > 0.5]
                     sad = float(difference.abs().sum()) / 1000

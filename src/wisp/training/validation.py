@@ -17,7 +17,7 @@ from wisp.data.datasets import Entry
 from wisp.data.initial_alphas import InitialAlphas, WithInitialAlpha
 from wisp.data.synthesis import Samples, Synthesis
 from wisp.training import pictures
-from wisp.training.loader import Batch, batches, to_batch
+from wisp.training.loader import Batch, batches, on, to_batch
 from wisp.training.loop import Validation
 from wisp.training.losses import weighted_mean
 
@@ -57,7 +57,7 @@ def calm(synthesis: Synthesis) -> Synthesis:
 
 
 def validate_alpha(
-    predict: Callable[[Tensor], Tensor],
+    predict: Callable[[Batch], Tensor],
     network: nn.Module,
     examples: Sequence[Batch],
     device: torch.device,
@@ -66,7 +66,7 @@ def validate_alpha(
     """Scores of alphas against truth, each pixel counted as far as its label is trusted.
 
     Args:
-        predict: image (N, 3, S, S) → alpha (N, 1, S, S) in [0, 1].
+        predict: a batch on `device` → alpha (N, 1, S, S) in [0, 1].
         network: what `predict` runs; put in evaluation mode meanwhile.
         examples: fixed samples.
         device: where the network lies.
@@ -82,7 +82,7 @@ def validate_alpha(
     rows: list[list[Bytes]] = []
     with torch.inference_mode():
         for batch in examples:
-            prediction = predict(batch.image.to(device)).float().cpu()
+            prediction = predict(on(batch, device)).float().cpu()
             for index in range(len(prediction)):
                 p, t, w = prediction[index], batch.alpha[index], batch.weight[index]
                 subject = bool(t.any())

@@ -251,9 +251,8 @@ class DimTask:
     def validate(self, network: nn.Module, device: torch.device) -> Validation:
         """Scores over the unknown region, as `wisp.training.trimap_validation` counts them."""
 
-        def alpha(image: Tensor, trimap: Tensor, prior: Tensor) -> Tensor:
-            inputs = (image, trimap, prior) if self.recipe.synthesis.prior else (image, trimap)
-            predicted: Tensor = network(*inputs).alpha
+        def alpha(batch: Batch) -> Tensor:
+            predicted: Tensor = network(batch.image, batch.trimap, self._prior(batch)).alpha
             return predicted
 
         return validate_unknown(alpha, network, self._examples, device)

@@ -34,7 +34,7 @@ from wisp.engine.families.dlmn import dlmn
 from wisp.networks.dlmn import DLMN, Prediction, dlmn_mobile, dlmn_paper, take_over
 from wisp.networks.portrait import MobileContentEncoder, Portrait
 from wisp.training import losses
-from wisp.training.cue_validation import fixed_cue_examples, fixed_packed_examples, validate_cues
+from wisp.training.cue_validation import fixed_cue_examples, fixed_packed_examples
 from wisp.training.examples import image_and_cues
 from wisp.training.freezing import Parts, freeze, freeze_batch_norm, freeze_folded
 from wisp.training.importing import load_start, read_network
@@ -44,6 +44,7 @@ from wisp.training.recipes import TrainedNetwork
 from wisp.training.recipes.dlmn_recipes import NETWORK, Coefficients, MobileRecipe, PackedRecipe, PaperRecipe
 from wisp.training.recipes.segmenter import load_encoder
 from wisp.training.tuning import Photos, Tuner, Tuning, adapt, coarse_mask
+from wisp.training.validation import validate_alpha
 
 
 class DLMNTask:
@@ -128,7 +129,7 @@ class DLMNTask:
         def alpha(batch: Batch) -> Tensor:
             return torch.sigmoid(predict(network, batch).logits)
 
-        return validate_cues(alpha, network, self._examples, device)
+        return validate_alpha(alpha, network, self._examples, device)
 
 
 class PackedTask(DLMNTask):

@@ -22,7 +22,7 @@ Yaman, Ekenel, Waibel 2022, "Alpha Matte Generation from Single Input for Portra
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -241,12 +241,10 @@ class PortraitTask:
 
     def validate(self, network: nn.Module, device: torch.device) -> Validation:
         """Score alphas from undamaged masks, refined if that is trained; see `wisp.training.validation`."""
-        batches: Iterator[Batch] = iter(self._examples)
 
-        def alpha(image: Tensor) -> Tensor:
-            batch = next(batches)  # in the order in which they are asked for
-            mask = self.coarse_mask(batch, damaged=False).to(device)
-            refined: Tensor = network(image, mask, patches=None if self.recipe.patches else 0).alpha
+        def alpha(batch: Batch) -> Tensor:
+            mask = self.coarse_mask(batch, damaged=False)
+            refined: Tensor = network(batch.image, mask, patches=None if self.recipe.patches else 0).alpha
             return refined
 
         return validation.validate_alpha(alpha, network, self._examples, device)

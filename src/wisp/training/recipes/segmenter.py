@@ -160,8 +160,8 @@ class SegmenterTask:
     def validate(self, network: nn.Module, device: torch.device) -> Validation:
         """Trust-weighted MAE, cross-entropy and accuracy on held-out photos, composites and empty scenes."""
 
-        def mask(image: Tensor) -> Tensor:
-            return torch.sigmoid(network(image).float())
+        def mask(batch: Batch) -> Tensor:
+            return torch.sigmoid(network(batch.image).float())
 
         return validation.validate_alpha(mask, network, self._examples, device)
 

@@ -46,21 +46,17 @@ from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 from wisp.networks.encoders.resnet import RESNET101, ResNet
 from wisp.networks.ssrn import SSRN, Judge, MobileEncoder, recompose, ssrn_mobile, ssrn_resnet101
 from wisp.training import losses
-from wisp.training.cue_validation import (
-    fixed_cue_examples,
-    fixed_unlabelled,
-    on,
-    validate_cues,
-)
+from wisp.training.cue_validation import fixed_cue_examples, fixed_unlabelled
 from wisp.training.examples import image_mask_and_motion
 from wisp.training.freezing import freeze, freeze_batch_norm
 from wisp.training.importing import load_start, read_network
-from wisp.training.loader import Batch
+from wisp.training.loader import Batch, on
 from wisp.training.loop import Schedule, Terms, Validation
 from wisp.training.recipes import TrainedNetwork
 from wisp.training.recipes.dlmn import predict as dlmn_predict
 from wisp.training.recipes.segmenter import load_encoder
 from wisp.training.recipes.ssrn_safeguard import Safeguard, excess, gate
+from wisp.training.validation import validate_alpha
 
 NETWORK, JUDGE = "ssrn", "judge"
 
@@ -380,7 +376,7 @@ class SSRNTask:
         Without labels also ``alpha_ratio``: the mean alpha of held-out photos over that of the supervised
         start, which the safeguard holds near 1.
         """
-        result = validate_cues(lambda batch: self.alpha(network, batch), network, self._examples, device)
+        result = validate_alpha(lambda batch: self.alpha(network, batch), network, self._examples, device)
         if self._start is None:
             return result
         was_training = network.training

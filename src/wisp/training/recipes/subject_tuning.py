@@ -81,8 +81,8 @@ class SubjectPhotosTask:
     def validate(self, network: nn.Module, device: torch.device) -> Validation:
         """Trust-weighted MAE, cross-entropy and accuracy of the subject's mask on held-out photos."""
 
-        def mask(image: Tensor) -> Tensor:
-            return torch.sigmoid(_answer(network, image).float())
+        def mask(batch: Batch) -> Tensor:
+            return torch.sigmoid(_answer(network, batch.image).float())
 
         return validation.validate_alpha(mask, network, self._examples, device)
 

@@ -209,8 +209,8 @@ class UNetTask:
     def validate(self, network: nn.Module, device: torch.device) -> Validation:
         """Scores on held-out photos in their squares, as `wisp.training.validation` counts them."""
 
-        def mask(image: Tensor) -> Tensor:
-            return torch.sigmoid(network(image).float())
+        def mask(batch: Batch) -> Tensor:
+            return torch.sigmoid(network(batch.image).float())
 
         return validation.validate_alpha(mask, network, self._examples, device)
 
