@@ -26,6 +26,7 @@ from wisp.data import vips
 from wisp.data.augmentation import Geometry, Matrix
 from wisp.data.clips import moves, scenario
 from wisp.data.datasets import SUFFIXES
+from wisp.data.samples import channels_first
 from wisp.data.synthesis import Example, Samples, Synthesis
 from wisp.engine.families.subject import find_subject
 from wisp.matting.trimap import trimap_from_mask
@@ -175,11 +176,11 @@ class Unlabelled:
         trimap = cue_trimap(mask, rng, self.cues)
         nothing = np.zeros((1, *size), np.uint8)
         return CueExample(
-            _channels_first(image),
+            channels_first(image),
             mask[None],
             nothing,
-            _channels_first(image),
-            _channels_first(background),
+            channels_first(image),
+            channels_first(background),
             np.zeros(1, np.uint8),
             trimap[None],
             mask[None],
@@ -349,7 +350,3 @@ def _noisy(frames: Float, rng: np.random.Generator, cues: Cues) -> Bytes:
 def cue_trimap(mask: Bytes, rng: np.random.Generator, cues: Cues) -> Bytes:
     """A mask's trimap with a band of a width within `Cues.width`, uint8 (H, W)."""
     return trimap_from_mask(to_float(mask), width=float(rng.uniform(*cues.width)))
-
-
-def _channels_first(pixels: Bytes) -> Bytes:
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1))

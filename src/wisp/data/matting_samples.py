@@ -19,6 +19,7 @@ from wisp.data.damage import like_colours, photograph, recolour, to_bytes
 from wisp.data.packed import Pack
 from wisp.data.placing import Rng, fit_matrix, warp
 from wisp.data.procedural import random_foreground, with_hair
+from wisp.data.samples import channels_first
 from wisp.data.subject_samples import (
     KINDS,
     Kind,
@@ -189,8 +190,6 @@ class MattingSamples(SubjectSamples):
 def _example(
     image: Bytes, alpha: Bytes, weight: Bytes, foreground: Bytes, background: Bytes, *, exact: bool
 ) -> Example:
-    image, foreground, background = (
-        np.ascontiguousarray(x.transpose(2, 0, 1)) for x in (image, foreground, background)
-    )
+    image, foreground, background = (channels_first(x) for x in (image, foreground, background))
     alpha, weight = np.ascontiguousarray(alpha[None]), np.ascontiguousarray(weight[None])
     return Example(image, alpha, weight, foreground, background, np.array([exact], np.uint8))

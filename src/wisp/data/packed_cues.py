@@ -21,6 +21,7 @@ from wisp.data.cues import CueExample, Cues, cue_trimap, motion_cue, segment, sh
 from wisp.data.damage import damage, recolour
 from wisp.data.matting_samples import MattingSamples
 from wisp.data.placing import Rng, fit_matrix, warp
+from wisp.data.samples import channels_first
 from wisp.data.synthesis import Example
 
 
@@ -73,11 +74,11 @@ class PackedPhotos:
         background = from_float(source.scenery.draw(rng, size))
         mask = from_float(segment(to_float(image)))
         return CueExample(
-            _channels_first(image),
+            channels_first(image),
             mask[None],
             np.zeros((1, *size), np.uint8),
-            _channels_first(image),
-            _channels_first(background),
+            channels_first(image),
+            channels_first(background),
             np.zeros(1, np.uint8),
             cue_trimap(mask, rng, self.cues)[None],
             mask[None],
@@ -104,7 +105,3 @@ def opencv_warp(pixels: Bytes, matrix: Matrix, *, mirrored: bool) -> Bytes:
         pixels, placed, pixels.shape[1::-1], flags=cv2.INTER_LINEAR, borderMode=border
     )
     return warped
-
-
-def _channels_first(pixels: Bytes) -> Bytes:
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1))

@@ -27,6 +27,7 @@ from wisp.data import vips
 from wisp.data.augmentation import Appearance, Geometry
 from wisp.data.composites import PER_FOREGROUND, TRIMAP_WIDTHS, cover, foreground_of, over
 from wisp.data.datasets import Entry
+from wisp.data.samples import channels_first
 from wisp.data.synthesis import Example, turn
 from wisp.data.trimap_samples import Cropping, TrimapExample, dilated
 
@@ -131,11 +132,11 @@ class PublishedComposites:
         )
         trust = np.full((1, *alpha.shape), 255, np.uint8)
         return Example(
-            _channels_first(image),
+            channels_first(image),
             np.ascontiguousarray(alpha[None]),
             trust,
-            _channels_first(foreground),
-            _channels_first(background),
+            channels_first(foreground),
+            channels_first(background),
             np.ones(1, np.uint8),
         )
 
@@ -166,11 +167,11 @@ class PublishedCrops:
         alpha = np.ascontiguousarray(alpha[..., 0])
         trimap = dilated(to_float(alpha), rng, cropping.widths)
         return TrimapExample(
-            _channels_first(image),
+            channels_first(image),
             alpha[None],
             np.where(trimap == UNKNOWN, np.uint8(255), np.uint8(0))[None],
-            _channels_first(foreground),
-            _channels_first(background),
+            channels_first(foreground),
+            channels_first(background),
             np.ones(1, np.uint8),
             trimap[None],
             np.full_like(trimap, 128)[None],
@@ -200,7 +201,3 @@ def square(layers: Bytes, alpha: Bytes, side: int, rng: np.random.Generator) -> 
         for at, length in zip((row, column), padded.shape[:2], strict=True)
     )
     return np.ascontiguousarray(padded[top : top + side, left : left + side])
-
-
-def _channels_first(pixels: Bytes) -> Bytes:
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1))

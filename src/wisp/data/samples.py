@@ -5,10 +5,16 @@ from __future__ import annotations
 from typing import Protocol, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-AnyExample: TypeAlias = tuple[npt.NDArray[np.uint8], ...]
+from wisp.core.arrays import Bytes
+
+AnyExample: TypeAlias = tuple[Bytes, ...]
 """The arrays of one sample, in the order of its source's `fields`."""
+
+
+def channels_first(pixels: Bytes) -> Bytes:
+    """A picture (H, W, C) as samples keep it: (C, H, W), contiguous."""
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
 class Source(Protocol):

@@ -22,6 +22,7 @@ from wisp.core.errors import InputError
 from wisp.data import vips
 from wisp.data.augmentation import Appearance, Geometry
 from wisp.data.datasets import Entry, Labelled
+from wisp.data.samples import channels_first
 from wisp.data.synthesis import Example, Synthesis, composite, layer, turn
 from wisp.data.trimap_samples import drawn_cutout, scene
 
@@ -117,7 +118,7 @@ def fitted(entry: Entry, fitting: Fitting) -> Example:
     image, alpha, weight = (
         square(x, fitting.size, letterbox=fitting.letterbox) for x in (photo.image, photo.alpha, photo.weight)
     )
-    shown = np.ascontiguousarray(image.transpose(2, 0, 1))
+    shown = channels_first(image)
     return Example(shown, alpha[None], weight[None], shown, shown, np.zeros(1, np.uint8))
 
 

@@ -23,6 +23,7 @@ from wisp.data.damage import damage, like_colours, photograph, recolour, to_byte
 from wisp.data.packed import Pack, Packed
 from wisp.data.patterns import random_pattern
 from wisp.data.placing import Rng, fit_matrix, keep_cut_sides, rotation_matrix, warp
+from wisp.data.samples import channels_first
 from wisp.data.subject_scenes import Scenes
 
 Kind: TypeAlias = Literal["person", "thing", "single", "several", "small", "held", "poster", "empty", "faint"]
@@ -237,9 +238,9 @@ class SubjectSamples:
                 if rng.random() < self.mix.given:
                     previous = damage(target, rng)
         return SubjectExample(
-            np.ascontiguousarray(image.transpose(2, 0, 1)),
-            np.ascontiguousarray(labels.transpose(2, 0, 1)),
-            np.ascontiguousarray(weights.transpose(2, 0, 1)),
+            channels_first(image),
+            channels_first(labels),
+            channels_first(weights),
             previous[None],
             np.array([guided], np.uint8),
             np.array([KINDS.index(chosen)], np.uint8),

@@ -22,6 +22,7 @@ from wisp.data import vips
 from wisp.data.augmentation import Appearance, Geometry, Matrix, degrade, recolour, soften
 from wisp.data.datasets import Entry, Labelled
 from wisp.data.procedural import with_hair
+from wisp.data.samples import channels_first
 from wisp.matting.foreground import estimate_foreground
 
 Kind: TypeAlias = Literal["real", "composite", "empty"]
@@ -314,14 +315,10 @@ def _example(
     image: Bytes, alpha: Bytes, weight: Bytes, foreground: Bytes, background: Bytes, *, exact: bool
 ) -> Example:
     return Example(
-        _channels_first(image),
+        channels_first(image),
         np.ascontiguousarray(alpha[None]),
         np.ascontiguousarray(weight[None]),
-        _channels_first(foreground),
-        _channels_first(background),
+        channels_first(foreground),
+        channels_first(background),
         np.array([exact], np.uint8),
     )
-
-
-def _channels_first(pixels: Bytes) -> Bytes:
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1))

@@ -28,6 +28,7 @@ from wisp.core.arrays import UNKNOWN, Alpha, Bytes, Foreground, Image, Trimap, f
 from wisp.data import vips
 from wisp.data.augmentation import Appearance, Geometry, Matrix, degrade, recolour, soften
 from wisp.data.datasets import Entry
+from wisp.data.samples import channels_first
 from wisp.data.synthesis import blur_layer, merge
 from wisp.matting.classical.initial_alpha import estimate_initial_alpha
 from wisp.matting.foreground import estimate_foreground
@@ -325,11 +326,11 @@ def compose(
         else np.full_like(trimap, 128)
     )
     return TrimapExample(
-        _channels_first(stored),
+        channels_first(stored),
         alpha_stored[None],
         np.where(trimap == 128, np.uint8(255), np.uint8(0))[None],
-        _channels_first(from_float(foreground)),
-        _channels_first(from_float(background)),
+        channels_first(from_float(foreground)),
+        channels_first(from_float(background)),
         np.ones(1, np.uint8),
         trimap[None],
         start[None],
@@ -353,7 +354,3 @@ def with_islands(trimap: Trimap, rng: np.random.Generator) -> Trimap:
         along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
         islands[(along * stretch) ** 2 + (across / stretch) ** 2 < radius**2] = UNKNOWN
     return islands
-
-
-def _channels_first(pixels: Bytes) -> Bytes:
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1))

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from wisp.data.cues import Cues, CueSamples, Unlabelled, as_at_inference
+from wisp.data.cues import CueExample, Cues, CueSamples, Unlabelled, as_at_inference
 from wisp.data.datasets import Entry
 from wisp.data.matting_samples import MattingSamples, MattingSynthesis
 from wisp.data.packed import Pack
 from wisp.data.packed_cues import PackedPhotos, packed_cues
 from wisp.data.subject_samples import Kind, SubjectMix
-from wisp.data.synthesis import Samples, Synthesis
+from wisp.data.synthesis import Example, Samples, Synthesis
 from wisp.training.loader import Batch, batches, stack, to_batch
 from wisp.training.validation import SEED, calm
 
@@ -28,18 +28,24 @@ def fixed_cue_examples(
     return _stored(CueSamples(samples, as_at_inference(cues)), count, batch)
 
 
-def fixed_packed_examples(pack: Pack, synthesis: MattingSynthesis, cues: Cues, count: int) -> list[Batch]:
-    """Draw `count` composites of packed photos for every validation, every fourth of several subjects."""
+def fixed_packed_examples(
+    pack: Pack, synthesis: MattingSynthesis, count: int, cues: Cues | None = None
+) -> list[Batch]:
+    """Draw `count` composites of packed photos for every validation, every fourth of several subjects.
+
+    With `cues` they have some, masks as at inference.
+    """
     mix = SubjectMix(single=0.6, several=0.2, held=0.2, turned=0.0, degraded=0.0)
     samples = MattingSamples(pack, replace(synthesis, mix=mix), batch=8, steps=1)
-    size, calm = (synthesis.size, synthesis.size), as_at_inference(cues)
+    size = (synthesis.size, synthesis.size)
     kinds: tuple[Kind, ...] = ("single", "single", "single", "several")
     found: list[Batch] = []
     for number in range(max(1, count // 8)):
-        made = []
+        made: list[Example | CueExample] = []
         for place in range(8):
             rng = np.random.default_rng((77, number, place))
-            made.append(packed_cues(samples.example(rng, size, kinds[place % 4]), rng, calm))
+            example = samples.example(rng, size, kinds[place % 4])
+            made.append(example if cues is None else packed_cues(example, rng, as_at_inference(cues)))
         found.append(to_batch(stack(made), torch.device("cpu")))
     return found
 

@@ -35,6 +35,11 @@ def on_green(image: Bytes, alpha: Bytes) -> Bytes:
     return (image * a + GREEN * (1 - a) + 0.5).astype(np.uint8)
 
 
+def to_bytes(x: Tensor) -> Bytes:
+    """Values in [0, 1], clipped to that, rounded to 8 bits: uint8 of the same shape."""
+    return (x.cpu().clamp(0, 1) * 255 + 0.5).to(torch.uint8).numpy()
+
+
 def write_png(path: Path, pixels: Bytes) -> None:
     """Write a picture under a temporary name, then rename it."""
     temporary = path.with_name(f".{path.name}.tmp")
@@ -65,7 +70,6 @@ def subject_sheet(rows: Sequence[tuple[Tensor, Tensor, Tensor]]) -> Bytes:
     """Photo, true mask, mask found, photo on green, in rows; tensors (3, H, W) and (H, W) in [0, 1]."""
     made = []
     for image, truth, mask in rows:
-        photo = (image.permute(1, 2, 0).clamp(0, 1) * 255 + 0.5).to(torch.uint8).numpy()
-        true, found = ((x.clamp(0, 1) * 255 + 0.5).to(torch.uint8).numpy() for x in (truth, mask))
+        photo, true, found = to_bytes(image.permute(1, 2, 0)), to_bytes(truth), to_bytes(mask)
         made.append([photo, true, found, on_green(photo, found)])
     return sheet(made)

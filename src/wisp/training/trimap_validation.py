@@ -16,6 +16,7 @@ from wisp.data.trimap_samples import Cropping, TrimapSamples
 from wisp.training import pictures
 from wisp.training.loader import Batch, batches, on, to_batch
 from wisp.training.loop import Validation
+from wisp.training.pictures import to_bytes
 from wisp.training.validation import CALM, SEED
 
 PROCEDURAL, PHOTOS = "procedural", "photos"
@@ -102,10 +103,7 @@ def validate_unknown(
 
 
 def _row(batch: Batch, index: int, alpha: Tensor) -> list[Bytes]:
-    def to_integers(x: Tensor) -> Bytes:
-        return (x.clamp(0, 1) * 255 + 0.5).to(torch.uint8).numpy()
-
     assert batch.trimap is not None
-    photo, matte = to_integers(batch.image[index].permute(1, 2, 0)), to_integers(alpha[0])
-    trimap, truth = to_integers(batch.trimap[index, 0]), to_integers(batch.alpha[index, 0])
+    photo, matte = to_bytes(batch.image[index].permute(1, 2, 0)), to_bytes(alpha[0])
+    trimap, truth = to_bytes(batch.trimap[index, 0]), to_bytes(batch.alpha[index, 0])
     return [photo, trimap, truth, matte, pictures.on_green(photo, matte)]

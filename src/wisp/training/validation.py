@@ -20,6 +20,7 @@ from wisp.training import pictures
 from wisp.training.loader import Batch, batches, on, to_batch
 from wisp.training.loop import Validation
 from wisp.training.losses import weighted_mean
+from wisp.training.pictures import to_bytes
 
 CALM = Appearance(0, 1, 1, 0, 1, 0, (0, 0), (0, 0), (0, 100))
 SEED = 20_260_101
@@ -105,8 +106,5 @@ def validate_alpha(
 
 
 def _row(image: Tensor, truth: Tensor, prediction: Tensor) -> list[Bytes]:
-    def to_integers(x: Tensor) -> Bytes:
-        return (x.clamp(0, 1) * 255 + 0.5).to(torch.uint8).numpy()
-
-    photo, alpha = to_integers(image.permute(1, 2, 0)), to_integers(prediction[0])
-    return [photo, to_integers(truth[0]), alpha, pictures.on_green(photo, alpha)]
+    photo, alpha = to_bytes(image.permute(1, 2, 0)), to_bytes(prediction[0])
+    return [photo, to_bytes(truth[0]), alpha, pictures.on_green(photo, alpha)]

@@ -22,7 +22,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from wisp.core.arrays import Bytes
 from wisp.core.digests import sha256_of
 from wisp.core.errors import InputError
 from wisp.data.cues import CueExample, as_at_inference, with_cues
@@ -35,6 +34,7 @@ from wisp.networks.dlmn import CUES
 from wisp.training import pictures
 from wisp.training.loader import Batch, stack, to_batch
 from wisp.training.loop import Schedule, Validation
+from wisp.training.pictures import to_bytes
 from wisp.training.recipes.dlmn import DLMNTask, predict
 from wisp.training.recipes.dlmn_recipes import NETWORK, MobileRecipe
 
@@ -168,8 +168,8 @@ class AblationTask(DLMNTask):
         assert batch.mask is not None
         rows = []
         for index in range(len(alpha)):
-            image = _to_integers(batch.image[index].permute(1, 2, 0))
-            shown = [_to_integers(x[index, 0]) for x in (batch.mask, batch.alpha, alpha)]
+            image = to_bytes(batch.image[index].permute(1, 2, 0))
+            shown = [to_bytes(x[index, 0]) for x in (batch.mask, batch.alpha, alpha)]
             rows.append([image, *shown, pictures.on_green(image, shown[-1])])
         error = float((alpha - batch.alpha.cpu()).abs().mean())
         return Validation({"mae": error}, pictures.sheet(rows))
@@ -183,9 +183,7 @@ class AblationTask(DLMNTask):
             batch = to_batch(stack([self._scored[name] for name in few]), device)
             found, truth = self.alpha(network, batch), batch.alpha.cpu()
             for index, name in enumerate(few):
-                pair = [
-                    _to_integers(x[index, 0]).astype(np.float32) / np.float32(255) for x in (found, truth)
-                ]
+                pair = [to_bytes(x[index, 0]).astype(np.float32) / np.float32(255) for x in (found, truth)]
                 images[name] = {key: metric(pair[0], pair[1], None) for key, metric in metrics.items()}
         return Report("whole", images)
 
@@ -196,8 +194,3 @@ def _settings(recipe: AblationRecipe, people: int, scenes: int, weights: Path | 
     del shared["shown"]
     encoder = None if weights is None else sha256_of(weights)
     return {"network": NETWORK, "recipe": shared, "people": people, "scenes": scenes, "encoder": encoder}
-
-
-def _to_integers(x: Tensor) -> Bytes:
-    """Values in [0, 1] rounded to 8 bits."""
-    return (x.cpu().clamp(0, 1) * 255 + 0.5).to(torch.uint8).numpy()

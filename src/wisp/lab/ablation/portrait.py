@@ -23,7 +23,6 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from wisp.core.arrays import Bytes
 from wisp.core.digests import sha256_of
 from wisp.core.errors import InputError
 from wisp.data.datasets import Entry
@@ -39,6 +38,7 @@ from wisp.networks.portrait import Portrait
 from wisp.training import pictures, validation
 from wisp.training.loader import Batch, stack, to_batch
 from wisp.training.loop import Schedule, Validation
+from wisp.training.pictures import to_bytes
 from wisp.training.recipes.portrait import DISCRIMINATORS, GENERATOR, PortraitTask
 from wisp.training.recipes.portrait_losses import PAPER, Coefficients
 from wisp.training.recipes.portrait_recipes import MobileRecipe
@@ -272,8 +272,8 @@ class AblationTask(PortraitTask):
         alpha = self.predict(network, batch)
         rows = []
         for index in range(len(alpha)):
-            image = _to_integers(batch.image[index].permute(1, 2, 0))
-            truth, found = _to_integers(batch.alpha[index, 0]), _to_integers(alpha[index, 0])
+            image = to_bytes(batch.image[index].permute(1, 2, 0))
+            truth, found = to_bytes(batch.alpha[index, 0]), to_bytes(alpha[index, 0])
             rows.append([image, truth, found, pictures.on_green(image, found)])
         error = float((alpha - batch.alpha.cpu()).abs().mean())
         return Validation({"mae": error}, pictures.sheet(rows))
@@ -286,9 +286,7 @@ class AblationTask(PortraitTask):
             batch = to_batch(stack([self._scored[name] for name in few]), device)
             found, truth = self.predict(network, batch), batch.alpha.cpu()
             for index, name in enumerate(few):
-                pair = [
-                    _to_integers(x[index, 0]).astype(np.float32) / np.float32(255) for x in (found, truth)
-                ]
+                pair = [to_bytes(x[index, 0]).astype(np.float32) / np.float32(255) for x in (found, truth)]
                 metrics = PROTOCOLS["default"]
                 images[name] = {key: metric(pair[0], pair[1], None) for key, metric in metrics.items()}
         return Report("whole", images)
@@ -312,8 +310,3 @@ def sha256(name_or_file: str | Path) -> str:
     """Of the content of a file, or of a shipped network by its name, in hexadecimal."""
     known = MODELS.get(str(name_or_file))
     return sha256_of(known.path if known else Path(name_or_file))
-
-
-def _to_integers(x: Tensor) -> Bytes:
-    """Values in [0, 1] rounded to 8 bits."""
-    return (x.cpu().clamp(0, 1) * 255 + 0.5).to(torch.uint8).numpy()

@@ -10,16 +10,13 @@ the subject network really makes them of each sample, damaged on top.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
-
-import numpy as np
-import torch
 
 from wisp.data.matting_samples import MattingSamples, MattingSynthesis
 from wisp.data.packed import Pack
-from wisp.data.subject_samples import Kind, SubjectMix
-from wisp.training.loader import Batch, stack, to_batch
+from wisp.training.cue_validation import fixed_packed_examples
+from wisp.training.loader import Batch
 from wisp.training.loop import Schedule
 from wisp.training.masks import MaskDamage
 from wisp.training.recipes.portrait import GENERATOR, PortraitTask
@@ -91,14 +88,4 @@ class MattingTask(PortraitTask):
     @cached_property
     def _examples(self) -> list[Batch]:
         synthesis: MattingSynthesis = self.recipe.synthesis  # type: ignore[assignment]
-        calm = replace(synthesis, mix=SubjectMix(single=0.6, several=0.2, held=0.2, turned=0.0, degraded=0.0))
-        samples = MattingSamples(self._pack, calm, batch=8, steps=1)
-        batches = []
-        size = (synthesis.size, synthesis.size)
-        kinds: tuple[Kind, ...] = ("single", "single", "single", "several")
-        for number in range(8):
-            made = [
-                samples.example(np.random.default_rng((77, number, i)), size, kinds[i % 4]) for i in range(8)
-            ]
-            batches.append(to_batch(stack(made), torch.device("cpu")))
-        return batches
+        return fixed_packed_examples(self._pack, synthesis, 64)

@@ -63,7 +63,7 @@ class PackedTask(SSRNTask):
     def _examples(self) -> list[Batch]:
         recipe = self.recipe
         assert isinstance(recipe, PackedRecipe)
-        return fixed_packed_examples(self._pack, recipe.synthesis, recipe.cues, recipe.examples)
+        return fixed_packed_examples(self._pack, recipe.synthesis, recipe.examples, recipe.cues)
 
     @cached_property
     def _photos(self) -> list[Batch]:
