@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-import numpy as np
-
-from wisp.core.arrays import Alpha, Image, from_float
+from wisp.core.arrays import Alpha, Image
 from wisp.core.digests import sha256_of
 from wisp.core.errors import InputError
+from wisp.evaluation.protocols import as_stored
 from wisp.io.images import read_grey, read_photo, write_image
 from wisp.lab.benchmark.systems import System
 
@@ -79,7 +78,7 @@ class Predictor:
             return self._new(photo)
         file = self.folder / _name(photo)
         if file.name in self._seconds and file.is_file():
-            return Prediction(in_8_bits(read_grey(file)), self._seconds[file.name])
+            return Prediction(as_stored(read_grey(file)), self._seconds[file.name])
         prediction = self._new(photo)
         self.folder.mkdir(parents=True, exist_ok=True)
         write_image(file, prediction.alpha, bits=8, overwrite=True)
@@ -123,17 +122,12 @@ class Predictor:
             )  # what is loaded or compiled at the first photo is no part of a photo's time
         start = time.process_time()
         alpha = self._estimate(image)
-        return Prediction(in_8_bits(alpha), time.process_time() - start)
+        return Prediction(as_stored(alpha), time.process_time() - start)
 
 
 def place_of(system: System, folder: Path) -> Path:
     """The folder inside `folder` for what one network's file gives in one runtime."""
     return folder / f"{system.slug}-{_digest(Path(system.file))}"
-
-
-def in_8_bits(alpha: Alpha) -> Alpha:
-    """Alpha as a file of eight bits holds it, float32 (H, W) in multiples of 1/255."""
-    return from_float(alpha).astype(np.float32) / np.float32(255)
 
 
 def _name(file: Path) -> str:

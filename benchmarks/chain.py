@@ -26,7 +26,6 @@ from typing import Any, Final
 import numpy as np
 
 from _photo_sets import read_set
-from _predictions import in_8_bits
 from _systems import stay_on_one_core
 from wisp.core.arrays import FOREGROUND, UNKNOWN, Alpha, Image, Mask
 from wisp.core.resample import resize
@@ -36,6 +35,7 @@ from wisp.engine.families.subject import find_subject
 from wisp.engine.models import Model, find_model
 from wisp.evaluation.bootstrap import paired_bootstrap
 from wisp.evaluation.metrics import conn, grad, mse, sad
+from wisp.evaluation.protocols import as_stored
 from wisp.io.images import read_grey, read_photo
 from wisp.matting import cleaning
 from wisp.matting.classical.initial_alpha import estimate_initial_alpha
@@ -156,7 +156,7 @@ def compare(folder: Path, half: str, chosen: Mapping[str, Way]) -> dict[str, dic
         parts = Parts(image, find_subject(image).mask)
         for name, way in chosen.items():
             begun = time.process_time()
-            alpha = in_8_bits(way(parts))
+            alpha = as_stored(way(parts))
             spent[name] += time.process_time() - begun
             for metric, function in METRICS.items():
                 scores[name][metric].append(function(alpha, truth))

@@ -24,12 +24,12 @@ import cv2
 import numpy as np
 
 from _photo_sets import read_set
-from _predictions import in_8_bits
 from _systems import stay_on_one_core
 from chain import METRICS, SETS, SHARED, Parts
 from wisp.core.arrays import Alpha, Mask
 from wisp.core.resample import resize
 from wisp.evaluation.bootstrap import paired_bootstrap
+from wisp.evaluation.protocols import as_stored
 from wisp.io.images import read_grey, read_photo
 from wisp.matting.cleaning import clean
 from wisp.matting.trimap import impose_known
@@ -128,7 +128,7 @@ def measure(
             for kind, damage in MASKS.items():
                 parts = Parts(image, damage(truth, np.random.default_rng(number)))
                 for way, function in chosen.items():
-                    alpha = in_8_bits(function(parts))
+                    alpha = as_stored(function(parts))
                     for metric, measured in METRICS.items():
                         scores[kind, way][metric].append(measured(alpha, truth))
     result: dict[str, dict[str, dict[str, Any]]] = {}

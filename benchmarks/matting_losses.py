@@ -25,7 +25,6 @@ import numpy as np
 import torch
 
 from _photo_sets import read_set
-from _predictions import in_8_bits
 from chain import Parts
 from wisp.cli import main as wisp
 from wisp.cli.train.options import CorpusOptions
@@ -33,6 +32,7 @@ from wisp.cli.train.packs import packs_of
 from wisp.cli.train.subject import FINE_SIDE
 from wisp.engine.families.subject import find_subject
 from wisp.evaluation.metrics import grad, mse, sad
+from wisp.evaluation.protocols import as_stored
 from wisp.evaluation.tables import markdown
 from wisp.io.images import read_grey, read_photo
 from wisp.matting.cleaning import clean
@@ -107,7 +107,7 @@ def score(networks: Mapping[str, Path], folder: Path) -> dict[str, dict[str, lis
         for name, file in networks.items():
             alpha = parts.network(model=str(file))
             mixture = mix_alphas(parts.first, alpha, parts.trimap)
-            shown = [in_8_bits(clean(of)) for of in (alpha, mixture)]
+            shown = [as_stored(clean(of)) for of in (alpha, mixture)]
             found[name].append([metric(of, truth) for of in shown for metric in METRICS.values()])
     scale = np.array([1, 1000, 1] * 2)
     means = {name: (np.mean(rows, 0) * scale).round(3).tolist() for name, rows in found.items()}

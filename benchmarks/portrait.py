@@ -40,7 +40,6 @@ from typing import Any
 import numpy as np
 
 from _photo_sets import photos_of
-from _predictions import in_8_bits
 from _sheets import of_files, write_sheets
 from _subject_report import interval
 from _systems import add_peers, open_system, peer_files, stay_on_one_core
@@ -50,7 +49,7 @@ from wisp.core.errors import InputError, WispError
 from wisp.core.resample import resize
 from wisp.engine.peers import PEERS
 from wisp.evaluation.bootstrap import paired_bootstrap
-from wisp.evaluation.protocols import PROTOCOLS
+from wisp.evaluation.protocols import score_alpha
 from wisp.io.images import read_grey, read_photo
 from wisp.lab.benchmark.machine import cpu_name
 from wisp.lab.benchmark.systems import System
@@ -173,11 +172,9 @@ def measure(folder: Path, system: System) -> dict[str, Any]:
         opened = open_system(system)
         images = {}
         for path in photos_of(folder):
-            truth = in_8_bits(read_grey(truth_of(path, folder / "alpha")))
-            alpha = in_8_bits(opened.estimate(read_photo(path).image))
-            images[path.stem] = {
-                name: round(metric(alpha, truth, None), 7) for name, metric in PROTOCOLS["default"].items()
-            }
+            truth = read_grey(truth_of(path, folder / "alpha"))
+            scores = score_alpha(opened.estimate(read_photo(path).image), truth)
+            images[path.stem] = {name: round(value, 7) for name, value in scores.items()}
         seconds = [min(opened.seconds(image) for _ in range(TURNS)) for image in timed(folder)]
     except WispError as error:
         return {"error": str(error)}

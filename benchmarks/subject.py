@@ -38,7 +38,7 @@ import numpy as np
 import platformdirs
 
 from _photo_sets import Picture, judge, photos_of, read_cases, read_must, read_set
-from _predictions import Predictor, in_8_bits, place_of
+from _predictions import Predictor, place_of
 from _sheets import write_sheets
 from _subject_network import MAPS, SIDE, open_subject_network
 from _subject_report import NOTHING, report
@@ -48,7 +48,7 @@ from wisp.core.errors import WispError
 from wisp.engine.peers import PEERS
 from wisp.evaluation.bootstrap import paired_bootstrap
 from wisp.evaluation.metrics import Metric, iou
-from wisp.evaluation.protocols import PROTOCOLS
+from wisp.evaluation.protocols import PROTOCOLS, as_stored
 from wisp.io.images import read_grey
 from wisp.lab.benchmark.machine import about_machine, versions
 from wisp.lab.benchmark.systems import System
@@ -199,7 +199,7 @@ def scored(alpha: Alpha, truth: Path | None) -> dict[str, float]:
     """Metric → value of an alpha; where there is no truth, the share of the area that is cut out."""
     if truth is None:
         return {"share": round(float((alpha > 0.5).mean()), 7)}
-    true = in_8_bits(read_grey(truth))
+    true = as_stored(read_grey(truth))
     return {name: round(metric(alpha, true, None), 7) for name, metric in METRICS.items()}
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from wisp.core.arrays import UNKNOWN, Alpha, check_same_size, from_float
+from wisp.core.arrays import UNKNOWN, Alpha, Region, check_same_size, from_float
 from wisp.core.errors import InputError
 from wisp.evaluation.metrics import Metric, accuracy, binary_cross_entropy, conn, grad, mae, mse, sad
 from wisp.io.formats import READABLE_SUFFIXES
@@ -194,7 +194,7 @@ def check_places(predictions: Path | str, truth: Path | str, *, trimaps: Path | 
 
 def score_pair(pair: Pair, metrics: Mapping[str, Metric]) -> dict[str, float]:
     """Metric → value of one prediction; `InputError` as in `evaluate`."""
-    truth, prediction = read_stored(pair.truth), read_stored(pair.prediction)
+    truth, prediction = read_grey(pair.truth), read_grey(pair.prediction)
     check_same_size(str(pair.prediction), prediction, f"truth {pair.truth}", truth)
     region = None
     if pair.trimap is not None:
@@ -203,12 +203,35 @@ def score_pair(pair: Pair, metrics: Mapping[str, Metric]) -> dict[str, float]:
         region = trimap == UNKNOWN
         if not region.any():
             raise InputError(pair.trimap, "has nothing unknown to score")
-    return {name: metric(prediction, truth, region) for name, metric in metrics.items()}
+    return score_alpha(prediction, truth, region, metrics)
+
+
+def score_alpha(
+    alpha: Alpha,
+    truth: Alpha,
+    region: Region | None = None,
+    metrics: Mapping[str, Metric] = PROTOCOLS["default"],
+) -> dict[str, float]:
+    """Metric → value of an alpha in memory, scored as files are: both are rounded to 8 bits.
+
+    Args:
+        alpha: float32 (H, W), [0, 1].
+        truth: like it.
+        region: bool (H, W), what is scored; the whole image when None.
+        metrics: by name.
+    """
+    found, true = as_stored(alpha), as_stored(truth)
+    return {name: metric(found, true, region) for name, metric in metrics.items()}
 
 
 def read_stored(path: Path) -> Alpha:
     """The file's alpha channel if it has one, else its grey values, in multiples of 1/255."""
-    return from_float(read_grey(path), 8).astype(np.float32) / np.float32(255)
+    return as_stored(read_grey(path))
+
+
+def as_stored(alpha: Alpha) -> Alpha:
+    """Alpha as a file of eight bits holds it, float32 (H, W) in multiples of 1/255."""
+    return from_float(alpha).astype(np.float32) / np.float32(255)
 
 
 def files_of(place: Path | str) -> dict[str, list[Path]]:

@@ -30,7 +30,7 @@ from wisp.core.errors import InputError
 from wisp.data.datasets import Entry
 from wisp.data.samples import Source
 from wisp.engine.engine import ENGINE
-from wisp.evaluation.protocols import PROTOCOLS, Report
+from wisp.evaluation.protocols import Report, score_alpha
 from wisp.io.atomic import write_files
 from wisp.matting.trimap import trimap_from_alpha
 from wisp.networks.checkpoints import read_checkpoint
@@ -310,11 +310,8 @@ class TuningTask:
         return Whole(*reports)
 
     def _scored(self, alphas: Sequence[Alpha]) -> Report:
-        scores = {}
-        for (name, _, truth), alpha in zip(self._held_out, alphas, strict=True):
-            pair = (to_float(from_float(alpha)), to_float(from_float(truth)))
-            scores[name] = {key: metric(*pair, None) for key, metric in PROTOCOLS["default"].items()}
-        return Report("whole", scores)
+        scored = zip(self._held_out, alphas, strict=True)
+        return Report("whole", {name: score_alpha(alpha, truth) for (name, _, truth), alpha in scored})
 
     def sheet(self) -> Bytes:
         """Photo, truth, alpha before, alpha now, and the subject on green; one row a held-out photo."""

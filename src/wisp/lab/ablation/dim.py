@@ -26,7 +26,7 @@ from wisp.core.errors import InputError
 from wisp.data.datasets import Entry
 from wisp.engine.engine import Engine
 from wisp.engine.families.dim import dim
-from wisp.evaluation.protocols import PROTOCOLS, Report
+from wisp.evaluation.protocols import Report, score_alpha
 from wisp.lab.ablation import Ablation, Derived, Row, Table
 from wisp.lab.ablation.portrait import sha256, short
 from wisp.lab.figures.guided import Truth, find_truths, trimap_of
@@ -249,8 +249,5 @@ class DimAblationTask(DimTask):
         images = {}
         for name, alpha in self.alphas(network, list(self._photos)).items():
             photo = self._photos[name]
-            found, truth = (from_float(x).astype(np.float32) / np.float32(255) for x in (alpha, photo.alpha))
-            region = photo.trimap == UNKNOWN
-            metrics = PROTOCOLS["default"]
-            images[name] = {key: metric(found, truth, region) for key, metric in metrics.items()}
+            images[name] = score_alpha(alpha, photo.alpha, photo.trimap == UNKNOWN)
         return Report("unknown", images)

@@ -27,7 +27,7 @@ from wisp.core.errors import InputError
 from wisp.data.cues import CueExample, as_at_inference, with_cues
 from wisp.data.datasets import Entry
 from wisp.data.synthesis import Synthesis
-from wisp.evaluation.protocols import PROTOCOLS, Report
+from wisp.evaluation.protocols import Report, score_alpha
 from wisp.lab.ablation import Ablation, Row, Table
 from wisp.lab.ablation.portrait import held_out_composites, short
 from wisp.networks.dlmn import CUES
@@ -177,14 +177,12 @@ class AblationTask(DLMNTask):
     def measure(self, network: nn.Module, device: torch.device) -> Report:
         """The metrics of `wisp.evaluation` by person, of alpha rounded to 8 bits."""
         names, images = list(self._scored), {}
-        metrics = PROTOCOLS["default"]
         for start in range(0, len(names), 8):
             few = names[start : start + 8]
             batch = to_batch(stack([self._scored[name] for name in few]), device)
             found, truth = self.alpha(network, batch), batch.alpha.cpu()
             for index, name in enumerate(few):
-                pair = [to_bytes(x[index, 0]).astype(np.float32) / np.float32(255) for x in (found, truth)]
-                images[name] = {key: metric(pair[0], pair[1], None) for key, metric in metrics.items()}
+                images[name] = score_alpha(found[index, 0].numpy(), truth[index, 0].numpy())
         return Report("whole", images)
 
 

@@ -29,7 +29,7 @@ from wisp.data.datasets import Entry
 from wisp.data.synthesis import Example, Synthesis, composite, layer
 from wisp.data.vips import read_rgb
 from wisp.engine.models import MODELS
-from wisp.evaluation.protocols import PROTOCOLS, Report
+from wisp.evaluation.protocols import Report, score_alpha
 from wisp.lab.ablation import Ablation
 from wisp.lab.ablation.portrait_parts import SingleEncoder, leave_out
 from wisp.lab.ablation.portrait_variants import TABLES, VARIANTS, Variant
@@ -286,9 +286,7 @@ class AblationTask(PortraitTask):
             batch = to_batch(stack([self._scored[name] for name in few]), device)
             found, truth = self.predict(network, batch), batch.alpha.cpu()
             for index, name in enumerate(few):
-                pair = [to_bytes(x[index, 0]).astype(np.float32) / np.float32(255) for x in (found, truth)]
-                metrics = PROTOCOLS["default"]
-                images[name] = {key: metric(pair[0], pair[1], None) for key, metric in metrics.items()}
+                images[name] = score_alpha(found[index, 0].numpy(), truth[index, 0].numpy())
         return Report("whole", images)
 
 

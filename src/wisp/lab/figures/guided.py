@@ -15,12 +15,11 @@ from wisp.core.arrays import UNKNOWN, Alpha, Image, Trimap, check_same_size
 from wisp.core.errors import InputError
 from wisp.engine.engine import Engine
 from wisp.engine.families import FAMILIES
-from wisp.evaluation.protocols import BENCHMARK
+from wisp.evaluation.protocols import BENCHMARK, score_alpha
 from wisp.io.guidance import read_grey, read_trimap
 from wisp.io.images import read_photo
 from wisp.lab.figures.photos import partner, pictures
 from wisp.lab.figures.running import Running
-from wisp.lab.figures.subjects import round_to_bytes
 from wisp.methods import check_method, default_method
 
 NETWORK: Final = default_method("trimap")
@@ -111,8 +110,7 @@ def score_unknown(alpha: Alpha, truth: Alpha, trimap: Trimap) -> dict[str, float
     region = trimap == UNKNOWN
     if not region.any():
         return dict.fromkeys(BENCHMARK, float("nan"))
-    found, true = round_to_bytes(alpha), round_to_bytes(truth)
-    return {name: metric(found, true, region) for name, metric in BENCHMARK.items()}
+    return score_alpha(alpha, truth, region, BENCHMARK)
 
 
 def read_list(path: Path | str, columns: Sequence[str]) -> list[dict[str, str]]:

@@ -21,9 +21,9 @@ from typing import Final, Literal, TypeAlias
 
 import numpy as np
 
-from wisp.core.arrays import Alpha, Image, linear_to_srgb, srgb_to_linear
+from wisp.core.arrays import Image, linear_to_srgb, srgb_to_linear
 from wisp.evaluation.metrics import iou
-from wisp.evaluation.protocols import PROTOCOLS
+from wisp.evaluation.protocols import score_alpha
 from wisp.lab.figures.running import Running
 from wisp.lab.figures.subjects import Source, Subject, round_to_bytes
 from wisp.lab.figures.worse_masks import KINDS, STEPS, worse
@@ -131,7 +131,7 @@ def vary_background(
     trials = []
     for background in drawn:
         alpha = setting.running(subject.on(str(background))).matte.alpha
-        trials.append(Trial(subject.name, background.stem, 0, _scores(alpha, subject)))
+        trials.append(Trial(subject.name, background.stem, 0, score_alpha(alpha, subject.alpha)))
         done()
     return trials
 
@@ -144,7 +144,7 @@ def vary_exposure(
     trials = []
     for stops in STOPS:
         alpha = setting.running(expose(photo, stops)).matte.alpha
-        trials.append(Trial(subject.name, "exposure", stops, _scores(alpha, subject)))
+        trials.append(Trial(subject.name, "exposure", stops, score_alpha(alpha, subject.alpha)))
         done()
     return trials
 
@@ -156,12 +156,12 @@ def vary_mask(
     photo, true = _photo(subject, drawn), (subject.alpha >= 0.5).astype(np.float32)
     result = setting.running(photo)
     found = None if result.mask is None else iou(result.mask, true)
-    trials = [Trial(subject.name, FOUND, 0, _scores(result.matte.alpha, subject), found)]
+    trials = [Trial(subject.name, FOUND, 0, score_alpha(result.matte.alpha, subject.alpha), found)]
     done()
     for case, step in [("true", 0.0), *((kind, step) for kind in KINDS for step in STEPS)]:
         mask = worse(true, case, step, setting.seed)
         alpha = setting.running(photo, mask).matte.alpha
-        trials.append(Trial(subject.name, case, step, _scores(alpha, subject), iou(mask, true)))
+        trials.append(Trial(subject.name, case, step, score_alpha(alpha, subject.alpha), iou(mask, true)))
         done()
     return trials
 
@@ -174,8 +174,3 @@ def expose(photo: Image, stops: float) -> Image:
 
 def _photo(subject: Subject, drawn: Sequence[Path]) -> Image:
     return subject.on(str(drawn[0])) if subject.photo is None else subject.photo
-
-
-def _scores(alpha: Alpha, subject: Subject) -> dict[str, float]:
-    found, truth = round_to_bytes(alpha), round_to_bytes(subject.alpha)
-    return {name: metric(found, truth, None) for name, metric in PROTOCOLS["default"].items()}
