@@ -11,12 +11,12 @@ from wisp.networks.dim import (
     VGG16Stage,
     clamp_alpha,
     dim_vgg16,
-    double,
     first_maxima,
     regions,
     within_unknown,
 )
 from wisp.networks.encoders.vgg16 import VGG16
+from wisp.networks.layers import repeat
 
 SMALL = 1 / 32
 
@@ -60,7 +60,7 @@ def test_first_maxima_place_values_where_the_indices_say():
         pooled, indices = functional.max_pool2d(x, 2, return_indices=True)
         values = torch.randn_like(pooled)
         expected = functional.max_unpool2d(values, indices, 2)
-        torch.testing.assert_close(double(values) * first_maxima(x), expected)
+        torch.testing.assert_close(repeat(values) * first_maxima(x), expected)
 
 
 def test_the_trimap_s_channel_begins_at_zero_and_learns():

@@ -29,6 +29,7 @@ from wisp.core.errors import InputError
 from wisp.networks.checkpoints import read_checkpoint
 from wisp.networks.encoders.mobilenetv2 import IMAGENET_MEAN, IMAGENET_STD
 from wisp.networks.encoders.vgg16 import STAGES
+from wisp.networks.layers import repeat
 
 FC6: Final = 4096
 """Channels of VGG-16's first fully connected layer."""
@@ -157,7 +158,7 @@ class VGG16Stage(nn.Module):
             x = layer(x)
         x = functional.relu(self.reduce(functional.relu(self.fc6(x))))
         for convolution, place in zip(self.decode, reversed(places), strict=True):
-            x = functional.relu(convolution(double(x) * place))
+            x = functional.relu(convolution(repeat(x) * place))
         alpha: Tensor = self.head(x)
         return alpha
 
@@ -229,15 +230,10 @@ def widen(convolution: nn.Module, channels: int) -> nn.Conv2d:
     return wide
 
 
-def double(x: Tensor) -> Tensor:
-    """Each value four times: (N, C, H, W) → (N, C, 2H, 2W)."""
-    return functional.interpolate(x, scale_factor=2, mode="nearest")
-
-
 def first_maxima(x: Tensor) -> Tensor:
     """1 at the first largest value of each 2×2 cell, 0 at the other three.
 
-    ``double(y) * first_maxima(x)`` is what `functional.max_unpool2d` makes of ``y`` and the indices with
+    ``repeat(y) * first_maxima(x)`` is what `functional.max_unpool2d` makes of ``y`` and the indices with
     which `functional.max_pool2d` pools ``x``, in operators that ONNX and OpenVINO have.
 
     Args:

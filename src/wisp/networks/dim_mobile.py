@@ -25,8 +25,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from wisp.networks.dim import DeepImageMatting, Refinement, double, regions, widen
+from wisp.networks.dim import DeepImageMatting, Refinement, regions, widen
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
+from wisp.networks.layers import conv, repeat
 
 CARRIED: Final = 4
 """The stride at which colours are carried: they vary slowly."""
@@ -108,7 +109,7 @@ class Unpooling(nn.Module):
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         """(N, inputs, H, W) and (N, skip, 2H, 2W) → (N, outputs, 2H, 2W)."""
         guide = self.narrow(skip)
-        unpooled = double(x) * soft_maxima(guide)
+        unpooled = repeat(x) * soft_maxima(guide)
         result: Tensor = self.block(unpooled + guide if self.add else torch.cat([unpooled, guide], 1))
         return result
 
@@ -123,15 +124,6 @@ def dim_mobile(encoder: MobileNetV2 | None = None) -> DeepImageMatting:
     return DeepImageMatting(stage, Refinement((16, 16, 16), scale=1.0))
 
 
-def conv(inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1) -> nn.Sequential:
-    """Convolution, batch norm, ReLU."""
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(),
-    )
-
-
 def soft_maxima(x: Tensor) -> Tensor:
     """How nearly each value is the largest of its 2×2 cell: 1 for that one, 0 for those 1 or more below it.
 
@@ -141,7 +133,7 @@ def soft_maxima(x: Tensor) -> Tensor:
     Returns:
         (N, C, H, W), [0, 1].
     """
-    return functional.relu(x - double(functional.max_pool2d(x, 2)) + 1)
+    return functional.relu(x - repeat(functional.max_pool2d(x, 2)) + 1)
 
 
 def carry_colours(image: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:

@@ -30,6 +30,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from wisp.networks.encoders.mobilenetv2 import InvertedResidual, MobileNetV2
+from wisp.networks.layers import collect_maps, conv, double
 from wisp.networks.portrait import (
     Decoder,
     MobileContentEncoder,
@@ -236,11 +237,7 @@ class PlainEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """(N, inputs, H, W) → a map a stride, 1 first."""
-        maps = []
-        for block in self.blocks:
-            x = block(x)
-            maps.append(x)
-        return maps
+        return collect_maps(self.blocks, x)
 
 
 def dlmn_paper(
@@ -434,17 +431,3 @@ def mask_logits(mask: Tensor, surest: float) -> Tensor:
     """Logits of a mask in [0, 1] that is first kept `surest` from both ends."""
     sure = mask.clamp(surest, 1 - surest)
     return torch.log(sure) - torch.log(1 - sure)
-
-
-def conv(inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1) -> nn.Sequential:
-    """Convolution, batch norm, ReLU."""
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(),
-    )
-
-
-def double(x: Tensor) -> Tensor:
-    """Twice the size, bilinearly."""
-    return functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)

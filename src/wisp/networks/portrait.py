@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from wisp.networks.encoders.mobilenetv2 import InvertedResidual, MobileNetV2
+from wisp.networks.layers import collect_maps, conv, double
 
 PATCH: Final = 64
 """Side of the patches that the border refinement sees, pixels."""
@@ -127,7 +128,7 @@ class Decoder(nn.Module):
         blocks = []
         for index, width in enumerate(outputs):
             skips = sum(narrowed[index]) if index < len(narrowed) else 0
-            blocks.append(_conv(inputs + skips, width, instance=instance))
+            blocks.append(conv(inputs + skips, width, instance=instance))
             inputs = width
         self.blocks = nn.ModuleList(blocks)
         self.head = nn.Conv2d(inputs, 4 if lean else 1, 3, padding=1)
@@ -136,7 +137,7 @@ class Decoder(nn.Module):
         """Deepest map and skips, deepest first → logits; an encoder without skips has none of them."""
         last = len(self.blocks) - 1
         for index, block in enumerate(self.blocks):
-            joined = [x if self.lean and index == last else _double(x)]
+            joined = [x if self.lean and index == last else double(x)]
             if index < len(content):
                 joined.append(self.narrow_content[index](content[index]))
             if index < len(segmentation):
@@ -165,11 +166,7 @@ class UNetEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """(N, inputs, H, W) → a map a stride, 2 first."""
-        maps = []
-        for block in self.blocks:
-            x = block(x)
-            maps.append(x)
-        return maps
+        return collect_maps(self.blocks, x)
 
 
 class ResidualBlock(nn.Module):
@@ -178,7 +175,7 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            _conv(channels, channels, instance=True),
+            conv(channels, channels, instance=True),
             nn.Conv2d(channels, channels, 3, padding=1, bias=False),
             nn.InstanceNorm2d(channels, affine=True),
         )
@@ -221,17 +218,13 @@ class MobileSegmentationEncoder(nn.Module):
     def __init__(self, stem: int, widths: Sequence[int], inputs: int = 4, stride: int = 1) -> None:
         super().__init__()
         self.stem = _stem(inputs, stem, stride)
-        blocks: list[nn.Module] = [_conv(inputs, widths[0], stride=2), _conv(widths[0], widths[1], stride=2)]
+        blocks: list[nn.Module] = [conv(inputs, widths[0], stride=2), conv(widths[0], widths[1], stride=2)]
         blocks += [InvertedResidual(a, b, 2, 3) for a, b in pairwise(widths[1:])]
         self.blocks = nn.ModuleList(blocks)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """(N, inputs, H, W) → the stem's maps, then a map a stride, 2 first."""
-        maps = [self.stem(x)]
-        for block in self.blocks:
-            x = block(x)
-            maps.append(x)
-        return maps
+        return [self.stem(x), *collect_maps(self.blocks, x)]
 
 
 class PatchNetwork(nn.Module):
@@ -247,15 +240,15 @@ class PatchNetwork(nn.Module):
     def __init__(self, width: int = 16, *, instance: bool = False) -> None:
         super().__init__()
         one, two, four = width, 2 * width, 3 * width
-        self.encode1 = _conv(4, one, instance=instance)
-        self.encode2 = _conv(one, two, stride=2, instance=instance)
+        self.encode1 = conv(4, one, instance=instance)
+        self.encode2 = conv(one, two, stride=2, instance=instance)
         self.encode4 = nn.Sequential(
-            _conv(two, four, stride=2, instance=instance),
-            _conv(four, four, instance=instance),
-            _conv(four, four, instance=instance),
+            conv(two, four, stride=2, instance=instance),
+            conv(four, four, instance=instance),
+            conv(four, four, instance=instance),
         )
-        self.decode2 = _conv(four + two, two, instance=instance)
-        self.decode1 = _conv(two + one, one, instance=instance)
+        self.decode2 = conv(four + two, two, instance=instance)
+        self.decode1 = conv(two + one, one, instance=instance)
         self.head = nn.Conv2d(one, 1, 3, padding=1)
         nn.init.zeros_(self.head.weight)
         if self.head.bias is not None:
@@ -265,8 +258,8 @@ class PatchNetwork(nn.Module):
         """Patches (P, 3, S, S) and (P, 1, S, S), S a multiple of 4 → residual (P, 1, S, S)."""
         at1 = self.encode1(torch.cat([image, alpha], 1))
         at2 = self.encode2(at1)
-        x = self.decode2(torch.cat([_double(self.encode4(at2)), at2], 1))
-        residual: Tensor = self.head(self.decode1(torch.cat([_double(x), at1], 1)))
+        x = self.decode2(torch.cat([double(self.encode4(at2)), at2], 1))
+        residual: Tensor = self.head(self.decode1(torch.cat([double(x), at1], 1)))
         return residual
 
 
@@ -469,19 +462,9 @@ def _padded(x: Tensor, mode: str) -> Tensor:
     return functional.pad(x, (STRIDE, right, STRIDE, bottom), mode=mode)
 
 
-def _double(x: Tensor) -> Tensor:
-    return functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
-
-
 def _stem(inputs: int, outputs: int, stride: int) -> nn.Sequential:
     """Build a network's first layers: a convolution that misses no pixel, norm, ReLU; stride 1 or 2."""
     if stride == 1:
-        return _conv(inputs, outputs)
+        return conv(inputs, outputs)
     convolution = nn.Conv2d(inputs, outputs, 2 * stride, stride, stride // 2, bias=False)
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
-
-
-def _conv(inputs: int, outputs: int, *, stride: int = 1, instance: bool = False) -> nn.Sequential:
-    """3×3 convolution, norm, ReLU."""
-    norm = nn.InstanceNorm2d(outputs, affine=True) if instance else nn.BatchNorm2d(outputs)
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), norm, nn.ReLU())

@@ -27,9 +27,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from wisp.networks.discriminators import PatchGAN
-from wisp.networks.dlmn import ResidualBlock, conv, double, mask_logits, to_luma
+from wisp.networks.dlmn import ResidualBlock, mask_logits, to_luma
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 from wisp.networks.encoders.resnet import RESNET101, ResNet
+from wisp.networks.layers import conv, double
 
 EXTRA: Final = 2
 """Input channels beside the image: motion and mask."""

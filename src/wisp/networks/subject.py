@@ -38,7 +38,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -46,8 +46,7 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
-
-Start: TypeAlias = Literal["modnet", "imagenet"]
+from wisp.networks.layers import conv
 
 MAPS: Final = ("people", "subject")
 """Order of the two masks and of the two presence values."""
@@ -194,8 +193,8 @@ class SubjectNetwork(nn.Module):
             block.requires_grad_(False)
         self.guidance = GuidanceBranch(widths)
         w32, w16, w8, w4, w2 = widths
-        self.reduce = _conv(320, GLOBAL, 1)
-        self.whole = nn.Sequential(_conv(GLOBAL, GLOBAL, 3, 2), _conv(GLOBAL, GLOBAL, 3))
+        self.reduce = conv(320, GLOBAL, kernel=1)
+        self.whole = nn.Sequential(conv(GLOBAL, GLOBAL, stride=2), conv(GLOBAL, GLOBAL))
         self.mean_of_all = nn.Linear(GLOBAL, GLOBAL)
         self.presence = nn.Linear(GLOBAL, len(MAPS))
         self.from64 = nn.Conv2d(GLOBAL, w32, 1)
@@ -203,9 +202,7 @@ class SubjectNetwork(nn.Module):
             nn.Conv2d(inputs, width, 1)
             for inputs, width in ((320, w32), (96, w16), (32, w8), (24, w4), (16, w2))
         )
-        self.mixes = nn.ModuleList(
-            [_conv(w32, w16, 3), _conv(w16, w8, 3), _conv(w8, w4, 3), _conv(w4, w2, 3), _conv(w2, w2, 3)]
-        )
+        self.mixes = nn.ModuleList([conv(w32, w16), conv(w16, w8), conv(w8, w4), conv(w4, w2), conv(w2, w2)])
         self.eighth = nn.Conv2d(w4, len(MAPS), 1)
         self.quarter = nn.Conv2d(w2, len(MAPS), 1)
         self.head = nn.Conv2d(w2, 4 * len(MAPS), 3, padding=1)
@@ -304,11 +301,3 @@ def _fold_pair(convolution: nn.Module, norm: nn.BatchNorm2d) -> nn.Conv2d:
     folded = copy.deepcopy(convolution)
     folded.weight, folded.bias = weight, bias
     return folded
-
-
-def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(),
-    )
