@@ -35,7 +35,7 @@ def test_floats_by_default(wisp, exported, tmp_path):
 
 
 def test_int8_is_calibrated_and_its_loss_told(wisp, exported, tmp_path):
-    exported.loss = export.Loss(61, 4, 64, 0.01, 0.0101)
+    exported.loss = export.QuantisationCost(61, 4, 64, 0.01, 0.0101)
     out = tmp_path / "n.onnx"
     ran = wisp("export", "best.pt", "-o", out, "--int8", "--data", tmp_path, "--samples", 24, "--keep", "a/b")
     assert ran.code == 0

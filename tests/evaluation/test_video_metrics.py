@@ -11,7 +11,7 @@ from wisp.core.arrays import from_float
 from wisp.core.errors import InputError
 from wisp.evaluation.metrics import grad
 from wisp.evaluation.video_metrics import clip_scores, dtssd
-from wisp.evaluation.video_protocol import evaluate_clips, find_clip_pairs
+from wisp.evaluation.video_protocol import find_clip_pairs, score_clips
 from wisp.io.images import write_image
 
 
@@ -74,11 +74,11 @@ def places(tmp_path):
 
 
 def test_clips_are_paired_whatever_they_are_stored_as(places):
-    report = evaluate_clips(places / "predicted", places / "truth")
+    report = score_clips(find_clip_pairs(places / "predicted", places / "truth"))
     assert list(report.images) == ["a", "deep/b"]
     assert report.ignored == 1
     assert report.mean == {"mad": 0, "mse": 0, "grad": 0, "dtssd": 0}
-    single = evaluate_clips(places / "predicted" / "a.mkv", places / "truth" / "a")
+    single = score_clips(find_clip_pairs(places / "predicted" / "a.mkv", places / "truth" / "a"))
     assert single.count == 1
 
 

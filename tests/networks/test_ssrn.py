@@ -3,14 +3,15 @@
 import pytest
 import torch
 
-from wisp.networks.dlmn import motion_of_still, to_luma
+from wisp.networks.dlmn import to_luma
 from wisp.networks.ssrn import Judge, recompose, ssrn_mobile, ssrn_resnet101
 
 
 def inputs(height=64, width=96):
     torch.manual_seed(1)
     image = torch.rand(1, 3, height, width)
-    return {"image": image, "mask": torch.rand(1, 1, height, width), "motion": motion_of_still(image)}
+    motion = to_luma(image).expand(-1, 4, -1, -1)
+    return {"image": image, "mask": torch.rand(1, 1, height, width), "motion": motion}
 
 
 def build(name):

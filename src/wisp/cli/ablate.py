@@ -95,7 +95,8 @@ def ablate_portrait_command(
 ) -> None:
     """Tables 3, 4 and 5 of Yaman et al. 2022: losses, modules and inputs of the portrait network."""
     with importing("training", "train"):
-        from wisp.lab.ablation.portrait import AblationRecipe, portrait_ablation, short
+        from wisp.lab.ablation import short
+        from wisp.lab.ablation.portrait import AblationRecipe, portrait_ablation
         from wisp.lab.ablation.portrait_variants import VARIANTS
 
     recipe = AblationRecipe(schedule=short(images, batch, run.seed))
@@ -136,8 +137,8 @@ def ablate_dim_command(
 ) -> None:
     """Table 1 of Xu et al. 2017 on dim-mobile: losses, guided filter, refinement."""
     with importing("training", "train"):
+        from wisp.lab.ablation import short
         from wisp.lab.ablation.dim import CLIP, FILTERED, VARIANTS, DimAblationRecipe, dim_ablation
-        from wisp.lab.ablation.portrait import short
 
     recipe = DimAblationRecipe()
     recipe = replace(recipe, schedule=replace(short(images, batch, run.seed), clip=CLIP))
@@ -261,8 +262,8 @@ def ablate_dlmn_command(
 ) -> None:
     """DLMN-G (El Abdellaoui and Kachbal) without segmentation, motion, trimap, and with the image alone."""
     with importing("training", "train"):
+        from wisp.lab.ablation import short
         from wisp.lab.ablation.dlmn import VARIANTS, AblationRecipe, dlmn_ablation
-        from wisp.lab.ablation.portrait import short
 
     recipe = AblationRecipe(schedule=short(images, batch, run.seed))
     recipe = with_size(recipe, size)

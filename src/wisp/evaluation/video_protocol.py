@@ -96,11 +96,6 @@ def score_clips(pairing: ClipPairing, *, scored: Callable[[], None] = lambda: No
     return Report("whole", clips, pairing.ignored)
 
 
-def evaluate_clips(predictions: Path | str, truth: Path | str) -> Report:
-    """Score clips against clips: `find_clip_pairs`, then `score_clips`."""
-    return score_clips(find_clip_pairs(predictions, truth))
-
-
 def _alphas(path: Path, pair: ClipPair) -> Iterator[Alpha]:
     """The alphas of a clip, rounded to multiples of 1/255: its alpha channel if it has one, else its grey."""
     with open_clip(pair.truth) as clip:

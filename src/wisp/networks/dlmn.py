@@ -422,11 +422,6 @@ def to_luma(image: Tensor) -> Tensor:
     return LUMA[0] * image[:, :1] + LUMA[1] * image[:, 1:2] + LUMA[2] * image[:, 2:3]
 
 
-def motion_of_still(image: Tensor) -> Tensor:
-    """The motion cue of a still, which repeats itself: (N, 3, H, W) → (N, 4, H, W)."""
-    return to_luma(image).expand(-1, CUES["motion"], -1, -1)
-
-
 def mask_logits(mask: Tensor, surest: float) -> Tensor:
     """Logits of a mask in [0, 1] that is first kept `surest` from both ends."""
     sure = mask.clamp(surest, 1 - surest)

@@ -89,7 +89,7 @@ def cases(make: CaseMaker, network: nn.Module, batches: Sequence[Batch]) -> list
         return [case for batch in batches for case in make(network, batch)]
 
 
-def mask_cases(segmenter: nn.Module, batch: Batch) -> list[Case]:
+def mask_cases(_: nn.Module, batch: Batch) -> list[Case]:
     """Image → mask."""
     return [
         Case({"image": _array(batch.image[i])}, _array(batch.alpha[i]), _array(batch.weight[i]))
@@ -97,7 +97,7 @@ def mask_cases(segmenter: nn.Module, batch: Batch) -> list[Case]:
     ]
 
 
-def alpha_cases(portrait: nn.Module, batch: Batch) -> list[Case]:
+def alpha_cases(_: nn.Module, batch: Batch) -> list[Case]:
     """Image and initial alpha, or the true one's coarse mask where samples have none → alpha."""
     masks = damage_mask(coarsen(batch.alpha), MaskDamage()) if batch.mask is None else batch.mask
     return [

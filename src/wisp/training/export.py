@@ -58,7 +58,7 @@ class Calibration:
 
 
 @dataclass(frozen=True)
-class Loss:
+class QuantisationCost:
     """Accuracy before and after a quantisation to int8.
 
     Attributes:
@@ -102,7 +102,7 @@ class Exported:
     parameters: int
     difference: float
     rounding: float
-    loss: Loss | None = None
+    loss: QuantisationCost | None = None
     pruned: float | None = None
 
 
@@ -152,7 +152,7 @@ def export_checkpoint(
         done = export(family.wrap(network), family.example(), family.outputs, floats, halved=False)
         counts = quantise(floats, temporary, [case.inputs for case in photos], keep)
         _halve(temporary)
-        loss = Loss(
+        loss = QuantisationCost(
             counts.quantised,
             counts.kept,
             len(held_out),

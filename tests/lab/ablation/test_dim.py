@@ -13,6 +13,7 @@ from wisp.core.arrays import to_float
 from wisp.core.errors import InputError
 from wisp.data import datasets
 from wisp.io.images import write_image
+from wisp.lab.ablation import short
 from wisp.lab.ablation.dim import (
     FILTERED,
     TABLES,
@@ -22,7 +23,6 @@ from wisp.lab.ablation.dim import (
     dim_ablation,
     read_scored,
 )
-from wisp.lab.ablation.portrait import short
 from wisp.lab.figures.guided import find_truths
 from wisp.matting.classical.guided_filter import guided_filter
 from wisp.matting.classical.initial_alpha import estimate_initial_alpha

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from wisp.core.errors import InputError
-from wisp.lab.ablation import ablate
+from wisp.lab.ablation import ablate, short
 from wisp.lab.ablation.dlmn import VARIANTS, AblationRecipe, dlmn_ablation
-from wisp.lab.ablation.portrait import short
 
 pytestmark = pytest.mark.usefixtures("red_is_subject")
 

@@ -11,12 +11,12 @@ import torch
 from wisp.cli import main
 from wisp.core.errors import InputError
 from wisp.data.datasets import backgrounds, hold_out, image_alpha_folder
+from wisp.lab.ablation import short
 from wisp.lab.ablation.portrait import (
     AblationRecipe,
     AblationTask,
     held_out_composites,
     portrait_ablation,
-    short,
 )
 from wisp.lab.ablation.portrait_parts import leave_out
 from wisp.lab.ablation.portrait_variants import TABLES, VARIANTS

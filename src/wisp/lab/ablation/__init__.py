@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +31,7 @@ from wisp.evaluation.protocols import Report
 from wisp.evaluation.tables import markdown
 from wisp.io.atomic import write_files
 from wisp.networks.checkpoints import read_checkpoint
-from wisp.training.loop import Task, fit
+from wisp.training.loop import Schedule, Task, fit
 
 COLUMNS: Final = (
     ("mse", "MSE ×10³", 1e3),
@@ -116,6 +117,20 @@ class Ablation:
     def variants(self) -> tuple[str, ...]:
         """Names of all variants, those that are trained first."""
         return (*self.trials, *self.derived)
+
+
+def short(images: int, batch: int = 4, seed: int = 0) -> Schedule:
+    """A schedule of about `images` samples, whose only validation is its last step."""
+    steps = max(1, math.ceil(images / batch))
+    return Schedule(
+        steps=steps,
+        batch=batch,
+        warm_up=max(1, steps // 10),
+        clip=math.inf,
+        validate_every=steps,
+        checkpoint_every=50,
+        seed=seed,
+    )
 
 
 def ablate(

@@ -27,8 +27,8 @@ from wisp.data.datasets import Entry
 from wisp.engine.engine import Engine
 from wisp.engine.families.dim import dim
 from wisp.evaluation.protocols import Report, score_alpha
-from wisp.lab.ablation import Ablation, Derived, Row, Table
-from wisp.lab.ablation.portrait import sha256, short
+from wisp.lab.ablation import Ablation, Derived, Row, Table, short
+from wisp.lab.ablation.portrait import sha256
 from wisp.lab.figures.guided import Truth, find_truths, trimap_of
 from wisp.lab.figures.sheets import row, stack
 from wisp.matting.classical.guided_filter import guided_filter

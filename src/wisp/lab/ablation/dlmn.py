@@ -28,8 +28,8 @@ from wisp.data.cues import CueExample, as_at_inference, with_cues
 from wisp.data.datasets import Entry
 from wisp.data.synthesis import Synthesis
 from wisp.evaluation.protocols import Report, score_alpha
-from wisp.lab.ablation import Ablation, Row, Table
-from wisp.lab.ablation.portrait import held_out_composites, short
+from wisp.lab.ablation import Ablation, Row, Table, short
+from wisp.lab.ablation.portrait import held_out_composites
 from wisp.networks.dlmn import CUES
 from wisp.training import pictures
 from wisp.training.loader import Batch, stack, to_batch

@@ -11,7 +11,6 @@ random, whose mean is that of all in expectation. VGG costs several times what t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -30,7 +29,7 @@ from wisp.data.synthesis import Example, Synthesis, composite, layer
 from wisp.data.vips import read_rgb
 from wisp.engine.models import MODELS
 from wisp.evaluation.protocols import Report, score_alpha
-from wisp.lab.ablation import Ablation
+from wisp.lab.ablation import Ablation, short
 from wisp.lab.ablation.portrait_parts import SingleEncoder, leave_out
 from wisp.lab.ablation.portrait_variants import TABLES, VARIANTS, Variant
 from wisp.networks.discriminators import PyramidDiscriminators
@@ -77,20 +76,6 @@ class AblationRecipe(MobileRecipe):
             adversarial=variant.coefficients,
             adversarial_from=0.0 if judged else 1.0,
         )
-
-
-def short(images: int, batch: int = 4, seed: int = 0) -> Schedule:
-    """A schedule of about `images` samples, whose only validation is its last step."""
-    steps = max(1, math.ceil(images / batch))
-    return Schedule(
-        steps=steps,
-        batch=batch,
-        warm_up=max(1, steps // 10),
-        clip=math.inf,
-        validate_every=steps,
-        checkpoint_every=50,
-        seed=seed,
-    )
 
 
 def portrait_ablation(

@@ -186,17 +186,10 @@ def _open_pymatting(key: str) -> Opened:
 
 
 def our_methods() -> list[str]:
-    """The methods of wisp that work here, and the segmentation network by itself."""
-    from wisp.methods import check_method, method_names
+    """The methods of wisp for photos, and the segmentation network by itself."""
+    from wisp.methods import method_names
 
-    found = []
-    for method in method_names("photo"):
-        try:
-            check_method(method)
-        except InputError:
-            continue
-        found.append(method)
-    return [*found, "segmenter"]
+    return [*method_names("photo"), "segmenter"]
 
 
 def guided_methods(methods: Sequence[str]) -> list[str]:
@@ -216,7 +209,7 @@ def choose_systems(
 
     Args:
         guides: folder of guidance → its kind.
-        methods: of wisp, each ``METHOD`` or ``METHOD=MODEL``; all that work here when empty.
+        methods: of wisp, each ``METHOD`` or ``METHOD=MODEL``; all of them when empty.
         peers: name of a peer → its file; those in the folder that ``WISP_PEERS`` names and those in the model
             store come on top.
         pymatting: its methods, keys of `PYMATTING`; None for all where it is installed and there are trimaps.
@@ -225,13 +218,11 @@ def choose_systems(
     Raises:
         InputError: a method, a peer or a runtime that does not exist.
     """
-    from wisp.methods import method_names
-
     missing = False
     trimaps = [guide for guide, kind in guides.items() if kind == "trimap"]
     words = list(methods) or our_methods()
     for method, _ in map(_split, methods):
-        known = [*method_names("photo"), "segmenter"]
+        known = our_methods()
         if method not in known:
             raise InputError("--method", f"is {method!r}", f"{', '.join(known)} are accepted")
     unguided = [System("ours", *_split(word)) for word in words]

@@ -30,7 +30,7 @@ from wisp.data.subject_samples import (
     SubjectSamples,
     SubjectSynthesis,
 )
-from wisp.networks.subject import SubjectNetwork, subject_network
+from wisp.networks.subject import subject_network
 from wisp.training import losses, pictures
 from wisp.training.clicks import add_click
 from wisp.training.examples import image_and_guidance
@@ -201,11 +201,6 @@ class SubjectTask:
                 rows.append((batch.image[0], batch.label[0, 1], mask[0, 1]))
         scores = {name: float(np.mean(values)) for name, values in totals.items()}
         return Validation(scores, pictures.subject_sheet(rows))
-
-
-def network(recipe: SubjectRecipe) -> SubjectNetwork:
-    """The bare network of a recipe, for weights to be loaded into."""
-    return subject_network()
 
 
 class _MasksAndPresence(nn.Module):
