@@ -514,7 +514,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "clips: what was left out comes back when it touches somebody",
         "clips/belief.py",
-        "    foreign |= before & (area > settings.mixed * people_area[home])\n",
+        "    foreign |= before & (area > CLIPS.mixed * people_area[home])\n",
         "",
         "tests/clips/test_belief.py",
     ),
@@ -535,8 +535,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "clips: who stands apart is not looked at alone",
         "clips/kinds.py",
-        "only=maybe.sum() <= maybe[number]\n",
-        "only=True\n",
+        "only=maybe.sum() <= maybe[number])\n",
+        "only=True)\n",
         "tests/clips/test_belief.py",
     ),
     Fault(

@@ -31,7 +31,7 @@ from wisp.clips.belief_maps import (
 from wisp.clips.kinds import GLANCE, told_apart
 from wisp.core.arrays import Float, Image, Mask, Region
 from wisp.core.opencv import opencv, repeat_plane
-from wisp.core.settings import CLIPS, SUBJECT, ClipSettings
+from wisp.core.settings import CLIPS, SUBJECT
 from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.families import Wanted
 from wisp.engine.families.subject import Seen, see
@@ -43,7 +43,6 @@ def begin(
     wanted: Wanted,
     things: float = CLIPS.thing,
     engine: Engine = ENGINE,
-    settings: ClipSettings = CLIPS,
 ) -> Float:
     """The belief after a whole look at a clip's first frame, float32 (h, w, 5), [0, 1].
 
@@ -52,13 +51,12 @@ def begin(
         wanted: ``auto``, ``people`` or ``anything``.
         things: how far a look at a thing is believed in ``auto`` while nobody has been seen, [0, 1].
         engine: what runs the networks.
-        settings: how looks are believed.
     """
-    belief = _as_belief(see(small, engine=engine), settings)
-    belief = told_apart(small, belief, belief[..., KIND], engine, settings)
+    belief = _as_belief(see(small, engine=engine))
+    belief = told_apart(small, belief, belief[..., KIND], engine)
     if wanted == "auto" and not people_in(belief):
         belief[..., :KIND] *= np.float32(things)
-    return decided(belief, wanted, settings)
+    return decided(belief, wanted)
 
 
 def look_again(
@@ -69,7 +67,6 @@ def look_again(
     whole: bool,
     things: float = CLIPS.thing,
     engine: Engine = ENGINE,
-    settings: ClipSettings = CLIPS,
 ) -> Float:
     """The belief after a further look.
 
@@ -81,20 +78,17 @@ def look_again(
             picture, and both look if something new is there.
         things: as in `begin`.
         engine: what runs the networks.
-        settings: how looks are believed.
     """
-    seen = _as_belief(see(small, engine=engine, settings=SUBJECT if whole else GLANCE), settings)
+    seen = _as_belief(see(small, engine=engine, settings=SUBJECT if whole else GLANCE))
     if belief.shape != seen.shape:
-        return begin(small, wanted, things, engine, settings)
+        return begin(small, wanted, things, engine)
     if not whole:
-        new = (seen[..., THING] > 0.5) & (belief[..., THING] < settings.believed[0])
-        if new.mean() > settings.fresh:
-            return look_again(
-                small, belief, wanted, whole=True, things=things, engine=engine, settings=settings
-            )
+        new = (seen[..., THING] > 0.5) & (belief[..., THING] < CLIPS.believed[0])
+        if new.mean() > CLIPS.fresh:
+            return look_again(small, belief, wanted, whole=True, things=things, engine=engine)
         seen = np.maximum(seen, belief)  # a glance adds to what is believed and takes nothing away
-    seen = told_apart(small, seen, belief[..., KIND], engine, settings, look=whole)
-    return decided(updated(belief, seen, wanted, things, settings), wanted, settings)
+    seen = told_apart(small, seen, belief[..., KIND], engine, look=whole)
+    return decided(updated(belief, seen, wanted, things), wanted)
 
 
 def updated(
@@ -102,7 +96,6 @@ def updated(
     seen: Float,
     wanted: Wanted,
     things: float = CLIPS.thing,
-    settings: ClipSettings = CLIPS,
 ) -> Float:
     """A belief with a look added to it, float32 (h, w, 5).
 
@@ -111,39 +104,37 @@ def updated(
         seen: the look, likewise.
         wanted: as in `begin`.
         things: as in `begin`.
-        settings: how far a single look is believed.
     """
-    new = belief[..., THING] < settings.believed[0]
+    new = belief[..., THING] < CLIPS.believed[0]
     if wanted == "auto" and not people_in(belief) and not people_in(seen):
         rise = np.where(new, np.float32(things), np.float32(1))
     else:
-        near = _reachable(belief[..., DECIDED], settings)
+        near = _reachable(belief[..., DECIDED])
         if not belief[..., DECIDED].any():  # nobody is there yet: whoever is seen is somebody
             near[:] = True
-        rise = np.where(new & ~near, np.float32(settings.arrive), np.float32(1))
+        rise = np.where(new & ~near, np.float32(CLIPS.arrive), np.float32(1))
     rises = repeat_plane(rise, belief.shape[2])
-    gain = np.where(seen > belief, rises, np.float32(settings.depart))
+    gain = np.where(seen > belief, rises, np.float32(CLIPS.depart))
     after: Float = belief + gain * (seen - belief)
     after[..., KIND], after[..., DECIDED] = seen[..., KIND], belief[..., DECIDED]
     return after
 
 
-def decided(belief: Float, wanted: Wanted, settings: ClipSettings = CLIPS) -> Float:
+def decided(belief: Float, wanted: Wanted) -> Float:
     """A belief whose last channel is the mask that follows from the others, float32 (h, w, 5).
 
     Args:
         belief: float32 (h, w, 5), [0, 1].
         wanted: as in `begin`.
-        settings: what is held.
     """
-    low, high = settings.believed
+    low, high = CLIPS.believed
     mask = belief[..., PEOPLE if wanted == "people" else THING]
-    person = persons_in(belief, settings)
+    person = persons_in(belief)
     area = float((person if person.any() else mask > 0.5).mean())
     found = ((_joined(belief, mask, area) - low) / (high - low)).clip(0, 1)
     kind = belief[..., KIND]
     if wanted != "anything" and person.any():
-        found, kind = _with_people(found, person, kind, settings)
+        found, kind = _with_people(found, person, kind)
     elif wanted == "people":
         found = np.zeros_like(found)
     after = belief.copy()
@@ -151,10 +142,10 @@ def decided(belief: Float, wanted: Wanted, settings: ClipSettings = CLIPS) -> Fl
     return after
 
 
-def _as_belief(seen: Seen, settings: ClipSettings) -> Float:
+def _as_belief(seen: Seen) -> Float:
     """A look as a belief, of which nothing is decided yet."""
     segmented = np.zeros_like(seen.masks[..., 0]) if seen.people is None else seen.people
-    masks = reduced(opencv().merge([seen.masks, segmented]), settings)
+    masks = reduced(opencv().merge([seen.masks, segmented]))
     kind, nothing = np.full(masks.shape[:2], 0.5, np.float32), np.zeros(masks.shape[:2], np.float32)
     belief: Float = opencv().merge([masks, kind, nothing])
     return belief
@@ -191,7 +182,7 @@ def _joined(belief: Float, mask: Mask, area: float) -> Mask:
     return joined
 
 
-def _with_people(mask: Mask, person: Region, kind: Float, settings: ClipSettings) -> tuple[Mask, Float]:
+def _with_people(mask: Mask, person: Region, kind: Float) -> tuple[Mask, Float]:
     """The mask with people and what they hold alone, and the kinds, where what is not held is no person."""
     touching = opencv().dilate((mask > 0.05).view(np.uint8), np.ones((7, 7), np.uint8))
     regions, count = ndimage.label(touching, AROUND)
@@ -202,9 +193,9 @@ def _with_people(mask: Mask, person: Region, kind: Float, settings: ClipSettings
     area = np.bincount(parts.ravel(), minlength=part_count + 1)
     home = np.zeros(part_count + 1, np.intp)
     home[parts[parts > 0]] = regions[parts > 0]
-    foreign = area > settings.holdable * people_area[home]
+    foreign = area > CLIPS.holdable * people_area[home]
     before = np.bincount(parts[kind < 0.5 - SURE], minlength=part_count + 1) > 0.5 * area
-    foreign |= before & (area > settings.mixed * people_area[home])
+    foreign |= before & (area > CLIPS.mixed * people_area[home])
     foreign[0] = False
     away = foreign[parts] | ((regions > 0) & (people_area[regions] == 0))
     grown = opencv().dilate(away.view(np.uint8), np.ones((7, 7), np.uint8)).astype(bool) & ~person
@@ -222,10 +213,10 @@ def _opened(region: Region) -> Region:
     return opened
 
 
-def _reachable(subject: Mask, settings: ClipSettings) -> Region:
+def _reachable(subject: Mask) -> Region:
     """The region in which new parts of a subject may appear, near it and near the border; bool (h, w)."""
-    near: Region = reach_of(subject, settings.reach).astype(bool)
-    edge = max(1, round(settings.reach * max(subject.shape)))
+    near: Region = reach_of(subject).astype(bool)
+    edge = max(1, round(CLIPS.reach * max(subject.shape)))
     near[:edge] = near[-edge:] = True
     near[:, :edge] = near[:, -edge:] = True
     return near

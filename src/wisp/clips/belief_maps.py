@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from wisp.core.arrays import Bytes, Float, Mask, Region
 from wisp.core.opencv import opencv, shrink
-from wisp.core.settings import CLIPS, ClipSettings
+from wisp.core.settings import CLIPS
 
 Places: TypeAlias = npt.NDArray[np.integer[Any]]
 """Numbers of regions, 0 for none, (h, w)."""
@@ -26,14 +26,14 @@ SURE: Final = 0.05
 """Kinds nearer than this to 0.5 are not known."""
 
 
-def people_in(belief: Float, settings: ClipSettings = CLIPS) -> bool:
+def people_in(belief: Float) -> bool:
     """True where a belief or a look, float32 (h, w, 5), holds people."""
-    return bool(persons_in(belief, settings).any())
+    return bool(persons_in(belief).any())
 
 
-def persons_in(belief: Float, settings: ClipSettings) -> Region:
+def persons_in(belief: Float) -> Region:
     """The region of the people that are believed in, bool (h, w)."""
-    persons: Region = (belief[..., PEOPLE] > settings.believed[0]) & (belief[..., KIND] > 0.5)
+    persons: Region = (belief[..., PEOPLE] > CLIPS.believed[0]) & (belief[..., KIND] > 0.5)
     return persons
 
 
@@ -43,11 +43,11 @@ def believed_subject(belief: Float, size: tuple[int, int]) -> Mask:
     return large
 
 
-def believed_things(belief: Float, settings: ClipSettings = CLIPS) -> Region:
+def believed_things(belief: Float) -> Region:
     """The decided regions in which nobody is, bool (h, w)."""
     regions, count = ndimage.label(belief[..., DECIDED] > 0.05, AROUND)
     held = np.zeros(count + 1, bool)
-    held[np.unique(regions[persons_in(belief, settings)])] = True
+    held[np.unique(regions[persons_in(belief)])] = True
     held[0] = True
     things: Region = ~held[regions]
     return things
@@ -74,8 +74,8 @@ def distance_to(place: Region) -> Float:
     return far
 
 
-def reduced(masks: Float, settings: ClipSettings) -> Float:
+def reduced(masks: Float) -> Float:
     """Masks (H, W, C), at most four, at a belief's size."""
     height, width = masks.shape[:2]
-    scale = min(1.0, settings.evidence_side / max(height, width))
+    scale = min(1.0, CLIPS.evidence_side / max(height, width))
     return shrink(masks, max(1, round(height * scale)), max(1, round(width * scale)))

@@ -12,7 +12,7 @@ from wisp.clips.selection import Selection
 from wisp.core.arrays import Float, Image, Mask
 from wisp.core.errors import InputError
 from wisp.core.opencv import opencv
-from wisp.core.settings import CLIPS, SUBJECT, ClipSettings
+from wisp.core.settings import CLIPS, SUBJECT
 from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.families.guidance import Clicks
 from wisp.engine.families.subject import find_selected, see
@@ -21,16 +21,13 @@ ONCE: Final = replace(SUBJECT, people_side=0, small=0.0)
 """How the subject network looks for whom was selected: once, alone."""
 
 
-def select(
-    small: Image, selection: Selection, engine: Engine = ENGINE, settings: ClipSettings = CLIPS
-) -> Float:
+def select(small: Image, selection: Selection, engine: Engine = ENGINE) -> Float:
     """The belief after clicks or a box on a frame, whoever else is there: as `begin` gives it.
 
     Args:
         small: the frame, reduced, float32 (H, W, 3), [0, 1].
         selection: in pixels of the reduced frame.
         engine: what runs the network.
-        settings: how large the belief is.
 
     Raises:
         InputError: a place outside of the frame, or nothing was found there.
@@ -46,11 +43,11 @@ def select(
     masks = see(small, engine=engine, settings=ONCE).masks
     people = np.minimum(masks[..., PEOPLE], mask)
     subject = np.maximum(masks[..., THING], mask)
-    people, subject, mask = np.moveaxis(reduced(np.dstack([people, subject, mask]), settings), -1, 0)
+    people, subject, mask = np.moveaxis(reduced(np.dstack([people, subject, mask])), -1, 0)
     return np.dstack([people, subject, people, _kind_of(mask, people), mask])
 
 
-def follow(small: Image, belief: Float, engine: Engine = ENGINE, settings: ClipSettings = CLIPS) -> Float:
+def follow(small: Image, belief: Float, engine: Engine = ENGINE) -> Float:
     """The belief after a further look at whom was selected.
 
     What is seen is theirs where it is nearer to where they were than to anybody else: both are moved along
@@ -60,22 +57,19 @@ def follow(small: Image, belief: Float, engine: Engine = ENGINE, settings: ClipS
         small: the frame, reduced, float32 (H, W, 3), [0, 1].
         belief: before, moved along, float32 (h, w, 5), [0, 1].
         engine: what runs the network.
-        settings: how looks are believed.
     """
-    seen = reduced(see(small, engine=engine, settings=ONCE).masks[..., THING], settings)
+    seen = reduced(see(small, engine=engine, settings=ONCE).masks[..., THING])
     mine, subject = belief[..., DECIDED], belief[..., THING]
     if seen.shape != mine.shape or not (mine > 0.5).any():
         return np.dstack([belief[..., :DECIDED], np.zeros_like(mine)])
     distances = [distance_to(place) for place in (mine > 0.5, left_out(belief))]
-    near = (distances[0] <= distances[1]) & (distances[0] < settings.reach * max(mine.shape))
+    near = (distances[0] <= distances[1]) & (distances[0] < CLIPS.reach * max(mine.shape))
     theirs = np.where(near, seen, np.float32(0))
-    gain = np.where(theirs > mine, np.float32(1), np.float32(settings.depart))
+    gain = np.where(theirs > mine, np.float32(1), np.float32(CLIPS.depart))
     after = np.asarray(mine + gain * (theirs - mine), np.float32)
     person = belief[..., PEOPLE][mine > 0.5].mean() > 0.5
     people = after if person else np.zeros_like(after)
-    subject = subject + np.where(seen > subject, np.float32(1), np.float32(settings.depart)) * (
-        seen - subject
-    )
+    subject = subject + np.where(seen > subject, np.float32(1), np.float32(CLIPS.depart)) * (seen - subject)
     return np.dstack([people, np.maximum(subject, after), people, _kind_of(after, people), after])
 
 

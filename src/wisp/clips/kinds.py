@@ -17,7 +17,7 @@ from wisp.clips.belief_maps import AROUND, KIND, PEOPLE, SURE, THING, Places, di
 from wisp.core.arrays import Float, Image, Region
 from wisp.core.opencv import opencv
 from wisp.core.regions import Box
-from wisp.core.settings import CLIPS, SUBJECT, ClipSettings
+from wisp.core.settings import CLIPS, SUBJECT
 from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.families.subject import see
 
@@ -30,7 +30,6 @@ def told_apart(
     seen: Float,
     kind: Float,
     engine: Engine = ENGINE,
-    settings: ClipSettings = CLIPS,
     *,
     look: bool = True,
 ) -> Float:
@@ -45,40 +44,37 @@ def told_apart(
         seen: the look, float32 (h, w, 5), [0, 1].
         kind: what was known before, moved along, float32 (h, w), [0, 1], 0.5 where nothing.
         engine: what runs the network.
-        settings: when a region is looked at, and how far that is believed.
         look: whether anything is looked at; else what is known is spread over the regions alone.
     """
-    kept = settings.forget if look else 1.0
+    kept = CLIPS.forget if look else 1.0
     kinds = np.float32(0.5) + np.float32(kept) * (kind - np.float32(0.5))
     regions, _ = ndimage.label(seen[..., [PEOPLE, THING]].max(2) > 0.5, AROUND)
-    kinds[regions == 0] = 0.5 + (1 - np.float32(settings.depart)) * (kinds[regions == 0] - 0.5)
+    kinds[regions == 0] = 0.5 + (1 - np.float32(CLIPS.depart)) * (kinds[regions == 0] - 0.5)
     areas, places = np.bincount(regions.ravel()), ndimage.find_objects(regions)
     maybe = np.bincount(regions[kinds > 0.5 - SURE], minlength=areas.size) > 0.5 * areas  # somebody
-    maybe &= areas >= settings.speck * regions.size
+    maybe &= areas >= CLIPS.speck * regions.size
     maybe[0] = False
     for number in 1 + np.argsort(-areas[1:]):  # the largest first
         slices, area = places[number - 1], areas[number]
-        if area < settings.speck * regions.size:
+        if area < CLIPS.speck * regions.size:
             break
         region, before = regions[slices] == number, kinds[slices]
         persons, others = region & (before > 0.5 + SURE), region & (before < 0.5 - SURE)
         shares = np.array([np.count_nonzero(persons), np.count_nonzero(others)]) / area
-        if shares.min() > settings.mixed:
+        if shares.min() > CLIPS.mixed:
             nearer = distance_to(persons) <= distance_to(others)
             before[region] = np.where(nearer, before[persons].mean(), before[others].mean())[region]
             continue
-        known = shares.sum() > settings.familiar
+        known = shares.sum() > CLIPS.familiar
         judged = float(before[persons | others].mean()) if known else 0.5
         coming = judged < 0.5 and bool(_borders(slices, regions.shape))
-        if look and (coming or abs(judged - 0.5) < settings.doubted):
-            beside = _large_beside(regions, areas, number, settings)
+        if look and (coming or abs(judged - 0.5) < CLIPS.doubted):
+            beside = _large_beside(regions, areas, number)
             if beside is None and not known:
-                beside = _person_cut_off_beside(regions, areas, places, kinds, number, settings)
+                beside = _person_cut_off_beside(regions, areas, places, kinds, number)
             if beside is None:
-                alone = _people_alone(
-                    small, seen, slices, region, engine, settings, only=maybe.sum() <= maybe[number]
-                )
-                gain = settings.judge_up if alone > judged else settings.judge
+                alone = _people_alone(small, seen, slices, region, engine, only=maybe.sum() <= maybe[number])
+                gain = CLIPS.judge_up if alone > judged else CLIPS.judge
                 judged += (gain if known else 1) * (alone - judged)
             elif not known:  # a limb, or the rest of them is outside
                 judged = float(kinds[beside].mean())
@@ -88,19 +84,19 @@ def told_apart(
     return told
 
 
-def _large_beside(regions: Places, areas: Places, number: int, settings: ClipSettings) -> Region | None:
+def _large_beside(regions: Places, areas: Places, number: int) -> Region | None:
     """The largest region, bool (h, w), of which a region near it may be a limb; None where there is none."""
-    large = settings.limb * areas > areas[number]
+    large = CLIPS.limb * areas > areas[number]
     large[0] = False
     if not large.any():
         return None
-    near = np.unique(regions[reach_of((regions == number).astype(np.float32), settings.reach) > 0])
+    near = np.unique(regions[reach_of((regions == number).astype(np.float32)) > 0])
     near = near[large[near]]
     return regions == near[areas[near].argmax()] if near.size else None
 
 
 def _person_cut_off_beside(
-    regions: Places, areas: Places, places: list[Any], kinds: Float, number: int, settings: ClipSettings
+    regions: Places, areas: Places, places: list[Any], kinds: Float, number: int
 ) -> Region | None:
     """The largest region of a person, bool (h, w), of which a region may be a part; None where there is none.
 
@@ -110,7 +106,7 @@ def _person_cut_off_beside(
     own = _borders(places[number - 1], regions.shape)
     if not own:
         return None
-    near = np.unique(regions[reach_of((regions == number).astype(np.float32), settings.reach) > 0])
+    near = np.unique(regions[reach_of((regions == number).astype(np.float32)) > 0])
     for other in sorted(near[near > 0], key=lambda other: -areas[other]):
         cut_off = own & _borders(places[other - 1], regions.shape)
         region: Region = regions == other
@@ -137,7 +133,6 @@ def _people_alone(
     place: tuple[slice, slice],
     region: Region,
     engine: Engine,
-    settings: ClipSettings,
     *,
     only: bool,
 ) -> float:
@@ -149,11 +144,10 @@ def _people_alone(
         place: the region's box in it.
         region: the region in that box, bool.
         engine: what runs the network.
-        settings: how much of it that is.
         only: whether nobody else may be there; the look itself tells then.
     """
     if only:
-        return float(seen[place][region][:, PEOPLE].mean() > settings.person)
+        return float(seen[place][region][:, PEOPLE].mean() > CLIPS.person)
     rows, columns = place
     box = Box(rows.start, columns.start, rows.stop, columns.stop)
     around = box.widened(round(_SURROUNDINGS * max(region.shape)) + 4, seen.shape[:2])
@@ -167,7 +161,7 @@ def _people_alone(
     people = opencv().resize(people, size, interpolation=opencv().INTER_LINEAR)
     inside = np.zeros(people.shape, bool)
     inside[box.top - around.top :, box.left - around.left :][: region.shape[0], : region.shape[1]] = region
-    return float(people[inside].mean() > settings.person)
+    return float(people[inside].mean() > CLIPS.person)
 
 
 _SURROUNDINGS: Final = 0.25
