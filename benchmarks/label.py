@@ -36,7 +36,7 @@ from wisp.core.arrays import Image
 from wisp.core.regions import Box
 from wisp.core.resample import resize
 from wisp.engine.families.subject import LIKELY, see
-from wisp.engine.families.subject_masks import PEOPLE, SUBJECT
+from wisp.engine.families.subject_masks import PEOPLE_MASK, SUBJECT_MASK
 from wisp.engine.peers import LoadedPeer, open_peer
 from wisp.io.images import read_grey, read_photo, write_image
 
@@ -108,10 +108,10 @@ def label(image: Image, kind: str, boxed: Boxed | None, teachers: Mapping[str, L
         teachers: by name, `TEACHERS`.
     """
     seen = see(image)
-    subject, people = seen.masks[..., SUBJECT], seen.masks[..., PEOPLE]
-    if kind == "things" and boxed is None and seen.presence[PEOPLE] > LIKELY:
+    subject, people = seen.masks[..., SUBJECT_MASK], seen.masks[..., PEOPLE_MASK]
+    if kind == "things" and boxed is None and seen.presence[PEOPLE_MASK] > LIKELY:
         return None
-    if kind == "people" or (kind == "either" and seen.presence[PEOPLE] >= UNLIKELY):
+    if kind == "people" or (kind == "either" and seen.presence[PEOPLE_MASK] >= UNLIKELY):
         persons, others = boxed or ((), ())
         if others and max(map(_area, others)) > LARGER * sum(map(_area, persons)):
             return None

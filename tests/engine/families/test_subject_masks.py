@@ -5,8 +5,8 @@ import pytest
 
 from wisp.core.regions import Box
 from wisp.engine.families.subject_masks import (
-    PEOPLE,
-    SUBJECT,
+    PEOPLE_MASK,
+    SUBJECT_MASK,
     enlarge_to_surroundings,
     join_where_both_see,
     keep_with_people,
@@ -41,28 +41,28 @@ def test_a_segmenter_has_no_say_where_it_sees_nothing():
     people = np.zeros((20, 40), np.float32)
     people[5:10, 5:9] = 1.0
     joined = join_where_both_see(masks, people)
-    assert joined[7, 6, SUBJECT] == pytest.approx(0.95)
-    assert joined[7, 9, SUBJECT] == pytest.approx(0.45)  # a part of a region that it sees
-    assert joined[7, 27, SUBJECT] == pytest.approx(0.9)  # a region that it overlooks
-    assert joined[7, 9, PEOPLE] == pytest.approx(0.45)
+    assert joined[7, 6, SUBJECT_MASK] == pytest.approx(0.95)
+    assert joined[7, 9, SUBJECT_MASK] == pytest.approx(0.45)  # a part of a region that it sees
+    assert joined[7, 27, SUBJECT_MASK] == pytest.approx(0.9)  # a region that it overlooks
+    assert joined[7, 9, PEOPLE_MASK] == pytest.approx(0.45)
     people[15, 35] = 1.0
-    assert join_where_both_see(masks, people)[15, 35, SUBJECT] == pytest.approx(0.5)
+    assert join_where_both_see(masks, people)[15, 35, SUBJECT_MASK] == pytest.approx(0.5)
 
 
 def test_of_a_large_subject_two_of_three_masks_decide():
     """A jumper that the segmenter does not know, an animal that only one mask has, a man under a hat."""
     masks = np.zeros((1, 4, 2), np.float32)
-    masks[0, :, SUBJECT] = 0.9
-    masks[0, :, PEOPLE] = [0.9, 0.1, 0.1, 0.9]
+    masks[0, :, SUBJECT_MASK] = 0.9
+    masks[0, :, PEOPLE_MASK] = [0.9, 0.1, 0.1, 0.9]
     people = np.array([[0.0, 0.0, 1.0, 1.0]], np.float32)
     small = join_where_both_see(masks, people)[0]
-    assert small[:, SUBJECT] == pytest.approx([0.45, 0.45, 0.95, 0.95])
+    assert small[:, SUBJECT_MASK] == pytest.approx([0.45, 0.45, 0.95, 0.95])
     large = join_where_both_see(masks, people, 1.0)[0]
-    assert large[:, SUBJECT] == pytest.approx([0.45, 0.05, 0.95, 0.95])
-    assert large[:, PEOPLE] == pytest.approx(small[:, PEOPLE])
+    assert large[:, SUBJECT_MASK] == pytest.approx([0.45, 0.05, 0.95, 0.95])
+    assert large[:, PEOPLE_MASK] == pytest.approx(small[:, PEOPLE_MASK])
     half = join_where_both_see(masks, people, 0.5)[0]
-    assert half[:, SUBJECT] == pytest.approx([0.45, 0.25, 0.95, 0.95])
-    assert masks[0, 1, SUBJECT] == np.float32(0.9)  # the given masks stay
+    assert half[:, SUBJECT_MASK] == pytest.approx([0.45, 0.25, 0.95, 0.95])
+    assert masks[0, 1, SUBJECT_MASK] == np.float32(0.9)  # the given masks stay
 
 
 def test_a_view_counts_most_in_its_middle():

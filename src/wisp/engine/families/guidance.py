@@ -11,8 +11,7 @@ import numpy as np
 from wisp.core.arrays import Float, Mask
 from wisp.core.regions import Box, keep_regions
 from wisp.core.resample import resize
-from wisp.core.settings import SUBJECT as NUMBERS
-from wisp.core.settings import SubjectSettings
+from wisp.core.settings import SUBJECT, SubjectSettings
 
 Clicks: TypeAlias = tuple[tuple[float, float], ...]
 """Rows and columns, pixels."""
@@ -72,7 +71,7 @@ def draw_click(plane: Float, row: float, column: float) -> None:
     part[(rows - row) ** 2 + (columns - column) ** 2 <= radius**2] = 1
 
 
-def keep_touched_regions(mask: Mask, guidance: Guidance, settings: SubjectSettings = NUMBERS) -> Mask:
+def keep_touched_regions(mask: Mask, guidance: Guidance, settings: SubjectSettings = SUBJECT) -> Mask:
     """The mask's regions in which a click lies or the mask before was over one half.
 
     Args:

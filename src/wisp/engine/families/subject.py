@@ -24,15 +24,14 @@ from wisp.core.arrays import Float, Image, Mask, check_image
 from wisp.core.errors import InputError
 from wisp.core.regions import Box, bounding_box, keep_regions, label_regions
 from wisp.core.resample import resize
-from wisp.core.settings import SUBJECT as NUMBERS
-from wisp.core.settings import SubjectSettings
+from wisp.core.settings import SUBJECT, SubjectSettings
 from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.families import Wanted
 from wisp.engine.families.guidance import NOTHING_SAID, Guidance, keep_touched_regions
 from wisp.engine.families.segmenter import segment
 from wisp.engine.families.subject_masks import (
-    PEOPLE,
-    SUBJECT,
+    PEOPLE_MASK,
+    SUBJECT_MASK,
     enlarge_to_surroundings,
     join_where_both_see,
     keep_with_people,
@@ -115,7 +114,7 @@ def find_subject(
     wanted: Wanted = "auto",
     model: str | Path | None = None,
     engine: Engine = ENGINE,
-    settings: SubjectSettings = NUMBERS,
+    settings: SubjectSettings = SUBJECT,
 ) -> Finding:
     """Soft masks of the subject and of the people in a photo, and what is known of them.
 
@@ -142,23 +141,23 @@ def find_subject(
     session = engine.session_of(row)
     if "guidance" not in {port.name for port in session.inputs}:
         return _by_segmenter(segment(image, model=model, engine=engine))
-    chosen = PEOPLE if wanted == "people" else SUBJECT
+    chosen = PEOPLE_MASK if wanted == "people" else SUBJECT_MASK
     masks, presence, seen, looks = see(image, chosen=chosen, model=model, engine=engine, settings=settings)
     if seen is not None:
-        share = float((masks[..., SUBJECT] > 0.5).mean())
+        share = float((masks[..., SUBJECT_MASK] > 0.5).mean())
         masks = join_where_both_see(masks, seen, largeness(share, settings), settings)
-    mask, people = masks[..., chosen], masks[..., PEOPLE]
+    mask, people = masks[..., chosen], masks[..., PEOPLE_MASK]
     if not is_present(presence, chosen, settings):
         mask = np.zeros_like(mask)
     mask, count = keep_regions(mask, mask >= settings.sure, settings.floor)
-    if wanted != "anything" and is_present(presence, PEOPLE, settings):
+    if wanted != "anything" and is_present(presence, PEOPLE_MASK, settings):
         if wanted == "auto":
             mask, count = keep_with_people(mask, people, settings)
         if count > 1:
             alone = _people_alone(image, mask, people, session, row, settings)
             mask, dropped = _without_mistaken(mask, alone, settings)
             count, looks = count - dropped, looks + len(alone)
-    sure, sure_of_people = float(presence[chosen]), float(presence[PEOPLE])
+    sure, sure_of_people = float(presence[chosen]), float(presence[PEOPLE_MASK])
     return _finding(mask, people, sure, sure_of_people, count, looks)
 
 
@@ -182,7 +181,7 @@ def _people_alone(
         near = surroundings_of(box, mask.shape, settings)
         masks, _ = _look(session, row, image[near.slices], settings)
         inside = (regions[near.slices] == number) & (people[near.slices] > 0.5)
-        found[number] = float(masks[inside][:, PEOPLE].mean()) if inside.any() else 1.0
+        found[number] = float(masks[inside][:, PEOPLE_MASK].mean()) if inside.any() else 1.0
     return found
 
 
@@ -217,16 +216,16 @@ class Seen(NamedTuple):
 def see(
     image: Image,
     *,
-    chosen: int = SUBJECT,
+    chosen: int = SUBJECT_MASK,
     model: str | Path | None = None,
     engine: Engine = ENGINE,
-    settings: SubjectSettings = NUMBERS,
+    settings: SubjectSettings = SUBJECT,
 ) -> Seen:
     """The masks of a picture, before anything is decided.
 
     Args:
         image: float32 (H, W, 3), sRGB-encoded, [0, 1], of any size.
-        chosen: `PEOPLE` or `SUBJECT`: the mask that a second look is for.
+        chosen: `PEOPLE_MASK` or `SUBJECT_MASK`: the mask that a second look is for.
         model: as in `find_subject`; the segmenter is asked beside wisp's own alone.
         engine: what to run the networks on.
         settings: sizes, and when to look again.
@@ -247,7 +246,7 @@ def see(
             masks = put_back(masks, closer, near)
             looks += 1
     people = None
-    if row.shipped and settings.people_side and is_present(presence, PEOPLE, settings):
+    if row.shipped and settings.people_side and is_present(presence, PEOPLE_MASK, settings):
         segmenter = find_model(None, "segmenter")
         side = min(settings.people_side, max(settings.side, *image.shape[:2]))  # no more than is there
         people = _segmented(image, engine.session_of(segmenter), segmenter, side)
@@ -255,15 +254,15 @@ def see(
     return Seen(masks, presence, people, looks)
 
 
-def is_present(presence: Float, chosen: int, settings: SubjectSettings = NUMBERS) -> bool:
+def is_present(presence: Float, chosen: int, settings: SubjectSettings = SUBJECT) -> bool:
     """True where people, or the subject, are believed to be in the photo.
 
     Args:
         presence: float32 (2,), [0, 1], of people and of a subject.
-        chosen: `PEOPLE` or `SUBJECT`.
+        chosen: `PEOPLE_MASK` or `SUBJECT_MASK`.
         settings: `present` is the least of a subject's; of people's it is `LIKELY`.
     """
-    return bool(presence[chosen] >= (LIKELY if chosen == PEOPLE else settings.present))
+    return bool(presence[chosen] >= (LIKELY if chosen == PEOPLE_MASK else settings.present))
 
 
 def _finding(
@@ -277,7 +276,7 @@ def _finding(
 
 def _by_segmenter(mask: Mask) -> Finding:
     """Make a finding of the mask of people alone; its surest pixel stands for presence."""
-    count = int(label_regions(mask, NUMBERS.floor).max())
+    count = int(label_regions(mask, SUBJECT.floor).max())
     surest = float(mask.max())
     return _finding(mask, mask, surest, surest, count, 1)
 
@@ -288,7 +287,7 @@ def find_selected(
     *,
     model: str | Path | None = None,
     engine: Engine = ENGINE,
-    settings: SubjectSettings = NUMBERS,
+    settings: SubjectSettings = SUBJECT,
 ) -> Mask:
     """A soft mask of what clicks and the mask before select, whatever else could be a subject.
 
@@ -309,12 +308,12 @@ def find_selected(
     row = find_model(model, "subject")
     session = engine.session_of(row)
     masks, _ = _look(session, row, image, settings, guidance)
-    mask = keep_touched_regions(masks[..., SUBJECT], guidance, settings)
+    mask = keep_touched_regions(masks[..., SUBJECT_MASK], guidance, settings)
     box = bounding_box(mask > 0.5)
     near = None if box is None else enlarge_to_surroundings(box, image.shape[:2], settings)
     if near is not None:
         closer, _ = _look(session, row, image[near.slices], settings, guidance.within(near))
-        mask = keep_touched_regions(put_back(masks, closer, near)[..., SUBJECT], guidance, settings)
+        mask = keep_touched_regions(put_back(masks, closer, near)[..., SUBJECT_MASK], guidance, settings)
     return mask
 
 

@@ -8,10 +8,9 @@ import numpy as np
 
 from wisp.core.arrays import Float, Mask
 from wisp.core.regions import Box, keep_regions, label_regions
-from wisp.core.settings import SUBJECT as NUMBERS
-from wisp.core.settings import SubjectSettings
+from wisp.core.settings import SUBJECT, SubjectSettings
 
-PEOPLE, SUBJECT = 0, 1
+PEOPLE_MASK, SUBJECT_MASK = 0, 1
 """Places of the two masks and presence values in the network's outputs."""
 
 
@@ -50,7 +49,7 @@ def weights_of_view(shape: tuple[int, int], axis: int) -> Float:
 
 
 def enlarge_to_surroundings(
-    box: Box, shape: tuple[int, int], settings: SubjectSettings = NUMBERS
+    box: Box, shape: tuple[int, int], settings: SubjectSettings = SUBJECT
 ) -> Box | None:
     """Enlarge a box to the part that a second look sees; None where that is most of the photo.
 
@@ -64,7 +63,7 @@ def enlarge_to_surroundings(
     return surroundings_of(box, shape, settings)
 
 
-def surroundings_of(box: Box, shape: tuple[int, int], settings: SubjectSettings = NUMBERS) -> Box:
+def surroundings_of(box: Box, shape: tuple[int, int], settings: SubjectSettings = SUBJECT) -> Box:
     """A box and what lies beside it, inside the photo.
 
     Args:
@@ -102,7 +101,7 @@ def put_back(masks: Float, closer: Float, near: Box) -> Float:
     return out
 
 
-def keep_with_people(mask: Mask, people: Mask, settings: SubjectSettings = NUMBERS) -> tuple[Mask, int]:
+def keep_with_people(mask: Mask, people: Mask, settings: SubjectSettings = SUBJECT) -> tuple[Mask, int]:
     """The mask's regions that hold people, and how many they are; all of them where none does.
 
     Args:
@@ -114,7 +113,7 @@ def keep_with_people(mask: Mask, people: Mask, settings: SubjectSettings = NUMBE
     return (kept, held) if held else (mask, int(label_regions(mask, settings.floor).max()))
 
 
-def largeness(share: float, settings: SubjectSettings = NUMBERS) -> float:
+def largeness(share: float, settings: SubjectSettings = SUBJECT) -> float:
     """How far a subject that covers a share of the photo is a large one, [0, 1].
 
     Args:
@@ -125,7 +124,7 @@ def largeness(share: float, settings: SubjectSettings = NUMBERS) -> float:
 
 
 def join_where_both_see(
-    masks: Float, people: Mask, large: float = 0.0, settings: SubjectSettings = NUMBERS
+    masks: Float, people: Mask, large: float = 0.0, settings: SubjectSettings = SUBJECT
 ) -> Float:
     """Means of both masks and a segmenter's, but for regions of the subject that it does not see at all.
 
@@ -141,11 +140,11 @@ def join_where_both_see(
             where the segmenter reaches ``sure``.
     """
     if large > 0:
-        one, other = masks[..., PEOPLE], masks[..., SUBJECT]
+        one, other = masks[..., PEOPLE_MASK], masks[..., SUBJECT_MASK]
         median = np.clip(people, np.minimum(one, other), np.maximum(one, other))
         masks = masks.copy()
-        masks[..., SUBJECT] += np.float32(large) * (median - masks[..., SUBJECT])
-    subject = masks[..., SUBJECT]
+        masks[..., SUBJECT_MASK] += np.float32(large) * (median - masks[..., SUBJECT_MASK])
+    subject = masks[..., SUBJECT_MASK]
     seen, _ = keep_regions(subject, people >= settings.sure, settings.floor)
     overlooked = (seen == 0) & (subject >= settings.floor)
     mean: Float = (masks + people[..., None]) * np.float32(0.5)
