@@ -535,15 +535,15 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "clips: who stands apart is not looked at alone",
         "clips/kinds.py",
-        "only=maybe.sum() <= maybe[number])\n",
-        "only=True)\n",
+        "only = maybe.sum() <= maybe[number]\n",
+        "only = True\n",
         "tests/clips/test_belief.py",
     ),
     Fault(
         "clips: what is believed stays where the picture has changed",
         "clips/steady.py",
-        "    moved *= cv2.merge(channels)\n",
-        "",
+        "    return moved.faded(trust)._replace(is_person=is_person)\n",
+        "    return moved._replace(is_person=is_person)\n",
         "tests/clips/test_steady.py -k given_up",
     ),
     Fault(
@@ -577,8 +577,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "clips: a glance takes away",
         "clips/belief.py",
-        "        seen = np.maximum(seen, belief)  # a",
-        "        # a",
+        "        look = SubjectMaps(*map(np.maximum, look, belief))\n",
+        "",
         "tests/clips/test_belief.py",
     ),
     Fault(

@@ -16,7 +16,6 @@ from wisp.clips.alpha import (
     matte_by_segmenter,
     upsample_to_frame,
 )
-from wisp.clips.belief_maps import DECIDED, KIND
 from wisp.core.errors import InputError
 from wisp.core.resample import resize
 from wisp.engine.engine import Engine
@@ -60,7 +59,7 @@ def test_the_portrait_network_sees_a_small_picture(looks, method):
     small, belief = method.decide(image)
     assert looks == [(360, 720)]
     assert small.shape == (360, 720)
-    assert belief.shape == (192, 384, 5)
+    assert belief.size == (192, 384)
     found = upsample_to_frame(image, small)
     assert found.shape == alpha.shape
     assert np.abs(found - alpha).mean() < 0.02
@@ -118,8 +117,9 @@ def test_what_is_far_from_the_subject_or_left_out_is_not_in_its_alpha(looks, met
     image[:12, :12] = 0.9
     found = method.decide(image)
     assert found.alpha[:8, :8].mean() > 0.9
-    belief = found.belief.copy()
-    belief[:20, :20, [KIND, DECIDED]] = 0  # seen there, and not the subject
+    is_person, mask = found.belief.is_person.copy(), found.belief.mask.copy()
+    is_person[:20, :20] = mask[:20, :20] = 0  # seen there, and not the subject
+    belief = found.belief._replace(is_person=is_person, mask=mask)
     led = method(image, WarpedPrevious(found.alpha, 1, belief=belief))
     assert led[:8, :8].max() == 0
     assert led[alpha > 0.99].mean() > 0.9
@@ -142,10 +142,10 @@ def test_a_thing_is_none_of_the_portrait_networks_business(monkeypatch, tmp_path
 def test_a_clip_of_which_some_frames_are_known(looks, method):
     image, _ = bright_disc(120, 160, softness=4)
     empty = np.zeros_like(image)
-    assert method.told([]) is method
-    assert method.told([empty, empty]).things == 1
+    assert method.primed_by([]) is method
+    assert method.primed_by([empty, empty]).things == 1
     looks.clear()
-    assert method.told(iter([empty, image, image])).things == 0
+    assert method.primed_by(iter([empty, image, image])).things == 0
     assert len(looks) == 2  # the third need not be looked at
 
 

@@ -7,10 +7,10 @@ from scipy import ndimage
 from tiny_networks import write_subject
 from wisp.clips import belief as belief_module
 from wisp.clips import following, kinds
-from wisp.clips.belief import begin, decided, look_again, segmenter_share, updated
-from wisp.clips.belief_maps import DECIDED, KIND, PEOPLE, THING, believed_subject, believed_things, left_out
+from wisp.clips.belief import add_look, begin, decide_mask, look_again, segmenter_share
+from wisp.clips.belief_maps import SubjectMaps, believed_subject, believed_things, left_out
 from wisp.clips.following import follow, select
-from wisp.clips.kinds import told_apart
+from wisp.clips.kinds import classify_regions
 from wisp.clips.selection import Selection
 from wisp.core.errors import InputError
 from wisp.engine.engine import Engine
@@ -24,36 +24,41 @@ APART, RIM = np.s_[30:80, 120:150], np.s_[30:80, 190:200]
 
 
 def drawn(*parts):
-    """A belief with parts, each a place and its people, subject, segmented and kind values."""
-    belief = np.zeros((*SIZE, 5), np.float32)
-    belief[..., KIND] = 0.5
+    """A belief with parts, each a place and its values of the maps but the mask, which is 0."""
+    belief = blank()
     for place, *values in parts:
-        belief[place][..., :4] = values
+        for plane, value in zip(belief, values, strict=False):
+            plane[place] = value
     return belief
+
+
+def blank(size=SIZE):
+    """A belief in nothing."""
+    return SubjectMaps(*(np.full(size, value, np.float32) for value in (0, 0, 0, 0.5, 0)))
 
 
 SURE_MAN, LIKELY_BEAR = (MAN, 0.98, 0.98, 0.95, 1), (BEAR, 0.3, 0.98, 0.95, 0.5)
 
 
 def test_what_is_large_and_no_person_stands_behind_people_and_what_is_small_is_held():
-    belief = decided(drawn(SURE_MAN, LIKELY_BEAR, (CUP, 0.1, 0.9, 0.0, 0.5)), "auto")
-    found = belief[..., DECIDED]
+    belief = decide_mask(drawn(SURE_MAN, LIKELY_BEAR, (CUP, 0.1, 0.9, 0.0, 0.5)), "auto")
+    found = belief.mask
     assert found[MAN].min() == 1
     assert found[CUP].mean() == 1
     assert found[30:80, 76:].max() == 0
     assert found[BEAR].mean() < 0.1
-    assert belief[BEAR][..., KIND].mean() < 0.05  # known from now on
-    assert belief[MAN][..., KIND].min() == 1
-    assert decided(drawn(SURE_MAN, LIKELY_BEAR), "anything")[..., DECIDED][BEAR].min() == 1
-    people = decided(drawn(SURE_MAN, (CUP, 0.1, 0.9, 0.0, 0.5)), "people")[..., DECIDED]
+    assert belief.is_person[BEAR].mean() < 0.05  # known from now on
+    assert belief.is_person[MAN].min() == 1
+    assert decide_mask(drawn(SURE_MAN, LIKELY_BEAR), "anything").mask[BEAR].min() == 1
+    people = decide_mask(drawn(SURE_MAN, (CUP, 0.1, 0.9, 0.0, 0.5)), "people").mask
     assert (people[MAN].min(), people[CUP].max()) == (1, 0)
 
 
 def test_what_is_known_to_be_no_person_is_not_held_unless_it_is_very_small():
     for place, kept in ((np.s_[40:50, 70:80], 0.1), (np.s_[40:46, 70:76], 0.9)):
-        held = decided(drawn(SURE_MAN, (place, 0.2, 0.95, 0.9, 0.5)), "auto")
-        assert held[place][..., DECIDED].min() == 1  # in his hand from the beginning
-        passed = decided(drawn(SURE_MAN, (place, 0.2, 0.95, 0.9, 0)), "auto")[place][..., DECIDED]
+        held = decide_mask(drawn(SURE_MAN, (place, 0.2, 0.95, 0.9, 0.5)), "auto")
+        assert held.mask[place].min() == 1  # in his hand from the beginning
+        passed = decide_mask(drawn(SURE_MAN, (place, 0.2, 0.95, 0.9, 0)), "auto").mask[place]
         assert (passed.mean() < 0.1) if kept < 0.5 else (passed.min() == 1)
 
 
@@ -64,17 +69,17 @@ def test_what_is_doubted_of_a_person_is_not_left_out():
 
 
 def test_who_enters_is_believed_at_once_and_what_appears_elsewhere_when_it_is_seen_again():
-    before = decided(drawn(SURE_MAN), "auto")
+    before = decide_mask(drawn(SURE_MAN), "auto")
     look = drawn(SURE_MAN, (APART, 0.98, 0.98, 0.95, 1), (RIM, 0.98, 0.98, 0.95, 1))
-    once = updated(before, look, "auto")
-    np.testing.assert_allclose(once[APART][..., THING], 0.49, atol=1e-6)
-    np.testing.assert_allclose(once[RIM][..., THING], 0.98, atol=1e-6)
-    twice = updated(decided(once, "auto"), look, "auto")
-    assert twice[APART][..., THING].min() > 0.65
-    nobody = updated(drawn(), drawn((APART, 0.98, 0.98, 0.95, 1)), "auto")
-    np.testing.assert_allclose(nobody[APART][..., THING], 0.98, atol=1e-6)  # there was nobody yet
-    gone = updated(decided(twice, "auto"), drawn(SURE_MAN), "auto")
-    np.testing.assert_allclose(gone[RIM][..., THING], 0.49, atol=1e-6)
+    once = add_look(before, look, "auto")
+    np.testing.assert_allclose(once.subject[APART], 0.49, atol=1e-6)
+    np.testing.assert_allclose(once.subject[RIM], 0.98, atol=1e-6)
+    twice = add_look(decide_mask(once, "auto"), look, "auto")
+    assert twice.subject[APART].min() > 0.65
+    nobody = add_look(drawn(), drawn((APART, 0.98, 0.98, 0.95, 1)), "auto")
+    np.testing.assert_allclose(nobody.subject[APART], 0.98, atol=1e-6)  # there was nobody yet
+    gone = add_look(decide_mask(twice, "auto"), drawn(SURE_MAN), "auto")
+    np.testing.assert_allclose(gone.subject[RIM], 0.49, atol=1e-6)
 
 
 @pytest.fixture
@@ -108,9 +113,9 @@ def test_whatever_stands_apart_is_looked_at_alone_and_again_when_that_is_long_ag
     image = scene((MAN, RED), (APART, WHITE))
     belief = begin(image, "auto")
     assert looks == [200, 74, 62]  # the whole; 30 columns each with a quarter of 70 or 50 rows around, and 4
-    assert belief[MAN][..., DECIDED].min() == 1
-    assert belief[APART][..., DECIDED].max() == 0
-    assert (belief[MAN][..., KIND].min(), belief[APART][..., KIND].max()) == (1, 0)
+    assert belief.mask[MAN].min() == 1
+    assert belief.mask[APART].max() == 0
+    assert (belief.is_person[MAN].min(), belief.is_person[APART].max()) == (1, 0)
     told = []
     for _ in range(5):
         looks.clear()
@@ -127,49 +132,50 @@ def test_one_look_alone_does_not_change_the_kind_of_what_is_known(looks):
     image = scene((MAN, WHITE), (APART, WHITE))
     kind = np.full(SIZE, 0.5, np.float32)
     kind[MAN] = 0.75
-    told = told_apart(image, drawn((MAN, 1, 1, 1, 0.5), (APART, 1, 1, 1, 0.5)), kind)
-    np.testing.assert_allclose(told[MAN][..., KIND], 0.725 * 0.65, atol=1e-6)
-    assert told[APART][..., KIND].max() == 0  # what nobody knew is believed at once
+    told = classify_regions(image, drawn((MAN, 1, 1, 1, 0.5), (APART, 1, 1, 1, 0.5)), kind)
+    np.testing.assert_allclose(told.is_person[MAN], 0.725 * 0.65, atol=1e-6)
+    assert told.is_person[APART].max() == 0  # what nobody knew is believed at once
     image[MAN] = RED
     kind[MAN] = 0.25
-    told = told_apart(image, drawn((MAN, 1, 1, 1, 0.5), (APART, 1, 1, 1, 0.5)), kind)
-    np.testing.assert_allclose(told[MAN][..., KIND], 0.275 + 0.7 * 0.725, atol=1e-6)
+    told = classify_regions(image, drawn((MAN, 1, 1, 1, 0.5), (APART, 1, 1, 1, 0.5)), kind)
+    np.testing.assert_allclose(told.is_person[MAN], 0.275 + 0.7 * 0.725, atol=1e-6)
 
 
 def test_those_who_touch_stay_of_their_own_kind(looks):
     belief = begin(scene((MAN, RED), (APART, WHITE)), "auto")
     near = np.s_[30:80, 65:110]  # it has come nearer, and only half of it is where it is expected
-    belief = np.roll(belief, -45, 1)
-    belief[MAN] = (*SURE_MAN[1:], 1)
+    belief = SubjectMaps(*(np.roll(plane, -45, 1) for plane in belief))
+    for plane, value in zip(belief, (*SURE_MAN[1:], 1), strict=True):
+        plane[MAN] = value
     for whole in (False, True):
         looks.clear()
         after = look_again(scene((near, WHITE), (MAN, RED)), belief, "auto", whole=whole)
-        assert after[MAN][..., DECIDED].min() > 0.95
-        assert after[30:80, 75:110, DECIDED].max() < 0.05
-        assert after[30:80, 75:110, KIND].max() < 0.1
+        assert after.mask[MAN].min() > 0.95
+        assert after.mask[30:80, 75:110].max() < 0.05
+        assert after.is_person[30:80, 75:110].max() < 0.1
         assert looks == ([200] if whole else [200, 200])  # where it is not expected it is new
 
 
 def test_who_comes_in_part_by_part_is_there_when_enough_is_seen(looks):
     sliver, more = np.s_[20:90, 0:10], np.s_[20:90, 0:40]
     belief = begin(scene((sliver, WHITE), (APART, WHITE)), "auto", 0.0)  # a sleeve that is nobody's yet
-    assert belief[sliver][..., KIND].max() == 0
+    assert belief.is_person[sliver].max() == 0
     image = scene((sliver, WHITE), (np.s_[20:90, 10:40], RED), (APART, WHITE))
     after = look_again(image, belief, "auto", whole=True, things=0.0)
-    np.testing.assert_allclose(after[more][..., KIND], 0.05 + 0.7 * 0.95, atol=1e-6)
-    assert after[more][..., DECIDED].min() == 1
-    assert after[APART][..., DECIDED].max() == 0
+    np.testing.assert_allclose(after.is_person[more], 0.05 + 0.7 * 0.95, atol=1e-6)
+    assert after.mask[more].min() == 1
+    assert after.mask[APART].max() == 0
 
 
 def test_a_small_part_near_somebody_is_theirs_and_not_looked_at(looks):
     near, far = np.s_[40:50, 20:30], np.s_[40:50, 5:15]
     belief = begin(scene((MAN, RED), (near, WHITE)), "auto")
     assert looks == [200, 74]
-    assert (belief[near][..., KIND].min(), belief[near][..., DECIDED].min()) == (1, 1)
+    assert (belief.is_person[near].min(), belief.mask[near].min()) == (1, 1)
     looks.clear()
     belief = begin(scene((MAN, RED), (far, WHITE)), "auto")
     assert len(looks) == 3
-    assert belief[far][..., DECIDED].max() == 0
+    assert belief.mask[far].max() == 0
 
 
 def test_what_comes_in_beside_somebody_who_comes_in_is_theirs(looks):
@@ -177,13 +183,13 @@ def test_what_comes_in_beside_somebody_who_comes_in_is_theirs(looks):
     body, hair, inside = np.s_[50:90, 0:20], np.s_[20:40, 0:15], np.s_[20:40, 2:17]
     belief = begin(scene((body, RED), (hair, WHITE)), "auto")
     assert looks == [200, 34]  # the whole, and the body alone
-    assert (belief[hair][..., KIND].min(), belief[hair][..., DECIDED].min()) == (1, 1)
+    assert (belief.is_person[hair].min(), belief.mask[hair].min()) == (1, 1)
     belief = begin(scene((body, RED), (inside, WHITE)), "auto")
-    assert (belief[inside][..., KIND].max(), belief[inside][..., DECIDED].max()) == (0, 0)
+    assert (belief.is_person[inside].max(), belief.mask[inside].max()) == (0, 0)
     belief = begin(scene((np.s_[50:62, 0:20], RED), (hair, WHITE)), "auto")  # the larger one has its own kind
-    assert (belief[hair][..., KIND].max(), belief[hair][..., DECIDED].max()) == (0, 0)
+    assert (belief.is_person[hair].max(), belief.mask[hair].max()) == (0, 0)
     belief = begin(scene((body, WHITE), (hair, WHITE)), "auto", 0.0)
-    assert belief[..., DECIDED].max() == 0
+    assert belief.mask.max() == 0
 
 
 def test_specks_are_not_looked_at(looks):
@@ -208,12 +214,12 @@ def test_things_are_believed_slowly_while_no_person_was_seen(monkeypatch, things
     image[APART] = 1
     belief, shown = begin(image, "auto", things), []
     for _ in range(3):
-        shown.append(round(float(belief[APART][..., DECIDED].mean())))
-        assert bool(believed_things(belief)[APART].any()) == bool(belief[..., DECIDED].any())
+        shown.append(round(float(belief.mask[APART].mean())))
+        assert bool(believed_things(belief)[APART].any()) == bool(belief.mask.any())
         belief = look_again(image, belief, "auto", whole=True, things=things)
     assert shown == expected
-    assert begin(image, "anything")[APART][..., DECIDED].min() == 1
-    assert not begin(image, "people")[..., DECIDED].any()
+    assert begin(image, "anything").mask[APART].min() == 1
+    assert not begin(image, "people").mask.any()
 
 
 def test_a_glance_at_something_new_is_followed_by_a_whole_look(monkeypatch):
@@ -232,18 +238,18 @@ def test_a_glance_at_something_new_is_followed_by_a_whole_look(monkeypatch):
     image[RIM] = 1
     look_again(image, belief, "auto", whole=False)
     assert sides == ["whole", (320, 0), (320, 0), (416, 640)]
-    known = decided(drawn(SURE_MAN), "auto")
+    known = decide_mask(drawn(SURE_MAN), "auto")
     blind = look_again(np.zeros_like(image), known, "auto", whole=False)
     np.testing.assert_allclose(blind, known, atol=1e-6)  # nothing is taken away at a glance
-    assert look_again(np.zeros_like(image), known, "auto", whole=True)[MAN][..., THING].max() < 0.5
+    assert look_again(np.zeros_like(image), known, "auto", whole=True).subject[MAN].max() < 0.5
 
 
 def test_a_belief_of_another_size_is_begun_anew(monkeypatch):
     for module in (belief_module, kinds):
         monkeypatch.setattr(module, "see", seen)
     image = np.zeros((*SIZE, 3), np.float32)
-    again = look_again(image, np.zeros((9, 9, 5), np.float32), "auto", whole=True)
-    assert again.shape == (*SIZE, 5)
+    again = look_again(image, blank((9, 9)), "auto", whole=True)
+    assert again.size == SIZE
     assert believed_subject(again, (50, 100)).shape == (50, 100)
 
 
@@ -267,18 +273,18 @@ def test_whom_a_click_or_a_box_selects_is_followed_and_nobody_else(bright):
     image, left, right = two_discs()
     for selection in (Selection(points=((60, 50),)), Selection(box=(20, 20, 60, 60))):
         belief = select(image, selection, bright)
-        assert belief[left][:, DECIDED].mean() > 0.95
-        assert belief[right][:, DECIDED].max() == 0
-        assert belief[left][:, PEOPLE].mean() > 0.95
+        assert belief.mask[left].mean() > 0.95
+        assert belief.mask[right].max() == 0
+        assert belief.people[left].mean() > 0.95
     image, moved, right = two_discs(6)
     after = follow(image, belief, bright)
-    assert after[moved][:, DECIDED].mean() > 0.95
-    assert after[right][:, DECIDED].max() == 0
+    assert after.mask[moved].mean() > 0.95
+    assert after.mask[right].max() == 0
     lost = follow(np.full_like(image, 0.1), after, bright)
-    np.testing.assert_allclose(lost[..., DECIDED], 0.5 * after[..., DECIDED], atol=1e-3)
+    np.testing.assert_allclose(lost.mask, 0.5 * after.mask, atol=1e-3)
     thing = select(image, Selection(points=((150, 50),)), bright)
-    assert thing[right][:, DECIDED].mean() > 0.95
-    assert thing[..., PEOPLE].max() < 0.1
+    assert thing.mask[right].mean() > 0.95
+    assert thing.people.max() < 0.1
 
 
 def test_two_who_touch_stay_apart(bright):
@@ -286,19 +292,19 @@ def test_two_who_touch_stay_apart(bright):
     belief = select(image, Selection(points=((60, 50),)), bright)
     image[45:55, 60:140] = 0.9  # they hold hands
     after = follow(image, belief, bright)
-    assert after[left][:, DECIDED].mean() > 0.95
-    assert after[right][:, DECIDED].max() < 0.05
+    assert after.mask[left].mean() > 0.95
+    assert after.mask[right].max() < 0.05
     both = select(image, Selection(points=((60, 50),)), bright)
-    assert both[right][:, DECIDED].mean() > 0.95
+    assert both.mask[right].mean() > 0.95
 
 
 def test_a_click_outside_takes_away_what_is_nearer_to_it(monkeypatch, bright):
     image, left, _ = two_discs()
     monkeypatch.setattr(following, "find_selected", lambda image, guidance, **_: left.astype(np.float32))
     belief = select(image, Selection(points=((60, 50),), points_out=((40, 50),)), bright)
-    assert belief[left][:, DECIDED].mean() == pytest.approx(0.5, abs=0.03)
-    assert belief[:, :49, DECIDED].max() == 0
-    assert belief[50, 52:70, DECIDED].min() == 1
+    assert belief.mask[left].mean() == pytest.approx(0.5, abs=0.03)
+    assert belief.mask[:, :49].max() == 0
+    assert belief.mask[50, 52:70].min() == 1
 
 
 def test_an_empty_place_selects_nothing(bright):

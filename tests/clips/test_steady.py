@@ -7,7 +7,7 @@ from scipy import ndimage
 from tiny_clips import moving_disc
 from wisp.clips import steady
 from wisp.clips.alpha import Decided, PortraitMethod, upsample_to_frame
-from wisp.clips.belief_maps import DECIDED, KIND, PEOPLE, SEGMENTED, THING
+from wisp.clips.belief_maps import SubjectMaps
 from wisp.clips.flow import is_cut, shrink_to_bytes, stillness
 from wisp.clips.steady import STEADY, State, Steadiness, filter_alpha, matte_frames, steady_alpha, step
 from wisp.core.arrays import to_float
@@ -302,16 +302,14 @@ def test_what_stands_behind_somebody_does_not_take_their_place_when_they_pass_it
         alpha = frame(len(pasts) - 1, step=4.0)[1]
         if past is not None:
             return Decided(alpha, past.belief)
-        belief = np.zeros((*SIZE, 5), np.float32)
-        belief[..., [PEOPLE, THING, DECIDED, KIND]] = alpha[..., None]
-        return Decided(alpha, belief)
+        return Decided(alpha, SubjectMaps(alpha, alpha, 0 * alpha, alpha, alpha))
 
     monkeypatch.setattr(PortraitMethod, "decide", decide)
     state = None
     for index in range(8):
         image, truth = frame(index, step=4.0)
         _, state = filter_alpha(image, state, PortraitMethod(), steadiness=Steadiness(rest=0))
-    kind = state.belief[..., KIND]
+    kind = state.belief.is_person
     wrong = (kind > 0.5) != (truth > 0.5)
     assert wrong.mean() < 0.018  # by the picture's own motion 0.024
 
@@ -322,7 +320,7 @@ def told_to_believe_everything(monkeypatch, alpha):
 
     def decide(self, image, past=None, /):
         pasts.append(past)
-        return Decided(alpha, np.ones((*SIZE, 5), np.float32))
+        return Decided(alpha, SubjectMaps(*5 * [np.ones(SIZE, np.float32)]))
 
     monkeypatch.setattr(PortraitMethod, "decide", decide)
     return pasts
@@ -336,10 +334,10 @@ def test_what_is_believed_is_given_up_where_motion_does_not_explain_the_picture(
     other[20:52, 80:120] = 1 - other[20:52, 80:120]
     filter_alpha(other, state, PortraitMethod())
     belief = pasts[1].belief
-    believed = belief[..., [PEOPLE, THING, SEGMENTED, DECIDED]]
+    believed = np.dstack([belief.people, belief.subject, belief.segmented, belief.mask])
     assert believed[28:44, 90:110].mean() < 0.1
     assert believed[:, :40].mean() > 0.95
-    assert belief[..., KIND].min() == 1  # of what kind something is stays known
+    assert belief.is_person.min() == 1  # of what kind something is stays known
 
 
 @pytest.mark.parametrize(("known", "least", "most"), [(False, 0.995, 1), (True, 0.6, 0.8)])
@@ -350,9 +348,8 @@ def test_who_is_new_is_not_held_back_by_what_was_there(monkeypatch, known, least
     def decide(self, image, past=None, /):
         frames.append(past)
         there = len(frames) > 3
-        belief = np.zeros((*SIZE, 5), np.float32)
-        belief[..., DECIDED] = truth if there or known else 0
-        return Decided(truth if there else 0 * truth, belief)
+        believed = truth if there or known else 0 * truth
+        return Decided(truth if there else 0 * truth, SubjectMaps(*4 * [0 * truth], believed))
 
     monkeypatch.setattr(PortraitMethod, "decide", decide)
     state = None
@@ -369,6 +366,6 @@ def test_what_comes_into_the_picture_is_of_no_known_kind(monkeypatch):
     monkeypatch.setattr(steady, "find_flow", lambda before, after: np.full((*SIZE, 2), (-3, 0), np.float32))
     _, state = filter_alpha(image, None, PortraitMethod())
     filter_alpha(np.roll(image, 3, 1), state, PortraitMethod(), steadiness=Steadiness(still=1e-6))
-    kind = pasts[1].belief[..., KIND]
+    kind = pasts[1].belief.is_person
     assert (kind[:, :2] == 0.5).all()
     assert kind[:, 3:].min() == 1

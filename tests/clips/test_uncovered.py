@@ -6,7 +6,7 @@ from scipy import ndimage
 
 from wisp.clips import uncovered
 from wisp.clips.alpha import Decided, PortraitMethod
-from wisp.clips.belief_maps import DECIDED, KIND, PEOPLE, THING
+from wisp.clips.belief_maps import SubjectMaps
 from wisp.clips.steady import Steadiness, filter_alpha
 from wisp.clips.uncovered import give_up_uncovered, move_along, remember, remember_nothing
 from wisp.core.arrays import to_float
@@ -164,10 +164,7 @@ def test_a_clip_loses_what_comes_out_from_behind_somebody(monkeypatch):
     def decide(self, image, past=None, /):
         _, alpha = frames[number]
         mask = taken(alpha) if number > 17 else alpha
-        belief = np.zeros((*SIZE, 5), np.float32)
-        belief[..., [PEOPLE, THING, DECIDED]] = mask[..., None]
-        belief[..., KIND] = 1
-        return Decided(mask, belief)
+        return Decided(mask, SubjectMaps(mask, mask, 0 * mask, np.ones_like(mask), mask))
 
     monkeypatch.setattr(PortraitMethod, "decide", decide)
     state = None
@@ -177,5 +174,6 @@ def test_a_clip_loses_what_comes_out_from_behind_somebody(monkeypatch):
         )
     assert held.alpha[INNER].max() < 0.1
     assert held.alpha[alpha > 0].mean() > 0.95
-    assert state.belief[INNER][..., [PEOPLE, THING, DECIDED]].max() < 0.1
-    assert state.belief[INNER][..., KIND].min() == 1
+    believed = state.belief.people, state.belief.subject, state.belief.mask
+    assert max(plane[INNER].max() for plane in believed) < 0.1
+    assert state.belief.is_person[INNER].min() == 1

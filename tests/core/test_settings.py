@@ -12,6 +12,7 @@ from wisp import pipeline
 from wisp.clips import alpha as clip_alpha
 from wisp.clips import convert
 from wisp.clips.alpha import PortraitMethod, WarpedPrevious, lead_of
+from wisp.clips.belief_maps import SubjectMaps
 from wisp.clips.colours import estimate_colours
 from wisp.clips.steady import Steadiness, filter_alpha
 from wisp.core import guided
@@ -152,7 +153,7 @@ class TestClips:
         assert state.small.shape == (230, 384, 3)
 
     def test_every_second_frame_is_glanced_at_and_every_fourth_looked_at_whole(self, monkeypatch):
-        belief = np.ones((9, 12, 5), np.float32)
+        belief = SubjectMaps(*5 * [np.ones((9, 12), np.float32)])
         looks = {}
         method = PortraitMethod()
         for age in range(1, 10):

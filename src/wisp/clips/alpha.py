@@ -17,7 +17,7 @@ import numpy as np
 
 from wisp.clips.belief import begin, look_again
 from wisp.clips.belief_maps import (
-    DECIDED,
+    SubjectMaps,
     believed_subject,
     believed_things,
     left_out,
@@ -68,14 +68,14 @@ class WarpedPrevious(NamedTuple):
         alpha: of the frame before, moved along to this one: float32, as large as the method's own.
         age: frames since the beginning or the last cut, at least 1.
         picture: this frame reduced to the alpha's size, float32 (h, w, 3), where that is known already.
-        belief: what is believed of the subject (`wisp.clips.belief`), moved along, too;
-            float32 (h, w, 5), smaller; None from a method that keeps none.
+        belief: what is believed of the subject (`wisp.clips.belief`), moved along, too, and smaller; None
+            from a method that keeps none.
     """
 
     alpha: Alpha
     age: int
     picture: Image | None = None
-    belief: Float | None = None
+    belief: SubjectMaps | None = None
 
 
 class Decided(NamedTuple):
@@ -83,11 +83,11 @@ class Decided(NamedTuple):
 
     Attributes:
         alpha: float32 (h, w), [0, 1].
-        belief: float32 (h, w, 5), see `WarpedPrevious`.
+        belief: see `WarpedPrevious`.
     """
 
     alpha: Alpha
-    belief: Float
+    belief: SubjectMaps
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ class PortraitMethod:
         box = found.on_grid(GRID, size)
         part = small[box.slices]
         things = believed_things(belief)
-        if not things.any() or (belief[..., DECIDED] > things).any():
+        if not things.any() or (belief.mask > things).any():
             view = _view(image, small, box)
             seen_alpha = np.ascontiguousarray(generate(session, row, view, lead[box.slices], smallest=0))
             seen_alpha = refine_hair(shrink(view, *seen_alpha.shape), seen_alpha)
@@ -171,7 +171,7 @@ class PortraitMethod:
         alpha *= allowed
         return Decided(alpha, belief)
 
-    def told(self, frames: Iterable[Image]) -> PortraitMethod:
+    def primed_by(self, frames: Iterable[Image]) -> PortraitMethod:
         """The method for a clip of which some frames are known.
 
         Where people come in it, things are never taken for the subject while nobody is there yet; where they
@@ -187,7 +187,7 @@ class PortraitMethod:
                 return replace(self, things=0.0)
         return self if things is None else replace(self, things=things)
 
-    def _believe(self, image: Image, small: Image, past: WarpedPrevious | None) -> tuple[Float, bool]:
+    def _believe(self, image: Image, small: Image, past: WarpedPrevious | None) -> tuple[SubjectMaps, bool]:
         """The belief, and whether it is new: of a whole look, a glance, or what was believed before."""
         before = None if past is None else past.belief
         if past is None or before is None:
@@ -196,7 +196,7 @@ class PortraitMethod:
                     small, self.selected.resized(image.shape[:2], small.shape[:2]), self.engine
                 ), True
             return begin(small, self.subject, self.things, self.engine), True
-        lost = not believed_subject(before, before.shape[:2]).any()
+        lost = not before.mask.any()
         if past.age % LOOK and not lost:
             return before, False
         if self.selected is not None or self.follows:
@@ -268,14 +268,14 @@ def _enlarged(things: Region, size: tuple[int, int]) -> Region:
     return np.asarray(opencv().resize(wider, size[::-1], interpolation=opencv().INTER_NEAREST) > 0)
 
 
-def _allowed(belief: Float, size: tuple[int, int]) -> Mask:
+def _allowed(belief: SubjectMaps, size: tuple[int, int]) -> Mask:
     """1 where alpha may be, 0 where no subject is near or something else is, ramps between; float32."""
     cv2 = opencv()
-    wider = reach_of(belief[..., DECIDED]).astype(np.float32)
+    wider = reach_of(belief.mask).astype(np.float32)
     extent = 2 * round(CLIPS.reach * max(wider.shape) / 2) + 1
     near = (2 * cv2.boxFilter(wider, -1, (extent, extent))).clip(0, 1)
     other = cv2.dilate(left_out(belief).view(np.uint8), np.ones((5, 5), np.uint8)).astype(np.float32)
-    other[belief[..., DECIDED] > 0.05] = 0
+    other[belief.mask > 0.05] = 0
     near *= 1 - cv2.boxFilter(other, -1, (3, 3))
     large: Mask = cv2.resize(near, size[::-1], interpolation=cv2.INTER_LINEAR)
     return large

@@ -17,20 +17,16 @@ from scipy import ndimage
 
 from wisp.clips.belief_maps import (
     AROUND,
-    DECIDED,
-    KIND,
-    PEOPLE,
-    SEGMENTED,
     SURE,
-    THING,
+    SubjectMaps,
     people_in,
     persons_in,
     reach_of,
     reduced,
 )
-from wisp.clips.kinds import GLANCE, told_apart
+from wisp.clips.kinds import GLANCE, classify_regions
 from wisp.core.arrays import Float, Image, Mask, Region
-from wisp.core.opencv import opencv, repeat_plane
+from wisp.core.opencv import opencv
 from wisp.core.settings import CLIPS, SUBJECT
 from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.families import Wanted
@@ -43,8 +39,8 @@ def begin(
     wanted: Wanted,
     things: float = CLIPS.thing,
     engine: Engine = ENGINE,
-) -> Float:
-    """The belief after a whole look at a clip's first frame, float32 (h, w, 5), [0, 1].
+) -> SubjectMaps:
+    """The belief after a whole look at a clip's first frame.
 
     Args:
         small: the frame, reduced, float32 (H, W, 3), [0, 1]; the belief has at most `evidence_side` pixels.
@@ -52,103 +48,100 @@ def begin(
         things: how far a look at a thing is believed in ``auto`` while nobody has been seen, [0, 1].
         engine: what runs the networks.
     """
-    belief = _as_belief(see(small, engine=engine))
-    belief = told_apart(small, belief, belief[..., KIND], engine)
-    if wanted == "auto" and not people_in(belief):
-        belief[..., :KIND] *= np.float32(things)
-    return decided(belief, wanted)
+    look = _look(see(small, engine=engine))
+    look = classify_regions(small, look, look.is_person, engine)
+    if wanted == "auto" and not people_in(look):
+        look = look.faded(np.float32(things))
+    return decide_mask(look, wanted)
 
 
 def look_again(
     small: Image,
-    belief: Float,
+    belief: SubjectMaps,
     wanted: Wanted,
     *,
     whole: bool,
     things: float = CLIPS.thing,
     engine: Engine = ENGINE,
-) -> Float:
+) -> SubjectMaps:
     """The belief after a further look.
 
     Args:
         small: the frame, reduced, float32 (H, W, 3), [0, 1].
-        belief: before, moved along to the frame, float32 (h, w, 5), [0, 1].
+        belief: before, moved along to the frame.
         wanted: as in `begin`.
         whole: whether both networks look, as at a photo; else the subject network glances at a smaller
             picture, and both look if something new is there.
         things: as in `begin`.
         engine: what runs the networks.
     """
-    seen = _as_belief(see(small, engine=engine, settings=SUBJECT if whole else GLANCE))
-    if belief.shape != seen.shape:
+    look = _look(see(small, engine=engine, settings=SUBJECT if whole else GLANCE))
+    if belief.size != look.size:
         return begin(small, wanted, things, engine)
     if not whole:
-        new = (seen[..., THING] > 0.5) & (belief[..., THING] < CLIPS.believed[0])
+        new = (look.subject > 0.5) & (belief.subject < CLIPS.believed[0])
         if new.mean() > CLIPS.fresh:
             return look_again(small, belief, wanted, whole=True, things=things, engine=engine)
-        seen = np.maximum(seen, belief)  # a glance adds to what is believed and takes nothing away
-    seen = told_apart(small, seen, belief[..., KIND], engine, look=whole)
-    return decided(updated(belief, seen, wanted, things), wanted)
+        # A glance adds to what is believed and takes nothing away.
+        look = SubjectMaps(*map(np.maximum, look, belief))
+    look = classify_regions(small, look, belief.is_person, engine, alone=whole)
+    return decide_mask(add_look(belief, look, wanted, things), wanted)
 
 
-def updated(
-    belief: Float,
-    seen: Float,
-    wanted: Wanted,
-    things: float = CLIPS.thing,
-) -> Float:
-    """A belief with a look added to it, float32 (h, w, 5).
+def add_look(
+    belief: SubjectMaps, look: SubjectMaps, wanted: Wanted, things: float = CLIPS.thing
+) -> SubjectMaps:
+    """A belief with a look added to it; its mask is still that of before.
 
     Args:
-        belief: before, moved along to the frame, float32 (h, w, 5), [0, 1].
-        seen: the look, likewise.
+        belief: before, moved along to the frame.
+        look: with the kinds of its regions.
         wanted: as in `begin`.
         things: as in `begin`.
     """
-    new = belief[..., THING] < CLIPS.believed[0]
-    if wanted == "auto" and not people_in(belief) and not people_in(seen):
+    new = belief.subject < CLIPS.believed[0]
+    if wanted == "auto" and not people_in(belief) and not people_in(look):
         rise = np.where(new, np.float32(things), np.float32(1))
     else:
-        near = _reachable(belief[..., DECIDED])
-        if not belief[..., DECIDED].any():  # nobody is there yet: whoever is seen is somebody
+        near = _reachable(belief.mask)
+        if not belief.mask.any():  # nobody is there yet: whoever is seen is somebody
             near[:] = True
         rise = np.where(new & ~near, np.float32(CLIPS.arrive), np.float32(1))
-    rises = repeat_plane(rise, belief.shape[2])
-    gain = np.where(seen > belief, rises, np.float32(CLIPS.depart))
-    after: Float = belief + gain * (seen - belief)
-    after[..., KIND], after[..., DECIDED] = seen[..., KIND], belief[..., DECIDED]
-    return after
+
+    def nearer(before: Mask, seen: Mask) -> Mask:
+        gain = np.where(seen > before, rise, np.float32(CLIPS.depart))
+        return np.asarray(before + gain * (seen - before), np.float32)
+
+    people, subject, segmented = map(nearer, belief[:3], look[:3])
+    return SubjectMaps(people, subject, segmented, look.is_person, belief.mask)
 
 
-def decided(belief: Float, wanted: Wanted) -> Float:
-    """A belief whose last channel is the mask that follows from the others, float32 (h, w, 5).
+def decide_mask(belief: SubjectMaps, wanted: Wanted) -> SubjectMaps:
+    """A belief whose mask follows from its other maps, and where what is not held is known to be no person.
 
     Args:
-        belief: float32 (h, w, 5), [0, 1].
+        belief: whatever its mask is.
         wanted: as in `begin`.
     """
     low, high = CLIPS.believed
-    mask = belief[..., PEOPLE if wanted == "people" else THING]
+    mask = belief.people if wanted == "people" else belief.subject
     person = persons_in(belief)
     area = float((person if person.any() else mask > 0.5).mean())
     found = ((_joined(belief, mask, area) - low) / (high - low)).clip(0, 1)
-    kind = belief[..., KIND]
+    is_person = belief.is_person
     if wanted != "anything" and person.any():
-        found, kind = _with_people(found, person, kind)
+        found, is_person = _with_people(found, person, is_person)
     elif wanted == "people":
         found = np.zeros_like(found)
-    after = belief.copy()
-    after[..., KIND], after[..., DECIDED] = kind, found
-    return after
+    return belief._replace(is_person=is_person, mask=found)
 
 
-def _as_belief(seen: Seen) -> Float:
-    """A look as a belief, of which nothing is decided yet."""
+def _look(seen: Seen) -> SubjectMaps:
+    """What is seen as maps at a belief's size, of which nothing is decided yet."""
     segmented = np.zeros_like(seen.masks[..., 0]) if seen.people is None else seen.people
     masks = reduced(opencv().merge([seen.masks, segmented]))
-    kind, nothing = np.full(masks.shape[:2], 0.5, np.float32), np.zeros(masks.shape[:2], np.float32)
-    belief: Float = opencv().merge([masks, kind, nothing])
-    return belief
+    people, subject, segmented = opencv().split(masks)
+    return SubjectMaps(people, subject, segmented, np.full_like(people, 0.5), np.zeros_like(people))
 
 
 def segmenter_share(share: float) -> float:
@@ -162,28 +155,27 @@ def segmenter_share(share: float) -> float:
     return 0.5 + 0.5 * largeness(share)
 
 
-def _joined(belief: Float, mask: Mask, area: float) -> Mask:
+def _joined(belief: SubjectMaps, mask: Mask, area: float) -> Mask:
     """The mean of both networks' masks where both see a region, as for photos.
 
     What people hold, which the segmenter may not know, is the subject network's.
 
     Args:
-        belief: float32 (h, w, 5), [0, 1].
+        belief: with the segmenter's people.
         mask: one of the subject network's masks in it.
         area: of the people, or of the subject where nobody is, as a share of the picture's.
     """
-    segmented = belief[..., SEGMENTED]
     regions, count = ndimage.label(mask >= SUBJECT.floor, AROUND)
     both = np.zeros(count + 1, bool)
-    both[np.unique(regions[segmented >= SUBJECT.sure])] = True
-    held = (belief[..., THING] - belief[..., PEOPLE] > 0.5) & (segmented < 0.5)
+    both[np.unique(regions[belief.segmented >= SUBJECT.sure])] = True
+    held = (belief.subject - belief.people > 0.5) & (belief.segmented < 0.5)
     share = np.float32(segmenter_share(area))
-    joined: Mask = np.where(both[regions] & ~held, mask + share * (segmented - mask), mask)
+    joined: Mask = np.where(both[regions] & ~held, mask + share * (belief.segmented - mask), mask)
     return joined
 
 
-def _with_people(mask: Mask, person: Region, kind: Float) -> tuple[Mask, Float]:
-    """The mask with people and what they hold alone, and the kinds, where what is not held is no person."""
+def _with_people(mask: Mask, person: Region, is_person: Float) -> tuple[Mask, Float]:
+    """The mask of people and what they hold alone, and `is_person`, where what is not held is none."""
     touching = opencv().dilate((mask > 0.05).view(np.uint8), np.ones((7, 7), np.uint8))
     regions, count = ndimage.label(touching, AROUND)
     people_area = np.bincount(regions[person], minlength=count + 1)
@@ -194,14 +186,14 @@ def _with_people(mask: Mask, person: Region, kind: Float) -> tuple[Mask, Float]:
     home = np.zeros(part_count + 1, np.intp)
     home[parts[parts > 0]] = regions[parts > 0]
     foreign = area > CLIPS.holdable * people_area[home]
-    before = np.bincount(parts[kind < 0.5 - SURE], minlength=part_count + 1) > 0.5 * area
+    before = np.bincount(parts[is_person < 0.5 - SURE], minlength=part_count + 1) > 0.5 * area
     foreign |= before & (area > CLIPS.mixed * people_area[home])
     foreign[0] = False
     away = foreign[parts] | ((regions > 0) & (people_area[regions] == 0))
     grown = opencv().dilate(away.view(np.uint8), np.ones((7, 7), np.uint8)).astype(bool) & ~person
     kept: Mask = np.where(away | (grown & rest), np.float32(0), mask)
     foreign &= people_area[home] > 0  # what stands apart is looked at, and may be somebody yet
-    return kept, np.where(foreign[parts], np.float32(0), kind)
+    return kept, np.where(foreign[parts], np.float32(0), is_person)
 
 
 def _opened(region: Region) -> Region:

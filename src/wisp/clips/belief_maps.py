@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +15,6 @@ from wisp.core.settings import CLIPS
 Places: TypeAlias = npt.NDArray[np.integer[Any]]
 """Numbers of regions, 0 for none, (h, w)."""
 
-PEOPLE, THING, SEGMENTED, KIND, DECIDED = range(5)
-"""Channels of a belief: people and subject by the subject network, people by the segmenter, how surely what
-is there is a person by itself (0.5: nobody has looked yet), and the mask that follows."""
-
 AROUND: Final = np.ones((3, 3), bool)
 """Pixels that belong to one region touch along sides or corners."""
 
@@ -26,26 +22,70 @@ SURE: Final = 0.05
 """Kinds nearer than this to 0.5 are not known."""
 
 
-def people_in(belief: Float) -> bool:
-    """True where a belief or a look, float32 (h, w, 5), holds people."""
-    return bool(persons_in(belief).any())
+class SubjectMaps(NamedTuple):
+    """What a look at a frame shows, or what is believed after several of them: maps, float32 (h, w), [0, 1].
+
+    Attributes:
+        people: by the subject network.
+        subject: people and things, by the subject network.
+        segmented: people by the segmenter; 0 where it did not look.
+        is_person: how surely what is there is a person by itself; 0.5 where nobody has looked yet.
+        mask: of the subject, as it follows from the others (`wisp.clips.belief.decide_mask`); 0 in a look.
+    """
+
+    people: Mask
+    subject: Mask
+    segmented: Mask
+    is_person: Float
+    mask: Mask
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.mask.shape[0], self.mask.shape[1]
+
+    def stacked(self) -> Float:
+        """The maps as channels, float32 (h, w, 5)."""
+        stack: Float = opencv().merge(self)
+        return stack
+
+    @classmethod
+    def unstacked(cls, stack: Float) -> SubjectMaps:
+        """The maps of such channels."""
+        return cls(*opencv().split(stack))
+
+    def faded(self, share: Float | np.float32) -> SubjectMaps:
+        """The maps with this share of all that is believed; what is a person stays one.
+
+        Args:
+            share: of everything, or of every place, (h, w).
+        """
+        people, subject, segmented, mask = (
+            plane * share for plane in (self.people, self.subject, self.segmented, self.mask)
+        )
+        return SubjectMaps(people, subject, segmented, self.is_person, mask)
 
 
-def persons_in(belief: Float) -> Region:
+def people_in(maps: SubjectMaps) -> bool:
+    """True where a belief or a look holds people."""
+    return bool(persons_in(maps).any())
+
+
+def persons_in(maps: SubjectMaps) -> Region:
     """The region of the people that are believed in, bool (h, w)."""
-    persons: Region = (belief[..., PEOPLE] > CLIPS.believed[0]) & (belief[..., KIND] > 0.5)
+    persons: Region = (maps.people > CLIPS.believed[0]) & (maps.is_person > 0.5)
     return persons
 
 
-def believed_subject(belief: Float, size: tuple[int, int]) -> Mask:
+def believed_subject(belief: SubjectMaps, size: tuple[int, int]) -> Mask:
     """The mask that was decided on, at a size (height, width): float32, [0, 1]."""
-    large: Mask = opencv().resize(belief[..., DECIDED], size[::-1], interpolation=opencv().INTER_LINEAR)
+    large: Mask = opencv().resize(belief.mask, size[::-1], interpolation=opencv().INTER_LINEAR)
     return large
 
 
-def believed_things(belief: Float) -> Region:
+def believed_things(belief: SubjectMaps) -> Region:
     """The decided regions in which nobody is, bool (h, w)."""
-    regions, count = ndimage.label(belief[..., DECIDED] > 0.05, AROUND)
+    regions, count = ndimage.label(belief.mask > 0.05, AROUND)
     held = np.zeros(count + 1, bool)
     held[np.unique(regions[persons_in(belief)])] = True
     held[0] = True
@@ -53,9 +93,9 @@ def believed_things(belief: Float) -> Region:
     return things
 
 
-def left_out(belief: Float) -> Region:
+def left_out(belief: SubjectMaps) -> Region:
     """The region in which something is seen that is not the subject and no part of a person, bool (h, w)."""
-    out: Region = (belief[..., THING] > 0.5) & (belief[..., DECIDED] < 0.05) & (belief[..., KIND] <= 0.5)
+    out: Region = (belief.subject > 0.5) & (belief.mask < 0.05) & (belief.is_person <= 0.5)
     return out
 
 

@@ -279,7 +279,7 @@ def _informed(job: Job, alpha_of: AlphaMethod) -> AlphaMethod:
         return alpha_of
     assert isinstance(alpha_of, PortraitMethod)
     with suppress(InputError):  # what is wrong with the clip is told when it is read
-        return alpha_of.told(_glimpses(job))
+        return alpha_of.primed_by(_glimpses(job))
     return alpha_of
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from wisp.clips.belief_maps import DECIDED, PEOPLE, THING, distance_to, left_out, reduced
+from wisp.clips.belief_maps import SubjectMaps, distance_to, left_out, reduced
 from wisp.clips.selection import Selection
 from wisp.core.arrays import Float, Image, Mask
 from wisp.core.errors import InputError
@@ -16,12 +16,13 @@ from wisp.core.settings import CLIPS, SUBJECT
 from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.families.guidance import Clicks
 from wisp.engine.families.subject import find_selected, see
+from wisp.engine.families.subject_masks import PEOPLE_MASK, SUBJECT_MASK
 
 ONCE: Final = replace(SUBJECT, people_side=0, small=0.0)
 """How the subject network looks for whom was selected: once, alone."""
 
 
-def select(small: Image, selection: Selection, engine: Engine = ENGINE) -> Float:
+def select(small: Image, selection: Selection, engine: Engine = ENGINE) -> SubjectMaps:
     """The belief after clicks or a box on a frame, whoever else is there: as `begin` gives it.
 
     Args:
@@ -41,13 +42,13 @@ def select(small: Image, selection: Selection, engine: Engine = ENGINE) -> Float
         raise InputError("selection", "holds nothing that could be a subject", "another place is accepted")
     mask *= _nearer(guidance.inside, guidance.outside, mask.shape)
     masks = see(small, engine=engine, settings=ONCE).masks
-    people = np.minimum(masks[..., PEOPLE], mask)
-    subject = np.maximum(masks[..., THING], mask)
-    people, subject, mask = np.moveaxis(reduced(np.dstack([people, subject, mask])), -1, 0)
-    return np.dstack([people, subject, people, _kind_of(mask, people), mask])
+    people = np.minimum(masks[..., PEOPLE_MASK], mask)
+    subject = np.maximum(masks[..., SUBJECT_MASK], mask)
+    people, subject, mask = opencv().split(reduced(np.dstack([people, subject, mask])))
+    return SubjectMaps(people, subject, people, _is_person(mask, people), mask)
 
 
-def follow(small: Image, belief: Float, engine: Engine = ENGINE) -> Float:
+def follow(small: Image, belief: SubjectMaps, engine: Engine = ENGINE) -> SubjectMaps:
     """The belief after a further look at whom was selected.
 
     What is seen is theirs where it is nearer to where they were than to anybody else: both are moved along
@@ -55,26 +56,26 @@ def follow(small: Image, belief: Float, engine: Engine = ENGINE) -> Float:
 
     Args:
         small: the frame, reduced, float32 (H, W, 3), [0, 1].
-        belief: before, moved along, float32 (h, w, 5), [0, 1].
+        belief: before, moved along.
         engine: what runs the network.
     """
-    seen = reduced(see(small, engine=engine, settings=ONCE).masks[..., THING])
-    mine, subject = belief[..., DECIDED], belief[..., THING]
+    seen = reduced(see(small, engine=engine, settings=ONCE).masks[..., SUBJECT_MASK])
+    mine, subject = belief.mask, belief.subject
     if seen.shape != mine.shape or not (mine > 0.5).any():
-        return np.dstack([belief[..., :DECIDED], np.zeros_like(mine)])
+        return belief._replace(mask=np.zeros_like(mine))
     distances = [distance_to(place) for place in (mine > 0.5, left_out(belief))]
     near = (distances[0] <= distances[1]) & (distances[0] < CLIPS.reach * max(mine.shape))
     theirs = np.where(near, seen, np.float32(0))
     gain = np.where(theirs > mine, np.float32(1), np.float32(CLIPS.depart))
     after = np.asarray(mine + gain * (theirs - mine), np.float32)
-    person = belief[..., PEOPLE][mine > 0.5].mean() > 0.5
+    person = belief.people[mine > 0.5].mean() > 0.5
     people = after if person else np.zeros_like(after)
     subject = subject + np.where(seen > subject, np.float32(1), np.float32(CLIPS.depart)) * (seen - subject)
-    return np.dstack([people, np.maximum(subject, after), people, _kind_of(after, people), after])
+    return SubjectMaps(people, np.maximum(subject, after), people, _is_person(after, people), after)
 
 
-def _kind_of(mask: Mask, people: Mask) -> Float:
-    """A map of kinds after a selection: that of the selected where they are, unknown elsewhere, (H, W)."""
+def _is_person(mask: Mask, people: Mask) -> Float:
+    """`SubjectMaps.is_person` after a selection: of the selected where they are, else unknown; (H, W)."""
     inside = mask > 0.5
     person = inside.any() and people[inside].mean() > 0.5
     return np.where(inside, np.float32(person), np.float32(0.5))

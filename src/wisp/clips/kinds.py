@@ -13,27 +13,23 @@ from typing import Any, Final
 import numpy as np
 from scipy import ndimage
 
-from wisp.clips.belief_maps import AROUND, KIND, PEOPLE, SURE, THING, Places, distance_to, reach_of
+from wisp.clips.belief_maps import AROUND, SURE, Places, SubjectMaps, distance_to, reach_of
 from wisp.core.arrays import Float, Image, Region
 from wisp.core.opencv import opencv
 from wisp.core.regions import Box
 from wisp.core.settings import CLIPS, SUBJECT
 from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.families.subject import see
+from wisp.engine.families.subject_masks import PEOPLE_MASK
 
 GLANCE: Final = replace(SUBJECT, side=CLIPS.look_side, people_side=0, small=0.0)
 """How the subject network looks between whole looks, and at a region alone: once, at a smaller picture."""
 
 
-def told_apart(
-    small: Image,
-    seen: Float,
-    kind: Float,
-    engine: Engine = ENGINE,
-    *,
-    look: bool = True,
-) -> Float:
-    """A look with the kind of every region in it, float32 (h, w, 5).
+def classify_regions(
+    small: Image, look: SubjectMaps, known: Float, engine: Engine = ENGINE, *, alone: bool = True
+) -> SubjectMaps:
+    """A look in which every region is a person or not, as far as that is known (`SubjectMaps.is_person`).
 
     A region that nobody has looked at by itself, or not for long, is shown to the subject network alone: it
     is a person where people are found all over it then. Parts of different kinds stay apart when they touch:
@@ -41,14 +37,14 @@ def told_apart(
 
     Args:
         small: the frame, reduced, float32 (H, W, 3), [0, 1].
-        seen: the look, float32 (h, w, 5), [0, 1].
-        kind: what was known before, moved along, float32 (h, w), [0, 1], 0.5 where nothing.
+        look: people and subject.
+        known: what was a person before, moved along, float32 (h, w), [0, 1], 0.5 where nobody knew.
         engine: what runs the network.
-        look: whether anything is looked at; else what is known is spread over the regions alone.
+        alone: whether any region is looked at alone; else what is known is spread over the regions.
     """
-    kept = CLIPS.forget if look else 1.0
-    kinds = np.float32(0.5) + np.float32(kept) * (kind - np.float32(0.5))
-    regions, _ = ndimage.label(seen[..., [PEOPLE, THING]].max(2) > 0.5, AROUND)
+    kept = CLIPS.forget if alone else 1.0
+    kinds = np.float32(0.5) + np.float32(kept) * (known - np.float32(0.5))
+    regions, _ = ndimage.label(np.maximum(look.people, look.subject) > 0.5, AROUND)
     kinds[regions == 0] = 0.5 + (1 - np.float32(CLIPS.depart)) * (kinds[regions == 0] - 0.5)
     areas, places = np.bincount(regions.ravel()), ndimage.find_objects(regions)
     maybe = np.bincount(regions[kinds > 0.5 - SURE], minlength=areas.size) > 0.5 * areas  # somebody
@@ -65,23 +61,22 @@ def told_apart(
             nearer = distance_to(persons) <= distance_to(others)
             before[region] = np.where(nearer, before[persons].mean(), before[others].mean())[region]
             continue
-        known = shares.sum() > CLIPS.familiar
-        judged = float(before[persons | others].mean()) if known else 0.5
+        familiar = shares.sum() > CLIPS.familiar
+        judged = float(before[persons | others].mean()) if familiar else 0.5
         coming = judged < 0.5 and bool(_borders(slices, regions.shape))
-        if look and (coming or abs(judged - 0.5) < CLIPS.doubted):
+        if alone and (coming or abs(judged - 0.5) < CLIPS.doubted):
             beside = _large_beside(regions, areas, number)
-            if beside is None and not known:
+            if beside is None and not familiar:
                 beside = _person_cut_off_beside(regions, areas, places, kinds, number)
             if beside is None:
-                alone = _people_alone(small, seen, slices, region, engine, only=maybe.sum() <= maybe[number])
-                gain = CLIPS.judge_up if alone > judged else CLIPS.judge
-                judged += (gain if known else 1) * (alone - judged)
-            elif not known:  # a limb, or the rest of them is outside
+                only = maybe.sum() <= maybe[number]
+                person = _people_alone(small, look, slices, region, engine, only=only)
+                gain = CLIPS.judge_up if person > judged else CLIPS.judge
+                judged += (gain if familiar else 1) * (person - judged)
+            elif not familiar:  # a limb, or the rest of them is outside
                 judged = float(kinds[beside].mean())
         before[region] = judged
-    told = seen.copy()
-    told[..., KIND] = kinds
-    return told
+    return look._replace(is_person=kinds)
 
 
 def _large_beside(regions: Places, areas: Places, number: int) -> Region | None:
@@ -129,7 +124,7 @@ def _borders(place: tuple[slice, slice], shape: tuple[int, ...]) -> set[str]:
 
 def _people_alone(
     small: Image,
-    seen: Float,
+    look: SubjectMaps,
     place: tuple[slice, slice],
     region: Region,
     engine: Engine,
@@ -140,23 +135,23 @@ def _people_alone(
 
     Args:
         small: the frame, reduced, float32 (H, W, 3), [0, 1].
-        seen: the look, float32 (h, w, 5), [0, 1].
+        look: people and subject.
         place: the region's box in it.
         region: the region in that box, bool.
         engine: what runs the network.
         only: whether nobody else may be there; the look itself tells then.
     """
     if only:
-        return float(seen[place][region][:, PEOPLE].mean() > CLIPS.person)
+        return float(look.people[place][region].mean() > CLIPS.person)
     rows, columns = place
     box = Box(rows.start, columns.start, rows.stop, columns.stop)
-    around = box.widened(round(_SURROUNDINGS * max(region.shape)) + 4, seen.shape[:2])
-    scale = small.shape[0] / seen.shape[0], small.shape[1] / seen.shape[1]
+    around = box.widened(round(_SURROUNDINGS * max(region.shape)) + 4, look.size)
+    scale = small.shape[0] / look.size[0], small.shape[1] / look.size[1]
     near = small[
         int(scale[0] * around.top) : math.ceil(scale[0] * around.bottom),
         int(scale[1] * around.left) : math.ceil(scale[1] * around.right),
     ]
-    people = see(near, engine=engine, settings=GLANCE).masks[..., PEOPLE]
+    people = see(near, engine=engine, settings=GLANCE).masks[..., PEOPLE_MASK]
     size = (around.right - around.left, around.bottom - around.top)
     people = opencv().resize(people, size, interpolation=opencv().INTER_LINEAR)
     inside = np.zeros(people.shape, bool)

@@ -36,7 +36,7 @@ import numpy as np
 from scipy import ndimage
 
 from wisp.clips.alpha import PortraitMethod, WarpedPrevious, upsample_to_frame, working_size
-from wisp.clips.belief_maps import DECIDED, KIND
+from wisp.clips.belief_maps import SubjectMaps
 from wisp.clips.colours import estimate_colours
 from wisp.clips.edge_motion import align, edge_motion
 from wisp.clips.flow import (
@@ -138,7 +138,7 @@ class State:
     alpha: Alpha
     small: Small
     age: int
-    belief: Float | None = None
+    belief: SubjectMaps | None = None
     background: Background | None = None
 
 
@@ -293,21 +293,19 @@ def filter_alpha(
         believed *= min(steadiness.hold, age / (age + 1))
         believed = np.maximum(believed, still * np.float32(min(steadiness.stay, age / (age + 1))))
         if before is not None and belief is not None:
-            believed *= 1 - _newcomers(before[..., DECIDED], belief[..., DECIDED], believed.shape)
+            believed *= 1 - _newcomers(before.mask, belief.mask, believed.shape)
         alpha = _held(alpha, state.alpha, own, believed, steadiness.slack)
     if background is not None and belief is not None:
-        taken = np.maximum(_at_size(belief[..., DECIDED], size), shrink(alpha, *size))
+        taken = np.maximum(_at_size(belief.mask, size), shrink(alpha, *size))
         free, background = give_up_uncovered(background, small, taken)
         if free.any():
             alpha = alpha * (1 - _at_size(free, alpha.shape))
-            kept = repeat_plane(1 - _at_size(free, belief.shape[:2]), belief.shape[2])
-            kept[..., KIND] = 1
-            belief = belief * kept
+            belief = belief.faded(1 - _at_size(free, belief.size))
     return LowResolutionAlpha(alpha, _fitting(picture, alpha)), _state(alpha, small, age, belief, background)
 
 
 def _state(
-    alpha: Alpha, small: Small, age: int, belief: Float | None, background: Background | None
+    alpha: Alpha, small: Small, age: int, belief: SubjectMaps | None, background: Background | None
 ) -> State:
     """The state after a frame; what is seen of the background is remembered beside a belief alone."""
     if belief is None or background is None:
@@ -342,28 +340,27 @@ def _newcomers(before: Mask, after: Mask, size: tuple[int, ...]) -> Mask:
     return resized
 
 
-def _moved_belief(belief: Float, before: Small, after: Small, flow: Float) -> Float:
-    """A belief moved along, (h, w, 5), and given up where the earlier picture does not explain the later one.
+def _moved_belief(belief: SubjectMaps, before: Small, after: Small, flow: Float) -> SubjectMaps:
+    """A belief moved along, and given up where the earlier picture does not explain the later one.
 
     What kind something is is not given up with it, but nobody knows it of what comes into the picture. The
     flow is the subject's own around its edge: what stands behind somebody would else take their place where
     they pass it.
     """
     cv2 = opencv()
-    moved = warp(belief, flow, cubic=False)
+    moved = SubjectMaps.unstacked(warp(belief.stacked(), flow, cubic=False))
     difference = cv2.boxFilter(unexplained(before, after, flow), -1, (5, 5))
     trust = np.exp(-((difference / np.float32(CLIPS.unexplained)) ** 2))
-    trust = cv2.resize(trust, (moved.shape[1], moved.shape[0]), interpolation=cv2.INTER_LINEAR)
-    channels = [trust] * moved.shape[2]
-    channels[KIND] = np.ones_like(trust)
-    moved *= cv2.merge(channels)
+    trust = _at_size(trust, moved.size)
     outside = come_in(flow).view(np.uint8)
-    outside = cv2.resize(outside, trust.shape[::-1], interpolation=cv2.INTER_NEAREST)
-    moved[..., KIND][outside > 0] = 0.5
-    return moved
+    outside = cv2.resize(outside, moved.size[::-1], interpolation=cv2.INTER_NEAREST)
+    is_person = np.where(outside > 0, np.float32(0.5), moved.is_person)
+    return moved.faded(trust)._replace(is_person=is_person)
 
 
-def _decided(alpha_of: AlphaMethod, image: Image, past: WarpedPrevious | None) -> tuple[Alpha, Float | None]:
+def _decided(
+    alpha_of: AlphaMethod, image: Image, past: WarpedPrevious | None
+) -> tuple[Alpha, SubjectMaps | None]:
     """A method's alpha of a frame, and what it believes of the subject from then on."""
     if isinstance(alpha_of, PortraitMethod):
         found = alpha_of.decide(image, past)
