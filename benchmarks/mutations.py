@@ -153,8 +153,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "clips: first frames believed as old ones",
         "clips/steady.py",
-        "believed *= min(steadiness.hold, age / (age + 1))",
-        "believed *= steadiness.hold",
+        "trust *= min(steadiness.hold, counted)",
+        "trust *= steadiness.hold",
         "tests/clips/test_steady.py -k count_alike",
         True,
     ),
@@ -465,8 +465,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "clips: cuts are not seen",
         "clips/steady.py",
-        "flow = None if is_cut(state.small, small, steadiness.cut) else find_flow(state.small, small)",
-        "flow = find_flow(state.small, small)",
+        " or is_cut(state.small, small, steadiness.cut):\n",
+        ":\n",
         "tests/clips/test_steady.py",
     ),
     Fault(
@@ -479,7 +479,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "clips: alphas not laid on each other",
         "clips/steady.py",
-        "        own = align(own, last, opacity, believed)\n",
+        "    own = align(own, past.last, opacity, trust)\n",
         "",
         "tests/clips/test_steady.py tests/test_quality.py -k 'lag or shift or lie or clip'",
     ),
@@ -556,15 +556,15 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "clips: what stands still wavers with the network",
         "clips/steady.py",
-        "np.maximum(believed, still * np.float32(min(steadiness.stay, age / (age + 1))))",
-        "1.0 * believed",
+        "np.maximum(trust, past.still * np.float32(min(steadiness.stay, counted)))",
+        "1.0 * trust",
         "tests/clips/test_steady.py -k stands_still",
     ),
     Fault(
         "clips: the method rests while somebody comes in",
         "clips/steady.py",
-        "        return float(1 - believed.min())\n",
-        "        return 0.0\n",
+        "            return float(1 - self.trust.min())\n",
+        "            return 0.0\n",
         "tests/clips/test_steady.py -k lets_no_method_rest",
     ),
     Fault(

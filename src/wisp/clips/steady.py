@@ -264,44 +264,111 @@ def filter_alpha(
     if picture is None or state is None or picture.shape[:2] != state.alpha.shape:
         picture = None if state is None else _as_large(image, state.alpha)
     small = shrink_to_bytes(image, steadiness.side, picture)
-    flow = None
-    if state is not None and steadiness.hold:
-        flow = None if is_cut(state.small, small, steadiness.cut) else find_flow(state.small, small)
-    if state is None or flow is None:
+    if state is None or not steadiness.hold or is_cut(state.small, small, steadiness.cut):
         alpha, belief = _decided(alpha_of, image, None)
         return LowResolutionAlpha(alpha, None), _state(alpha, small, 0, belief, remember_nothing(small))
-    age = state.age + 1
-    last = shrink(state.alpha, *size)
+    past = _carry(state, small, steadiness)
+    if steadiness.rest and past.age % 2 and past.age > 1 and past.disbelief() < steadiness.rest:
+        alpha = warp(state.alpha, past.own, cubic=True).clip(0, 1)
+        kept = _state(alpha, small, past.age, past.belief, past.background)
+        return LowResolutionAlpha(alpha, picture), kept
+    expected = warp(state.alpha, past.flow, cubic=False)
+    alpha, belief = _decided(alpha_of, image, WarpedPrevious(expected, past.age, picture, past.belief))
+    if alpha.shape == state.alpha.shape:
+        alpha = _hold(alpha, belief, state, past, steadiness)
+    background = past.background
+    if background is not None and belief is not None:
+        alpha, belief, background = _give_up(alpha, belief, background, small)
+    found = _state(alpha, small, past.age, belief, background)
+    return LowResolutionAlpha(alpha, _fitting(picture, alpha)), found
+
+
+class _Carried(NamedTuple):
+    """What the last frame's state says of the next one, both reduced to (h, w).
+
+    Attributes:
+        small: the frame, uint8 (h, w, 3).
+        age: as in `State`, of the frame.
+        flow: back to the last frame, float32 (h, w, 2), pixels.
+        still: how surely each place stands still, float32 (h, w), [0, 1].
+        own: the flow with the subject's own around its edge, and none where the picture stands still.
+        trust: how far that is believed, float32 (h, w), [0, 1].
+        last: the last alpha, float32 (h, w).
+        opacity: the last alpha moved along, likewise.
+        belief: moved along.
+        background: moved along.
+    """
+
+    small: Small
+    age: int
+    flow: Float
+    still: Mask
+    own: Float
+    trust: Float
+    last: Alpha
+    opacity: Alpha
+    belief: SubjectMaps | None
+    background: Background | None
+
+    def disbelief(self) -> float:
+        """How far the moved alpha is disbelieved along its edge, mean over it, [0, 1].
+
+        Where nobody is, how far at most: somebody may be coming in.
+        """
+        if not self.opacity.any():
+            return float(1 - self.trust.min())
+        edge = opencv().dilate(4 * self.opacity * (1 - self.opacity), np.ones((5, 5), np.uint8))
+        return float(((1 - self.trust) * edge).sum() / max(float(edge.sum()), 1e-6))
+
+
+def _carry(state: State, small: Small, steadiness: Steadiness) -> _Carried:
+    """Move what is known of the last frame along to the next one."""
+    flow = find_flow(state.small, small)
+    last = shrink(state.alpha, *small.shape[:2])
     opacity = warp(last, flow, cubic=False)
     still = stillness(state.small, small, steadiness.still)
-    moves = repeat_plane(1 - still, 2)
-    own, believed = edge_motion(state.small, small, flow, opacity, steadiness.change)
-    own *= moves
+    own, trust = edge_motion(state.small, small, flow, opacity, steadiness.change)
+    own *= repeat_plane(1 - still, 2)
     belief = None if state.belief is None else _moved_belief(state.belief, state.small, small, own)
     background = None if state.background is None else move_along(state.background, flow, opacity)
-    if steadiness.rest and age % 2 and age > 1 and _disbelief(opacity, believed) < steadiness.rest:
-        alpha = warp(state.alpha, own, cubic=True).clip(0, 1)
-        return LowResolutionAlpha(alpha, picture), _state(alpha, small, age, belief, background)
-    expected = warp(state.alpha, flow, cubic=False)
-    before = belief
-    alpha, belief = _decided(alpha_of, image, WarpedPrevious(expected, age, picture, belief))
-    if alpha.shape == state.alpha.shape:
-        opacity = shrink(alpha, *size)
-        own, believed = edge_motion(state.small, small, flow, opacity, steadiness.change)
-        own = align(own, last, opacity, believed)
-        own *= moves
-        believed *= min(steadiness.hold, age / (age + 1))
-        believed = np.maximum(believed, still * np.float32(min(steadiness.stay, age / (age + 1))))
-        if before is not None and belief is not None:
-            believed *= 1 - _newcomers(before.mask, belief.mask, believed.shape)
-        alpha = _held(alpha, state.alpha, own, believed, steadiness.slack)
-    if background is not None and belief is not None:
-        taken = np.maximum(_at_size(belief.mask, size), shrink(alpha, *size))
-        free, background = give_up_uncovered(background, small, taken)
-        if free.any():
-            alpha = alpha * (1 - _at_size(free, alpha.shape))
-            belief = belief.faded(1 - _at_size(free, belief.size))
-    return LowResolutionAlpha(alpha, _fitting(picture, alpha)), _state(alpha, small, age, belief, background)
+    return _Carried(small, state.age + 1, flow, still, own, trust, last, opacity, belief, background)
+
+
+def _hold(
+    new: Alpha, belief: SubjectMaps | None, state: State, past: _Carried, steadiness: Steadiness
+) -> Alpha:
+    """Mix the last alpha, moved along, into the new one as far as it is believed.
+
+    Args:
+        new: as large as the last one.
+        belief: of the frame.
+        state: of the last frame.
+        past: the same in the frame's place.
+        steadiness: how much is kept.
+    """
+    opacity = shrink(new, *past.small.shape[:2])
+    own, trust = edge_motion(state.small, past.small, past.flow, opacity, steadiness.change)
+    own = align(own, past.last, opacity, trust)
+    own *= repeat_plane(1 - past.still, 2)
+    counted = past.age / (past.age + 1)  # the first frames count alike
+    trust *= min(steadiness.hold, counted)
+    trust = np.maximum(trust, past.still * np.float32(min(steadiness.stay, counted)))
+    if past.belief is not None and belief is not None:
+        trust *= 1 - _newcomers(past.belief.mask, belief.mask, trust.shape)
+    return _mixed(new, state.alpha, own, trust, steadiness.slack)
+
+
+def _give_up(
+    alpha: Alpha, belief: SubjectMaps, background: Background, small: Small
+) -> tuple[Alpha, SubjectMaps, Background]:
+    """Take what came out from behind the subject from alpha and from what is believed."""
+    size = small.shape[:2]
+    taken = np.maximum(_at_size(belief.mask, size), shrink(alpha, *size))
+    free, background = give_up_uncovered(background, small, taken)
+    if not free.any():
+        return alpha, belief, background
+    alpha = alpha * (1 - _at_size(free, alpha.shape))
+    return alpha, belief.faded(1 - _at_size(free, belief.size)), background
 
 
 def _state(
@@ -379,17 +446,6 @@ def _fitting(picture: Image | None, alpha: Alpha) -> Image | None:
     return picture if picture is not None and picture.shape[:2] == alpha.shape else None
 
 
-def _disbelief(opacity: Alpha, believed: Float) -> float:
-    """How far a small alpha is disbelieved along its edge, mean over it, [0, 1].
-
-    Where nobody is, how far at most: somebody may be coming in.
-    """
-    if not opacity.any():
-        return float(1 - believed.min())
-    edge = opencv().dilate(4 * opacity * (1 - opacity), np.ones((5, 5), np.uint8))
-    return float(((1 - believed) * edge).sum() / max(float(edge.sum()), 1e-6))
-
-
 def _checked(alpha: Alpha, image: Image) -> Alpha:
     """An alpha of the frame's size, or a smaller one of its proportions."""
     (height, width), (rows, columns) = image.shape[:2], check_alpha(alpha).shape
@@ -399,7 +455,7 @@ def _checked(alpha: Alpha, image: Image) -> Alpha:
     return alpha
 
 
-def _held(new: Alpha, old: Alpha, flow: Float, believed: Float, slack: float) -> Alpha:
+def _mixed(new: Alpha, old: Alpha, flow: Float, believed: Float, slack: float) -> Alpha:
     """The new alpha with the old one, moved along and kept within reason, mixed in as far as believed."""
     cv2 = opencv()
     height, width = new.shape
