@@ -112,7 +112,7 @@ def ours(subject: Wanted, images: Pixels) -> Method:
 
     def alphas(frames: Iterable[Image]) -> Iterator[Alpha]:
         glimpses = (to_float(images[int(share * len(images))]) for share in GLIMPSES)
-        alpha_of = method.primed_by(glimpses) if subject == "auto" else method
+        alpha_of = method.primed_by(glimpses)
         state: State | None = None
         for image in frames:
             alpha, state = steady_alpha(image, state, alpha_of)

@@ -1,5 +1,7 @@
 """Alpha for video: nearly that of the slow ways, at odd sizes too."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -143,6 +145,8 @@ def test_a_clip_of_which_some_frames_are_known(looks, method):
     image, _ = bright_disc(120, 160, softness=4)
     empty = np.zeros_like(image)
     assert method.primed_by([]) is method
+    told = replace(method, subject="anything")
+    assert told.primed_by(iter([1])) is told  # nothing is read
     assert method.primed_by([empty, empty]).things == 1
     looks.clear()
     assert method.primed_by(iter([empty, image, image])).things == 0

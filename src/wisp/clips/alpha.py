@@ -175,11 +175,14 @@ class PortraitMethod:
         """The method for a clip of which some frames are known.
 
         Where people come in it, things are never taken for the subject while nobody is there yet; where they
-        do not, things are from the first frame on. Without frames it is what it was.
+        do not, things are from the first frame on. Without frames it is what it was, and so is a method that
+        is told what to look for: no frame is read.
 
         Args:
             frames: float32 (H, W, 3), [0, 1], from all over the clip; read until one shows people.
         """
+        if self.subject != "auto" or self.selected is not None:
+            return self
         things = None
         for image in frames:
             things = 1.0

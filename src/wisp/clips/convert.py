@@ -197,6 +197,8 @@ def convert(
     """
     check_job(job)
     alpha_of = _informed(job, alpha_of)
+    portrait = alpha_of if isinstance(alpha_of, PortraitMethod) else None
+    selected = None if portrait is None else portrait.selected
     with open_clip(job.source, fps=job.fps, max_pixels=job.max_pixels) as clip:
         info = clip.info
         tick = info.tick
@@ -218,19 +220,19 @@ def convert(
                 frames = clip.frames(max(job.start, begin + resumed_at), job.end)
                 for frame, own in pair_with_motion(frames, alpha_of, lambda frame: frame.image):
                     image = frame.image
-                    reduced = isinstance(own, PortraitMethod)
-                    yield frame, own, image, working_picture(image, SIDES["alpha"]) if reduced else None
+                    picture = None if portrait is None else working_picture(image, SIDES["alpha"])
+                    yield frame, own, image, picture
 
             def work(
                 item: tuple[Frame, AlphaMethod, Image, Image | None],
             ) -> tuple[Frame, LowResolutionAlpha]:
                 nonlocal state, begun
                 frame, own, image, picture = item
-                if isinstance(own, PortraitMethod) and own.selected is not None:
-                    if own.selected.at is not None and frame.time < own.selected.at:
+                if portrait is not None and selected is not None:
+                    if selected.at is not None and frame.time < selected.at:
                         nothing = np.zeros(working_picture(image, steadiness.side).shape[:2], np.float32)
                         return frame, LowResolutionAlpha(nothing, None)
-                    own = replace(own, selected=None, follows=True) if begun else own
+                    own = replace(portrait, selected=None, follows=True) if begun else portrait
                     begun = True
                 held, state = filter_alpha(image, state, own, steadiness=steadiness, picture=picture)
                 return frame, held
@@ -250,7 +252,6 @@ def convert(
 
             with one_opencv_thread:
                 run_stages(produce, work, consume)
-            selected = alpha_of.selected if isinstance(alpha_of, PortraitMethod) else None
             if selected is not None and selected.at is not None and not begun:
                 problem = f"is {float(selected.at):g} s, after the last frame"
                 raise InputError("--at", problem, f"0 to {float(last):g} s is accepted")
@@ -274,10 +275,8 @@ def _informed(job: Job, alpha_of: AlphaMethod) -> AlphaMethod:
 
     What can be read once only is begun without that knowledge.
     """
-    looks = isinstance(alpha_of, PortraitMethod) and alpha_of.subject == "auto" and alpha_of.selected is None
-    if not looks or is_stream(job.source):
+    if not isinstance(alpha_of, PortraitMethod) or is_stream(job.source):
         return alpha_of
-    assert isinstance(alpha_of, PortraitMethod)
     with suppress(InputError):  # what is wrong with the clip is told when it is read
         return alpha_of.primed_by(_glimpses(job))
     return alpha_of
