@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from wisp.core.arrays import Alpha, Float, Image, Matte
-from wisp.core.resample import resize
+from wisp.core.resample import resize, size_within
 from wisp.io.images import read_photo, write_image
 from wisp.matting.foreground import estimate_foreground
 from wisp.pipeline import composite
@@ -64,9 +64,7 @@ def on_green(image: Image, alpha: Alpha) -> Image:
 
 
 def _fitted(picture: Image, cell: int) -> Image:
-    height, width = picture.shape[:2]
-    scale = min(1.0, cell / max(height, width))
-    return resize(picture, max(1, round(height * scale)), max(1, round(width * scale))).clip(0, 1)
+    return resize(picture, *size_within(picture.shape, cell)).clip(0, 1)
 
 
 def arrange(lines: Sequence[Sequence[Image]]) -> Float:

@@ -18,11 +18,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from wisp.clips.alpha import RADII, SIDES, working_size
+from wisp.clips.alpha import RADII, SIDES
 from wisp.core.arrays import Alpha, Float, Image
 from wisp.core.guided import _affine, guided_enlargement
 from wisp.core.opencv import shrink
-from wisp.core.resample import resize
+from wisp.core.resample import resize, size_within
 from wisp.core.settings import CLIPS
 from wisp.io.images import read_photo
 from wisp.matting.classical import guided_filter as classical
@@ -86,7 +86,7 @@ def main() -> None:
         with open_clip(asked.clip) as clip:
             frame = next(clip.frames()).image
         matte = run(frame).matte.alpha
-    size = working_size(frame, SIDES["alpha"])
+    size = size_within(frame.shape, SIDES["alpha"])
     small, mask = shrink(frame, *size), shrink(matte, *size)
     half = tuple(-(-side // 2) for side in image.shape[:2])
     halved, halved_alpha = resize(image, *half), resize(alpha, *half)

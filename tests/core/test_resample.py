@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from wisp.core.resample import resize
+from wisp.core.resample import resize, size_within
 
 
 def linear_taps(size, new):
@@ -12,6 +12,19 @@ def linear_taps(size, new):
     taps[np.arange(new), left] = 1 - (position - left)
     taps[np.arange(new), np.minimum(left + 1, size - 1)] += position - left
     return taps
+
+
+@pytest.mark.parametrize(
+    ("shape", "enlarge", "expected"),
+    [
+        ((480, 640, 3), False, (75, 100)),
+        ((1, 4000), False, (1, 100)),
+        ((30, 40), False, (30, 40)),
+        ((30, 40), True, (75, 100)),
+    ],
+)
+def test_the_longer_side_has_so_many_pixels(shape, enlarge, expected):
+    assert size_within(shape, 100, enlarge=enlarge) == expected
 
 
 @pytest.mark.parametrize(("height", "width"), [(17, 33), (5, 64), (31, 9)])

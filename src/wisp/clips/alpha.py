@@ -31,6 +31,7 @@ from wisp.core.errors import InputError
 from wisp.core.guided import guided_enlargement, refine_hair
 from wisp.core.opencv import opencv, shrink
 from wisp.core.regions import Box, bounding_box, small_enclosed
+from wisp.core.resample import size_within
 from wisp.core.settings import AUTO, CLIPS
 from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.families import Wanted
@@ -138,7 +139,7 @@ class PortraitMethod:
             InputError: no such network, a file that is no portrait network, or a selection of nothing.
             MissingExtraError: OpenCV is not installed.
         """
-        size = working_size(check_image(image), SIDES["alpha"])
+        size = size_within(check_image(image).shape, SIDES["alpha"])
         known = None if past is None else past.picture
         small = known if known is not None and known.shape[:2] == size else shrink(image, *size)
         row = find_model(self.model, "portrait")
@@ -393,11 +394,4 @@ def matte_by_segmenter(
 
 def working_picture(image: Image, side: int) -> Image:
     """The image with its longer side reduced to `side`, never enlarged: float32 (h, w, 3)."""
-    return shrink(image, *working_size(image, side))
-
-
-def working_size(image: Image, side: int) -> tuple[int, int]:
-    """Height and width of `working_picture`."""
-    height, width = image.shape[:2]
-    share = min(1.0, side / max(height, width))
-    return max(1, round(height * share)), max(1, round(width * share))
+    return shrink(image, *size_within(image.shape, side))

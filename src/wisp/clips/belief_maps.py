@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from wisp.core.arrays import Bytes, Float, Mask, Region
 from wisp.core.opencv import opencv, shrink
+from wisp.core.resample import size_within
 from wisp.core.settings import CLIPS
 
 Places: TypeAlias = npt.NDArray[np.integer[Any]]
@@ -116,6 +117,4 @@ def distance_to(place: Region) -> Float:
 
 def reduced(masks: Float) -> Float:
     """Masks (H, W, C), at most four, at a belief's size."""
-    height, width = masks.shape[:2]
-    scale = min(1.0, CLIPS.evidence_side / max(height, width))
-    return shrink(masks, max(1, round(height * scale)), max(1, round(width * scale)))
+    return shrink(masks, *size_within(masks.shape, CLIPS.evidence_side))

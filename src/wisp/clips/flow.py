@@ -12,9 +12,9 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from wisp.clips.alpha import working_size
 from wisp.core.arrays import Float, Image, Region
 from wisp.core.opencv import opencv, shrink
+from wisp.core.resample import size_within
 from wisp.core.settings import CLIPS
 
 Small: TypeAlias = npt.NDArray[np.uint8]
@@ -53,7 +53,7 @@ def shrink_to_bytes(image: Image, side: int, picture: Image | None = None) -> Sm
         side: pixels.
         picture: the image, somewhat reduced already; made use of where it is large enough.
     """
-    size = working_size(image, side)
+    size = size_within(image.shape, side)
     enough = picture is not None and all(a >= b for a, b in zip(picture.shape, size, strict=False))
     small = shrink(picture if picture is not None and enough else image, *size)
     rounded: Small = (small * 255 + 0.5).clip(0, 255).astype(np.uint8)

@@ -35,7 +35,7 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 import numpy as np
 from scipy import ndimage
 
-from wisp.clips.alpha import PortraitMethod, WarpedPrevious, upsample_to_frame, working_size
+from wisp.clips.alpha import PortraitMethod, WarpedPrevious, upsample_to_frame
 from wisp.clips.belief_maps import SubjectMaps
 from wisp.clips.colours import estimate_colours
 from wisp.clips.edge_motion import align, edge_motion
@@ -72,6 +72,7 @@ from wisp.core.arrays import (
     check_same_size,
 )
 from wisp.core.opencv import opencv, repeat_plane, shrink
+from wisp.core.resample import size_within
 from wisp.core.settings import CLIPS
 
 T = TypeVar("T")
@@ -258,7 +259,7 @@ def filter_alpha(
         steadiness: as in `step`.
         picture: the frame reduced, float32 (h, w, 3), if it is at hand; taken where alphas are so large.
     """
-    size = working_size(check_image(image), steadiness.side)
+    size = size_within(check_image(image).shape, steadiness.side)
     if state is not None and state.small.shape[:2] != size:
         state = None
     if picture is None or state is None or picture.shape[:2] != state.alpha.shape:

@@ -1,6 +1,7 @@
 """Resizing of float arrays: whole pictures for the networks, and smooth quantities by blocks of pixels.
 
-`resize` is antialiased when smaller and bilinear when larger. `block_means` and `enlarge_blocks` go to a
+`size_within` says how large a picture is whose longer side is to be so long. `resize` is antialiased when
+smaller and bilinear when larger. `block_means` and `enlarge_blocks` go to a
 coarse grid and back.
 """
 
@@ -18,6 +19,21 @@ from wisp.core.arrays import Float
 
 Sparse: TypeAlias = "csr_array[Any, tuple[int, int]]"
 Double: TypeAlias = npt.NDArray[np.float64]
+
+
+def size_within(shape: tuple[int, ...], side: int, *, enlarge: bool = False) -> tuple[int, int]:
+    """Height and width, at least 1, at which the longer side has `side` pixels, proportions kept.
+
+    Args:
+        shape: (H, W, …).
+        side: pixels.
+        enlarge: whether a smaller picture becomes larger; else it stays as it is.
+    """
+    height, width = shape[:2]
+    share = side / max(height, width)
+    if not enlarge:
+        share = min(1.0, share)
+    return max(1, round(height * share)), max(1, round(width * share))
 
 
 def resize(values: Float, height: int, width: int) -> Float:

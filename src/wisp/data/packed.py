@@ -17,6 +17,7 @@ import numpy as np
 
 from wisp.core.arrays import Bytes, from_float, to_float
 from wisp.core.errors import InputError
+from wisp.core.resample import size_within
 from wisp.data import vips
 from wisp.data.datasets import Entry, Labelled
 from wisp.io.atomic import sync_path
@@ -200,11 +201,9 @@ def _load(entry: Entry | Path) -> tuple[Labelled, str]:
 
 
 def _shrunk(photo: Labelled, side: int) -> Labelled:
-    height, width = photo.alpha.shape
-    scale = side / max(height, width)
-    if scale >= 1:
+    size = size_within(photo.alpha.shape, side)
+    if size == photo.alpha.shape:
         return photo
-    size = (max(1, round(height * scale)), max(1, round(width * scale)))
     image = photo.image
     if photo.cut_out:  # straight colours under alpha 0 mean nothing and must not bleed
         image = _carry_out(image, photo.alpha)

@@ -19,6 +19,7 @@ import numpy as np
 
 from wisp.core.arrays import Bytes
 from wisp.core.errors import InputError
+from wisp.core.resample import size_within
 from wisp.data import vips
 from wisp.data.augmentation import Appearance, Geometry
 from wisp.data.datasets import Entry, Labelled
@@ -126,9 +127,7 @@ def square(pixels: Bytes, size: int, *, letterbox: bool) -> Bytes:
     """A picture in a square: stretched, or with zeros below it or to its right; uint8 (S, S[, 3])."""
     if not letterbox:
         return vips.resize(pixels, (size, size))
-    height, width = pixels.shape[:2]
-    scale = size / max(height, width)
-    small = vips.resize(pixels, (max(1, round(height * scale)), max(1, round(width * scale))))
+    small = vips.resize(pixels, size_within(pixels.shape, size, enlarge=True))
     out = np.zeros((size, size, *pixels.shape[2:]), np.uint8)
     out[: small.shape[0], : small.shape[1]] = small
     return out

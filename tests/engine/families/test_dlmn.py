@@ -6,8 +6,9 @@ import pytest
 from tiny_networks import bright_disc, write_dlmn, write_portrait, write_ssrn
 from wisp.clips.motion import repeat_still
 from wisp.core.errors import InputError
+from wisp.core.resample import size_within
 from wisp.engine.engine import Engine
-from wisp.engine.families.dlmn import dlmn, network_inputs, small_size
+from wisp.engine.families.dlmn import dlmn, network_inputs
 from wisp.engine.models import find_model, ssrn_of
 from wisp.matting.trimap import trimap_from_mask
 from wisp.pipeline import run
@@ -53,7 +54,7 @@ def test_the_cues_are_those_of_training(network):
     image, alpha = bright_disc(300, 700)
     row = find_model(network, "dlmn")
     given = network_inputs(image, alpha, None, None, row)
-    height, width = small_size(image, row)
+    height, width = size_within(image.shape, row.input_size)
     assert (height, width) == (219, 512)
     assert {name: x.shape for name, x in given.items()} == {
         "image": (1, 3, 224, 512),

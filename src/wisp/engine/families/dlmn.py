@@ -28,7 +28,7 @@ from wisp.core.arrays import (
     check_trimap,
 )
 from wisp.core.errors import InputError
-from wisp.core.resample import pad_to_multiple, resize
+from wisp.core.resample import pad_to_multiple, resize, size_within
 from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.families.portrait import crop_around, enlarge
 from wisp.engine.families.segmenter import segment
@@ -106,7 +106,7 @@ def dlmn(
     if refiner is not None:
         again = {"image": given["image"], "mask": alpha, "motion": given["motion"]}
         alpha = _run(engine.session_of(refiner), refiner, "ssrn", again)
-    height, width = small_size(seen, row)
+    height, width = size_within(seen.shape, row.input_size)
     found: Alpha = np.ascontiguousarray(alpha[0, 0, :height, :width])
     if refined:
         whole[box.slices] = enlarge(found, seen, engine=engine)
@@ -127,7 +127,7 @@ def network_inputs(
         motion: float32 (H, W, 4); the image's own grey when None.
         row: of the network.
     """
-    size = small_size(image, row)
+    size = size_within(image.shape, row.input_size)
     small, soft = resize(image, *size), resize(mask, *size).clip(0, 1)
     if trimap is None:
         known = trimap_from_mask(soft)
@@ -149,13 +149,6 @@ def network_inputs(
         name: np.stack([pad_to_multiple(np.ascontiguousarray(x), row.multiple) for x in channels])[None]
         for name, channels in pictures.items()
     }
-
-
-def small_size(image: Image, row: Model) -> tuple[int, int]:
-    """Height and width at which a network sees an image: its longer side is the row's, never enlarged."""
-    height, width = image.shape[:2]
-    scale = min(1.0, row.input_size / max(height, width))
-    return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 def _run(session: Session, row: Model, family: str, inputs: Mapping[str, Float]) -> Float:

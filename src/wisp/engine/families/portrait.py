@@ -18,7 +18,7 @@ import numpy as np
 from wisp.core.arrays import Alpha, Float, Image, Mask, check_alpha, check_image, check_same_size
 from wisp.core.errors import InputError
 from wisp.core.regions import Box, bounding_box
-from wisp.core.resample import pad_to_multiple, resize
+from wisp.core.resample import pad_to_multiple, resize, size_within
 from wisp.core.settings import AUTO, SUBJECT
 from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.families.segmenter import FLOOR, segment
@@ -211,10 +211,8 @@ def generate(session: Session, row: Model, image: Image, mask: Mask, *, smallest
     Raises:
         InputError: the file is no portrait network.
     """
-    height, width = image.shape[:2]
-    longer = max(height, width)
-    scale = min(row.input_size, max(longer, smallest)) / longer
-    small = max(1, round(height * scale)), max(1, round(width * scale))
+    side = min(row.input_size, max(*image.shape[:2], smallest))
+    small = size_within(image.shape, side, enlarge=True)
     seen = pad_to_multiple(resize(image, *small), row.multiple)
     coarse = pad_to_multiple(resize(mask, *small).clip(0, 1), row.multiple)
     inputs = {"image": np.ascontiguousarray(seen.transpose(2, 0, 1)[None]), "mask": coarse[None, None]}

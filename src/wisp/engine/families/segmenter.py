@@ -10,7 +10,7 @@ import numpy as np
 from wisp.core.arrays import Float, Image, Mask, check_image
 from wisp.core.errors import InputError
 from wisp.core.regions import keep_regions, small_enclosed
-from wisp.core.resample import pad_to_multiple, resize
+from wisp.core.resample import pad_to_multiple, resize, size_within
 from wisp.core.settings import AUTO
 from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.models import Model, find_model
@@ -60,8 +60,7 @@ def segment(
     row = row or find_model(model)
     session = engine.session_of(row)
     height, width = image.shape[:2]
-    scale = row.input_size / max(height, width)
-    seen_height, seen_width = max(1, round(height * scale)), max(1, round(width * scale))
+    seen_height, seen_width = size_within(image.shape, row.input_size, enlarge=True)
     seen = pad_to_multiple(resize(image, seen_height, seen_width), row.multiple)
     mask = _run(session, row, np.ascontiguousarray(seen.transpose(2, 0, 1)[None]))
     mask = mask[:seen_height, :seen_width]

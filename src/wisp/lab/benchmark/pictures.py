@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from wisp.core.arrays import Float, check_same_size
-from wisp.core.resample import resize
+from wisp.core.resample import resize, size_within
 from wisp.io.guidance import read_grey
 from wisp.io.images import read_photo
 from wisp.io.vips import libvips
@@ -35,9 +35,7 @@ def pictures_of(cases: Sequence[Case], alphas: Mapping[str, Path], side: int = S
     out = []
     for case in cases:
         truth = read_grey(case.alpha)
-        height, width = truth.shape
-        share = min(1.0, side / max(height, width))
-        size = max(1, round(height * share)), max(1, round(width * share))
+        size = size_within(truth.shape, side)
         shown: dict[str, Any] = {
             "name": case.name,
             "width": size[1],

@@ -9,7 +9,7 @@ import numpy as np
 
 from wisp.core.arrays import Alpha, Float, Foreground, Image, Matte, check_same_size, from_float, to_float
 from wisp.core.errors import InputError
-from wisp.core.resample import resize
+from wisp.core.resample import resize, size_within
 from wisp.io.guidance import read_grey
 from wisp.io.images import read_photo
 from wisp.lab.figures.photos import partner, pictures
@@ -95,9 +95,6 @@ def round_to_bytes(image: Float) -> Float:
 
 def shrunk(values: Float, longest: int | None) -> Float:
     """A picture (H, W, …) whose longer side has at most `longest` pixels; None leaves it as it is."""
-    height, width = values.shape[:2]
-    if longest is None or max(height, width) <= longest:
+    if longest is None or max(values.shape[:2]) <= longest:
         return values
-    factor = longest / max(height, width)
-    small = resize(values, max(1, round(height * factor)), max(1, round(width * factor)))
-    return np.ascontiguousarray(small)
+    return np.ascontiguousarray(resize(values, *size_within(values.shape, longest)))
