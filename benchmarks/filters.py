@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 
 from wisp.clips.alpha import RADII, SIDES
+from wisp.clips.guided_upsampling import _affine, guided_enlargement
 from wisp.core.arrays import Alpha, Float, Image
-from wisp.core.guided import _affine, guided_enlargement
 from wisp.core.opencv import shrink
 from wisp.core.resample import resize, size_within
 from wisp.core.settings import CLIPS

@@ -11,11 +11,11 @@ from tiny_networks import bright_disc, write_portrait, write_segmenter
 from wisp import pipeline
 from wisp.clips import alpha as clip_alpha
 from wisp.clips import convert
+from wisp.clips import guided_upsampling as guided
 from wisp.clips.alpha import PortraitMethod, WarpedPrevious, lead_of
 from wisp.clips.belief_maps import SubjectMaps
 from wisp.clips.colours import estimate_colours
 from wisp.clips.steady import Steadiness, filter_alpha
-from wisp.core import guided
 from wisp.core.resample import resize
 from wisp.engine.engine import ENGINE
 from wisp.engine.families.portrait import generate

@@ -25,10 +25,10 @@ from wisp.clips.belief_maps import (
     reach_of,
 )
 from wisp.clips.following import follow, select
+from wisp.clips.guided_upsampling import guided_enlargement, refine_hair
 from wisp.clips.selection import Selection
 from wisp.core.arrays import Alpha, Float, Image, Mask, Motion, Region, Stored, as_floats, check_image
 from wisp.core.errors import InputError
-from wisp.core.guided import guided_enlargement, refine_hair
 from wisp.core.opencv import opencv, shrink
 from wisp.core.regions import Box, bounding_box, small_enclosed
 from wisp.core.resample import size_within

@@ -26,6 +26,7 @@ from wisp.clips.io.read import is_stream, open_clip
 from wisp.clips.io.sequences import PATTERNS, find_sequence, is_pattern, last_number, pattern_name
 from wisp.clips.io.tracks import Span
 from wisp.clips.io.write import ClipWriter, FileWriter, Layout, Sound
+from wisp.clips.stages import run_stages
 from wisp.clips.steady import (
     STEADY,
     AlphaMethod,
@@ -39,7 +40,6 @@ from wisp.core.arrays import CLEAR, Image, Matte
 from wisp.core.errors import InputError, MissingInputError
 from wisp.core.limits import MAX_PIXELS
 from wisp.core.settings import CLIPS
-from wisp.core.stages import run_stages
 from wisp.core.threads import one_opencv_thread
 from wisp.io.atomic import atomic_paths, check_output, reason, same_file
 

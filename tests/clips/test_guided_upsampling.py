@@ -3,7 +3,7 @@
 import numpy as np
 
 from tiny_networks import bright_disc
-from wisp.core.guided import HAIR, guided_enlargement, refine_hair
+from wisp.clips.guided_upsampling import HAIR, guided_enlargement, refine_hair
 from wisp.core.opencv import opencv, shrink
 from wisp.matting.classical.guided_filter import guided_filter
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from wisp.core.stages import run_stages
+from wisp.clips.stages import run_stages
 
 
 def test_items_arrive_in_order():
