@@ -30,12 +30,13 @@ import cv2
 import numpy as np
 
 from video import CORPUS, SEED, SIZE, held_out, ours, rounded
-from wisp.clips.alpha import SIDES, upsample_to_frame
+from wisp.clips.alpha import upsample_to_frame
 from wisp.clips.colours import estimate_colours
 from wisp.clips.steady import Steadiness
 from wisp.core.arrays import Alpha, Background, Image
 from wisp.core.opencv import shrink
 from wisp.core.resample import size_within
+from wisp.core.settings import CLIPS
 from wisp.data import vips
 from wisp.data.augmentation import Matrix
 from wisp.data.clips import Scenario, clip, moves, scenario
@@ -87,7 +88,7 @@ def limits(folder: Path, frames: int, index: int) -> dict[str, dict[str, float]]
         ],
         "background remembered": list(remembered(images, held, plan)),
         "the network's size": [
-            upsample_to_frame(image, shrink(truth, *size_within(image.shape, SIDES["alpha"])))
+            upsample_to_frame(image, shrink(truth, *size_within(image.shape, CLIPS.alpha_side)))
             for image, truth in zip(images, truths, strict=True)
         ],
     }

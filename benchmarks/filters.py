@@ -18,7 +18,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from wisp.clips.alpha import RADII, SIDES
 from wisp.clips.guided_upsampling import _affine, guided_enlargement
 from wisp.core.arrays import Alpha, Float, Image
 from wisp.core.opencv import shrink
@@ -86,11 +85,11 @@ def main() -> None:
         with open_clip(asked.clip) as clip:
             frame = next(clip.frames()).image
         matte = run(frame).matte.alpha
-    size = size_within(frame.shape, SIDES["alpha"])
+    size = size_within(frame.shape, CLIPS.alpha_side)
     small, mask = shrink(frame, *size), shrink(matte, *size)
     half = tuple(-(-side // 2) for side in image.shape[:2])
     halved, halved_alpha = resize(image, *half), resize(alpha, *half)
-    radius, epsilon = RADII["alpha"], CLIPS.guide_epsilon
+    radius, epsilon = CLIPS.alpha_radius, CLIPS.guide_epsilon
     result = {
         "photo": [*image.shape[:2]],
         "frame": [*frame.shape[:2]],

@@ -176,11 +176,11 @@ FAULTS: tuple[Fault, ...] = (
         _figures("clip"),
         True,
     ),
-    _number("clips", "refresh", "4", "40", True),
+    _number("clips", "look_every", "4", "40", True),
     Fault(
         "clips: view not on a grid",
         "clips/alpha.py",
-        "box = found.on_grid(GRID, size)",
+        "box = found.on_grid(CLIPS.grid, size)",
         "box = found",
         _figures("clip"),
         True,
@@ -188,7 +188,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "clips: guided enlargement bilinear",
         "clips/alpha.py",
-        'drawn = guided_enlargement(small, alpha, image, radius=RADII["alpha"])',
+        "drawn = guided_enlargement(small, alpha, image, radius=CLIPS.alpha_radius)",
         "drawn = opencv().resize(alpha, (image.shape[1], image.shape[0])) + 0 * small.mean()",
         _figures("edges"),
         True,
@@ -507,7 +507,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "clips: doubtful holes stay open",
         "clips/alpha.py",
-        "    closed[around.slices][holes] = DOUBTFUL\n",
+        "    closed[around.slices][holes] = CLIPS.doubtful\n",
         "",
         "tests/clips/test_alpha.py",
     ),

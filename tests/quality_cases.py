@@ -5,7 +5,7 @@ with ``--fixtures`` makes the pictures anew, too. Networks run in fp32, which ev
 """
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 
@@ -93,15 +93,14 @@ def of_clip(name, side=None):
     from wisp.clips.steady import matte_frames
 
     frames, truths = clip(name)
-    before = clip_alpha.SIDES["alpha"]
-    clip_alpha.SIDES["alpha"] = side or before
+    clip_alpha.CLIPS = replace(CLIPS, alpha_side=side or CLIPS.alpha_side)
     try:
         method = alpha_method(engine=FP32)
         found = [
             matte.alpha for matte in matte_frames(frames, method, foreground_of=lambda image, alpha: image)
         ]
     finally:
-        clip_alpha.SIDES["alpha"] = before
+        clip_alpha.CLIPS = CLIPS
     flicker = np.abs(np.diff(found, axis=0) - np.diff(truths, axis=0)).mean()
     return {**scores(found[1:], truths[1:]), "flicker": 1000 * float(flicker)}
 

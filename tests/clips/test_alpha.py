@@ -10,8 +10,6 @@ from wisp.clips import alpha as clip_alpha
 from wisp.clips import belief as beliefs
 from wisp.clips import kinds
 from wisp.clips.alpha import (
-    LOOK,
-    REFRESH,
     PortraitMethod,
     WarpedPrevious,
     lead_of,
@@ -20,6 +18,7 @@ from wisp.clips.alpha import (
 )
 from wisp.core.errors import InputError
 from wisp.core.resample import resize
+from wisp.core.settings import CLIPS
 from wisp.engine.engine import Engine
 from wisp.engine.families.subject import Seen
 
@@ -72,8 +71,8 @@ def test_the_portrait_network_sees_a_small_picture(looks, method):
     assert not looks  # the last alpha says where the subject is
     np.testing.assert_array_equal(kept, belief)
     assert np.abs(led - small).mean() < 0.01
-    method(image, WarpedPrevious(small, LOOK, belief=belief))
-    method(image, WarpedPrevious(small, REFRESH, belief=belief))
+    method(image, WarpedPrevious(small, CLIPS.glance_every, belief=belief))
+    method(image, WarpedPrevious(small, CLIPS.look_every, belief=belief))
     method(image, WarpedPrevious(small[:9], 1))
     assert looks == [(360, 720)] * 3
 
@@ -171,10 +170,8 @@ def walled():
 
 
 def test_small_enclosed_holes_are_doubted(walled):
-    from wisp.clips import alpha as quick
-
     closed = walled.copy()
-    closed[40:46, 40:46] = quick.DOUBTFUL
+    closed[40:46, 40:46] = CLIPS.doubtful
     before = walled.copy()
     np.testing.assert_array_equal(lead_of(np.ones_like(walled), walled, looked=False), closed)
     np.testing.assert_array_equal(walled, before)

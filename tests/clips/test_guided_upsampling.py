@@ -3,8 +3,9 @@
 import numpy as np
 
 from tiny_networks import bright_disc
-from wisp.clips.guided_upsampling import HAIR, guided_enlargement, refine_hair
+from wisp.clips.guided_upsampling import guided_enlargement, refine_hair
 from wisp.core.opencv import opencv, shrink
+from wisp.core.settings import CLIPS
 from wisp.matting.classical.guided_filter import guided_filter
 
 
@@ -48,8 +49,8 @@ def test_hair_follows_the_colours_and_narrow_edges_stay():
     haze = opencv().GaussianBlur(truth, (0, 0), 6)
     found = refine_hair(picture, haze)
     assert np.abs(found - truth).mean() < 0.5 * np.abs(haze - truth).mean()
-    assert (found <= HAIR.max_gain * haze + 1e-6).all()
-    assert (1 - found <= HAIR.max_gain * (1 - haze) + 1e-6).all()
+    assert (found <= CLIPS.hair_max_gain * haze + 1e-6).all()
+    assert (1 - found <= CLIPS.hair_max_gain * (1 - haze) + 1e-6).all()
 
     image, alpha = bright_disc(160, 240, softness=4)
     np.testing.assert_array_equal(refine_hair(image, alpha), alpha)

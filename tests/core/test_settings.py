@@ -1,5 +1,6 @@
 """Tuned numbers, each seen in what it does, in literal values: a number that changes changes pixels here."""
 
+from dataclasses import replace
 from fractions import Fraction
 from types import SimpleNamespace
 
@@ -17,6 +18,7 @@ from wisp.clips.belief_maps import SubjectMaps
 from wisp.clips.colours import estimate_colours
 from wisp.clips.steady import Steadiness, filter_alpha
 from wisp.core.resample import resize
+from wisp.core.settings import CLIPS
 from wisp.engine.engine import ENGINE
 from wisp.engine.families.portrait import generate
 from wisp.engine.families.segmenter import segment
@@ -185,7 +187,7 @@ class TestClips:
         alpha = np.zeros((96, 128), np.float32)
         alpha[:, 64:], alpha[:, 62:67] = 1, 0.5
         drawn = guided.refine_hair(picture, alpha)
-        monkeypatch.setattr(guided, "HAIR", guided.HAIR._replace(least=-2.0, full=-1.0))
+        monkeypatch.setattr(guided, "CLIPS", replace(CLIPS, hair_least=-2.0, hair_full=-1.0))
         fitted = guided.refine_hair(picture, alpha)
         share = (5 / 13 - 0.3) / (0.5 - 0.3)
         middle = np.s_[20:70, 64]

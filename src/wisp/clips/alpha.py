@@ -41,26 +41,6 @@ from wisp.engine.families.segmenter import segment
 from wisp.engine.families.subject import find_subject
 from wisp.engine.models import find_model
 
-SIDES: Final = {"alpha": CLIPS.alpha_side, "mask": CLIPS.mask_side}
-"""Length of the longer side of the small picture, for the portrait network and for the segmenter alone."""
-RADII: Final = {"alpha": CLIPS.alpha_radius, "mask": CLIPS.mask_radius}
-"""Windows of the guided filter are (2 r + 1)² pixels of the small picture."""
-REFRESH: Final = CLIPS.refresh
-"""So often, in frames, the subject is looked for as in a photo."""
-LOOK: Final = CLIPS.look
-"""So often, in frames, the subject network glances at the frame."""
-HOLE: Final = CLIPS.hole
-"""An enclosed hole of less than this share of the subject is doubtful, see `_without_holes`."""
-SOLID: Final = CLIPS.solid
-"""Alpha below this, enclosed by what is not, is such a hole."""
-DOUBTFUL: Final = np.float32(CLIPS.doubtful)
-"""What stands for alpha in it, to be led by."""
-GRID: Final = CLIPS.grid
-"""What the network sees begins and ends at multiples of this, in pixels of the small picture.
-
-Its view then changes seldom, and with it what it is unsure of.
-"""
-
 
 class WarpedPrevious(NamedTuple):
     """The last alpha moved along to a frame, its age, and the frame reduced.
@@ -132,14 +112,14 @@ class PortraitMethod:
             past: what the frames before say; None to look for the subject anew.
 
         Returns:
-            alpha: that of `working_picture`, whose longer side is ``SIDES["alpha"]`` at most.
+            alpha: that of `working_picture`, whose longer side is `ClipSettings.alpha_side` at most.
             belief: where what is believed to be.
 
         Raises:
             InputError: no such network, a file that is no portrait network, or a selection of nothing.
             MissingExtraError: OpenCV is not installed.
         """
-        size = size_within(check_image(image).shape, SIDES["alpha"])
+        size = size_within(check_image(image).shape, CLIPS.alpha_side)
         known = None if past is None else past.picture
         small = known if known is not None and known.shape[:2] == size else shrink(image, *size)
         row = find_model(self.model, "portrait")
@@ -155,7 +135,7 @@ class PortraitMethod:
         found = crop_around(lead)
         if found is None:
             return Decided(alpha, belief)
-        box = found.on_grid(GRID, size)
+        box = found.on_grid(CLIPS.grid, size)  # then its view changes seldom
         part = small[box.slices]
         things = believed_things(belief)
         if not things.any() or (belief.mask > things).any():
@@ -164,10 +144,10 @@ class PortraitMethod:
             seen_alpha = refine_hair(shrink(view, *seen_alpha.shape), seen_alpha)
             alpha[box.slices] = _resized(seen_alpha, *part.shape[:2])
         place = _enlarged(things, size)[box.slices]
-        near = bounding_box(place, 3 * RADII["mask"] + 2)  # as far as the filter reaches
+        near = bounding_box(place, 3 * CLIPS.mask_radius + 2)  # as far as the filter reaches
         if near is not None:  # what is no person is none of the network's business
             seen, led_by = part[near.slices], lead[box.slices][near.slices]
-            drawn = guided_enlargement(seen, led_by, seen, radius=RADII["mask"])
+            drawn = guided_enlargement(seen, led_by, seen, radius=CLIPS.mask_radius)
             np.copyto(alpha[box.slices][near.slices], drawn, where=place[near.slices])
         alpha *= allowed
         return Decided(alpha, belief)
@@ -187,7 +167,7 @@ class PortraitMethod:
         things = None
         for image in frames:
             things = 1.0
-            if people_in(begin(working_picture(image, SIDES["alpha"]), "people", engine=self.engine)):
+            if people_in(begin(working_picture(image, CLIPS.alpha_side), "people", engine=self.engine)):
                 return replace(self, things=0.0)
         return self if things is None else replace(self, things=things)
 
@@ -201,11 +181,11 @@ class PortraitMethod:
                 ), True
             return begin(small, self.subject, self.things, self.engine), True
         lost = not before.mask.any()
-        if past.age % LOOK and not lost:
+        if past.age % CLIPS.glance_every and not lost:
             return before, False
         if self.selected is not None or self.follows:
             return follow(small, before, self.engine), True
-        whole = past.age % REFRESH == 0 or lost
+        whole = past.age % CLIPS.look_every == 0 or lost
         return (
             look_again(small, before, self.subject, whole=whole, things=self.things, engine=self.engine),
             True,
@@ -232,7 +212,7 @@ def lead_of(subject: Mask, last: Alpha | None, *, looked: bool) -> Mask:
     last = last.clip(0, 1)
     if not looked:
         return _without_holes(last)
-    slack = np.float32(CLIPS.led)
+    slack = np.float32(CLIPS.mask_slack)
     above = subject + slack * reach_of(subject, 2 * AUTO.band_width)
     return _without_holes(np.clip(last, subject - slack, above).clip(0, 1))
 
@@ -291,15 +271,15 @@ def _without_holes(alpha: Alpha) -> Mask:
     What the network doubts in one frame it doubts more when its own doubt leads it in the next, until a hole
     is open. So it is asked anew, every time: a gap through which the background is seen stays open.
     """
-    solid = alpha >= SOLID
+    solid = alpha >= CLIPS.solid
     around = bounding_box(solid, 1)
     if around is None:
         return alpha
-    holes = small_enclosed(~solid[around.slices], HOLE * np.count_nonzero(solid))
+    holes = small_enclosed(~solid[around.slices], CLIPS.hole * np.count_nonzero(solid))
     if not holes.any():
         return alpha
     closed: Mask = alpha.copy()
-    closed[around.slices][holes] = DOUBTFUL
+    closed[around.slices][holes] = CLIPS.doubtful
     return closed
 
 
@@ -316,7 +296,7 @@ def upsample_to_frame(image: Image | Stored, alpha: Alpha, picture: Image | None
     if alpha.shape == image.shape[:2]:
         return alpha
     small = shrink(as_floats(image), *alpha.shape) if picture is None else picture
-    drawn = guided_enlargement(small, alpha, image, radius=RADII["alpha"])
+    drawn = guided_enlargement(small, alpha, image, radius=CLIPS.alpha_radius)
     cv2 = opencv()
     # A network is never quite sure; what no file of eight bits could show is work for nothing.
     for _ in range(2):  # below 1/255 it is 0; so is what is hidden, 1 − α, the second time
@@ -354,7 +334,7 @@ def matte_by_dlmn(
         MissingExtraError: OpenCV is not installed.
     """
     cv2 = opencv()
-    small = working_picture(check_image(image), SIDES["alpha"])
+    small = working_picture(check_image(image), CLIPS.alpha_side)
     size = (small.shape[1], small.shape[0])
     frames = np.asarray(cv2.resize(motion, size, interpolation=cv2.INTER_AREA), np.float32)
     mask = find_subject(small, engine=engine).mask
@@ -387,9 +367,9 @@ def matte_by_segmenter(
         InputError: see `wisp.engine.families.segmenter.segment`.
         MissingExtraError: OpenCV is not installed.
     """
-    small = working_picture(check_image(image), SIDES["mask"])
+    small = working_picture(check_image(image), CLIPS.mask_side)
     mask = segment(small, model=model, engine=engine)
-    return guided_enlargement(small, mask, image, radius=RADII["mask"])
+    return guided_enlargement(small, mask, image, radius=CLIPS.mask_radius)
 
 
 def working_picture(image: Image, side: int) -> Image:

@@ -1,13 +1,13 @@
 """The subject's own colours in some thousandths of a second, for video.
 
 Forte 2021, "Approximate Fast Foreground Colour Estimation" (ICIP), see
-`wisp.matting.foreground.blur_fusion`. Its averages vary slowly, so a picture `REDUCTION` times smaller yields
-nearly the same; what they leave unexplained is shared out at full size, where alpha is soft.
+`wisp.matting.foreground.blur_fusion`. Its averages vary slowly, so a picture some times smaller yields nearly
+the same; what they leave unexplained is shared out at full size, where alpha is soft.
 """
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,11 +27,6 @@ from wisp.core.arrays import (
 from wisp.core.opencv import opencv, read_enlarged, repeat_plane, shrink
 from wisp.core.regions import Box, bounding_box
 from wisp.core.settings import CLIPS
-
-REDUCTION: Final = CLIPS.colour_reduction
-"""The averages are taken on a picture this much smaller."""
-WINDOWS: Final = CLIPS.colour_windows
-"""Sides of the two windows over which they are taken, in pixels of that picture."""
 
 _EPSILON = np.float32(1e-4)
 
@@ -115,26 +110,27 @@ def soft_part(foreground: Foreground, alpha: Alpha) -> SoftColours:
 
 def _reach(alpha: Alpha) -> Box | None:
     """Find the box that averages reach around the subject, on the grid of reduced pixels; None for nobody."""
-    box = bounding_box(alpha, REDUCTION * WINDOWS[0] // 2)
-    return None if box is None else box.on_grid(REDUCTION, alpha.shape)
+    box = bounding_box(alpha, CLIPS.colour_reduction * CLIPS.colour_windows[0] // 2)
+    return None if box is None else box.on_grid(CLIPS.colour_reduction, alpha.shape)
 
 
 def _averages(image: Image | Stored, alpha: Alpha) -> tuple[Float, Float]:
     """Colours of the subject and of what is behind it, float32 (h, w, 3) each, of a reduced picture."""
     height, width = alpha.shape
-    size = max(1, round(height / REDUCTION)), max(1, round(width / REDUCTION))
+    size = max(1, round(height / CLIPS.colour_reduction)), max(1, round(width / CLIPS.colour_reduction))
     half = max(1, round(height / 2)), max(1, round(width / 2))
     seen_half, alpha_half = as_floats(shrink(image, *half)), shrink(alpha, *half)
     opacity = repeat_plane(shrink(alpha_half, *size), 3)
     transparency = 1 - opacity
     shown = shrink(seen_half * repeat_plane(alpha_half, 3), *size)
     hidden = shrink(seen_half, *size) - shown
-    nearer, farther = _blurred(shown, opacity, WINDOWS[0]), _blurred(hidden, transparency, WINDOWS[0])
+    wide, narrow = CLIPS.colour_windows
+    nearer, farther = _blurred(shown, opacity, wide), _blurred(hidden, transparency, wide)
     residual = shown + hidden - opacity * nearer - transparency * farther
     nearer += opacity * residual
     farther += transparency * residual
-    nearer = _blurred(nearer * opacity, opacity, WINDOWS[1])
-    farther = _blurred(farther * transparency, transparency, WINDOWS[1])
+    nearer = _blurred(nearer * opacity, opacity, narrow)
+    farther = _blurred(farther * transparency, transparency, narrow)
     return nearer, farther
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from wisp.clips.alpha import PORTRAIT, SIDES, PortraitMethod, upsample_to_frame, working_picture
+from wisp.clips.alpha import PORTRAIT, PortraitMethod, upsample_to_frame, working_picture
 from wisp.clips.backdrops import TRANSPARENT, Backdrop, check_backdrop, open_backdrop
 from wisp.clips.colours import estimate_colours, estimate_soft_colours, soft_part
 from wisp.clips.frames import composite_frame, to_integers
@@ -42,9 +42,6 @@ from wisp.core.limits import MAX_PIXELS
 from wisp.core.settings import CLIPS
 from wisp.core.threads import one_opencv_thread
 from wisp.io.atomic import atomic_paths, check_output, reason, same_file
-
-WARM_UP: Final = CLIPS.warm_up
-"""Frames that are matted again before the first new one of a resumed clip, so that alpha is steady there."""
 
 _SQUARE: Final = frozenset({"", ".gif", ".webp", ".apng"})
 """Suffixes of what has square pixels alone."""
@@ -220,7 +217,7 @@ def convert(
                 frames = clip.frames(max(job.start, begin + resumed_at), job.end)
                 for frame, own in pair_with_motion(frames, alpha_of, lambda frame: frame.image):
                     image = frame.image
-                    picture = None if portrait is None else working_picture(image, SIDES["alpha"])
+                    picture = None if portrait is None else working_picture(image, CLIPS.alpha_side)
                     yield frame, own, image, picture
 
             def work(
@@ -417,7 +414,7 @@ def _rewind(writers: list[ClipWriter], done: int) -> Fraction:
         folder.skip_to(done)
     if not done:
         return Fraction(0)
-    return folders[0].times[max(0, done - WARM_UP)]
+    return folders[0].times[max(0, done - CLIPS.warm_up)]  # so that alpha is steady there
 
 
 def _expected(job: Job, clip: Clip) -> int:

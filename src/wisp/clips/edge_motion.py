@@ -7,27 +7,12 @@ Registration Technique with an Application to Stereo Vision", IJCAI). All of it 
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 
 from wisp.clips.flow import Small, unexplained, warp
 from wisp.core.arrays import Alpha, Float
 from wisp.core.opencv import opencv, repeat_plane
 from wisp.core.settings import CLIPS
-
-_INSIDE: Final = CLIPS.inside
-"""Width of the rim, half of it inside of the subject, that is not trusted to move with it, small pixels."""
-_CARRIED: Final = CLIPS.carried
-"""Window over which the subject's motion is carried, small pixels."""
-_NEAR: Final = np.float32(CLIPS.near)
-"""A twentieth of a window's area makes the subject's motion count there in full."""
-_WINDOW: Final = CLIPS.window
-"""Side of the windows over which alphas are laid on each other, small pixels."""
-_FIRM: Final = np.float32(CLIPS.firm)
-"""Mean square slope of alpha in a window below which it hardly says how it should be shifted."""
-_SHIFTED: Final = CLIPS.shifted
-"""A difference of alphas over this is more than a shift of less than a pixel makes."""
 
 
 def edge_motion(
@@ -53,7 +38,7 @@ def edge_motion(
     plain = cv2.boxFilter(difference, -1, (5, 5))
     mass = cv2.boxFilter(opacity * opacity, -1, (5, 5))
     own = cv2.boxFilter(difference * opacity * opacity, -1, (5, 5)) / np.maximum(mass, 1e-6)
-    plain += np.minimum(_NEAR * mass, 1) * (own - plain)
+    plain += np.minimum(CLIPS.motion_gain * mass, 1) * (own - plain)
     believed: Float = np.exp(-((plain / np.float32(change)) ** 2))
     return flow, believed
 
@@ -64,13 +49,13 @@ def _subjects_own(flow: Float, opacity: Alpha) -> Float:
     Right at the edge the search mixes both sides' motions, so what is carried comes from farther inside.
     """
     cv2 = opencv()
-    inside = cv2.erode(opacity * opacity, np.ones((_INSIDE, _INSIDE), np.uint8))
+    inside = cv2.erode(opacity * opacity, np.ones((CLIPS.inside, CLIPS.inside), np.uint8))
     inside += np.float32(1e-4) * opacity
-    size = (_CARRIED, _CARRIED)
+    size = (CLIPS.carried, CLIPS.carried)
     mass = np.maximum(cv2.boxFilter(inside, -1, size), np.float32(1e-9))
     carried = cv2.boxFilter(flow * repeat_plane(inside, 2), -1, size)
     carried /= repeat_plane(mass, 2)
-    near = np.minimum(_NEAR * cv2.boxFilter(opacity, -1, size), 1) * (1 - inside)
+    near = np.minimum(CLIPS.motion_gain * cv2.boxFilter(opacity, -1, size), 1) * (1 - inside)
     own: Float = flow + repeat_plane(near, 2) * (carried - flow)
     return own
 
@@ -93,13 +78,13 @@ def align(flow: Float, old: Alpha, new: Alpha, believed: Float) -> Float:
     cv2 = opencv()
     source = warp(old, flow, cubic=False)
     missing = new - source
-    weight = believed * (np.abs(missing) < _SHIFTED)
+    weight = believed * (np.abs(missing) < CLIPS.shifted)
     across, down = (cv2.Sobel(source, -1, x, 1 - x, scale=1 / 8) for x in (1, 0))
 
     def total(plane: Float) -> Float:
-        return np.asarray(cv2.boxFilter(weight * plane, -1, (_WINDOW, _WINDOW)), np.float32)
+        return np.asarray(cv2.boxFilter(weight * plane, -1, (CLIPS.window, CLIPS.window)), np.float32)
 
-    a, b, c = total(across * across) + _FIRM, total(across * down), total(down * down) + _FIRM
+    a, b, c = total(across * across) + CLIPS.firm, total(across * down), total(down * down) + CLIPS.firm
     x, y = total(across * missing), total(down * missing)
     least = a * c - b * b
     shift = cv2.merge([(c * x - b * y) / least, (a * y - b * x) / least])

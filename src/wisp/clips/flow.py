@@ -19,13 +19,8 @@ from wisp.core.settings import CLIPS
 
 Small: TypeAlias = npt.NDArray[np.uint8]
 
-SIDE: Final = CLIPS.small_side
-"""Length of the longer side of small pictures, pixels."""
-CUT: Final = CLIPS.cut
-"""Share of a picture's colours, [0, 1], that must differ for a cut."""
 
-
-def is_cut(before: Small, after: Small, threshold: float = CUT) -> bool:
+def is_cut(before: Small, after: Small, threshold: float = CLIPS.cut) -> bool:
     """Whether two small pictures, uint8 (h, w, 3) of one size, are of different scenes.
 
     Two things must hold: their colours differ (half the L1 distance of histograms with 8 bins a channel, so

@@ -7,7 +7,6 @@ draw an alpha to the edges of its frame (`guided_enlargement`), and to find hair
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -16,38 +15,16 @@ from wisp.core.opencv import opencv, read_enlarged, shrink
 from wisp.core.regions import bounding_box
 from wisp.core.settings import CLIPS
 
-EPSILON: Final = CLIPS.guide_epsilon
-"""Variance of colours below which one of its windows counts as flat."""
-
 _SOFT = np.float32(0.5 / 255)
 
 
-class HairRefinement(NamedTuple):
-    """The sizes and limits by which `refine_hair` draws wide soft parts.
-
-    Attributes:
-        window: side of the windows over which 4 α (1 − α) is averaged to tell hair from narrow edges, pixels.
-        least: average above which alpha begins to follow the colours.
-        full: average from which it does so altogether.
-        radius: windows in which alpha is fitted to colours are (2 radius + 1)² pixels.
-        reduction: they are taken on a picture this much smaller.
-        max_gain: alpha, and 1 − α, grow to at most this many times what they were.
-    """
-
-    window: int = CLIPS.hair_window
-    least: float = CLIPS.hair_least
-    full: float = CLIPS.hair_full
-    radius: int = CLIPS.hair_radius
-    reduction: int = CLIPS.hair_reduction
-    max_gain: float = CLIPS.hair_sway
-
-
-HAIR: Final = HairRefinement()
-"""Chosen on six made clips of people held out of training; ten others gained, too (decision 027)."""
-
-
 def guided_enlargement(
-    small: Image, mask: Mask | Alpha, image: Image | Stored, *, radius: int, epsilon: float = EPSILON
+    small: Image,
+    mask: Mask | Alpha,
+    image: Image | Stored,
+    *,
+    radius: int,
+    epsilon: float = CLIPS.guide_epsilon,
 ) -> Alpha:
     """A small mask at the size of its picture, with that picture's edges.
 
@@ -94,18 +71,20 @@ def refine_hair(picture: Image, alpha: Alpha) -> Alpha:
         float32 (h, w), [0, 1].
     """
     cv2 = opencv()
-    softness = cv2.boxFilter(4 * alpha * (1 - alpha), -1, (HAIR.window, HAIR.window))
-    share = ((softness - HAIR.least) / (HAIR.full - HAIR.least)).clip(0, 1)
-    box = bounding_box(share, 2 * HAIR.radius)
+    softness = cv2.boxFilter(4 * alpha * (1 - alpha), -1, (CLIPS.hair_window, CLIPS.hair_window))
+    share = ((softness - CLIPS.hair_least) / (CLIPS.hair_full - CLIPS.hair_least)).clip(0, 1)
+    box = bounding_box(share, 2 * CLIPS.hair_radius)
     if box is None:
         return alpha
     part, known, share = picture[box.slices], alpha[box.slices], share[box.slices]
     height, width = known.shape
-    size = max(1, round(height / HAIR.reduction)), max(1, round(width / HAIR.reduction))
-    lines = _affine(shrink(part, *size), shrink(known, *size), HAIR.radius // HAIR.reduction, EPSILON)
+    size = max(1, round(height / CLIPS.hair_reduction)), max(1, round(width / CLIPS.hair_reduction))
+    radius = CLIPS.hair_radius // CLIPS.hair_reduction
+    lines = _affine(shrink(part, *size), shrink(known, *size), radius, CLIPS.guide_epsilon)
     lines = cv2.resize(lines, (width, height), interpolation=cv2.INTER_LINEAR)
     fitted = _applied(lines, part)
-    fitted = np.minimum(np.maximum(fitted, 1 - HAIR.max_gain * (1 - known)), HAIR.max_gain * known).clip(0, 1)
+    gain = CLIPS.hair_max_gain  # of alpha, and of 1 − α
+    fitted = np.minimum(np.maximum(fitted, 1 - gain * (1 - known)), gain * known).clip(0, 1)
     drawn = alpha.copy()
     drawn[box.slices] += share * (fitted - known)
     return drawn

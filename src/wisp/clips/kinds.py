@@ -22,7 +22,7 @@ from wisp.engine.engine import ENGINE, Engine
 from wisp.engine.families.subject import see
 from wisp.engine.families.subject_masks import PEOPLE_MASK
 
-GLANCE: Final = replace(SUBJECT, side=CLIPS.look_side, people_side=0, small=0.0)
+GLANCE: Final = replace(SUBJECT, side=CLIPS.glance_side, people_side=0, small=0.0)
 """How the subject network looks between whole looks, and at a region alone: once, at a smaller picture."""
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from wisp.clips.alpha import PORTRAIT, SIDES, upsample_to_frame
+from wisp.clips.alpha import PORTRAIT, upsample_to_frame
 from wisp.clips.backdrops import GREEN, Backdrop, blur_own_background, open_backdrop
 from wisp.clips.camera import Camera
 from wisp.clips.colours import estimate_soft_colours
@@ -22,6 +22,7 @@ from wisp.clips.steady import STEADY, AlphaMethod, State, Steadiness, filter_alp
 from wisp.compositing import backgrounds
 from wisp.core.arrays import Alpha, Image
 from wisp.core.opencv import shrink
+from wisp.core.settings import CLIPS
 
 IDLE: Final = 2.0
 """Seconds without a subject after which a held picture stands still."""
@@ -133,7 +134,7 @@ class WorkingSide:
         side: of the next picture.
     """
 
-    SIDES: Final = (SIDES["alpha"], 544, 416, 320, 256)
+    SIDES: Final = (CLIPS.alpha_side, 544, 416, 320, 256)
     DECIDE: Final = 12
     """Pictures after which it may fall."""
     RISE: Final = 90

@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 
 from wisp.clips.alpha import (
-    SIDES,
     PortraitMethod,
     WarpedPrevious,
     matte_by_dlmn,
@@ -99,6 +98,6 @@ def _portrait_alpha(
     """The portrait network's alpha, from a mask that is found on a small picture."""
     cv2 = opencv()
     height, width = image.shape[:2]
-    mask = find_subject(working_picture(image, SIDES["alpha"]), engine=engine).mask
+    mask = find_subject(working_picture(image, CLIPS.alpha_side), engine=engine).mask
     large = cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR)
     return portrait(image, large, model=model, engine=engine)

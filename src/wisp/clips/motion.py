@@ -15,8 +15,9 @@ from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from wisp.clips.alpha import WarpedPrevious
-from wisp.clips.flow import SIDE, Small, is_cut, shrink_to_bytes
+from wisp.clips.flow import Small, is_cut, shrink_to_bytes
 from wisp.core.arrays import Alpha, Float, Image, Motion
+from wisp.core.settings import CLIPS
 
 T = TypeVar("T")
 
@@ -74,7 +75,7 @@ def with_cues(frames: Iterable[T], image_of: Callable[[T], Image]) -> Iterator[t
             window.append(None)
         else:
             image = image_of(frame)
-            window.append(_Seen(frame, to_luma(image), shrink_to_bytes(image, SIDE)))
+            window.append(_Seen(frame, to_luma(image), shrink_to_bytes(image, CLIPS.small_side)))
         if len(window) > 2 * REACH:
             own = window[REACH]
             if own is not None:

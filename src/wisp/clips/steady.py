@@ -40,8 +40,6 @@ from wisp.clips.belief_maps import SubjectMaps
 from wisp.clips.colours import estimate_colours
 from wisp.clips.edge_motion import align, edge_motion
 from wisp.clips.flow import (
-    CUT,
-    SIDE,
     Small,
     come_in,
     find_flow,
@@ -116,9 +114,9 @@ class Steadiness:
     hold: float = CLIPS.hold
     change: float = CLIPS.change
     slack: float = CLIPS.slack
-    side: int = SIDE
-    cut: float = CUT
-    rest: float = CLIPS.rest
+    side: int = CLIPS.small_side
+    cut: float = CLIPS.cut
+    rest: float = CLIPS.skip_below
     still: float = CLIPS.still
     stay: float = CLIPS.stay
 

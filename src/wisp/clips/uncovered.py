@@ -42,10 +42,6 @@ class Background(NamedTuple):
 
 OFTEN: Final = 3
 """Frames by which a place must have been seen more often than contradicted to be known well."""
-SAME: Final = round(255 * CLIPS.same)
-"""Colours that differ by no more are the same."""
-TEXTURE: Final = round(255 * CLIPS.texture)
-"""Brightness that differs by more within 5 × 5 pixels is texture."""
 _FAINT: Final = 0.05
 _SMALL: Final = np.ones((3, 3), np.uint8)
 _SQUARE: Final = np.ones((5, 5), np.uint8)
@@ -125,9 +121,9 @@ def give_up_uncovered(background: Background, small: Small, mask: Mask) -> tuple
     """
     cv2 = opencv()
     given_up = np.zeros_like(background.covered)
-    maybe = (background.covered > 0) & (mask > 0.5) & _fits(background, small, reach=CLIPS.aside)
+    maybe = (background.covered > 0) & (mask > 0.5) & _fits(background, small, reach=CLIPS.search_radius)
     where = cv2.erode(maybe.view(np.uint8), _WIDE) | background.given_up
-    box = bounding_box(where > 0, CLIPS.told)
+    box = bounding_box(where > 0, CLIPS.texture_window)
     if box is None:
         return given_up.astype(np.float32), background._replace(given_up=given_up)
     near = Background(*(plane[box.slices] for plane in background))
@@ -141,16 +137,17 @@ def give_up_uncovered(background: Background, small: Small, mask: Mask) -> tuple
 def _shown_again(background: Background, small: Small) -> Bytes:
     """1 where a small picture shows what is remembered and was covered, as its texture tells; (h, w)."""
     cv2 = opencv()
-    places = sources(find_flow(background.picture, small).clip(-CLIPS.aside, CLIPS.aside))
+    places = sources(find_flow(background.picture, small).clip(-CLIPS.search_radius, CLIPS.search_radius))
     seen = np.minimum(background.seen, cv2.remap(background.seen, places, None, cv2.INTER_NEAREST))
     picture = cv2.remap(background.picture, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     found = background._replace(picture=picture, seen=seen)
     covered = background.covered > 0
     fits = _fits(found, small) & covered
     grey = cv2.cvtColor(found.picture, cv2.COLOR_RGB2GRAY)
-    texture = (cv2.absdiff(cv2.dilate(grey, _SQUARE), cv2.erode(grey, _SQUARE)) > TEXTURE) & covered
+    differences = cv2.absdiff(cv2.dilate(grey, _SQUARE), cv2.erode(grey, _SQUARE))
+    texture = (differences > round(255 * CLIPS.texture)) & covered
     told, agreed = (
-        cv2.boxFilter(plane.astype(np.float32), -1, (CLIPS.told, CLIPS.told))
+        cv2.boxFilter(plane.astype(np.float32), -1, (CLIPS.texture_window, CLIPS.texture_window))
         for plane in (texture, texture & fits)
     )
     sure = fits & (agreed > CLIPS.agreed * told) & (told > _FAINT)
@@ -166,7 +163,7 @@ def _fits(background: Background, small: Small, reach: int = 1) -> Region:
     below = cv2.subtract(cv2.erode(background.picture, around), small)
     red, green, blue = cv2.split(cv2.max(above, below))
     largest = np.maximum(np.maximum(red, green), blue)
-    fits: Region = (largest <= SAME) & (cv2.erode(background.seen, _SQUARE) > 0)
+    fits: Region = (largest <= round(255 * CLIPS.same)) & (cv2.erode(background.seen, _SQUARE) > 0)
     return fits
 
 

@@ -96,9 +96,9 @@ class ClipSettings:
         network_side: greatest longer side of it, pixels. Decision 045.
         alpha_radius: of the windows that draw the network's alpha to the frame's edges. No evidence yet.
         mask_radius: of those that draw the segmenter's mask. No evidence yet.
-        refresh: so often, in frames, the segmenter looks. Decision 027.
-        look: so often, in frames, the subject network looks alone. Decision 034.
-        look_side: longer side of what it sees then, pixels. Decision 034.
+        look_every: so often, in frames, both networks look, as at a photo. Decision 027.
+        glance_every: so often, in frames, the subject network glances, alone. Decision 034.
+        glance_side: longer side of what it sees at a glance, pixels. Decision 034.
         evidence_side: longer side of the map of what is believed, pixels. No evidence yet.
         reach: how far from where a subject is believed, or from the picture's border, what is new is believed
             at once; of the longer side. Decision 034.
@@ -121,7 +121,8 @@ class ClipSettings:
             smaller share of either kind in a region has no say. Decision 039.
         fresh: a glance that finds more new than this share of the picture is followed by a whole look.
             Decision 034.
-        led: how far the last alpha may lie outside of what is believed, beside it. Decisions 034 and 048.
+        mask_slack: how far the last alpha may lie outside of what is believed, beside it. Decisions 034 and
+            048.
         hole: an enclosed hole of a smaller share of the subject is doubtful. Decision 016, one clip.
         solid: alpha below this, enclosed, is such a hole. No evidence yet.
         doubtful: what stands for alpha in it. Decision 016; by 027 another value makes no difference.
@@ -135,11 +136,12 @@ class ClipSettings:
         same: difference of colour up to which a place shows again what is remembered of the background.
             Decision 044.
         texture: difference of brightness in 5 × 5 pixels that can be found again. No evidence yet.
-        told: windows in which texture tells what is shown, small pixels. No evidence yet.
+        texture_window: windows in which texture tells what is shown, small pixels. No evidence yet.
         agreed: share of that texture which must be found. Decision 044.
-        aside: so far it is looked for, small pixels. Decision 044.
+        search_radius: so far it is looked for, small pixels. Decision 044.
         narrow: what is narrower is never given up, small pixels. Decision 044 (5, 9).
-        rest: disbelief along the edge below which the network rests. Decision 017 (0.15 and 0.3 measured).
+        skip_below: disbelief along the edge below which the network rests. Decision 017 (0.15 and 0.3
+            measured).
         still: difference of colour up to which a place stands still. Decision 039.
         stay: how much of the old alpha is kept there. Decision 039.
         window: over which alphas are laid on each other, small pixels. Decision 027.
@@ -147,13 +149,14 @@ class ClipSettings:
         shifted: differences of alpha over this are no shift. No evidence yet.
         inside: windows in which the subject's own motion is trusted, small pixels. No evidence yet.
         carried: windows over which it is carried, small pixels. No evidence yet.
-        near: what makes it count in full. No evidence yet.
+        motion_gain: times the subject's share of such a window, how far its motion counts there. No evidence
+            yet.
         hair_window: windows that tell hair from narrow edges, pixels. No evidence yet.
         hair_least: softness above which alpha begins to follow the colours. Decision 027.
         hair_full: softness from which it does altogether. No evidence yet.
         hair_radius: windows in which alpha is fitted to colours. Decision 027.
         hair_reduction: of the picture they are taken on. Decision 027.
-        hair_sway: alpha grows to at most this many times what it was. Decision 027.
+        hair_max_gain: alpha grows to at most this many times what it was. Decision 027.
         guide_epsilon: variance of colours below which a window counts as flat. No evidence yet.
         colour_reduction: of the picture that foreground colours are found on. No evidence yet.
         colour_windows: of blur fusion's two passes. No evidence yet.
@@ -166,9 +169,9 @@ class ClipSettings:
     network_side: int = 512
     alpha_radius: int = 2
     mask_radius: int = 6
-    refresh: int = 4
-    look: int = 2
-    look_side: int = 320
+    look_every: int = 4
+    glance_every: int = 2
+    glance_side: int = 320
     evidence_side: int = 384
     reach: float = 0.06
     arrive: float = 0.5
@@ -187,7 +190,7 @@ class ClipSettings:
     limb: float = 0.1
     mixed: float = 0.02
     fresh: float = 0.005
-    led: float = 0.3
+    mask_slack: float = 0.3
     hole: float = 0.02
     solid: float = 0.8
     doubtful: float = 0.85
@@ -200,11 +203,11 @@ class ClipSettings:
     cut: float = 0.5
     same: float = 0.03
     texture: float = 0.05
-    told: int = 21
+    texture_window: int = 21
     agreed: float = 0.6
-    aside: int = 4
+    search_radius: int = 4
     narrow: int = 9
-    rest: float = 0.25
+    skip_below: float = 0.25
     still: float = 0.014
     stay: float = 0.95
     window: int = 41
@@ -212,13 +215,13 @@ class ClipSettings:
     shifted: float = 0.3
     inside: int = 7
     carried: int = 25
-    near: float = 20.0
+    motion_gain: float = 20.0
     hair_window: int = 13
     hair_least: float = 0.3
     hair_full: float = 0.5
     hair_radius: int = 24
     hair_reduction: int = 4
-    hair_sway: float = 2.0
+    hair_max_gain: float = 2.0
     guide_epsilon: float = 1e-4
     colour_reduction: int = 4
     colour_windows: tuple[int, int] = (21, 3)
