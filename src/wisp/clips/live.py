@@ -33,18 +33,6 @@ _PRESENT: Final = 0.002
 _KEPT: Final = 10_000
 """Latencies that are remembered, of the last pictures."""
 
-KEYS: Final[dict[str, str]] = {
-    "space": "effect on or off",
-    "f": "freeze",
-    "+": "blur stronger",
-    "-": "blur weaker",
-    "n": "next background",
-    "h": "hold still while nobody is there",
-    "m": "mirror",
-    "q": "quit",
-}
-"""The keys that `Controls` knows."""
-
 
 @dataclass
 class Controls:
@@ -69,10 +57,11 @@ class Controls:
     ended: bool = False
 
     def press(self, key: str, usual_sigma: float = 1.0) -> None:
-        """Do what a key of `KEYS` stands for; others do nothing.
+        """Do what a key stands for; others do nothing.
 
         Args:
-            key: its character, or ``space``.
+            key: ``space`` (the effect on or off), ``f`` (freeze), ``+`` and ``-`` (blur), ``n`` (next
+                background), ``h`` (hold still while nobody is there), ``m`` (mirror) or ``q`` (quit).
             usual_sigma: the blur to start from where it has not been changed yet.
         """
         if key in ("space", " "):
