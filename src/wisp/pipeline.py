@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, get_args
 
 import numpy as np
 
-from wisp.compositing.backgrounds import Anchor, Fit, parse_colour
+from wisp.compositing.backgrounds import Anchor, Fit, parse_colour_or_path
 from wisp.compositing.backgrounds import fit_to_size as fit_background
 from wisp.compositing.over import over
 from wisp.core.arrays import (
@@ -49,7 +49,6 @@ from wisp.io.given import (
     given_photo,
     given_trimap,
 )
-from wisp.io.paths import refuse_address
 from wisp.matting.classical.guided_filter import guided_filter
 from wisp.matting.classical.initial_alpha import estimate_initial_alpha
 from wisp.matting.classical.system import Solution
@@ -452,14 +451,9 @@ def composite(
 def _plain_colour(background: object) -> Image | None:
     """The one colour, float32 (3,), that text or three numbers name; None for a picture."""
     if isinstance(background, str):
-        try:
-            return np.array(parse_colour(background), np.float32)
-        except InputError:
-            refuse_address(background)
-            if not Path(background).exists():
-                accepted = "an array, a colour (a CSS name or #rrggbb) or the path of a picture is accepted"
-                raise InputError(background, "is no file and no colour", accepted) from None
-        return None
+        accepted = "an array, a colour (a CSS name or #rrggbb) or the path of a picture is accepted"
+        found = parse_colour_or_path(background, accepted)
+        return None if isinstance(found, Path) else np.array(found, np.float32)
     if isinstance(background, tuple | list) or (isinstance(background, np.ndarray) and background.ndim == 1):
         try:
             channels = np.asarray(background, np.float32)

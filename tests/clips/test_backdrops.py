@@ -7,7 +7,7 @@ import pytest
 
 from tiny_clips import VARIABLE, write_clip
 from tiny_networks import bright_disc
-from wisp.clips.backdrops import blur_own_background, check_backdrop, open_backdrop
+from wisp.clips.backdrops import blur_own_background, open_backdrop, parse_backdrop
 from wisp.clips.colours import estimate_colours, estimate_soft_colours
 from wisp.clips.frames import to_integers
 from wisp.clips.io.codecs import CODECS
@@ -45,7 +45,7 @@ def test_a_colour_is_a_colour_whatever_files_are_called(scene, tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     write_image("red", np.zeros((2, 2, 3), np.float32), format="png")
     for text, expected in (("red", (255, 0, 0)), ("./red", (0, 0, 0))):
-        check_backdrop(text)
+        parse_backdrop(text)
         np.testing.assert_array_equal(np.broadcast_to(behind(text, scene), (*SIZE, 3))[0, 0], expected)
 
 
@@ -62,7 +62,7 @@ def test_an_animated_gif_is_played(scene, tmp_path):
 
 def test_an_address_is_no_background():
     with pytest.raises(InputError, match=r"a\.mp4: is an address; a file is accepted"):
-        check_backdrop("https://example.org/a.mp4")
+        parse_backdrop("https://example.org/a.mp4")
 
 
 def test_transparent_is_no_background():
@@ -126,4 +126,4 @@ def test_blur_of_a_frame_that_is_all_subject():
 @pytest.mark.parametrize("text", ["nothing.mp4", "blurr", "blur:x", "blur:-1", "notacolour"])
 def test_what_it_is_not(text):
     with pytest.raises(InputError, match=text.replace("\\", "")):
-        check_backdrop(text)
+        parse_backdrop(text)

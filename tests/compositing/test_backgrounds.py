@@ -1,10 +1,12 @@
 """Colours, fitting and the blurred background."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import ndimage
 
-from wisp.compositing.backgrounds import blur_background, fit_to_size, parse_colour
+from wisp.compositing.backgrounds import Blur, blur_background, fit_to_size, parse_background, parse_colour
 from wisp.compositing.css_colours import CSS_COLOURS
 from wisp.core.errors import InputError
 
@@ -29,6 +31,17 @@ def test_all_css_names_are_there():
     assert len(CSS_COLOURS) == 148
     assert all(0 <= channel <= 1 for name in CSS_COLOURS for channel in parse_colour(name))
     assert parse_colour("grey") == parse_colour("gray") == pytest.approx((128 / 255,) * 3)
+
+
+def test_a_background_is_a_colour_a_blur_or_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("red", "blur", "wall.png"):
+        (tmp_path / name).touch()
+    found = [parse_background(text) for text in ("red", "blur", "blur:2.5", "./red", "wall.png")]
+    assert found == [(1, 0, 0), Blur(None), Blur(2.5), Path("red"), Path("wall.png")]
+    for text, problem in (("reed", "reed: is no file and no colour; this"), ("blur:-1", "how much to blur")):
+        with pytest.raises(InputError, match=problem):
+            parse_background(text, "this")
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def camera_command(
         raise UsageError(
             "wisp camera: shows its picture nowhere; --preview, --virtual-camera or both are accepted"
         )
-    from wisp.clips.backdrops import check_backdrop
+    from wisp.clips.backdrops import parse_backdrop
     from wisp.clips.camera import Camera
     from wisp.clips.devices import Wanted
     from wisp.clips.live import Backgrounds, Controls, run_camera
@@ -117,7 +117,7 @@ def camera_command(
     names = background or ["blur"]
     with usage_errors():
         for name in names:
-            check_backdrop(name)
+            parse_backdrop(name)
         engine = Engine(precision=precision)
         alpha_of = alpha_method(
             method, model=model, engine=engine, subject=follow.subject, things=0.0, selected=selected

@@ -100,29 +100,19 @@ def _scene(text: str, fit: Fit, anchor: Anchor, max_pixels: int) -> Scene:
     import numpy as np
 
     from wisp.compositing import backgrounds
-    from wisp.core.errors import InputError
     from wisp.io.images import read_photo
-    from wisp.io.paths import refuse_address
 
-    if text == "blur" or text.startswith("blur:"):
-        sigma = _sigma(text)
-        _check_picture(text, fit, anchor)
+    with usage_errors():
+        found = backgrounds.parse_background(text)
+    if isinstance(found, Path):
+        picture = read_photo(text, max_pixels=max_pixels).image
+        return lambda photo, result: backgrounds.fit_to_size(picture, photo.image.shape[:2], fit, anchor)
+    _check_picture(text, fit, anchor)
+    if isinstance(found, backgrounds.Blur):
         return lambda photo, result: backgrounds.blur_background(
-            photo.image, result.matte.alpha, sigma, foreground=result.matte.foreground
+            photo.image, result.matte.alpha, found.sigma, foreground=result.matte.foreground
         )
-    try:
-        colour = np.array(backgrounds.parse_colour(text), np.float32)
-    except InputError:
-        with usage_errors():
-            refuse_address(text)
-        if not Path(text).exists():
-            accepted = "a picture, a colour (a CSS name or #rrggbb) or blur[:SIGMA] is accepted"
-            raise UsageError(f"{text}: is no file and no colour; {accepted}") from None
-    else:
-        _check_picture(text, fit, anchor)
-        return lambda photo, result: np.full_like(photo.image, colour)
-    picture = read_photo(text, max_pixels=max_pixels).image
-    return lambda photo, result: backgrounds.fit_to_size(picture, photo.image.shape[:2], fit, anchor)
+    return lambda photo, result: np.full_like(photo.image, found)
 
 
 def _check_picture(text: str, fit: Fit, anchor: Anchor) -> None:
@@ -130,20 +120,6 @@ def _check_picture(text: str, fit: Fit, anchor: Anchor) -> None:
     for name, changed in (("--fit", fit != "cover"), ("--anchor", anchor != "centre")):
         if changed:
             raise UsageError(f"{name}: changes nothing: --background {text} is no picture; leave out {name}")
-
-
-def _sigma(text: str) -> float | None:
-    """The number after ``blur:``; None for ``blur`` alone."""
-    if text == "blur":
-        return None
-    try:
-        sigma = float(text.removeprefix("blur:"))
-    except ValueError:
-        sigma = -1.0
-    if not 0 <= sigma < float("inf"):
-        accepted = "blur, or blur: and a number of pixels from 0 up, is accepted"
-        raise UsageError(f"{text}: does not say how much to blur; {accepted}")
-    return sigma
 
 
 def _set(blend: Blend, keep_colours: float, photo: Photo, result: Result, scene: Image) -> Image:

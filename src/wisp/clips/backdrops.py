@@ -18,17 +18,12 @@ from wisp.clips.io.read import open_clip
 from wisp.compositing import backgrounds
 from wisp.core.arrays import Alpha, Float, to_float
 from wisp.core.blur import Tools, blur_normalised
-from wisp.core.errors import InputError
 from wisp.core.opencv import opencv, repeat_plane, shrink
 from wisp.io.images import read_photo
-from wisp.io.paths import refuse_address
 
 TRANSPARENT: Final = "transparent"
 GREEN: Final = "#00b140"
 """The green of keying screens, which ``green`` means here (CSS's own is ``#008000``)."""
-
-_FINE: Final = 3.0  # the blur works on pixels no finer than σ / 3
-_TRUST: Final = 1e-3  # below this weight a wider blur takes over
 
 
 class Backdrop(Protocol):
@@ -60,14 +55,14 @@ def open_backdrop(text: str, size: tuple[int, int], bits: int = 8) -> Iterator[B
     Raises:
         InputError: none of these, or a file that cannot be read.
     """
-    check_backdrop(text)
-    if text == TRANSPARENT:
+    found = parse_backdrop(text)
+    if found is None:
         yield None
-    elif text == "blur" or text.startswith("blur:"):
-        sigma = _sigma(text)
+    elif isinstance(found, backgrounds.Blur):
+        sigma = found.sigma
         yield lambda time, pixels, alpha, soft: blur_own_background(pixels, alpha, soft, sigma)
-    elif (colour := _plain_colour(text)) is not None:
-        plain = to_integers(colour, bits)
+    elif not isinstance(found, Path):
+        plain = to_integers(np.array(found, np.float32), bits)
         yield lambda time, pixels, alpha, soft: plain
     elif _is_picture(text):
         picture = to_integers(backgrounds.fit_to_size(read_photo(text).image, size), bits)
@@ -80,25 +75,16 @@ def open_backdrop(text: str, size: tuple[int, int], bits: int = 8) -> Iterator[B
             film.close()
 
 
-def check_backdrop(text: str) -> None:
-    """Raise `InputError` unless `text` is something that `open_backdrop` takes; files are not read yet."""
-    if text in (TRANSPARENT, "blur") or _plain_colour(text) is not None:
-        return
-    if text.startswith("blur:"):
-        _sigma(text)
-        return
-    refuse_address(text)
-    if not Path(text).exists():
-        accepted = "a picture, a video, a colour, blur[:SIGMA], transparent or green is accepted"
-        raise InputError(text, "is no file and no colour", accepted)
+def parse_backdrop(text: str) -> backgrounds.Colour | backgrounds.Blur | Path | None:
+    """What a text of `open_backdrop` names, None for transparency; files are not read yet.
 
-
-def _plain_colour(text: str) -> Float | None:
-    """The colour that a text names, float32 (3,), whatever files are called; None where it names none."""
-    try:
-        return np.array(backgrounds.parse_colour(GREEN if text == "green" else text), np.float32)
-    except InputError:
+    Raises:
+        InputError: nothing that it takes.
+    """
+    if text == TRANSPARENT:
         return None
+    accepted = "a picture, a video, a colour, blur[:SIGMA], transparent or green is accepted"
+    return backgrounds.parse_background(GREEN if text == "green" else text, accepted)
 
 
 def blur_own_background(
@@ -119,7 +105,7 @@ def blur_own_background(
     height, width = alpha.shape
     bits, largest = 8 * pixels.itemsize, np.iinfo(pixels.dtype).max
     sigma = backgrounds.SIGMA * min(height, width) if sigma is None else sigma
-    factor = max(1, int(sigma / _FINE))
+    factor = max(1, int(sigma / backgrounds.FINE))
     size = max(1, round(height / factor)), max(1, round(width / factor))
     behind = cv2.copyTo(pixels, (alpha < 1).view(np.uint8))  # (1 − α)B = I − αF
     seen = to_float(behind.reshape(-1, 3).take(soft.places, 0))
@@ -130,7 +116,8 @@ def blur_own_background(
     shown = np.minimum(to_float(_shrink_twice(behind, *size)), show)
     weighted = cv2.merge([shown * show, plane * plane])
     mean = np.array(cv2.mean(pixels)[:3], np.float32) / np.float32(largest)
-    smooth = blur_normalised(weighted, sigma / factor, _tools(), trust=_TRUST, fallback=mean)
+    trust = backgrounds.TRUST
+    smooth = blur_normalised(weighted, sigma / factor, _tools(), trust=trust, fallback=mean)
     large: Pixels = cv2.resize(to_integers(smooth, bits), (width, height), interpolation=cv2.INTER_LINEAR)
     return large
 
@@ -204,20 +191,6 @@ def _covering(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     resized = cv2.resize(np.ascontiguousarray(pixels), (columns, rows), interpolation=kernel)
     top, left = (rows - height) // 2, (columns - width) // 2
     return np.ascontiguousarray(resized[top : top + height, left : left + width])
-
-
-def _sigma(text: str) -> float | None:
-    """The number after ``blur:``; None for ``blur`` alone."""
-    if text == "blur":
-        return None
-    try:
-        sigma = float(text.removeprefix("blur:"))
-    except ValueError:
-        sigma = -1.0
-    if not 0 <= sigma < float("inf"):
-        accepted = "blur, or blur: and a number of pixels from 0 up, is accepted"
-        raise InputError(text, "does not say how much to blur", accepted)
-    return sigma
 
 
 def _is_picture(path: str) -> bool:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from wisp.clips.alpha import PORTRAIT, PortraitMethod, upsample_to_frame, working_picture
-from wisp.clips.backdrops import TRANSPARENT, Backdrop, check_backdrop, open_backdrop
+from wisp.clips.backdrops import TRANSPARENT, Backdrop, open_backdrop, parse_backdrop
 from wisp.clips.colours import estimate_colours, estimate_soft_colours, soft_part
 from wisp.clips.frames import composite_frame, to_integers
 from wisp.clips.io.codecs import Codec, Use, choose_codec, suffix_of
@@ -133,7 +133,7 @@ class Progress:
 def check_job(job: Job) -> None:
     """Raise `InputError` for what can be told to fail before any frame is read."""
     outputs = job.outputs
-    check_backdrop(job.background)
+    parse_backdrop(job.background)
     if str(job.source) != STDIO and not Path(job.source).exists() and find_sequence(job.source) is None:
         accepted = PATTERNS if is_pattern(Path(job.source).name) else ""
         raise MissingInputError(job.source, "does not exist", accepted)

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from wisp.clips.alpha import PORTRAIT, upsample_to_frame
-from wisp.clips.backdrops import GREEN, Backdrop, blur_own_background, open_backdrop
+from wisp.clips.backdrops import GREEN, Backdrop, blur_own_background, open_backdrop, parse_backdrop
 from wisp.clips.camera import Camera
 from wisp.clips.colours import estimate_soft_colours
 from wisp.clips.frames import composite_frame, to_integers
@@ -189,7 +189,8 @@ class Backgrounds:
     """
 
     def __init__(self, names: Sequence[str], size: tuple[int, int]) -> None:
-        self.names = tuple(names)
+        found = map(parse_backdrop, names)
+        self._blurs = [one if isinstance(one, backgrounds.Blur) else None for one in found]
         self._size = size
         self._stack = ExitStack()
         green = to_integers(np.array(backgrounds.parse_colour(GREEN), np.float32), 8)
@@ -207,15 +208,15 @@ class Backgrounds:
 
     def usual_sigma(self, controls: Controls) -> float:
         """Standard deviation of the blur, pixels, as long as no key has changed it."""
-        name = self.names[controls.background % len(self.names)]
-        told = name.removeprefix("blur").removeprefix(":")
-        return float(told) if name.startswith("blur:") else backgrounds.SIGMA * min(self._size)
+        blur = self._blurs[controls.background % len(self._blurs)]
+        usual = backgrounds.SIGMA * min(self._size)
+        return usual if blur is None or blur.sigma is None else blur.sigma
 
     def chosen(self, controls: Controls) -> Backdrop:
         """The background that the controls say, blurred as strongly as they say."""
-        number = controls.background % len(self.names)
+        number = controls.background % len(self._blurs)
         sigma = controls.sigma
-        if sigma is not None and self.names[number].split(":")[0] == "blur":
+        if sigma is not None and self._blurs[number] is not None:
             return lambda time, pixels, alpha, soft: blur_own_background(pixels, alpha, soft, sigma)
         return self._backdrops[number]
 

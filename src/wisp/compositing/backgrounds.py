@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Final, Literal, TypeAlias, get_args
+from pathlib import Path
+from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from wisp.core.arrays import (
 from wisp.core.blur import blur_normalised, scipy_tools
 from wisp.core.errors import InputError
 from wisp.core.resample import block_means, enlarge_blocks
+from wisp.io.paths import refuse_address
 from wisp.matting.foreground import estimate_foreground
 
 Fit: TypeAlias = Literal["cover", "contain", "stretch"]
@@ -33,11 +35,17 @@ Anchor: TypeAlias = Literal[
     "centre", "top", "bottom", "left", "right", "top-left", "top-right", "bottom-left", "bottom-right"
 ]
 
+Colour: TypeAlias = tuple[float, float, float]
+"""Red, green and blue, sRGB-encoded, [0, 1]."""
+
 SIGMA: Final = 0.025
 """Default blur, as a part of the image's shorter side."""
 
-_FINE: Final = 3.0  # the blur works on pixels no finer than σ / 3
-_TRUST: Final = 1e-3  # below this weight a wider blur takes over
+FINE: Final = 3.0
+"""The blur works on pixels no finer than σ / 3."""
+TRUST: Final = 1e-3
+"""Below this weight a wider blur takes over."""
+
 _TOOLS: Final = scipy_tools(truncate=3.5, padded=True)
 
 _COLOURS_ACCEPTED = "a CSS name, '#rgb', '#rrggbb' or 'rgb(r, g, b)' with 0–255 or percentages is accepted"
@@ -45,7 +53,56 @@ _RGB = re.compile(r"rgb\(\s*([^\s,]+)(?:\s*,\s*|\s+)([^\s,]+)(?:\s*,\s*|\s+)([^\
 _CHANNEL = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(%?)")
 
 
-def parse_colour(text: str) -> tuple[float, float, float]:
+class Blur(NamedTuple):
+    """The photo's own background, blurred.
+
+    Attributes:
+        sigma: standard deviation of the Gaussian, pixels; None is `SIGMA` times the shorter side.
+    """
+
+    sigma: float | None
+
+
+def parse_background(
+    text: str, accepted: str = "a picture, a colour (a CSS name or #rrggbb) or blur[:SIGMA] is accepted"
+) -> Colour | Blur | Path:
+    """The background that a text names: ``blur`` or ``blur:SIGMA``, or what `parse_colour_or_path` takes.
+
+    Args:
+        text: as the user wrote it.
+        accepted: what an error says is accepted.
+
+    Raises:
+        InputError: none of these, or a σ that is no number of pixels.
+    """
+    if text != "blur" and not text.startswith("blur:"):
+        return parse_colour_or_path(text, accepted)
+    try:
+        sigma = None if text == "blur" else float(text.removeprefix("blur:"))
+    except ValueError:
+        sigma = -1.0
+    if sigma is not None and not 0 <= sigma < math.inf:
+        accepted = "blur, or blur: and a number of pixels from 0 up, is accepted"
+        raise InputError(text, "does not say how much to blur", accepted)
+    return Blur(sigma)
+
+
+def parse_colour_or_path(text: str, accepted: str) -> Colour | Path:
+    """The colour that a text names, whatever files are called, or else the path of a file that is there.
+
+    Raises:
+        InputError: neither, or an address of the internet.
+    """
+    try:
+        return parse_colour(text)
+    except InputError:
+        refuse_address(text)
+        if not Path(text).exists():
+            raise InputError(text, "is no file and no colour", accepted) from None
+    return Path(text)
+
+
+def parse_colour(text: str) -> Colour:
     """An opaque colour from its text.
 
     Args:
@@ -180,9 +237,9 @@ def blur_background(
     show = (1 - alpha)[..., None]
     shown = np.clip(image - alpha[..., None] * foreground, 0, show)
     pixels = np.concatenate([shown * show, show * show], axis=2)
-    factor = max(1, int(sigma / _FINE))
+    factor = max(1, int(sigma / FINE))
     small = block_means(pixels, factor, padded=True)
     fallback = image.mean((0, 1), dtype=np.float64).astype(np.float32)
-    smooth = blur_normalised(small, sigma / factor, _TOOLS, trust=_TRUST, fallback=fallback)
+    smooth = blur_normalised(small, sigma / factor, _TOOLS, trust=TRUST, fallback=fallback)
     result = enlarge_blocks(smooth, factor, alpha.shape)
     return np.clip(result, 0, 1, out=result)
