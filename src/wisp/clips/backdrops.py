@@ -76,7 +76,7 @@ def open_backdrop(text: str, size: tuple[int, int], bits: int = 8) -> Iterator[B
 
 
 def parse_backdrop(text: str) -> backgrounds.Colour | backgrounds.Blur | Path | None:
-    """What a text of `open_backdrop` names, None for transparency; files are not read yet.
+    """The background that a text names to `open_backdrop`, None for transparency; files are not read yet.
 
     Raises:
         InputError: nothing that it takes.

@@ -137,7 +137,7 @@ def decide_mask(belief: SubjectMaps, wanted: Wanted) -> SubjectMaps:
 
 
 def _look(seen: Seen) -> SubjectMaps:
-    """What is seen as maps at a belief's size, of which nothing is decided yet."""
+    """The maps of what is seen, at a belief's size; nothing is decided yet."""
     segmented = np.zeros_like(seen.masks[..., 0]) if seen.people is None else seen.people
     masks = reduced(opencv().merge([seen.masks, segmented]))
     people, subject, segmented = opencv().split(masks)

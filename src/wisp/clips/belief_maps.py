@@ -24,7 +24,7 @@ SURE: Final = 0.05
 
 
 class SubjectMaps(NamedTuple):
-    """What a look at a frame shows, or what is believed after several of them: maps, float32 (h, w), [0, 1].
+    """Maps of what a look at a frame shows, or of what is believed after several: float32 (h, w), [0, 1].
 
     Attributes:
         people: by the subject network.

@@ -283,7 +283,7 @@ def filter_alpha(
 
 
 class _Carried(NamedTuple):
-    """What the last frame's state says of the next one, both reduced to (h, w).
+    """The last frame's state in the place of the next frame, both reduced to (h, w).
 
     Attributes:
         small: the frame, uint8 (h, w, 3).
