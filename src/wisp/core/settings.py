@@ -149,8 +149,8 @@ class ClipSettings:
         shifted: differences of alpha over this are no shift. No evidence yet.
         inside: windows in which the subject's own motion is trusted, small pixels. No evidence yet.
         carried: windows over which it is carried, small pixels. No evidence yet.
-        motion_gain: times the subject's share of such a window, how far its motion counts there. No evidence
-            yet.
+        motion_gain: this times the subject's share of such a window is how far its motion counts there.
+            No evidence yet.
         hair_window: windows that tell hair from narrow edges, pixels. No evidence yet.
         hair_least: softness above which alpha begins to follow the colours. Decision 027.
         hair_full: softness from which it does altogether. No evidence yet.
