@@ -8,7 +8,7 @@ import pytest
 from wisp.data import subject_samples, subject_scenes
 from wisp.data.damage import damage, like_colours
 from wisp.data.matting_samples import MattingSamples, MattingSynthesis
-from wisp.data.placing import warp
+from wisp.data.placing import place
 from wisp.data.subject_samples import (
     KINDS,
     Sizes,
@@ -85,7 +85,7 @@ def test_empty_pictures_also_show_patterns_and_what_lies_beside_things(packed, m
         subject_samples, "random_pattern", lambda size, rng: np.full((*size, 3), 13, np.uint8)
     )
     for module in (subject_samples, subject_scenes):
-        monkeypatch.setattr(module, "recolour", lambda pixels, rng: pixels)
+        monkeypatch.setattr(module, "recolour_by_table", lambda pixels, rng: pixels)
     source = samples(packed, pattern=0.3, surroundings=0.4)
     shown = [round(float(source._empty(rng(seed), SIZE).max()) * 255) for seed in range(60)]
     assert {13, 77} < set(shown)
@@ -154,12 +154,12 @@ def test_sizes_follow_the_progress():
 
 def test_a_warp_by_the_identity_changes_nothing():
     pixels = rng().integers(0, 256, (20, 30, 3)).astype(np.uint8)
-    assert np.array_equal(warp(pixels, np.array([[1.0, 0, 0], [0, 1, 0]]), (20, 30)), pixels)
+    assert np.array_equal(place(pixels, np.array([[1.0, 0, 0], [0, 1, 0]]), (20, 30)), pixels)
 
 
 def test_a_warp_shrinks_by_areas():
     checks = np.indices((64, 64)).sum(0) % 2 * np.uint8(255)
-    half = warp(checks.astype(np.uint8), np.array([[0.5, 0, 0], [0, 0.5, 0]]), (32, 32))
+    half = place(checks.astype(np.uint8), np.array([[0.5, 0, 0], [0, 0.5, 0]]), (32, 32))
     assert np.abs(half.astype(int) - 128).max() <= 2
 
 

@@ -1,6 +1,10 @@
-"""Augmentation of one image at a time: geometry as a matrix, appearance as a function of uint8 pixels.
+"""Augmentation of one image at a time: geometry as a matrix, appearance as a function of its pixels.
 
 Every function takes a `numpy.random.Generator`, so a sample is a function of its seed alone.
+
+For the recipes that read photos from files, of portrait network, segmenter, DLMN-G, SSRN, Deep Image Matting
+and U-Net, and for fine-tuning; they warp with `wisp.data.vips`. Those of packed photos have
+`wisp.data.damage` and `wisp.data.placing`, which says why both exist.
 """
 
 from __future__ import annotations

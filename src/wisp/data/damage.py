@@ -1,4 +1,8 @@
-"""Samples spoilt by chance: colours changed, photographs taken badly, masks wrong as drafts are."""
+"""Samples of packed photos spoilt by chance: colours changed, photographs taken badly, masks wrong as drafts.
+
+On bytes, by OpenCV, for the recipes that `wisp.data.placing` names, which says why these and
+`wisp.data.augmentation` both exist.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +76,7 @@ def blur_by_motion(image: Bytes, rng: Rng) -> Bytes:
     return blurred
 
 
-def recolour(pixels: Bytes, rng: Rng) -> Bytes:
+def recolour_by_table(pixels: Bytes, rng: Rng) -> Bytes:
     """Contrast, gamma, white balance and saturation at random, by table; uint8 (H, W, 3)."""
     if rng.random() < 0.2:
         return np.ascontiguousarray(pixels)

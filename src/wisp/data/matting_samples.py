@@ -15,9 +15,9 @@ import numpy as np
 
 from wisp.core.arrays import Bytes
 from wisp.core.threads import one_opencv_thread
-from wisp.data.damage import like_colours, photograph, recolour, to_bytes
+from wisp.data.damage import like_colours, photograph, recolour_by_table, to_bytes
 from wisp.data.packed import Pack
-from wisp.data.placing import Rng, fit_matrix, warp
+from wisp.data.placing import Rng, fit_matrix, place
 from wisp.data.procedural import random_foreground, with_hair
 from wisp.data.samples import channels_first
 from wisp.data.subject_samples import (
@@ -136,14 +136,14 @@ class MattingSamples(SubjectSamples):
         group = self.people if person else self.things
         photo = self.pack[group[int(rng.integers(len(group)))]]
         matrix = fit_matrix(rng, photo.photo.shape, size, zoom=(0.9, 2.2), rotation=self._angle(rng))
-        shown = warp(photo.photo, matrix, size, cv2.BORDER_REPLICATE)
-        alpha = warp(photo.photo[..., 3], matrix, size)
-        weight = warp(photo.layer[..., 3], matrix, size)
+        shown = place(photo.photo, matrix, size, cv2.BORDER_REPLICATE)
+        alpha = place(photo.photo[..., 3], matrix, size)
+        weight = place(photo.layer[..., 3], matrix, size)
         mixed = ((alpha > 5) & (alpha < 250)).astype(np.uint8)
         reach = 2 * max(1, size[0] // 100) + 1
         near = cv2.dilate(mixed, np.ones((reach, reach), np.uint8)) > 0
         weight = np.where(near, weight * np.float32(self.synthesis.border_trust), weight).astype(np.uint8)
-        image = photograph(recolour(shown[..., :3], rng), rng, self.mix)
+        image = photograph(recolour_by_table(shown[..., :3], rng), rng, self.mix)
         return _example(image, alpha, weight, image, image, exact=False)
 
     def _composed_example(self, rng: Rng, size: tuple[int, int], kind: Kind) -> Example:

@@ -2,7 +2,8 @@
 
 As `wisp.data.cues`, which says what a cue is and where it is from, with three differences: images are those
 of `wisp.data.matting_samples` (people, things and cut-outs of every hard kind, composites most of all);
-imperfect segmentations are those of `wisp.data.damage.damage`; frames are moved by OpenCV.
+imperfect segmentations are those of `wisp.data.damage.damage`; frames are moved by OpenCV, not libvips
+(`wisp.data.placing` says why).
 
 A sample is a function of (seed, index) alone.
 """
@@ -18,9 +19,9 @@ from wisp.core.arrays import Bytes, from_float, to_float
 from wisp.core.threads import one_opencv_thread
 from wisp.data.augmentation import Matrix
 from wisp.data.cues import CueExample, Cues, cue_trimap, motion_cue, segment, shaken
-from wisp.data.damage import damage, recolour
+from wisp.data.damage import damage, recolour_by_table
 from wisp.data.matting_samples import MattingSamples
-from wisp.data.placing import Rng, fit_matrix, warp
+from wisp.data.placing import Rng, fit_matrix, place
 from wisp.data.samples import channels_first
 from wisp.data.synthesis import Example
 
@@ -70,7 +71,9 @@ class PackedPhotos:
         photo = source.pack[source.people[int(rng.integers(len(source.people)))]].photo[..., :3]
         size = source.size_of(index)
         matrix = fit_matrix(rng, photo.shape, size, zoom=(0.9, 1.5), rotation=float(rng.uniform(-4, 4)))
-        image = recolour(warp(np.ascontiguousarray(photo), matrix, size, cv2.BORDER_REFLECT_101), rng)
+        image = recolour_by_table(
+            place(np.ascontiguousarray(photo), matrix, size, cv2.BORDER_REFLECT_101), rng
+        )
         background = from_float(source.scenery.draw(rng, size))
         mask = from_float(segment(to_float(image)))
         return CueExample(

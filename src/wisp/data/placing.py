@@ -1,4 +1,11 @@
-"""Where photos come to lie on a sample's canvas: affine maps, and warping by them."""
+"""Where packed photos come to lie on a sample's canvas: affine maps, and placing by them with OpenCV.
+
+For the recipes that learn from packs, whose samples are to be made in milliseconds: those of the subject
+network, its guidance and the matting network, and ``packed`` of segmenter, DLMN-G, SSRN and U-Net. Recipes
+that read photos from files warp with libvips (`wisp.data.vips`) and recolour with `wisp.data.augmentation`,
+which give other pixels and draw other numbers. Each keeps its own: with the other's, no earlier run could be
+repeated or gone on with.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +23,7 @@ Matrix: TypeAlias = npt.NDArray[np.float64]
 Rng: TypeAlias = np.random.Generator
 
 
-def warp(pixels: Bytes, matrix: Matrix, size: tuple[int, int], border: int = cv2.BORDER_CONSTANT) -> Bytes:
+def place(pixels: Bytes, matrix: Matrix, size: tuple[int, int], border: int = cv2.BORDER_CONSTANT) -> Bytes:
     """Affine warp onto a canvas, shrunk by areas first where it shrinks.
 
     Args:
@@ -55,7 +62,7 @@ def fit_matrix(
     return np.column_stack([linear, offset])
 
 
-def keep_cut_sides(matrix: Matrix, photo: Packed, size: tuple[int, int]) -> Matrix:
+def keep_cut_box(matrix: Matrix, photo: Packed, size: tuple[int, int]) -> Matrix:
     """A map moved so that sides on which its photo cuts the subject lie on the canvas's rim or outside.
 
     Where one side alone is cut the map is moved; where opposite ones are it is centred there and, if its

@@ -19,10 +19,10 @@ import numpy as np
 from wisp.core.arrays import Bytes, Float
 from wisp.core.errors import InputError
 from wisp.core.threads import one_opencv_thread
-from wisp.data.damage import damage, like_colours, photograph, recolour, to_bytes, to_floats
+from wisp.data.damage import damage, like_colours, photograph, recolour_by_table, to_bytes, to_floats
 from wisp.data.packed import Pack, Packed
 from wisp.data.patterns import random_pattern
-from wisp.data.placing import Rng, fit_matrix, keep_cut_sides, rotation_matrix, warp
+from wisp.data.placing import Rng, fit_matrix, keep_cut_box, place, rotation_matrix
 from wisp.data.samples import channels_first
 from wisp.data.subject_scenes import Scenes
 
@@ -251,10 +251,10 @@ class SubjectSamples:
         group = self.people if person else self.things
         photo = self.pack[group[int(rng.integers(len(group)))]]
         matrix = fit_matrix(rng, photo.photo.shape, size, zoom=(0.8, 1.8), rotation=self._angle(rng))
-        shown = warp(photo.photo, matrix, size, cv2.BORDER_REPLICATE)
-        alpha = warp(photo.photo[..., 3], matrix, size)
-        weight = warp(photo.layer[..., 3], matrix, size)
-        image = recolour(shown[..., :3], rng)
+        shown = place(photo.photo, matrix, size, cv2.BORDER_REPLICATE)
+        alpha = place(photo.photo[..., 3], matrix, size)
+        weight = place(photo.layer[..., 3], matrix, size)
+        image = recolour_by_table(shown[..., :3], rng)
         labels = np.dstack([alpha if person else np.zeros_like(alpha), alpha])
         weights = np.dstack([weight, weight])
         return image, labels, weights, _islands(alpha)
@@ -371,9 +371,11 @@ class SubjectSamples:
         offset = np.array([centre[1] * size[1], centre[0] * size[0]]) - linear @ middle
         matrix = np.column_stack([linear, offset])
         if abs(angle) < 20:
-            matrix = keep_cut_sides(matrix, photo, size)
-        alpha = to_floats(warp(photo.photo[..., 3], matrix, size))
-        foreground = to_floats(recolour(warp(photo.layer, matrix, size, cv2.BORDER_REPLICATE)[..., :3], rng))
+            matrix = keep_cut_box(matrix, photo, size)
+        alpha = to_floats(place(photo.photo[..., 3], matrix, size))
+        foreground = to_floats(
+            recolour_by_table(place(photo.layer, matrix, size, cv2.BORDER_REPLICATE)[..., :3], rng)
+        )
         if rng.random() < 0.1:
             sigma = float(rng.uniform(0.4, 1.5))
             alpha = cv2.GaussianBlur(alpha, (0, 0), sigma)
@@ -426,7 +428,7 @@ class SubjectSamples:
         """A picture that shows nothing to cut out, float32 (H, W, 3)."""
         draw = rng.random()
         if draw < self.mix.pattern:
-            return to_floats(recolour(random_pattern(size, rng), rng))
+            return to_floats(recolour_by_table(random_pattern(size, rng), rng))
         if draw < self.mix.pattern + self.mix.surroundings:
             return self.scenery.beside(rng, size)
         return self.scenery.draw(rng, size)

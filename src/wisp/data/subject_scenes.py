@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 
 from wisp.core.arrays import Bytes, Float
-from wisp.data.damage import recolour, to_floats
+from wisp.data.damage import recolour_by_table, to_floats
 from wisp.data.packed import Pack, Packed
-from wisp.data.placing import Rng, rotation_matrix, warp
+from wisp.data.placing import Rng, place, rotation_matrix
 
 
 class Scenes:
@@ -70,10 +70,10 @@ def _fill(photo: Bytes, rng: Rng, size: tuple[int, int]) -> Float:
     room = np.maximum(0, np.array(photo.shape[1::-1]) * scale - size[::-1]) / 2
     middle = np.array(size[::-1]) / 2 + rng.uniform(-1, 1, 2) * room
     offset = middle - linear @ (np.array(photo.shape[1::-1]) / 2)
-    scene = warp(photo, np.column_stack([linear, offset]), size, cv2.BORDER_REFLECT_101)
+    scene = place(photo, np.column_stack([linear, offset]), size, cv2.BORDER_REFLECT_101)
     if rng.random() < 0.3:
         scene = cv2.GaussianBlur(scene, (0, 0), float(rng.uniform(0.5, min(size) / 50)))
-    return to_floats(recolour(scene, rng))
+    return to_floats(recolour_by_table(scene, rng))
 
 
 def clear_part(photo: Packed) -> Bytes | None:

@@ -1,5 +1,7 @@
 """What training needs of libvips: decode, resize, warp and JPEG on uint8 arrays, one thread each.
 
+Samples of packed photos are warped by `wisp.data.placing`, which says why both exist.
+
 Files of a data set are trusted and small, so nothing here is bounded or checked as `wisp.io.images` does.
 """
 
