@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from wisp.data.cues import CueExample, Cues, CueSamples, Unlabelled, as_at_inference
+from wisp.data.cues import CueExample, Cues, CueSamples, as_at_inference
 from wisp.data.datasets import Entry
 from wisp.data.matting_samples import MattingSamples, MattingSynthesis
 from wisp.data.packed import Pack
-from wisp.data.packed_cues import PackedPhotos, packed_cues
+from wisp.data.packed_cues import packed_cues
 from wisp.data.subject_samples import Kind, SubjectMix
 from wisp.data.synthesis import Example, Samples, Synthesis
-from wisp.training.loader import Batch, batches, stack, to_batch
+from wisp.training.loader import Batch, first_batches, stack, to_batch
 from wisp.training.validation import SEED, calm
 
 
@@ -25,7 +25,7 @@ def fixed_cue_examples(
 ) -> list[Batch]:
     """Draw `count` samples for every validation: masks as at inference, half of the cues in motion."""
     samples = Samples(people, scenes, calm(synthesis), SEED)
-    return _stored(CueSamples(samples, as_at_inference(cues)), count, batch)
+    return first_batches(CueSamples(samples, as_at_inference(cues)), count, batch)
 
 
 def fixed_packed_examples(
@@ -48,13 +48,3 @@ def fixed_packed_examples(
             made.append(example if cues is None else packed_cues(example, rng, as_at_inference(cues)))
         found.append(to_batch(stack(made), torch.device("cpu")))
     return found
-
-
-def fixed_unlabelled(source: Unlabelled | PackedPhotos, count: int, batch: int) -> list[Batch]:
-    """Draw `count` photos without labels for every validation."""
-    return _stored(source, count, batch)
-
-
-def _stored(source: CueSamples | Unlabelled | PackedPhotos, count: int, batch: int) -> list[Batch]:
-    stored = batches(source, batch=batch, first=0, count=max(1, count // batch), workers=0)
-    return [to_batch(tensors, torch.device("cpu")) for tensors in stored]

@@ -88,6 +88,12 @@ def to_batch(stored: Stored, device: torch.device) -> Batch:
     return Batch(**made, exact=exact)
 
 
+def first_batches(source: Source, count: int, batch: int) -> list[Batch]:
+    """The first `count` samples of a source, or `batch` if that is more: what every validation looks at."""
+    stored = batches(source, batch=batch, first=0, count=max(1, count // batch), workers=0)
+    return [to_batch(tensors, torch.device("cpu")) for tensors in stored]
+
+
 def on(batch: Batch, device: torch.device) -> Batch:
     """A batch on another device."""
     if batch.image.device == device:

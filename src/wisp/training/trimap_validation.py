@@ -14,7 +14,7 @@ from wisp.core.arrays import Bytes
 from wisp.data.datasets import Entry
 from wisp.data.trimap_samples import Cropping, TrimapSamples
 from wisp.training import pictures
-from wisp.training.loader import Batch, batches, on, to_batch
+from wisp.training.loader import Batch, first_batches, on
 from wisp.training.loop import Validation
 from wisp.training.pictures import to_bytes
 from wisp.training.validation import CALM, SEED
@@ -51,8 +51,7 @@ def fixed_trimap_examples(
     examples = {}
     for kind, share in shares.items():
         source = TrimapSamples(cutouts, scenes, replace(calm, procedural=share), SEED)
-        stored = batches(source, batch=batch, first=0, count=count // batch, workers=0)
-        examples[kind] = [to_batch(tensors, torch.device("cpu")) for tensors in stored]
+        examples[kind] = first_batches(source, count, batch)
     return examples
 
 

@@ -17,7 +17,7 @@ from wisp.data.datasets import Entry
 from wisp.data.initial_alphas import InitialAlphas, WithInitialAlpha
 from wisp.data.synthesis import Samples, Synthesis
 from wisp.training import pictures
-from wisp.training.loader import Batch, batches, on, to_batch
+from wisp.training.loader import Batch, first_batches, on
 from wisp.training.loop import Validation
 from wisp.training.losses import weighted_mean
 from wisp.training.pictures import to_bytes
@@ -40,9 +40,7 @@ def fixed_examples(
     augmentation is undone. With `leads` they have initial alphas.
     """
     samples = Samples(people, scenes, calm(synthesis), SEED)
-    source = samples if leads is None else WithInitialAlpha(samples, leads)
-    stored = batches(source, batch=batch, first=0, count=count // batch, workers=0)
-    return [to_batch(tensors, torch.device("cpu")) for tensors in stored]
+    return first_batches(samples if leads is None else WithInitialAlpha(samples, leads), count, batch)
 
 
 def calm(synthesis: Synthesis) -> Synthesis:

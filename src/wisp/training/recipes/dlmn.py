@@ -13,8 +13,8 @@ Sengupta et al. 2020, "Background Matting: The World is Your Green Screen", equa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +29,7 @@ from wisp.data.cues import CueSamples
 from wisp.data.matting_samples import MattingSamples
 from wisp.data.packed import Pack
 from wisp.data.packed_cues import PackedCues
+from wisp.data.samples import Source
 from wisp.data.synthesis import Samples
 from wisp.engine.families.dlmn import dlmn
 from wisp.networks.dlmn import DLMN, Prediction, dlmn_mobile, dlmn_paper, take_over
@@ -78,10 +79,21 @@ class DLMNTask:
         encoder_weights: Path | None = None,
         start: str | Path | None = None,
     ) -> None:
-        self.recipe = recipe
         samples = Samples(people, scenes, recipe.synthesis, recipe.schedule.seed)
-        self.source = CueSamples(samples, recipe.cues)
-        self._held_out, self._held_out_scenes = held_out, held_out_scenes
+        batch = min(recipe.examples, 8 if isinstance(recipe, MobileRecipe) else 2)
+        held_out_photos = (held_out, held_out_scenes, recipe.synthesis, recipe.cues)
+        examples = partial(fixed_cue_examples, *held_out_photos, recipe.examples, batch)
+        self._begin(recipe, CueSamples(samples, recipe.cues), examples, encoder_weights, start)
+
+    def _begin(
+        self,
+        recipe: MobileRecipe | PaperRecipe,
+        source: Source,
+        draw_examples: Callable[[], list[Batch]],
+        encoder_weights: Path | None,
+        start: str | Path | None,
+    ) -> None:
+        self.recipe, self.source, self._draw_examples = recipe, source, draw_examples
         torch.manual_seed(recipe.schedule.seed)
         built = network(recipe, encoder_weights)
         if start is not None:
@@ -117,11 +129,7 @@ class DLMNTask:
 
     @cached_property
     def _examples(self) -> list[Batch]:
-        recipe = self.recipe
-        batch = min(recipe.examples, 8 if isinstance(recipe, MobileRecipe) else 2)
-        return fixed_cue_examples(
-            self._held_out, self._held_out_scenes, recipe.synthesis, recipe.cues, recipe.examples, batch
-        )
+        return self._draw_examples()
 
     def validate(self, network: nn.Module, device: torch.device) -> Validation:
         """Scores of alpha, as `wisp.training.validation` counts them."""
@@ -145,26 +153,18 @@ class PackedTask(DLMNTask):
     def __init__(
         self, recipe: PackedRecipe, photos: Pack, held_out: Pack, *, start: str | Path | None = None
     ) -> None:
-        super().__init__(recipe, [], [], [], [], start=start)
-        built = self.networks[NETWORK]
-        if start is not None:
-            freeze(built.get_submodule("image.encoder"))
         schedule = recipe.schedule
         samples = MattingSamples(
             photos, recipe.synthesis, batch=schedule.batch, steps=schedule.steps, seed=schedule.seed
         )
-        self.source = PackedCues(samples, recipe.cues)  # type: ignore[assignment]
-        self._pack = held_out
+        examples = partial(fixed_packed_examples, held_out, recipe.synthesis, recipe.examples, recipe.cues)
+        self._begin(recipe, PackedCues(samples, recipe.cues), examples, None, start)
+        if start is not None:
+            freeze(self.networks[NETWORK].get_submodule("image.encoder"))
 
     def slow(self, name: str) -> bool:
         """True for the name of a parameter that was taken over: all but those of `NEW`."""
         return not any(part in name for part in NEW)
-
-    @cached_property
-    def _examples(self) -> list[Batch]:
-        recipe = self.recipe
-        assert isinstance(recipe, PackedRecipe)
-        return fixed_packed_examples(self._pack, recipe.synthesis, recipe.examples, recipe.cues)
 
 
 NEW: Final = (

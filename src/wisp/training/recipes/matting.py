@@ -11,12 +11,11 @@ the subject network really makes them of each sample, damaged on top.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import partial
 
 from wisp.data.matting_samples import MattingSamples, MattingSynthesis
 from wisp.data.packed import Pack
 from wisp.training.cue_validation import fixed_packed_examples
-from wisp.training.loader import Batch
 from wisp.training.loop import Schedule
 from wisp.training.masks import MaskDamage
 from wisp.training.recipes.portrait import GENERATOR, PortraitTask
@@ -75,17 +74,12 @@ class MattingTask(PortraitTask):
         segmenter: str | None = None,
         start: str | None = None,
     ) -> None:
-        super().__init__(recipe, [], [], [], [], segmenter=segmenter, start=start)
+        schedule = recipe.schedule
+        samples = MattingSamples(
+            photos, recipe.synthesis, batch=schedule.batch, steps=schedule.steps, seed=schedule.seed
+        )
+        examples = partial(fixed_packed_examples, held_out, recipe.synthesis, 64)
+        self._begin(recipe, samples, examples, segmenter, None, None, start)
         content = self.networks[GENERATOR].get_submodule("generator.content.encoder.features")
         for block in list(content.children())[: recipe.frozen]:
             block.requires_grad_(False)
-        schedule = recipe.schedule
-        self.source = MattingSamples(  # type: ignore[assignment]
-            photos, recipe.synthesis, batch=schedule.batch, steps=schedule.steps, seed=schedule.seed
-        )
-        self._pack = held_out
-
-    @cached_property
-    def _examples(self) -> list[Batch]:
-        synthesis: MattingSynthesis = self.recipe.synthesis  # type: ignore[assignment]
-        return fixed_packed_examples(self._pack, synthesis, 64)

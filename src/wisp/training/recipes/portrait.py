@@ -22,9 +22,9 @@ Yaman, Ekenel, Waibel 2022, "Alpha Matte Generation from Single Input for Portra
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,6 +38,7 @@ from wisp.core.errors import InputError
 from wisp.data import datasets
 from wisp.data.initial_alphas import AT_INFERENCE, WithInitialAlpha
 from wisp.data.published import Composites, PublishedComposites
+from wisp.data.samples import Source
 from wisp.data.synthesis import Samples
 from wisp.engine.families.portrait import portrait as cut_portrait
 from wisp.networks.discriminators import PyramidDiscriminators
@@ -107,9 +108,27 @@ class PortraitTask:
         perceptual_weights: Path | None = None,
         start: str | Path | None = None,
     ) -> None:
-        self.recipe = recipe
-        self.source = self._samples(people, scenes, segmenter)
-        self._held_out, self._held_out_scenes = held_out, held_out_scenes
+        self._begin(
+            recipe,
+            _samples(recipe, people, scenes, segmenter),
+            partial(_fixed_examples, recipe, held_out, held_out_scenes),
+            segmenter,
+            encoder_weights,
+            perceptual_weights,
+            start,
+        )
+
+    def _begin(
+        self,
+        recipe: MobileRecipe | PaperRecipe,
+        source: Source,
+        draw_examples: Callable[[], list[Batch]],
+        segmenter: str | Path | None,
+        encoder_weights: Path | None,
+        perceptual_weights: Path | None,
+        start: str | Path | None,
+    ) -> None:
+        self.recipe, self.source, self._draw_examples = recipe, source, draw_examples
         torch.manual_seed(recipe.schedule.seed)
         portrait = network(recipe, encoder_weights, start)
         networks: dict[str, nn.Module] = {GENERATOR: portrait}
@@ -120,18 +139,6 @@ class PortraitTask:
         self._features = _features(recipe, perceptual_weights)
         self._joined = recipe.adversarial_from <= 0
         self._predicted: Tensor | None = None
-
-    def _samples(
-        self, people: Sequence[datasets.Entry], scenes: Sequence[Path], segmenter: str | Path | None
-    ) -> Samples | WithInitialAlpha | PublishedComposites:
-        recipe, seed = self.recipe, self.recipe.schedule.seed
-        if isinstance(recipe, PaperRecipe) and recipe.published:
-            if segmenter is None:
-                problem = "is missing, and masks of the true alphas are not the paper's"
-                raise InputError("--segmenter", problem, "segmenter-mobile or a file is accepted")
-            return PublishedComposites(Composites(people, scenes, seed), recipe.synthesis.size)
-        samples = Samples(people, scenes, recipe.synthesis, seed)
-        return samples if recipe.leads is None else WithInitialAlpha(samples, recipe.leads)
 
     def optimisers(self, networks: Mapping[str, nn.Module]) -> Mapping[str, Optimizer]:
         """The generator's with the refinement's, and the discriminators'."""
@@ -232,12 +239,7 @@ class PortraitTask:
 
     @cached_property
     def _examples(self) -> list[Batch]:
-        recipe = self.recipe
-        batch = 8 if isinstance(recipe, MobileRecipe) else 1
-        calm = validation.fixed_examples
-        count = 64 if batch > 1 else 8
-        leads = None if recipe.leads is None else AT_INFERENCE
-        return calm(self._held_out, self._held_out_scenes, recipe.synthesis, count, batch, leads)
+        return self._draw_examples()
 
     def validate(self, network: nn.Module, device: torch.device) -> Validation:
         """Score alphas from undamaged masks, refined if that is trained; see `wisp.training.validation`."""
@@ -248,6 +250,30 @@ class PortraitTask:
             return refined
 
         return validation.validate_alpha(alpha, network, self._examples, device)
+
+
+def _samples(
+    recipe: MobileRecipe | PaperRecipe,
+    people: Sequence[datasets.Entry],
+    scenes: Sequence[Path],
+    segmenter: str | Path | None,
+) -> Source:
+    seed = recipe.schedule.seed
+    if isinstance(recipe, PaperRecipe) and recipe.published:
+        if segmenter is None:
+            problem = "is missing, and masks of the true alphas are not the paper's"
+            raise InputError("--segmenter", problem, "segmenter-mobile or a file is accepted")
+        return PublishedComposites(Composites(people, scenes, seed), recipe.synthesis.size)
+    samples = Samples(people, scenes, recipe.synthesis, seed)
+    return samples if recipe.leads is None else WithInitialAlpha(samples, recipe.leads)
+
+
+def _fixed_examples(
+    recipe: MobileRecipe | PaperRecipe, people: Sequence[datasets.Entry], scenes: Sequence[Path]
+) -> list[Batch]:
+    count, batch = (64, 8) if isinstance(recipe, MobileRecipe) else (8, 1)
+    leads = None if recipe.leads is None else AT_INFERENCE
+    return validation.fixed_examples(people, scenes, recipe.synthesis, count, batch, leads)
 
 
 def network(

@@ -22,6 +22,7 @@ from torch.optim import AdamW, Optimizer
 
 from wisp.core.arrays import Alpha, Image
 from wisp.data import datasets
+from wisp.data.samples import Source
 from wisp.data.synthesis import Samples, Synthesis
 from wisp.engine.families.segmenter import segment
 from wisp.networks.deeplab import DeepLabV3Plus
@@ -126,7 +127,7 @@ class SegmenterTask:
         start: str | Path | None = None,
     ) -> None:
         self.recipe = recipe
-        self.source = Samples(people, scenes, recipe.synthesis, recipe.schedule.seed)
+        self.source: Source = Samples(people, scenes, recipe.synthesis, recipe.schedule.seed)
         self._held_out, self._held_out_scenes = held_out, held_out_scenes
         torch.manual_seed(recipe.schedule.seed)
         self.networks: Mapping[str, nn.Module] = {"segmenter": network(recipe, encoder_weights, start)}

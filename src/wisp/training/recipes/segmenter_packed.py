@@ -141,7 +141,7 @@ class PackedTask(SegmenterTask):
     ) -> None:
         self.recipe = recipe
         schedule = recipe.schedule
-        self.source = PeopleOf(  # type: ignore[assignment]
+        self.source = PeopleOf(
             SubjectSamples(
                 photos, recipe.synthesis, batch=schedule.batch, steps=schedule.steps, seed=schedule.seed
             )

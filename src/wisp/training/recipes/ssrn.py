@@ -24,9 +24,9 @@ batch's mean is that far off, ζ_GAN is left out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,18 +39,18 @@ from wisp.data import datasets
 from wisp.data.augmentation import Geometry
 from wisp.data.cues import Cues, CueSamples, Shot, Unlabelled
 from wisp.data.matting_samples import MattingSynthesis
-from wisp.data.packed_cues import PackedCues, PackedPhotos
+from wisp.data.samples import Source
 from wisp.data.subject_samples import Sizes
 from wisp.data.synthesis import Samples, Synthesis
 from wisp.networks.encoders.mobilenetv2 import MobileNetV2
 from wisp.networks.encoders.resnet import RESNET101, ResNet
 from wisp.networks.ssrn import SSRN, Judge, MobileEncoder, recompose, ssrn_mobile, ssrn_resnet101
 from wisp.training import losses
-from wisp.training.cue_validation import fixed_cue_examples, fixed_unlabelled
+from wisp.training.cue_validation import fixed_cue_examples
 from wisp.training.examples import image_mask_and_motion
 from wisp.training.freezing import freeze, freeze_batch_norm
 from wisp.training.importing import load_start, read_network
-from wisp.training.loader import Batch, on
+from wisp.training.loader import Batch, first_batches, on
 from wisp.training.loop import Schedule, Terms, Validation
 from wisp.training.recipes import TrainedNetwork
 from wisp.training.recipes.dlmn import predict as dlmn_predict
@@ -226,29 +226,49 @@ class SSRNTask:
         start: str | Path | None = None,
         shots: Sequence[Shot] = (),
     ) -> None:
-        self.recipe = recipe
-        seed = recipe.schedule.seed
-        self._held_out, self._held_out_scenes = held_out, held_out_scenes
+        synthesis, cues, count = recipe.synthesis, recipe.cues, recipe.examples
+        seed, batch = recipe.schedule.seed, min(count, 8)
+        source: Source
+        if recipe.unlabelled:
+            shots = shots or [Shot(entry.photo) for entry in people]
+            source = Unlabelled(shots, scenes, synthesis, cues, seed)
+        elif shots:
+            accepted = " and ".join(name for name, r in RECIPES.items() if r.unlabelled)
+            raise InputError("--recipe", "has no use for photos without labels", f"{accepted} are accepted")
+        else:
+            source = CueSamples(Samples(people, scenes, synthesis, seed), cues)
+        photos = Unlabelled([Shot(entry.photo) for entry in held_out], held_out_scenes, synthesis, cues, 1)
+        self._begin(
+            recipe,
+            source,
+            partial(fixed_cue_examples, held_out, held_out_scenes, synthesis, cues, count, batch),
+            partial(first_batches, photos, count, batch),
+            dlmn,
+            encoder_weights,
+            start,
+        )
+
+    def _begin(
+        self,
+        recipe: SSRNRecipe,
+        source: Source,
+        draw_examples: Callable[[], list[Batch]],
+        draw_photos: Callable[[], list[Batch]],
+        dlmn: str | Path,
+        encoder_weights: Path | None,
+        start: str | Path | None,
+    ) -> None:
+        self.recipe, self.source = recipe, source
+        self._draw_examples, self._draw_photos = draw_examples, draw_photos
         alone = () if recipe.unlabelled else ("dlmn-alpha",)  # without labels its foreground is composed anew
         self._dlmn = frozen(dlmn, "dlmn", *alone)
-        torch.manual_seed(seed)
+        torch.manual_seed(recipe.schedule.seed)
         built = network(recipe, encoder_weights)
         self._start: nn.Module | None = None
-        self.source: CueSamples | Unlabelled | PackedCues | PackedPhotos
         if recipe.unlabelled:
             if start is None:
                 raise InputError("--start", "is missing", "best.pt of the supervised start is accepted")
-            shots = shots or [Shot(entry.photo) for entry in people]
-            self.source = Unlabelled(shots, scenes, recipe.synthesis, recipe.cues, seed)
             self._start = frozen(start, NETWORK)
-        else:
-            if shots:
-                accepted = " and ".join(name for name, r in RECIPES.items() if r.unlabelled)
-                raise InputError(
-                    "--recipe", "has no use for photos without labels", f"{accepted} are accepted"
-                )
-            samples = Samples(people, scenes, recipe.synthesis, seed)
-            self.source = CueSamples(samples, recipe.cues)
         if start is not None:
             load_start(built, NETWORK, start)
             assert isinstance(built.encoder, MobileEncoder | ResNet)
@@ -358,17 +378,11 @@ class SSRNTask:
 
     @cached_property
     def _examples(self) -> list[Batch]:
-        recipe, count = self.recipe, self.recipe.examples
-        return fixed_cue_examples(
-            self._held_out, self._held_out_scenes, recipe.synthesis, recipe.cues, count, min(count, 8)
-        )
+        return self._draw_examples()
 
     @cached_property
     def _photos(self) -> list[Batch]:
-        recipe, count = self.recipe, self.recipe.examples
-        held_out = [Shot(entry.photo) for entry in self._held_out]
-        source = Unlabelled(held_out, self._held_out_scenes, recipe.synthesis, recipe.cues, 1)
-        return fixed_unlabelled(source, count, min(count, 8))
+        return self._draw_photos()
 
     def validate(self, network: nn.Module, device: torch.device) -> Validation:
         """Scores of alpha on composites, as `wisp.training.validation` counts them.

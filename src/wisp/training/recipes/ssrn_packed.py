@@ -5,7 +5,7 @@ wisp train ssrn --recipe packed --data corpus --dlmn runs/dlmn/last.pt -o runs/s
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -17,9 +17,9 @@ from wisp.data.packed import Pack
 from wisp.data.packed_cues import PackedCues, PackedPhotos
 from wisp.networks.dlmn import DLMN
 from wisp.networks.portrait import MobileContentEncoder
-from wisp.training.cue_validation import fixed_packed_examples, fixed_unlabelled
+from wisp.training.cue_validation import fixed_packed_examples
 from wisp.training.freezing import freeze_batch_norm
-from wisp.training.loader import Batch
+from wisp.training.loader import first_batches
 from wisp.training.recipes.ssrn import NETWORK, PackedRecipe, SSRNTask
 
 
@@ -43,34 +43,24 @@ class PackedTask(SSRNTask):
         dlmn: str | Path,
         start: str | Path | None = None,
     ) -> None:
-        super().__init__(recipe, [], [], [], [], dlmn=dlmn, start=start)
-        if start is None:
-            built = self.networks[NETWORK]
-            _begin_as(built.get_submodule("encoder.encoder"), self._dlmn, dlmn)
-        self.source = self._packed(photos, recipe.schedule.seed)
-        self._pack = held_out
-
-    def _packed(self, photos: Pack, seed: int) -> PackedCues | PackedPhotos:
-        recipe = self.recipe
-        assert isinstance(recipe, PackedRecipe)
-        schedule = recipe.schedule
-        samples = MattingSamples(
-            photos, recipe.synthesis, batch=schedule.batch, steps=schedule.steps, seed=seed
+        count = recipe.examples
+        self._begin(
+            recipe,
+            _source(recipe, photos, recipe.schedule.seed),
+            partial(fixed_packed_examples, held_out, recipe.synthesis, count, recipe.cues),
+            lambda: first_batches(_source(recipe, held_out, 1), count, min(count, 8)),
+            dlmn,
+            None,
+            start,
         )
-        return (PackedPhotos if recipe.unlabelled else PackedCues)(samples, recipe.cues)
+        if start is None:
+            _begin_as(self.networks[NETWORK].get_submodule("encoder.encoder"), self._dlmn, dlmn)
 
-    @cached_property
-    def _examples(self) -> list[Batch]:
-        recipe = self.recipe
-        assert isinstance(recipe, PackedRecipe)
-        return fixed_packed_examples(self._pack, recipe.synthesis, recipe.examples, recipe.cues)
 
-    @cached_property
-    def _photos(self) -> list[Batch]:
-        count = self.recipe.examples
-        source = self._packed(self._pack, 1)
-        assert isinstance(source, PackedPhotos)
-        return fixed_unlabelled(source, count, min(count, 8))
+def _source(recipe: PackedRecipe, photos: Pack, seed: int) -> PackedCues | PackedPhotos:
+    schedule = recipe.schedule
+    samples = MattingSamples(photos, recipe.synthesis, batch=schedule.batch, steps=schedule.steps, seed=seed)
+    return (PackedPhotos if recipe.unlabelled else PackedCues)(samples, recipe.cues)
 
 
 def _begin_as(encoder: nn.Module, dlmn: nn.Module, name: str | Path) -> None:

@@ -38,7 +38,7 @@ from wisp.training import losses, validation
 from wisp.training.examples import image_alone
 from wisp.training.freezing import Parts, freeze_parts, trainable
 from wisp.training.importing import load_start
-from wisp.training.loader import Batch, batches, to_batch
+from wisp.training.loader import Batch, batches, first_batches, to_batch
 from wisp.training.loop import Schedule, Task, Terms, Validation
 from wisp.training.recipes import TrainedNetwork
 from wisp.training.recipes.segmenter import cut_by_mask
@@ -236,8 +236,7 @@ class PackedTask(UNetTask):
 
     @cached_property
     def _examples(self) -> list[Batch]:
-        stored = batches(self._validated, batch=8, first=0, count=EXAMPLES // 8, workers=0)
-        return [to_batch(tensors, torch.device("cpu")) for tensors in stored]
+        return first_batches(self._validated, EXAMPLES, 8)
 
 
 def _squares(pack: Pack, recipe: PackedRecipe, batch: int, steps: int, seed: int) -> PackedSquares:
