@@ -1,4 +1,4 @@
-"""Validation of networks that are given a segmentation, a trimap and a motion cue."""
+"""Fixed samples to validate on, of packed photos and of networks that are given cues beside the image."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def fixed_packed_examples(
 ) -> list[Batch]:
     """Draw `count` composites of packed photos for every validation, every fourth of several subjects.
 
-    With `cues` they have some, masks as at inference.
+    With `cues` they have masks, trimaps and motion cues, too, masks as at inference.
     """
     mix = SubjectMix(single=0.6, several=0.2, held=0.2, turned=0.0, degraded=0.0)
     samples = MattingSamples(pack, replace(synthesis, mix=mix), batch=8, steps=1)
