@@ -32,7 +32,7 @@ class Mixed:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """Those of the first, which the second has, too."""
+        """The first source's, which the second has, too."""
         return self.first.fields
 
     def __getitem__(self, index: int) -> AnyExample:
