@@ -29,7 +29,8 @@ from wisp.cli import main as run_wisp
 from wisp.core.arrays import Alpha
 from wisp.core.errors import WispError
 from wisp.core.resample import resize
-from wisp.io.images import read_grey, read_photo, write_image
+from wisp.io.guidance import read_grey
+from wisp.io.images import read_photo, write_image
 
 RESULTS = Path(__file__).parent / "results" / "cases.json"
 

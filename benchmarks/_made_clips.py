@@ -22,7 +22,8 @@ from wisp.core.errors import InputError
 from wisp.core.opencv import opencv
 from wisp.data.augmentation import Matrix
 from wisp.data.clips import Motion, chain, take_share
-from wisp.io.images import read_grey, read_photo
+from wisp.io.guidance import read_grey
+from wisp.io.images import read_photo
 from wisp.matting.foreground import estimate_foreground
 
 SIZE: Final = (360, 640)

@@ -16,7 +16,7 @@ from scipy.sparse.csgraph import connected_components
 from wisp.core.arrays import Alpha, check_same_size, from_float
 from wisp.core.errors import InputError
 from wisp.io.formats import READABLE_SUFFIXES
-from wisp.io.images import read_grey
+from wisp.io.guidance import read_grey
 
 Half: TypeAlias = Literal["a", "b"]
 

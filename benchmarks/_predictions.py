@@ -14,7 +14,8 @@ from wisp.core.arrays import Alpha, Image
 from wisp.core.digests import sha256_of
 from wisp.core.errors import InputError
 from wisp.evaluation.protocols import as_stored
-from wisp.io.images import read_grey, read_photo, write_image
+from wisp.io.guidance import read_grey
+from wisp.io.images import read_photo, write_image
 from wisp.lab.benchmark.systems import System
 
 SECONDS: Final = "seconds.csv"

@@ -36,7 +36,8 @@ from wisp.engine.models import Model, find_model
 from wisp.evaluation.bootstrap import paired_bootstrap
 from wisp.evaluation.metrics import conn, grad, mse, sad
 from wisp.evaluation.protocols import as_stored
-from wisp.io.images import read_grey, read_photo
+from wisp.io.guidance import read_grey
+from wisp.io.images import read_photo
 from wisp.matting import cleaning
 from wisp.matting.classical.initial_alpha import estimate_initial_alpha
 from wisp.matting.mixing import mix_alphas

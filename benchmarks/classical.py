@@ -36,7 +36,8 @@ import psutil
 
 from wisp.core.arrays import Alpha, Image, Trimap
 from wisp.evaluation.metrics import sad
-from wisp.io.images import read_grey, read_photo, read_trimap
+from wisp.io.guidance import read_grey, read_trimap
+from wisp.io.images import read_photo
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "classical.json"

@@ -195,7 +195,8 @@ def write_sized(shared: Path, size: str, file: Path) -> None:
     from scipy.ndimage import distance_transform_edt
 
     from wisp.core.resample import resize
-    from wisp.io.images import read_grey, read_photo
+    from wisp.io.guidance import read_grey
+    from wisp.io.images import read_photo
 
     width, height, share = SIZES[size]
     folder = shared / "eval" / "alphamatting-dev"
@@ -281,7 +282,8 @@ def _theirs(python: str, folder: Path) -> Callable[..., Any]:
 
 def read_set(shared: Path, name: str) -> Iterator[Photo]:
     """The photos of a set with their trimaps and true alphas."""
-    from wisp.io.images import read_grey, read_photo, read_trimap
+    from wisp.io.guidance import read_grey, read_trimap
+    from wisp.io.images import read_photo
 
     if name == "composites":
         for made in composites(shared):

@@ -28,7 +28,8 @@ from wisp.engine.engine import ENGINE
 from wisp.engine.models import find_model
 from wisp.engine.sessions import Session
 from wisp.evaluation.metrics import iou
-from wisp.io.images import read_grey, read_photo
+from wisp.io.guidance import read_grey
+from wisp.io.images import read_photo
 from wisp.training.clicks import add_click
 
 ROOT: Final = Path(__file__).parent.parent

@@ -39,7 +39,8 @@ import numpy.typing as npt
 from cutout import LAUNCH, WISP
 from wisp.core.arrays import Alpha, Image, Matte, Trimap
 from wisp.evaluation.metrics import sad
-from wisp.io.images import read_grey, read_photo, write_image
+from wisp.io.guidance import read_grey
+from wisp.io.images import read_photo, write_image
 from wisp.lab.benchmark.machine import cpu_name
 
 ROOT = Path(__file__).parent.parent
@@ -157,7 +158,8 @@ def command(files: tuple[Path, Path], model: str | None, runs: int = 1) -> dict[
 def steps(folder: Path, model: str | None) -> list[dict[str, Any]]:
     """The steps of the command, what each leaves in memory and what it peaks at, megabytes."""
     from wisp.io.formats import FORMATS
-    from wisp.io.images import encode_image, read_trimap
+    from wisp.io.guidance import read_trimap
+    from wisp.io.images import encode_image
     from wisp.matting.foreground import estimate_foreground
     from wisp.pipeline import estimate
 

@@ -50,7 +50,8 @@ from wisp.engine.families.subject import find_subject
 from wisp.evaluation.protocols import PROTOCOLS
 from wisp.evaluation.tables import markdown
 from wisp.evaluation.video_metrics import clip_scores
-from wisp.io.images import read_grey, read_photo
+from wisp.io.guidance import read_grey
+from wisp.io.images import read_photo
 from wisp.lab.benchmark.machine import cpu_name
 from wisp.networks.checkpoints import read_checkpoint
 from wisp.networks.dlmn import dlmn_mobile, dlmn_paper

@@ -38,7 +38,8 @@ import numpy as np
 
 from wisp.core.arrays import from_float, to_float
 from wisp.evaluation.metrics import sad
-from wisp.io.images import read_grey, read_photo
+from wisp.io.guidance import read_grey
+from wisp.io.images import read_photo
 from wisp.lab.benchmark.machine import cpu_name
 from wisp.lab.figures.photos import partner, pictures
 from wisp.pipeline import run as matte

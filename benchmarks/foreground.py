@@ -35,7 +35,8 @@ from scipy import ndimage
 
 from classical_methods import composites
 from wisp.core.arrays import Alpha, Float, Foreground, Image
-from wisp.io.images import read_grey, read_photo
+from wisp.io.guidance import read_grey
+from wisp.io.images import read_photo
 from wisp.matting.foreground import estimate_foreground
 
 ROOT = Path(__file__).parent.parent

@@ -22,7 +22,8 @@ import numpy as np
 from _sheets import arrange, on_green
 from wisp.core.arrays import Alpha
 from wisp.core.regions import Box, bounding_box
-from wisp.io.images import read_grey, read_photo, write_image
+from wisp.io.guidance import read_grey
+from wisp.io.images import read_photo, write_image
 from wisp.pipeline import cutout
 
 ROOT: Final = Path(__file__).parent.parent

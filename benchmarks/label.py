@@ -38,7 +38,8 @@ from wisp.core.resample import resize
 from wisp.engine.families.subject import LIKELY, see
 from wisp.engine.families.subject_masks import PEOPLE_MASK, SUBJECT_MASK
 from wisp.engine.peers import LoadedPeer, open_peer
-from wisp.io.images import read_grey, read_photo, write_image
+from wisp.io.guidance import read_grey
+from wisp.io.images import read_photo, write_image
 
 TEACHERS: Final = ("rvm", "modnet", "u2net", "isnet")
 KINDS: Final = ("people", "things", "either")

@@ -33,7 +33,8 @@ from wisp.engine.models import find_model
 from wisp.engine.sessions import Session, open_session
 from wisp.evaluation.bootstrap import paired_bootstrap
 from wisp.evaluation.metrics import grad, iou, mse, sad
-from wisp.io.images import read_grey, read_photo
+from wisp.io.guidance import read_grey
+from wisp.io.images import read_photo
 from wisp.matting.classical.guided_filter import guided_filter
 
 Way = Callable[[Image], Mask]

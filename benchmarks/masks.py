@@ -30,7 +30,8 @@ from wisp.core.arrays import Alpha, Mask
 from wisp.core.resample import resize
 from wisp.evaluation.bootstrap import paired_bootstrap
 from wisp.evaluation.protocols import as_stored
-from wisp.io.images import read_grey, read_photo
+from wisp.io.guidance import read_grey
+from wisp.io.images import read_photo
 from wisp.matting.cleaning import clean
 from wisp.matting.trimap import impose_known
 

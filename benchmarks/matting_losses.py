@@ -34,7 +34,8 @@ from wisp.engine.families.subject import find_subject
 from wisp.evaluation.metrics import grad, mse, sad
 from wisp.evaluation.protocols import as_stored
 from wisp.evaluation.tables import markdown
-from wisp.io.images import read_grey, read_photo
+from wisp.io.guidance import read_grey
+from wisp.io.images import read_photo
 from wisp.matting.cleaning import clean
 from wisp.matting.mixing import mix_alphas
 from wisp.training.importing import continued

@@ -50,7 +50,8 @@ from wisp.core.resample import resize
 from wisp.engine.peers import PEERS
 from wisp.evaluation.bootstrap import paired_bootstrap
 from wisp.evaluation.protocols import score_alpha
-from wisp.io.images import read_grey, read_photo
+from wisp.io.guidance import read_grey
+from wisp.io.images import read_photo
 from wisp.lab.benchmark.machine import cpu_name
 from wisp.lab.benchmark.systems import System
 

@@ -35,7 +35,8 @@ from wisp.engine.models import MODELS, Model
 from wisp.engine.precision import choose
 from wisp.engine.sessions import open_session
 from wisp.evaluation.metrics import sad
-from wisp.io.images import read_grey, read_photo
+from wisp.io.guidance import read_grey
+from wisp.io.images import read_photo
 from wisp.lab.benchmark.machine import cpu_name
 from wisp.pipeline import cutout
 

@@ -49,7 +49,7 @@ from wisp.engine.peers import PEERS
 from wisp.evaluation.bootstrap import paired_bootstrap
 from wisp.evaluation.metrics import Metric, iou
 from wisp.evaluation.protocols import PROTOCOLS, as_stored
-from wisp.io.images import read_grey
+from wisp.io.guidance import read_grey
 from wisp.lab.benchmark.machine import about_machine, versions
 from wisp.lab.benchmark.systems import System
 

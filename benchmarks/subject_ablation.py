@@ -34,7 +34,8 @@ from wisp.core.resample import resize
 from wisp.data.subject_samples import Sizes
 from wisp.evaluation.metrics import iou, sad
 from wisp.evaluation.tables import markdown
-from wisp.io.images import read_grey, read_photo
+from wisp.io.guidance import read_grey
+from wisp.io.images import read_photo
 from wisp.networks.checkpoints import read_checkpoint
 from wisp.networks.subject import SubjectNetwork, subject_network
 from wisp.training.clicks import add_click

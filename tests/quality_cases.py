@@ -18,7 +18,8 @@ from wisp.core.settings import AUTO, CLIPS, SUBJECT
 from wisp.engine.engine import Engine
 from wisp.engine.models import MODELS, find_model
 from wisp.evaluation.metrics import grad, sad
-from wisp.io.images import read_grey, read_photo
+from wisp.io.guidance import read_grey
+from wisp.io.images import read_photo
 from wisp.matting.foreground import estimate_foreground
 from wisp.matting.trimap import trimap_from_alpha
 from wisp.pipeline import run

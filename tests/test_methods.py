@@ -10,7 +10,8 @@ from wisp.cli import options
 from wisp.core.errors import InputError
 from wisp.engine.families import FAMILIES
 from wisp.engine.models import MODELS
-from wisp.io.images import read_grey, write_image
+from wisp.io.guidance import read_grey
+from wisp.io.images import write_image
 from wisp.matting.trimap import trimap_from_alpha
 from wisp.methods import METHODS, check_method, classical_methods, default_method, method_names
 

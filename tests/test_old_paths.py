@@ -1,9 +1,11 @@
-"""Modules that documents of version 0.1 name are still found where they say, with a warning."""
+"""What documents of versions before name is still found where they say, with a warning."""
 
 import importlib
 import sys
 
 import pytest
+
+from wisp.io import guidance, images
 
 OLD = {
     "wisp.foreground": "wisp.matting.foreground",
@@ -24,3 +26,14 @@ def test_the_names_are_those_of_the_new_module(old, new):
     assert module.__all__
     for name in module.__all__:
         assert getattr(module, name) is getattr(importlib.import_module(new), name)
+
+
+@pytest.mark.parametrize("name", ["read_alpha", "read_grey", "read_mask", "read_trimap"])
+def test_readers_of_guidance_are_still_found_beside_those_of_photos(name):
+    with pytest.warns(DeprecationWarning, match=f"wisp.io.images.{name} has moved to wisp.io.guidance"):
+        assert getattr(images, name) is getattr(guidance, name)
+
+
+def test_other_names_are_not():
+    with pytest.raises(AttributeError, match="has no attribute 'read_grye'"):
+        _ = images.read_grye

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from wisp.core.regions import Box
-from wisp.io.images import read_grey, write_image
+from wisp.io.guidance import read_grey
+from wisp.io.images import write_image
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 

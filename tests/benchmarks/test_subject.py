@@ -15,7 +15,8 @@ from tiny_networks import bright_disc, write_segmenter
 from tiny_peers import write_affine, write_network, write_rvm
 from wisp.core.errors import InputError
 from wisp.evaluation.metrics import iou
-from wisp.io.images import read_grey, read_photo, write_image
+from wisp.io.guidance import read_grey
+from wisp.io.images import read_photo, write_image
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 MODULES = (

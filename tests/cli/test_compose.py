@@ -9,7 +9,8 @@ import pytest
 
 import data_trees as trees
 from wisp.data import layouts
-from wisp.io.images import read_grey, read_photo, read_trimap
+from wisp.io.guidance import read_grey, read_trimap
+from wisp.io.images import read_photo
 
 
 @pytest.fixture

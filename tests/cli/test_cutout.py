@@ -10,7 +10,8 @@ from scipy import ndimage
 
 from tiny_networks import bright_disc
 from wisp.cli import batches
-from wisp.io.images import read_grey, read_photo, write_image
+from wisp.io.guidance import read_grey
+from wisp.io.images import read_photo, write_image
 from wisp.methods import classical_methods
 
 SCRIPT = Path(sys.executable).parent / "wisp"

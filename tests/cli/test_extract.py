@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from keying_scenes import screen, shot, subject
-from wisp.io.images import read_grey, read_photo, write_image
+from wisp.io.guidance import read_grey
+from wisp.io.images import read_photo, write_image
 
 SHAPE = (230, 201)
 

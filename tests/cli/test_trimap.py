@@ -9,7 +9,8 @@ from wisp.cli.console import UsageError
 from wisp.cli.trimap import trimap_command
 from wisp.core.errors import InputError
 from wisp.engine.families import subject
-from wisp.io.images import read_trimap, write_image
+from wisp.io.guidance import read_trimap
+from wisp.io.images import write_image
 from wisp.matting.trimap import trimap_from_alpha, trimap_from_mask
 
 app = typer.Typer()

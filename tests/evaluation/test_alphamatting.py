@@ -8,7 +8,8 @@ import pytest
 from wisp.core.errors import InputError
 from wisp.evaluation.alphamatting import Ranking, find_entrants, rank, write_submission
 from wisp.evaluation.protocols import evaluate
-from wisp.io.images import read_grey, write_image
+from wisp.io.guidance import read_grey
+from wisp.io.images import write_image
 
 NAMES = ("doll", "troll")
 SIZE = (12, 17)

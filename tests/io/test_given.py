@@ -12,7 +12,8 @@ from tiny_networks import bright_disc
 from wisp.core.arrays import TrimapWarning, to_float
 from wisp.core.errors import InputError
 from wisp.io.given import given_alpha, given_image, given_mask, given_photo, given_trimap
-from wisp.io.images import read_alpha, read_mask, read_photo, read_trimap, write_image
+from wisp.io.guidance import read_alpha, read_mask, read_trimap
+from wisp.io.images import read_photo, write_image
 from wisp.io.vips import libvips
 
 

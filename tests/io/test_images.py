@@ -14,18 +14,8 @@ from png_files import chunk, one_bit_png
 from wisp.core.arrays import Matte, TrimapWarning, to_float
 from wisp.core.errors import InputError, MissingExtraError
 from wisp.io.formats import FORMATS
-from wisp.io.images import (
-    Output,
-    Photo,
-    encode_image,
-    read_alpha,
-    read_grey,
-    read_mask,
-    read_photo,
-    read_trimap,
-    write_image,
-    write_images,
-)
+from wisp.io.guidance import read_alpha, read_grey, read_mask, read_trimap
+from wisp.io.images import Output, Photo, encode_image, read_photo, write_image, write_images
 from wisp.io.profiles import as_vips, srgb_profile
 from wisp.io.vips import libvips
 

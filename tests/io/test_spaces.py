@@ -9,7 +9,8 @@ import pytest
 
 from png_files import chunk
 from wisp.core.arrays import linear_to_srgb, srgb_to_linear, to_float
-from wisp.io.images import read_grey, read_photo, write_image
+from wisp.io.guidance import read_grey
+from wisp.io.images import read_photo, write_image
 from wisp.io.profiles import ProfileWarning, as_vips, is_srgb, is_usable, is_whole, is_writable, srgb_profile
 from wisp.io.spaces import (
     SRGB,

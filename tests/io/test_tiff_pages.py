@@ -10,7 +10,8 @@ import pytest
 from wisp.core.arrays import to_float
 from wisp.core.errors import InputError
 from wisp.io import tiff
-from wisp.io.images import read_grey, read_photo
+from wisp.io.guidance import read_grey
+from wisp.io.images import read_photo
 from wisp.io.profiles import ProfileWarning, as_vips, is_srgb
 from wisp.io.spaces import SRGB_PRIMARIES, Space, to_profile
 

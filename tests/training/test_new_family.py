@@ -8,7 +8,8 @@ import torch
 
 from grown_package import add_row, copy_package, run, touched
 from tiny_networks import bright_disc
-from wisp.io.images import read_grey, write_image
+from wisp.io.guidance import read_grey
+from wisp.io.images import write_image
 
 ROW = """            Family(
                 "toy",

@@ -15,9 +15,8 @@ from typing import Final, cast
 import numpy as np
 import numpy.typing as npt
 
-from wisp.core.arrays import Bytes
+from wisp.core.arrays import Bytes, Stored
 from wisp.core.errors import InputError
-from wisp.io.profiles import Stored
 from wisp.io.refusals import DamageError
 from wisp.io.spaces import Chromaticities, Space, from_gamma
 

@@ -17,13 +17,13 @@ from typing import Any, BinaryIO, Final
 
 import numpy as np
 
+from wisp.core.arrays import Stored
 from wisp.core.errors import InputError, SeveralPicturesError
 from wisp.core.extras import importing
 from wisp.io import bitmaps, heif, jpeg, png, profiles, samples, spaces, tiff, tiff_pages
 from wisp.io.atomic import reason
 from wisp.io.formats import READABLE, SNIFF_BYTES, describe_unreadable, is_sequence, sniff
 from wisp.io.paths import STDIO, refuse_address
-from wisp.io.profiles import Stored
 from wisp.io.refusals import DamageError, damaged, not_decoded
 from wisp.io.spaces import Space
 from wisp.io.vips import libvips

@@ -14,6 +14,7 @@ from wisp.core.arrays import (
     Alpha,
     Float,
     Mask,
+    Stored,
     Trimap,
     as_alpha,
     as_mask,
@@ -25,7 +26,6 @@ from wisp.core.arrays import (
 from wisp.core.errors import InputError
 from wisp.core.limits import MAX_PIXELS
 from wisp.io.decoding import Decoded, decode
-from wisp.io.profiles import Stored
 
 _LOSSY: Final = 10 / 255
 """How far JPEG and WebP put the channels of a grey apart that was saved as colours."""

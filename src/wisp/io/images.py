@@ -12,22 +12,14 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import numpy as np
 
-from wisp.core.arrays import (
-    Alpha,
-    Bits,
-    Float,
-    Image,
-    Matte,
-    from_float,
-    to_float,
-)
+from wisp.core.arrays import Alpha, Bits, Float, Image, Matte, Stored, from_float, to_float
 from wisp.core.errors import InputError, is_out_of_memory
 from wisp.core.limits import MAX_PIXELS
-from wisp.io import profiles, spaces, tiff
+from wisp.io import guidance, profiles, spaces, tiff
 from wisp.io.atomic import check_output, write_files
 from wisp.io.decoding import EXIF_HEADER, Decoded, decode
 from wisp.io.formats import (
@@ -36,8 +28,6 @@ from wisp.io.formats import (
     check_holds,
     format_of,
 )
-from wisp.io.guidance import read_alpha, read_grey, read_mask, read_trimap
-from wisp.io.profiles import Stored
 from wisp.io.vips import libvips
 
 __all__ = [
@@ -46,11 +36,7 @@ __all__ = [
     "Photo",
     "Pixels",
     "encode_image",
-    "read_alpha",
-    "read_grey",
-    "read_mask",
     "read_photo",
-    "read_trimap",
     "write_image",
     "write_images",
 ]
@@ -65,6 +51,8 @@ _ROWS: Final = 32
 """Rows that are compared at a time."""
 _GREY: Final = 0.5 / 255
 """How far the channels of a grey result may be apart: a grey profile's conversion rounds each by itself."""
+
+_MOVED: Final = ("read_alpha", "read_grey", "read_mask", "read_trimap")
 
 SAVE_OPTIONS: Final[dict[str, dict[str, Any]]] = {
     "png": {"compression": 3, "filter": "up"},
@@ -388,3 +376,15 @@ def _with_alpha(colour: Stored, alpha: Stored) -> Stored:
     stored[..., :-1] = colour
     stored[..., -1] = alpha
     return stored
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """Old path of what `wisp.io.guidance` reads; it goes in version 0.4."""
+        if name not in _MOVED:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        warnings.warn(
+            f"wisp.io.images.{name} has moved to wisp.io.guidance", DeprecationWarning, stacklevel=2
+        )
+        return getattr(guidance, name)

@@ -15,10 +15,8 @@ from typing import Any, Final, cast
 import numpy as np
 import numpy.typing as npt
 
-from wisp.core.arrays import Bits, Image, from_float, to_float
+from wisp.core.arrays import Bits, Image, Stored, from_float, to_float
 from wisp.io.vips import libvips
-
-Stored = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 _SPACES: Final = {b"GRAY": 1, b"RGB ": 3, b"CMYK": 4}
 _INTENT: Final[dict[str, Any]] = {"intent": "relative", "black_point_compensation": True}

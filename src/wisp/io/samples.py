@@ -8,8 +8,9 @@ from typing import Any, Final, cast
 import numpy as np
 import numpy.typing as npt
 
+from wisp.core.arrays import Stored
 from wisp.core.errors import InputError
-from wisp.io.profiles import ProfileWarning, Stored
+from wisp.io.profiles import ProfileWarning
 
 _ABOVE: Final = 0.5
 """Floats of which a larger share than this lies above 1 do not count to 1 at all."""

@@ -19,7 +19,8 @@ from typing import Final, Literal, TypeAlias, cast
 import numpy as np
 import numpy.typing as npt
 
-from wisp.io.profiles import ProfileWarning, Stored
+from wisp.core.arrays import Stored
+from wisp.io.profiles import ProfileWarning
 
 Chromaticities: TypeAlias = tuple[float, float, float, float, float, float, float, float]
 """x and y of red, green, blue and white, CIE 1931."""

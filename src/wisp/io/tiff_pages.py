@@ -14,9 +14,9 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 import numpy.typing as npt
 
+from wisp.core.arrays import Stored
 from wisp.core.errors import InputError, MissingExtraError
 from wisp.io import samples, spaces, tiff
-from wisp.io.profiles import Stored
 from wisp.io.refusals import DamageError
 from wisp.io.spaces import Space
 

@@ -16,7 +16,6 @@ from math import ceil, isqrt, sqrt
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from wisp.core.arrays import (
     BACKGROUND,
@@ -25,6 +24,7 @@ from wisp.core.arrays import (
     UNKNOWN,
     Alpha,
     Mask,
+    Region,
     Trimap,
     as_alpha,
     as_mask,
@@ -37,9 +37,6 @@ from wisp.core.settings import AUTO
 
 WIDTH: Final = AUTO.band_width
 """The band's default width, as a fraction of the subject's size; chosen in docs/decisions/005."""
-
-
-_Region = npt.NDArray[np.bool_]
 
 
 def trimap_from_mask(
@@ -165,7 +162,7 @@ def _radius(mask: Mask, width: float) -> float:
     return max(1.0, width * subject_size(mask) / 2) if width > 0 else 0.0
 
 
-def _trimap(sure: _Region, possible: _Region, *, erosion: float, dilation: float) -> Trimap:
+def _trimap(sure: Region, possible: Region, *, erosion: float, dilation: float) -> Trimap:
     """Foreground is `sure`, eroded; background is what `possible`, dilated, leaves over."""
     trimap = np.full(sure.shape, BACKGROUND, np.uint8)
     box = bounding_box(possible, ceil(max(erosion, dilation)))
@@ -179,7 +176,7 @@ def _trimap(sure: _Region, possible: _Region, *, erosion: float, dilation: float
     return trimap
 
 
-def _dilate(region: _Region, radius: float) -> _Region:
+def _dilate(region: Region, radius: float) -> Region:
     """The pixels whose centre is at most `radius` from that of a pixel of `region`: dilation with a disc.
 
     A disc is a row of columns: `step` columns to the left or right they reach √(radius² − step²) rows up and

@@ -5,7 +5,8 @@ import re
 
 import numpy as np
 
-from wisp.io.images import read_grey, read_photo, write_image
+from wisp.io.guidance import read_grey
+from wisp.io.images import read_photo, write_image
 from wisp.lab.benchmark.cases import find_cases
 from wisp.lab.benchmark.pictures import pictures_of
 from wisp.lab.benchmark.reports import cells, columns, table, to_html, to_markdown

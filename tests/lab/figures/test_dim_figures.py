@@ -11,7 +11,8 @@ from wisp.data.procedural import KINDS
 from wisp.engine.engine import ENGINE
 from wisp.engine.families import FAMILIES
 from wisp.evaluation.protocols import evaluate
-from wisp.io.images import read_grey, read_photo, read_trimap, write_image
+from wisp.io.guidance import read_grey, read_trimap
+from wisp.io.images import read_photo, write_image
 from wisp.lab.figures import dim_compare, dim_kinds, dim_sensitivity, dim_sheet
 from wisp.lab.figures.guided import find_truths, runnings, score_unknown
 from wisp.lab.figures.running import Running

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from wisp.core.arrays import (
     FOREGROUND,
@@ -20,6 +19,7 @@ from wisp.core.arrays import (
     Alpha,
     Float,
     Image,
+    Region,
     Trimap,
     check_image,
     check_same_size,
@@ -163,7 +163,7 @@ def _add_tile(
     session: Session,
     row: Model,
     seen: Seen,
-    unknown: npt.NDArray[np.bool_],
+    unknown: Region,
     rows: Span,
     columns: Span,
 ) -> None:

@@ -10,10 +10,9 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
-from wisp.core.arrays import BACKGROUND, FOREGROUND, Alpha, Background, Float, Image, Mask, Trimap
+from wisp.core.arrays import BACKGROUND, FOREGROUND, Alpha, Background, Float, Image, Mask, Region, Trimap
 from wisp.core.resample import pad_to_multiple
 from wisp.engine.peers.network import Network, planes
 from wisp.engine.peers.single import IMAGENET_MEAN, IMAGENET_STD
@@ -106,10 +105,10 @@ def _mirrored(values: Float) -> Float:
     return np.pad(values, margins + [(0, 0)] * (values.ndim - 2), mode="reflect")
 
 
-def _around_uncertain(alpha: Alpha, radius: float) -> npt.NDArray[np.bool_]:
+def _around_uncertain(alpha: Alpha, radius: float) -> Region:
     """Mask of the pixels within `radius` of one that differs from 0 and 1 by more than 1/255."""
     certain = (alpha < 1 / 255) | (alpha > 1 - 1 / 255)
     if certain.all():
         return np.zeros(alpha.shape, bool)
-    near: npt.NDArray[np.bool_] = ndimage.distance_transform_edt(certain) <= radius
+    near: Region = ndimage.distance_transform_edt(certain) <= radius
     return near

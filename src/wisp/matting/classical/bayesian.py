@@ -32,7 +32,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from scipy.ndimage import distance_transform_edt
 
 from wisp.core.arrays import (
@@ -42,6 +41,7 @@ from wisp.core.arrays import (
     Alpha,
     Float,
     Image,
+    Region,
     Trimap,
     check_above_zero,
     check_at_least,
@@ -189,7 +189,7 @@ class _Side:
         sums: float32 (h, w, 3) of each level, the sum of their weighted colours.
     """
 
-    def __init__(self, image: Image, known: npt.NDArray[np.bool_]) -> None:
+    def __init__(self, image: Image, known: Region) -> None:
         weight = known.astype(np.float32)
         total = image * weight[..., None]
         self.weights, self.sums = [weight], [total]
@@ -231,7 +231,7 @@ class _Models:
 
     mean: Float
     covariance: Float
-    missing: npt.NDArray[np.bool_]
+    missing: Region
 
     def take(self, which: Indices) -> _Models:
         """Take the models of some cells, which may repeat."""
@@ -276,7 +276,7 @@ def _models(side: _Side, middle: Indices, count: int) -> _Models:
 _ENTRIES: Final = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 
 
-def _mean_alpha(opacity: Alpha, known: npt.NDArray[np.bool_], middle: Indices) -> Float:
+def _mean_alpha(opacity: Alpha, known: Region, middle: Indices) -> Float:
     """The mean alpha of what is known around some pixels, float32 (m,); one half where nothing is."""
     height, width = opacity.shape
     total, count = np.zeros((2, middle.shape[1]), np.float32)

@@ -28,7 +28,7 @@ import numpy.typing as npt
 from scipy.ndimage import distance_transform_cdt
 from scipy.sparse import csr_array
 
-from wisp.core.arrays import Image, Trimap, check_above_zero
+from wisp.core.arrays import Image, Region, Trimap, check_above_zero
 from wisp.core.errors import InputError
 from wisp.core.progress import Progress, silent
 from wisp.matting.classical.system import (
@@ -36,7 +36,6 @@ from wisp.matting.classical.system import (
     Part,
     Solution,
     System,
-    Unknown,
     Vector,
     solve,
     warn_unless_converged,
@@ -101,7 +100,7 @@ def large_kernel(
     return warn_unless_converged(solution, tolerance, "a larger epsilon, or a trimap with more known pixels")
 
 
-def kernel_radii(unknown: Unknown, radii: tuple[int, int]) -> npt.NDArray[np.int32]:
+def kernel_radii(unknown: Region, radii: tuple[int, int]) -> npt.NDArray[np.int32]:
     """The radius of the window around each unknown pixel, int32 (n,), in the order of `numpy.nonzero`.
 
     Args:
@@ -188,7 +187,7 @@ def _system(part: Part, epsilon: float, radii: tuple[int, int]) -> System:
     return System(product, rhs, lambda r: inverse_diagonal * r, pixels)
 
 
-def _around(unknown: Unknown, margin: int) -> tuple[tuple[slice, slice], Indices]:
+def _around(unknown: Region, margin: int) -> tuple[tuple[slice, slice], Indices]:
     """Rows and columns of the unknown pixels with a margin, and those pixels' flat indices in the photo."""
     rows, columns = np.nonzero(unknown)
     window = (

@@ -22,6 +22,7 @@ from scipy.sparse import coo_array, csr_array, eye_array
 from wisp.core.arrays import (
     Alpha,
     Image,
+    Region,
     Trimap,
     check_above_zero,
     check_at_least,
@@ -31,7 +32,7 @@ from wisp.core.arrays import (
 )
 from wisp.core.progress import Progress, silent, within
 from wisp.matting.classical.cholesky import Cholesky, Ordering, nested_dissection
-from wisp.matting.classical.system import Indices, Solution, System, Unknown, Vector, solve
+from wisp.matting.classical.system import Indices, Solution, System, Vector, solve
 
 CHUNK: Final = 8192
 """Windows handled at a time, so that intermediate values stay in the cache."""
@@ -100,7 +101,7 @@ def solve_windows(
 
 def window_system(
     image: Image,
-    unknown: Unknown,
+    unknown: Region,
     alpha: Alpha,
     factors: Factors,
     radius: int,
@@ -155,7 +156,7 @@ def factorise(upper: csr_array, ordering: Ordering, progress: Progress = silent)
 
 def window_laplacian(
     image: Image,
-    unknown: Unknown,
+    unknown: Region,
     alpha: Alpha,
     rows: Indices,
     columns: Indices,
@@ -209,9 +210,7 @@ def window_laplacian(
     return coo_array((entries, ends), shape=(count, count)).tocsr(), rhs[:count]
 
 
-def _windows(
-    unknown: npt.NDArray[np.bool_], side: int, progress: Progress
-) -> Iterator[tuple[Indices, Indices]]:
+def _windows(unknown: Region, side: int, progress: Progress) -> Iterator[tuple[Indices, Indices]]:
     """Rows and columns of the top left pixels of all windows with an unknown pixel, a chunk at a time."""
     height, width = (size - side + 1 for size in unknown.shape)
     tall = np.logical_or.reduce([unknown[y : y + height] for y in range(side)])

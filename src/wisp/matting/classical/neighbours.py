@@ -9,8 +9,9 @@ import numpy.typing as npt
 from scipy.ndimage import maximum_filter
 from scipy.spatial import cKDTree
 
+from wisp.core.arrays import Region
 from wisp.core.progress import Progress, silent
-from wisp.matting.classical.system import Indices, Part, Unknown
+from wisp.matting.classical.system import Indices, Part
 
 Features = npt.NDArray[np.float64]
 
@@ -24,7 +25,7 @@ NO_COLOUR: Final = 1e-10
 """Square of a difference in colour that is none: below that of one step of 16 bits."""
 
 
-def looked_among(unknown: Unknown) -> Indices:
+def looked_among(unknown: Region) -> Indices:
     """Sorted flat indices of the pixels that may be neighbours: all of a photo of up to `LOOKED_AMONG`.
 
     Of a larger one they are the unknown pixels, those around them, and every second, third … of the others,
@@ -35,7 +36,7 @@ def looked_among(unknown: Unknown) -> Indices:
     """
     if unknown.size <= LOOKED_AMONG:
         return np.arange(unknown.size)
-    chosen: Unknown = maximum_filter(unknown, 2 * CLOSE + 1)
+    chosen: Region = maximum_filter(unknown, 2 * CLOSE + 1)
     others = np.flatnonzero(~chosen)
     room = max(LOOKED_AMONG - (unknown.size - len(others)), LOOKED_AMONG // 2)
     chosen.ravel()[others[:: -(-len(others) // room)]] = True

@@ -37,6 +37,7 @@ from wisp.core.arrays import (
     UNKNOWN,
     Alpha,
     Image,
+    Region,
     Trimap,
     check_above_zero,
     check_alpha,
@@ -55,7 +56,6 @@ from wisp.matting.classical.system import (
     Part,
     Solution,
     System,
-    Unknown,
     Vector,
     solve,
     warn_unless_converged,
@@ -125,9 +125,9 @@ def local_poisson(
     image: Image,
     trimap: Trimap,
     alpha: Alpha,
-    region: npt.NDArray[np.bool_],
+    region: Region,
     *,
-    background: npt.NDArray[np.bool_] | None = None,
+    background: Region | None = None,
     high_pass: float = 0.0,
     boost: float = 1.0,
 ) -> Alpha:
@@ -211,7 +211,7 @@ class _Equation:
         unknown: bool (h, w), at least one.
     """
 
-    def __init__(self, unknown: Unknown) -> None:
+    def __init__(self, unknown: Region) -> None:
         rows, columns = np.nonzero(unknown)
         self._unknown, self._rows, self._columns = unknown, rows, columns
         self._ordering = nested_dissection(rows, columns, 1)
@@ -239,7 +239,7 @@ class _Equation:
         self._place = place
         self._factor = factorise(self._upper, self._ordering)
 
-    def inverse_contrast(self, channel: Vector, foreground: Unknown, background: Unknown) -> Vector:
+    def inverse_contrast(self, channel: Vector, foreground: Region, background: Region) -> Vector:
         """1 / (F − B) of each unknown pixel, float64 (n,), from the nearest sources; 0 if a kind has none."""
         F, B = (self.nearest_values(channel, kind) for kind in (foreground, background))
         if F is None or B is None:
@@ -257,7 +257,7 @@ class _Equation:
         )
         return result
 
-    def nearest_values(self, channel: Vector, sources: Unknown) -> Vector | None:
+    def nearest_values(self, channel: Vector, sources: Region) -> Vector | None:
         """The channel at the source nearest to each unknown pixel, float64 (n,); None where there is none."""
         rim = _rim(sources)
         y, x = np.nonzero(rim)
@@ -295,7 +295,7 @@ class _Equation:
         return rhs[self._ordering.order]
 
 
-def _rim(chosen: Unknown) -> Unknown:
+def _rim(chosen: Region) -> Region:
     """Choose the pixels, of those chosen, that have a neighbour which is not, or lie at the border."""
     inner = np.zeros_like(chosen)
     inner[1:-1, 1:-1] = chosen[2:, 1:-1] & chosen[:-2, 1:-1] & chosen[1:-1, 2:] & chosen[1:-1, :-2]

@@ -28,6 +28,7 @@ from wisp.core.arrays import (
     Alpha,
     Foreground,
     Image,
+    Region,
     Trimap,
     check_at_least,
     check_image,
@@ -53,7 +54,6 @@ BUILT: Final = 0.7
 """Share of the work on a part that its system is, before it is solved."""
 
 Indices: TypeAlias = npt.NDArray[np.intp]
-Unknown: TypeAlias = npt.NDArray[np.bool_]
 Vector: TypeAlias = npt.NDArray[np.float64]
 Operator: TypeAlias = Callable[[Vector], Vector]
 
@@ -97,7 +97,7 @@ class Part:
     """
 
     image: Image
-    unknown: Unknown
+    unknown: Region
     alpha: Alpha
     size: tuple[int, ...]
 
@@ -258,7 +258,7 @@ class _Solver:
         self.done(iterations, residual)
 
     def fill_tiles(
-        self, image: Image, unknown: Unknown, alpha: Alpha, at_once: int, progress: Progress
+        self, image: Image, unknown: Region, alpha: Alpha, at_once: int, progress: Progress
     ) -> None:
         """Solve tiles that overlap, each held to the given alpha around it, and blend them."""
         todo = list(overlapping_tiles(unknown, at_once))
