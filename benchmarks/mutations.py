@@ -357,9 +357,9 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "motion cues: red and blue swapped",
-        "clips/motion.py",
-        "image @ LUMA",
-        "image[..., ::-1] @ LUMA",
+        "core/arrays.py",
+        "image @ np.array(LUMA",
+        "image[..., ::-1] @ np.array(LUMA",
         "tests/clips/test_motion.py",
     ),
     Fault(

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from wisp.clips.motion import WithMotion, repeat_still, to_luma, with_cues
+from wisp.clips.motion import WithMotion, with_cues
 from wisp.clips.steady import matte_frames, pair_with_motion
+from wisp.core.arrays import motion_of_still, to_luma
 
 
 def frames(count, seed=0):
@@ -112,5 +113,5 @@ def test_the_mattes_of_a_clip_are_made_with_cues():
 def test_of_a_still_its_own_grey():
     image = np.zeros((1, 3, 3), np.float32)
     image[0] = np.eye(3)
-    np.testing.assert_allclose(repeat_still(image)[0, :, 3], [0.299, 0.587, 0.114])
-    assert repeat_still(image).shape == (1, 3, 4)
+    np.testing.assert_allclose(motion_of_still(image)[0, :, 3], [0.299, 0.587, 0.114])
+    assert motion_of_still(image).shape == (1, 3, 4)

@@ -16,15 +16,13 @@ import numpy as np
 
 from wisp.clips.alpha import WarpedPrevious
 from wisp.clips.flow import Small, is_cut, shrink_to_bytes
-from wisp.core.arrays import Alpha, Float, Image, Motion
+from wisp.core.arrays import Alpha, Float, Image, Motion, motion_of_still, to_luma
 from wisp.core.settings import CLIPS
 
 T = TypeVar("T")
 
 REACH: Final = 2
 """Frames of a cue before its own frame, and after it."""
-LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
-"""Grey of sRGB-encoded colours (ITU-R BT.601)."""
 
 
 class MotionMethod(Protocol):
@@ -46,17 +44,7 @@ class WithMotion:
 
     def __call__(self, image: Image, past: WarpedPrevious | None = None, /) -> Alpha:
         """Alpha float32 (H, W) of a still float32 (H, W, 3), whatever was before it."""
-        return self.method(image, repeat_still(image))
-
-
-def to_luma(image: Image) -> Float:
-    """Luma of sRGB-encoded colours: float32 (H, W, 3) → (H, W)."""
-    return np.asarray(image @ LUMA, np.float32)
-
-
-def repeat_still(image: Image) -> Motion:
-    """The cue of a still: its own grey four times, float32 (H, W, 4)."""
-    return np.repeat(to_luma(image)[..., None], 2 * REACH, 2)
+        return self.method(image, motion_of_still(image))
 
 
 def with_cues(frames: Iterable[T], image_of: Callable[[T], Image]) -> Iterator[tuple[T, Motion]]:

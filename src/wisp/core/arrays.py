@@ -48,6 +48,9 @@ BACKGROUND: Final = 0
 UNKNOWN: Final = 128
 FOREGROUND: Final = 255
 
+LUMA: Final = (0.299, 0.587, 0.114)
+"""Shares of sRGB-encoded red, green and blue in grey (ITU-R BT.601), as cameras and OpenCV have it."""
+
 CLEAR: Final = 0.5 / 255
 """Alpha below this is 0 in a file of 8 bits."""
 
@@ -329,6 +332,16 @@ def from_float(values: Float, bits: Bits = 8) -> npt.NDArray[np.uint8] | npt.NDA
         scaled += 0.5
         stored[first : first + rows] = scaled
     return stored
+
+
+def to_luma(image: Image) -> Float:
+    """Luma of sRGB-encoded colours: float32 (H, W, 3) → (H, W)."""
+    return np.asarray(image @ np.array(LUMA, np.float32), np.float32)
+
+
+def motion_of_still(image: Image) -> Motion:
+    """The motion cue of a still, its own grey four times: float32 (H, W, 3) → (H, W, 4)."""
+    return np.repeat(to_luma(image)[..., None], 4, 2)
 
 
 def hide_transparent(image: Image, opacity: Alpha) -> Image:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from wisp.core.arrays import Bytes, Float, from_float
+from wisp.core.arrays import Bytes, Float, from_float, to_luma
 from wisp.data import vips
 
 Matrix = npt.NDArray[np.float64]
@@ -104,7 +104,7 @@ def recolour(image: Float, rng: np.random.Generator, look: Appearance) -> Float:
     np.power(out, np.float32(gamma), out=out)
     out *= gains.astype(np.float32)
     np.clip(out, 0, 1, out=out)
-    grey = (out @ np.array([0.299, 0.587, 0.114], np.float32))[..., None]
+    grey = to_luma(out)[..., None]
     out -= grey
     out *= np.float32(saturation)
     out += grey

@@ -19,7 +19,7 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from wisp.core.arrays import Bytes, Float, Image, Mask, from_float, to_float
+from wisp.core.arrays import LUMA, Bytes, Float, Image, Mask, from_float, to_float
 from wisp.core.errors import InputError
 from wisp.core.settings import SUBJECT
 from wisp.data import vips
@@ -33,8 +33,6 @@ from wisp.matting.trimap import trimap_from_mask
 
 NEIGHBOURS: Final = (-2, -1, 1, 2)
 """The frames of a motion cue, counted from the image's own."""
-LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
-"""Grey of sRGB-encoded colours (ITU-R BT.601)."""
 
 
 class CueExample(NamedTuple):
@@ -277,7 +275,7 @@ def to_luma(colours: Bytes) -> Bytes:
     """Luma of sRGB-encoded colours: uint8 (H, W, 3) or (3, H, W) → (H, W)."""
     axis = 0 if colours.shape[0] == 3 and colours.shape[-1] != 3 else -1
     channels = np.moveaxis(colours, axis, -1)
-    return np.asarray(channels @ LUMA + np.float32(0.5)).clip(0, 255).astype(np.uint8)
+    return np.asarray(channels @ np.array(LUMA, np.float32) + np.float32(0.5)).clip(0, 255).astype(np.uint8)
 
 
 def shots(places: Sequence[Path], *, frames: bool = False) -> list[Shot]:

@@ -29,6 +29,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from wisp.core.arrays import LUMA
 from wisp.networks.encoders.mobilenetv2 import InvertedResidual, MobileNetV2
 from wisp.networks.layers import collect_maps, conv, double
 from wisp.networks.portrait import (
@@ -40,8 +41,6 @@ from wisp.networks.portrait import (
 
 CUES: Final[Mapping[str, int]] = {"mask": 1, "trimap": 1, "motion": 4}
 """The cues beside the image, and their channels."""
-LUMA: Final = (0.299, 0.587, 0.114)
-"""Grey of sRGB-encoded colours (ITU-R BT.601), as cameras and OpenCV have it."""
 
 
 SUREST: Final = 0.02

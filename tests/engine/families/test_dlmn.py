@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tiny_networks import bright_disc, write_dlmn, write_portrait, write_ssrn
-from wisp.clips.motion import repeat_still
+from wisp.core.arrays import motion_of_still
 from wisp.core.errors import InputError
 from wisp.core.resample import size_within
 from wisp.engine.engine import Engine
@@ -64,7 +64,7 @@ def test_the_cues_are_those_of_training(network):
     }
     small = np.ascontiguousarray(given["image"][0, :, :height].transpose(1, 2, 0))
     np.testing.assert_allclose(
-        given["motion"][0, :, :height].transpose(1, 2, 0), repeat_still(small), atol=1e-5
+        given["motion"][0, :, :height].transpose(1, 2, 0), motion_of_still(small), atol=1e-5
     )
     known = trimap_from_mask(np.ascontiguousarray(given["mask"][0, 0, :height]))
     np.testing.assert_array_equal((given["trimap"][0, 0, :height] * 255).round(), known)

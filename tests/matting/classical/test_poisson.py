@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from matting.classical.scenes import scene
+from wisp.core.arrays import LUMA
 from wisp.core.errors import InputError
-from wisp.matting.classical.poisson import GREY, local_poisson, poisson, steadiest_channel
+from wisp.matting.classical.poisson import local_poisson, poisson, steadiest_channel
 
 
 def bump(size=(40, 50)):
@@ -32,12 +33,12 @@ def test_flat_colours_give_alpha_back():
 def test_equals_a_direct_solve_of_the_equation():
     """Gradients over F − B of the nearest known greys, which here are two."""
     image, trimap = scene((14, 17), "band")
-    grey = image.astype(np.float64) @ np.array(GREY)
+    grey = image.astype(np.float64) @ np.array(LUMA)
     levels = {255: 0.9, 0: 0.1}
     for kind, level in levels.items():
         grey[trimap == kind] = level
     image = np.repeat(grey[..., None], 3, axis=2).astype(np.float32)
-    grey = image.astype(np.float64) @ np.array(GREY)
+    grey = image.astype(np.float64) @ np.array(LUMA)
     contrast = grey[trimap == 255][0] - grey[trimap == 0][0]
     height, width = trimap.shape
     A, b = np.eye(trimap.size), (trimap == 255).ravel().astype(float)

@@ -26,6 +26,7 @@ from wisp.core.arrays import (
     check_motion,
     check_same_size,
     check_trimap,
+    motion_of_still,
 )
 from wisp.core.errors import InputError
 from wisp.core.resample import pad_to_multiple, resize, size_within
@@ -134,11 +135,7 @@ def network_inputs(
     else:
         between = resize(trimap.astype(np.float32), *size)
         known = np.where(between == FOREGROUND, FOREGROUND, np.where(between == 0, 0, UNKNOWN))
-    if motion is None:
-        luma = small @ np.array([0.299, 0.587, 0.114], np.float32)
-        frames = np.repeat(luma[..., None], 4, 2)
-    else:
-        frames = resize(motion, *size)
+    frames = motion_of_still(small) if motion is None else resize(motion, *size)
     pictures = {
         "image": small.transpose(2, 0, 1),
         "mask": soft[None],

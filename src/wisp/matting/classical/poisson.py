@@ -34,6 +34,7 @@ from scipy.sparse import coo_array
 from scipy.spatial import cKDTree
 
 from wisp.core.arrays import (
+    LUMA,
     UNKNOWN,
     Alpha,
     Image,
@@ -62,8 +63,6 @@ from wisp.matting.classical.system import (
 )
 
 METHOD: Final = "poisson"
-GREY: Final = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue in the global step."""
 SURE: Final = 0.05
 """Alphas this near to 0 and 1 make sources of new colours, in the paper."""
 ALIKE: Final = 10 / 255
@@ -157,7 +156,7 @@ def local_poisson(
     result = alpha.copy()
     if not unknown.any():
         return result
-    weights = np.array(GREY) if background is None else steadiest_channel(image[background])
+    weights = np.array(LUMA) if background is None else steadiest_channel(image[background])
     channel: Vector = image.astype(np.float64) @ weights
     with one_blas_thread:
         equation = _Equation(unknown)
@@ -183,7 +182,7 @@ def steadiest_channel(colours: npt.NDArray[np.float32]) -> Vector:
 
 
 def _global_system(part: Part, refinements: int, progress: Progress) -> System:
-    channel: Vector = part.image.astype(np.float64) @ np.array(GREY)
+    channel: Vector = part.image.astype(np.float64) @ np.array(LUMA)
     equation = _Equation(part.unknown)
     foreground, background = part.alpha >= 1, ~part.unknown & (part.alpha <= 0)
     inverse = equation.inverse_contrast(channel, foreground, background)
