@@ -13,7 +13,7 @@ Its function is ``wisp.matting.classical.knn.knn``, after its name; ``module=`` 
 ``smooths=True`` where the function takes `smooth`. Nothing else is to be touched: photos,
 clips, the benchmark and the documents have it then. A network's row stands in `wisp.engine.families`.
 
-This module loads no network, no runtime and no SciPy; `solve` and `network` do.
+This module loads no network, no runtime and no SciPy; `Method.load` does.
 """
 
 from __future__ import annotations

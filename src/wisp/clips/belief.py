@@ -43,7 +43,8 @@ def begin(
     """The belief after a whole look at a clip's first frame.
 
     Args:
-        small: the frame, reduced, float32 (H, W, 3), [0, 1]; the belief has at most `evidence_side` pixels.
+        small: the frame, reduced, float32 (H, W, 3), [0, 1]; of the belief's longer side see
+            `ClipSettings.evidence_side`.
         wanted: ``auto``, ``people`` or ``anything``.
         things: how far a look at a thing is believed in ``auto`` while nobody has been seen, [0, 1].
         engine: what runs the networks.

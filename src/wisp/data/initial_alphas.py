@@ -111,7 +111,7 @@ class WithInitialAlpha:
 
 
 def draw_initial_alpha(example: Example, rng: np.random.Generator, settings: InitialAlphas) -> Bytes:
-    """A initial alpha of a sample, uint8 (S, S)."""
+    """An initial alpha of a sample, uint8 (S, S)."""
     kind = KINDS[int(rng.choice(len(KINDS), p=settings.shares))]
     image = to_float(np.ascontiguousarray(example.image.transpose(1, 2, 0)))
     if kind == "last":

@@ -32,7 +32,7 @@ class PackedCues:
 
     Args:
         samples: images with their layers.
-        cues: how cues are made; `Cues.threshold`, `grow`, `blur` and `patch` are not used.
+        cues: how cues are made; `Cues.threshold`, `Cues.grow`, `Cues.blur` and `Cues.patch` are not used.
     """
 
     samples: MattingSamples

@@ -113,7 +113,7 @@ def given_alpha(source: object, name: str = "alpha") -> Alpha:
         float32 (H, W), [0, 1].
 
     Raises:
-        InputError: none of these, or one that cannot be used; see `wisp.io.images.read_alpha` and
+        InputError: none of these, or one that cannot be used; see `wisp.io.guidance.read_alpha` and
             `wisp.core.arrays.as_alpha`.
     """
     return _given(source, name, read_alpha, as_alpha)
@@ -127,7 +127,7 @@ def given_mask(source: object, name: str = "mask") -> Mask:
         name: what errors call it where it has no name of its own.
 
     Raises:
-        InputError: none of these, or one that cannot be used; see `wisp.io.images.read_mask` and
+        InputError: none of these, or one that cannot be used; see `wisp.io.guidance.read_mask` and
             `wisp.core.arrays.as_mask`.
     """
     return _given(source, name, read_mask, as_mask)
@@ -141,7 +141,7 @@ def given_trimap(source: object, name: str = "trimap") -> Trimap:
         name: what errors call it where it has no name of its own.
 
     Raises:
-        InputError: none of these, or one that cannot be used; see `wisp.io.images.read_trimap` and
+        InputError: none of these, or one that cannot be used; see `wisp.io.guidance.read_trimap` and
             `wisp.core.arrays.as_trimap`.
     """
     return _given(source, name, read_trimap, as_trimap)

@@ -157,7 +157,7 @@ def to_srgb(colour: Stored, profile: bytes | None) -> Image:
 
     Args:
         colour: uint8 or uint16 (H, W, 1 | 3 | 4): grey, RGB or CMYK, without alpha.
-        profile: ICC profile that is `fitting`.
+        profile: ICC profile, one that `matching_profile` gives back; None for a picture without.
 
     Returns:
         float32 (H, W, 3), [0, 1].

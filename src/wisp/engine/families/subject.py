@@ -50,7 +50,7 @@ LIKELY: Final = 0.5
 """Presence of people, [0, 1], from which somebody is likelier there than not."""
 FOUND_ALONE: Final = 0.5
 """Of several regions those are people of whose people more than half is found again when they are shown
-alone: of people of half `a` 0.87 and more is, of others 0.35 at most (docs/decisions/037)."""
+alone: of people of half a 0.87 and more is, of others 0.35 at most (docs/decisions/037)."""
 TINY: Final = 0.02
 """Share of the photo's area, [0, 1], below which a subject is told to be small."""
 

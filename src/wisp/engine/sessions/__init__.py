@@ -1,7 +1,8 @@
 """Running ONNX files: OpenVINO on CPUs and Intel GPUs, ONNX Runtime (an extra) on other GPUs.
 
-A `Session` maps named arrays to named arrays and can be called from several threads at once. `describe` says
-what the runtime really does, read back from it, which may differ from what was asked for.
+A `Session` maps named arrays to named arrays and can be called from several threads at once.
+`Session.describe` says what the runtime really does, read back from it, which may differ from what was asked
+for.
 """
 
 from __future__ import annotations
