@@ -423,8 +423,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "cleaning: solid islands go",
         "matting/cleaning.py",
-        "kept = (areas >= STRAY**2 * areas.max()) & (solid >= 0.25 * areas)",
-        "kept = (areas >= 0.5 * areas.max()) & (solid >= 0.25 * areas)",
+        "kept = (areas >= STRAY**2 * areas.max()) & (solid >= CORE * areas)",
+        "kept = (areas >= 0.5 * areas.max()) & (solid >= CORE * areas)",
         "tests/matting/test_cleaning.py",
     ),
     Fault(

@@ -36,7 +36,7 @@ def model(tmp_path, monkeypatch):
     monkeypatch.setattr(models.resources, "files", lambda package: tmp_path)
     file, size, sha256 = variant(write_segmenter(tmp_path / "tiny.onnx"))
     int8 = Variant(*variant(write_segmenter(tmp_path / "tiny-int8.onnx", quantised=True)))
-    return Model("tiny", "segmenter", file, "", size, sha256, "MIT", "none", 64, 32, int8)
+    return Model("tiny", "segmenter", file, size, sha256, "MIT", "none", 64, 32, int8)
 
 
 @pytest.fixture

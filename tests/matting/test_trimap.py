@@ -12,7 +12,6 @@ from wisp.matting.trimap import (
     subject_size,
     trimap_from_alpha,
     trimap_from_mask,
-    unknown_share,
 )
 
 FUNCTIONS = [trimap_from_mask, trimap_from_alpha]
@@ -63,7 +62,7 @@ def test_wider_bands_contain_narrower_ones(function):
     for narrow, wide in pairwise(trimaps):
         assert (wide[narrow == UNKNOWN] == UNKNOWN).all()
         assert (narrow[wide != UNKNOWN] == wide[wide != UNKNOWN]).all()
-        assert unknown_share(wide) > unknown_share(narrow)
+        assert np.count_nonzero(wide == UNKNOWN) > np.count_nonzero(narrow == UNKNOWN)
 
 
 def test_width_is_that_of_the_band_across_a_hard_edge():
@@ -178,13 +177,6 @@ def test_random_trimap_keeps_mixed_pixels_unknown():
         assert (trimap[(alpha > 0.002) & (alpha < 0.998)] == UNKNOWN).all()
     exact = random_trimap(alpha, np.random.default_rng(0), erosion=(0, 0), dilation=(0, 0))
     np.testing.assert_array_equal(exact, trimap_from_alpha(alpha, width=0))
-
-
-def test_unknown_share():
-    trimap = np.array([[0, 127, 128, 255]], np.uint8)
-    assert unknown_share(trimap) == 0.5
-    with pytest.raises(InputError, match="value 7"):
-        unknown_share(np.full((2, 2), 7, np.uint8))
 
 
 @pytest.mark.parametrize("function", [*FUNCTIONS, lambda a, **_: random_trimap(a, np.random.default_rng(0))])

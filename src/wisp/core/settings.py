@@ -1,8 +1,22 @@
-"""Every tuned number of the default paths, in three tables: `SUBJECT`, `AUTO` for photos and `CLIPS`.
+"""The tuned numbers of the default paths, in three tables: `SUBJECT`, `AUTO` for photos and `CLIPS`.
 
 A number here was chosen, not derived. Each says what it was chosen by: a decision (docs/decisions), a file of
 benchmarks/results, the method's paper, or "no evidence yet", which is an invitation. Whoever changes one
 makes the figures of tests/quality anew (``python benchmarks/quality.py``), which name the values they are of.
+
+Not every number is in a table. Of the finding of the subject and of photos these stand where they are used:
+
+- rules about whole regions, which move pixels where they apply: which small gaps are in doubt
+  (`wisp.engine.families.segmenter.GAP`, `wisp.engine.families.segmenter.LEAST_GAP`), when people are believed
+  in and who is found again alone (`wisp.engine.families.subject.LIKELY`,
+  `wisp.engine.families.subject.FOUND_ALONE`), which islands have a core (`wisp.matting.cleaning.SOLID`,
+  `wisp.matting.cleaning.CORE`);
+- views, margins and fades of what a network is shown (`wisp.engine.families.subject_masks`,
+  `wisp.engine.families.portrait`), sizes of kernels and grids that follow the resolution, and tiles;
+- numerical guards and weights that decide where nothing else does, as
+  `wisp.matting.foreground.multilevel.EPSILON`;
+- thresholds that choose words alone (`wisp.engine.families.subject.DOUBTFUL`,
+  `wisp.engine.families.subject.TINY`).
 """
 
 from __future__ import annotations

@@ -42,7 +42,6 @@ class Model:
         name: what ``--model`` and ``wisp models`` call it.
         family: what it does, hence which inputs and outputs it has, a key of `wisp.engine.families.FAMILIES`.
         file: the ONNX file: a name inside ``wisp/weights``, or the path of the user's own file.
-        url: where the file comes from; empty when it comes with wisp or is the user's own.
         size: of the file, in bytes; 0 for the user's own.
         sha256: of the file, checked before its first use; empty for the user's own.
         licence: of the weights.
@@ -55,7 +54,6 @@ class Model:
     name: str
     family: str
     file: str
-    url: str
     size: int
     sha256: str
     licence: str
@@ -94,7 +92,6 @@ MODELS: Final[dict[str, Model]] = {
             name="subject-mobile",
             family="subject",
             file="subject-mobile.onnx",
-            url="",
             size=5_350_301,
             sha256="7f7d03171ed0850035dc23642f5e277c261e0e15addfd883cd8401bb476c3b9e",
             licence=_LICENCE,
@@ -105,7 +102,6 @@ MODELS: Final[dict[str, Model]] = {
             name="segmenter-mobile",
             family="segmenter",
             file="segmenter-mobile.onnx",
-            url="",
             size=4_955_493,
             sha256="b51437d6cf22df11118787c28aa743db3a938933ffa930028a6e00d18d4bc845",
             licence=_LICENCE,
@@ -121,7 +117,6 @@ MODELS: Final[dict[str, Model]] = {
             name="matting-mobile",
             family="portrait",
             file="matting-mobile.onnx",
-            url="",
             size=6_959_973,
             sha256="be2a2caca4dc7fb68d87f27ccca49b5504055382b8d11367aadf7cb9e9aaace5",
             licence=_LICENCE,
@@ -137,7 +132,6 @@ MODELS: Final[dict[str, Model]] = {
             name="matting-mobile-refinement",
             family="portrait-refinement",
             file="matting-mobile-refinement.onnx",
-            url="",
             size=186_862,
             sha256="a914b8d87cb2e20a5ff67ffe7f2a3efbe110f40e7c05abdcff2e4d50e91e111e",
             licence=_LICENCE,
@@ -153,7 +147,6 @@ MODELS: Final[dict[str, Model]] = {
             name="dim-mobile",
             family="dim",
             file="dim-mobile.onnx",
-            url="",
             size=4_362_111,
             sha256="5d7ab06efbee670607d8bd3e8b0fd8473c0b4e859e51fbe3e36a2bf963d96f63",
             licence=_LICENCE,
@@ -163,7 +156,6 @@ MODELS: Final[dict[str, Model]] = {
             name="dlmn-mobile",
             family="dlmn",
             file="dlmn-mobile.onnx",
-            url="",
             size=5_987_115,
             sha256="7f94f83d8af945fcc032588723614fcb15726f2d5ae0b2b74a3ceade9ce8857e",
             licence=_LICENCE,
@@ -173,7 +165,6 @@ MODELS: Final[dict[str, Model]] = {
             name="unet-small",
             family="unet",
             file="unet-small.onnx",
-            url="",
             size=3_164_396,
             sha256="35be3a8dfd2236f5bfc0473357ccf061bba22e6e34dc46a11229c55a5016c6cb",
             licence="Apache-2.0; trained on photos of which some are for research use",
@@ -220,7 +211,7 @@ def find_model(name_or_file: str | Path | None, family: str = "segmenter") -> Mo
             raise InputError(
                 name_or_file, "is no known network and no file", f"{names} or an ONNX file is accepted"
             )
-        own = Model(path.stem, family, str(path), "", 0, "", licence="unknown", training_data="unknown")
+        own = Model(path.stem, family, str(path), 0, "", licence="unknown", training_data="unknown")
         row = FAMILIES.get(family)  # none for networks that are trained and exported but are no method
         like = MODELS.get(row.default, own) if row is not None else own
         return replace(own, input_size=like.input_size, multiple=like.multiple)

@@ -20,6 +20,10 @@ from wisp.matting.trimap import subject_size
 STRAY: Final = AUTO.stray
 """Islands nearer to a kept region than this share of the subject's size stay: loose strands, fringes. Of
 others those go that are smaller than a square of such a side, or have no core that is solid."""
+SOLID: Final = 0.95
+"""Alpha above which a pixel is solid; no evidence yet."""
+CORE: Final = 0.25
+"""Least share of an island's area that is solid where it has a core; no evidence yet."""
 _EIGHT: Final = np.ones((3, 3), bool)
 _ROWS: Final = 256
 """Rows that are counted at a time."""
@@ -56,8 +60,8 @@ def _stray(alpha: Alpha, size: float) -> Region:
     for first in range(0, len(alpha), _ROWS):  # NumPy counts in eight bytes a pixel, twice
         number, values = regions[first : first + _ROWS].ravel(), alpha[first : first + _ROWS].ravel()
         areas += np.bincount(number, values, count + 1)
-        solid += np.bincount(number[values > 0.95], minlength=count + 1)
-    kept = (areas >= STRAY**2 * areas.max()) & (solid >= 0.25 * areas)
+        solid += np.bincount(number[values > SOLID], minlength=count + 1)
+    kept = (areas >= STRAY**2 * areas.max()) & (solid >= CORE * areas)
     kept[areas.argmax()] = True
     kept[0] = False
     doubtful = ~kept

@@ -148,15 +148,6 @@ def subject_size(mask: Mask) -> float:
     return sqrt(float(np.sum(mask, dtype=np.float64)))
 
 
-def unknown_share(trimap: Trimap) -> float:
-    """The share of unknown pixels, in [0, 1].
-
-    Raises:
-        InputError: not a trimap (`wisp.core.arrays.check_trimap`).
-    """
-    return float(np.mean(check_trimap(trimap) == UNKNOWN))
-
-
 def _radius(mask: Mask, width: float) -> float:
     check_number(width, "width", 0, 1, "a fraction of the subject's size")
     return max(1.0, width * subject_size(mask) / 2) if width > 0 else 0.0
