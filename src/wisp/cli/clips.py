@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FollowOptions:
-    """What to look for in the frames, or whom to follow from one of them on."""
+    """The subject of a clip: of which kind it is, or who is followed from a frame on."""
 
     subject: o.SubjectOption = "auto"
     point: o.PointOption = None

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def process(
     inputs: Sequence[str], options: PhotoOptions, finish: Finish, *, opaque: bool, others: Sequence[str] = ()
 ) -> None:
-    """Turn photos into results and raise `typer.Exit` with code 1 if any of them failed.
+    """Turn photos into results, and end with exit code 1 if any of them failed.
 
     Args:
         inputs: files, folders, or ``-``.

@@ -53,7 +53,7 @@ _RESULT, _PART, _RUNNING = "Result", "Part", "Running"
 
 @dataclass(frozen=True)
 class ResultOptions:
-    """What is written."""
+    """The options of what is written."""
 
     codec: Annotated[
         CodecOption,
@@ -119,7 +119,7 @@ class PartOptions:
 
 @dataclass(frozen=True)
 class MethodOptions:
-    """What mattes the frames, and what that runs on."""
+    """The options of the method that mattes the frames."""
 
     method: o.ClipMethodOption = "auto"
     model: o.ModelOption = None
