@@ -9,12 +9,14 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
 import av
 import numpy as np
 import pytest
+import pyvips
 from scipy import ndimage
 
 from tiny_clips import VARIABLE, corners, moving_disc, packets, write_clip
@@ -78,6 +80,67 @@ def test_a_clip_without_a_subject_is_told(video, source, tmp_path):
     ran = video(tmp_path / "dark.mp4", "-o", tmp_path / "dark", "--overwrite")
     assert ran.code == 0
     assert "no subject was found in any frame; its alpha is empty" in ran.errors[0]
+
+
+@pytest.mark.parametrize("name", ["in.mp4", "in.avi"])
+@pytest.mark.parametrize("out", ["out.mp4", "out.mov", "out.avi"])
+def test_mp3_is_copied(video, tmp_path, name, out):
+    write_clip(tmp_path / name, [moving_disc(0, *SIZE)[0]] * 10, audio="libmp3lame", tick=Fraction(1, 30))
+    ran = video(tmp_path / name, "-o", tmp_path / out, "--background", "green")
+    assert ran.code == 0, ran
+    assert not any("sound" in line for line in ran.errors)
+    assert packets(tmp_path / out) == packets(tmp_path / name)
+
+
+def test_coarse_times_of_sound_rise_when_it_is_transcoded(video, tmp_path):
+    write_clip(tmp_path / "in.avi", [moving_disc(0, *SIZE)[0]] * 20, audio="mp2", tick=Fraction(1, 30))
+    ran = video(tmp_path / "in.avi", "-o", tmp_path / "out.mp4", "--background", "green")
+    assert ran.code == 0, ran
+    assert "transcoded from mp2 to aac" in ran.errors[0]
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        times = [packet.pts for packet in container.demux(audio=0) if packet.pts is not None]
+    assert len(times) > 20
+    assert all(later - earlier == 1024 for earlier, later in pairwise(times))
+
+
+def test_quicktime_knows_the_languages(video, tmp_path):
+    known = {"fra": "fra", "fre": "fra", "ces": "ces", "deu": "ger", "ell": "gre"}
+    with av.open(str(tmp_path / "in.mkv"), "w") as out:
+        pictures = out.add_stream("libx264", rate=30)
+        pictures.height, pictures.width = SIZE
+        sounds = []
+        for language in known:
+            sounds.append(out.add_stream("aac", rate=48000, layout="mono"))
+            sounds[-1].metadata["language"] = language
+        frame = av.VideoFrame.from_ndarray(moving_disc(0, *SIZE)[0])
+        for index in range(4):
+            frame.pts = index
+            out.mux(pictures.encode(frame))
+        out.mux(pictures.encode(None))
+        for sound in sounds:
+            silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+            silence.sample_rate, silence.pts = 48000, 0
+            out.mux(sound.encode(silence))
+            out.mux(sound.encode(None))
+    assert video(tmp_path / "in.mkv", "-o", tmp_path / "out.mov", "--background", "green").code == 0
+    with av.open(str(tmp_path / "out.mov")) as container:
+        assert [sound.metadata["language"] for sound in container.streams.audio] == list(known.values())
+
+
+@pytest.mark.parametrize(("codec", "name"), [("ffv1", "out.mov"), ("png-mov", "out.mkv")])
+def test_containers_that_take_no_such_codec(video, source, tmp_path, codec, name):
+    ran = video(source, "-o", tmp_path / name, "--background", "green", "--codec", codec)
+    assert ran.code == 2, ran
+    assert f"{name}: cannot hold {codec}" in ran.errors[0]
+
+
+def test_the_last_frame_of_a_gif_lasts_as_long_as_browsers_keep_to(video, tmp_path):
+    pictures = [moving_disc(index, *SIZE)[0] for index in range(12)]
+    times = [Fraction(index, 60) for index in range(12)]
+    write_clip(tmp_path / "in.mkv", pictures, times, tick=Fraction(1, 60))
+    assert video(tmp_path / "in.mkv", "-o", tmp_path / "out.gif").code == 0
+    delays = pyvips.Image.new_from_file(str(tmp_path / "out.gif"), n=-1).get("delay")
+    assert min(delays) >= 20, delays
 
 
 @pytest.mark.parametrize("name", ["out.mov", "out.webm", "out.mkv", "out"])

@@ -212,6 +212,7 @@ def convert(
             begun = False
             last = Fraction(0)
             found = done > 0  # what was made before is not looked at again
+            faintest = CLEAR if selected is None else 0.5  # a place that shows nobody has traces of alpha
 
             def produce() -> Iterator[tuple[Frame, AlphaMethod, Image, Image | None]]:
                 frames = clip.frames(max(job.start, begin + resumed_at), job.end)
@@ -237,7 +238,7 @@ def convert(
             def consume(item: tuple[Frame, LowResolutionAlpha]) -> None:
                 nonlocal done, last, found
                 frame, held = item
-                last, found = frame.time, found or bool(held.alpha.max() > CLEAR)
+                last, found = frame.time, found or bool(held.alpha.max() > faintest)
                 time = frame.time - begin
                 if any(isinstance(w, FolderWriter) and w.has(time) for w in writers):
                     return
@@ -254,7 +255,8 @@ def convert(
                 raise InputError("--at", problem, f"0 to {float(last):g} s is accepted")
             for writer in writers:
                 writer.finish()
-        empty = [] if found else ["no subject was found in any frame; its alpha is empty"]
+        where = "no subject was found in any frame" if selected is None else "nothing was found at that place"
+        empty = [] if found else [f"{where}; its alpha is empty"]
         return (
             *clip.notes,
             *empty,
@@ -359,7 +361,7 @@ def _open_writers(job: Job, clip: Clip, begin: Fraction) -> Iterator[list[ClipWr
         except KeyboardInterrupt:
             for writer in writers:
                 if isinstance(writer, FolderWriter):
-                    writer.keep = True
+                    writer.keep = all(isinstance(other, FolderWriter) for other in writers)
             raise
 
 

@@ -77,6 +77,24 @@ def test_a_range_is_a_part_and_a_real_file_comes_first(tmp_path):
         find_sequence(tmp_path / "x.%04d.png")
 
 
+def test_what_a_range_asks_for_and_is_not_there_is_told(tmp_path):
+    fill(tmp_path, *(f"s.{number}.png" for number in (1004, 1006, 1010)))
+    sequence = find_sequence(tmp_path / "s.1000-1013.png")
+    assert sequence.beyond == (1000, 1002, 1012)
+    assert sequence.missing == (1008,)
+    assert find_sequence(tmp_path / "s.1004-1011.png").beyond == ()
+    with open_clip(tmp_path / "s.1000-1013.png") as clip:
+        told = [note for note in clip.notes if "asked for and not there" in note]
+    assert told == ["3 frames are asked for and not there (1000 to 1012): the clip is as long as what is"]
+
+
+@pytest.mark.parametrize("name", ["", "a.%04d.exr"])
+def test_pictures_of_kinds_that_are_not_read(tmp_path, name):
+    (tmp_path / "a.0001.exr").write_bytes(b"x")
+    with pytest.raises(InputError, match=r"of (a kind|kinds) that wisp does not read \(\.exr\)"):
+        find_sequence(tmp_path / name)
+
+
 def test_a_gap_leaves_its_time(tmp_path):
     folder = fill(tmp_path / "a", "a_0001.png", "a_0002.png", "a_0005.png", "a_0006.png")
     with open_clip(folder, fps=10) as clip:

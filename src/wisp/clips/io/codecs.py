@@ -130,7 +130,7 @@ CODECS: Final[dict[str, Codec]] = {
         Codec(
             "ffv1",
             "ffv1",
-            (".mkv", ".mov", ".avi"),
+            (".mkv", ".avi"),
             opaque=("bgr0", "gbrp16le"),
             alpha=("bgra", "gbrap16le"),
             grey=("gray", "gray16le"),
@@ -149,7 +149,7 @@ CODECS: Final[dict[str, Codec]] = {
         Codec(
             "png-mov",
             "png",
-            (".mov", ".mkv"),
+            (".mov",),
             opaque=("rgb24", "rgb48be"),
             alpha=("rgba", "rgba64be"),
             grey=("gray", "gray16be"),

@@ -146,6 +146,10 @@ class FolderClip:
             which = f"frame {missing[0]} is" if len(missing) == 1 else f"{len(missing)} frames are"
             more = "" if len(missing) == 1 else f" (the first is {missing[0]})"
             self.notes.append(f"{which} missing{more}: the one before it is shown for its time")
+        if beyond := sequence.beyond:
+            which = f"frame {beyond[0]} is" if len(beyond) == 1 else f"{len(beyond)} frames are"
+            more = "" if len(beyond) == 1 else f" ({beyond[0]} to {beyond[-1]})"
+            self.notes.append(f"{which} asked for and not there{more}: the clip is as long as what is")
 
 
 def number_of(index: int) -> str:

@@ -346,6 +346,8 @@ class FileClip:
         if self._whole:
             streams = self._container.streams
             data = sum(not _is_timecode(stream) for stream in streams.data)
+            if data and self._container.format.name.startswith("mov") and self._container.chapters():
+                data -= 1  # QuickTime keeps the chapters' names as a track of their own
             for count, thing in ((data, "data track"), (len(streams.attachments), "attachment")):
                 if count:
                     self.notes.append(f"{_counted(count, thing)} left out")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from wisp.core.errors import InputError
-from wisp.io.formats import READABLE_SUFFIXES
+from wisp.io.formats import READABLE, READABLE_SUFFIXES, UNREADABLE_SUFFIXES
 
 PATTERNS: Final = "NAME.%04d.png, NAME.####.png, NAME.1001-1050.png or a folder is accepted"
 
@@ -28,11 +28,13 @@ class Sequence:
         files: in the order that they are shown.
         numbers: of the frames, rising; None where the names have none.
         strays: pictures beside them that do not belong to them.
+        asked: the numbers that a range asks for; None where all are taken.
     """
 
     files: tuple[Path, ...]
     numbers: tuple[int, ...] | None = None
     strays: tuple[Path, ...] = ()
+    asked: range | None = None
 
     @property
     def step(self) -> int:
@@ -51,6 +53,14 @@ class Sequence:
         if len(whole) > 2 * len(self.numbers):
             return ()
         return tuple(sorted(set(whole) - set(self.numbers)))
+
+    @property
+    def beyond(self) -> tuple[int, ...]:
+        """Numbers that are asked for and not there, before the first and after the last."""
+        if self.numbers is None or self.asked is None:
+            return ()
+        before = range(self.numbers[0] - self.step, self.asked.start - 1, -self.step)
+        return (*reversed(before), *range(self.numbers[-1] + self.step, self.asked.stop, self.step))
 
     @property
     def places(self) -> tuple[int, ...]:
@@ -76,9 +86,13 @@ def find_sequence(path: Path | str) -> Sequence | None:
     path = Path(path)
     if path.is_dir():
         return _of_folder(path)
-    if path.exists() or path.suffix.lower() not in READABLE_SUFFIXES or not path.parent.is_dir():
+    if path.exists() or not path.parent.is_dir():
         return None
     place = _PLACE.search(path.name)
+    if path.suffix.lower() not in READABLE_SUFFIXES:
+        if place is not None and path.suffix.lower() in UNREADABLE_SUFFIXES:
+            raise InputError(path, f"is of a kind that wisp does not read ({path.suffix})", READABLE)
+        return None
     if place is not None:
         head, tail = path.name[: place.start()], path.name[place.end() :]
         return _of_names(path, head, tail)
@@ -114,6 +128,10 @@ def pictures(folder: Path) -> list[Path]:
 def _of_folder(folder: Path) -> Sequence:
     files = pictures(folder)
     if not files:
+        unread = {path.suffix for path in folder.iterdir() if path.suffix.lower() in UNREADABLE_SUFFIXES}
+        if unread:
+            kinds = ", ".join(sorted(unread))
+            raise InputError(folder, f"holds pictures of kinds that wisp does not read ({kinds})", READABLE)
         raise InputError(folder, "holds no pictures", "a video file or a folder of pictures is accepted")
     groups: dict[tuple[str, str], list[tuple[int, Path]]] = defaultdict(list)
     for file in files:
@@ -141,16 +159,18 @@ def _of_names(path: Path, head: str, tail: str, wanted: range | None = None) -> 
             found.append((int(number), file))
     if not found:
         raise InputError(path, "names no picture that is there", PATTERNS)
-    return _numbered(path, found, ())
+    return _numbered(path, found, (), wanted)
 
 
-def _numbered(path: Path, found: list[tuple[int, Path]], strays: tuple[Path, ...]) -> Sequence:
+def _numbered(
+    path: Path, found: list[tuple[int, Path]], strays: tuple[Path, ...], asked: range | None = None
+) -> Sequence:
     found = sorted(found, key=lambda item: item[0])
     for (number, one), (other, two) in pairwise(found):
         if number == other:
             accepted = f"one file a number is accepted, as {_as_pattern(one)}"
             raise InputError(path, f"has frame {number} twice: {one.name}, {two.name}", accepted)
-    return Sequence(tuple(file for _, file in found), tuple(number for number, _ in found), strays)
+    return Sequence(tuple(file for _, file in found), tuple(number for number, _ in found), strays, asked)
 
 
 def _as_pattern(file: Path) -> str:

@@ -46,15 +46,13 @@ _TEXT_ENCODERS: Final = {
     ".webm": "webvtt",
 }
 
-_BIBLIOGRAPHIC: Final = {
+_QUICKTIME_CODES: Final = {
     "bod": "tib",
-    "ces": "cze",
     "cym": "wel",
     "deu": "ger",
     "ell": "gre",
     "eus": "baq",
     "fas": "per",
-    "fra": "fre",
     "hye": "arm",
     "isl": "ice",
     "kat": "geo",
@@ -63,17 +61,21 @@ _BIBLIOGRAPHIC: Final = {
     "msa": "may",
     "mya": "bur",
     "nld": "dut",
-    "ron": "rum",
-    "slk": "slo",
     "sqi": "alb",
     "zho": "chi",
+    "cze": "ces",
+    "fre": "fra",
+    "rum": "ron",
+    "slo": "slk",
 }
-"""Languages that ISO 639-2 has two codes for; QuickTime knows the second, bibliographic one."""
+"""The codes that QuickTime knows of languages for which ISO 639-2 has two."""
 
 _ENCODERS: Final = {".webm": ("libopus", 48000), ".avi": ("libmp3lame", None)}
 _USUAL_LAYOUTS: Final = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 _USUAL_RATES: Final = (48000, 44100)
 _MILLISECOND: Final = Fraction(1, 1000)
+_COARSE: Final = Fraction(1, 10)
+"""Seconds by which the times of a container that counts in packets of sound may be off."""
 
 
 class Span(NamedTuple):
@@ -192,14 +194,14 @@ class Tracks:
             self._input.close()
 
     def _sound(self, stream: Any) -> _Lane | None:
-        name = stream.codec_context.name
+        name = stream.codec_context.codec.canonical_name
         held = COPIED[self._suffix]
         pcm = name.startswith("pcm_") and self._suffix in (".mov", ".avi")
         if held is None or name in held or pcm:
             return self._copied(stream)
         encoder, rate = _ENCODERS.get(self._suffix, ("aac", None))
         try:
-            pyav().codec.Codec(name, "r")
+            pyav().codec.Codec(stream.codec_context.name, "r")
         except ValueError:
             self.notes.append(f"its sound ({name}) cannot be decoded and is left out")
             return None
@@ -283,7 +285,7 @@ def _keep_labels(source: Any, stream: Any, suffix: str) -> None:
     """Give a stream the language, the title and the part (default, comment …) of its source."""
     for name in ("language", "title"):
         if text := source.metadata.get(name):
-            stream.metadata[name] = _BIBLIOGRAPHIC.get(text, text) if suffix == ".mov" else text
+            stream.metadata[name] = _QUICKTIME_CODES.get(text, text) if suffix == ".mov" else text
     stream.disposition = source.disposition
 
 
@@ -384,6 +386,8 @@ class _Transcoder:
             self._encoder.sample_rate,
             self._encoder.frame_size or None,
         )
+        self._due: Fraction | None = None
+        """When the next frame begins if none is missing, seconds."""
 
     def take(self, packet: Any) -> Iterator[tuple[Fraction, Any]]:
         try:
@@ -392,8 +396,17 @@ class _Transcoder:
             frames = []
         for frame in frames:
             if frame.pts is not None:
-                frame.pts -= round(self._shift / frame.time_base)
+                self._time(frame)
             yield from self._resample(frame)
+
+    def _time(self, frame: Any) -> None:
+        """Let a frame follow the one before where a container's times are too coarse, as AVI's are."""
+        begins = frame.pts * frame.time_base - self._shift
+        if self._due is not None and abs(begins - self._due) < _COARSE:
+            begins = self._due
+        frame.time_base = Fraction(1, frame.sample_rate)
+        frame.pts = round(begins * frame.sample_rate)
+        self._due = begins + Fraction(frame.samples, frame.sample_rate)
 
     def finish(self) -> Iterator[tuple[Fraction, Any]]:
         yield from self._resample(None)

@@ -204,7 +204,8 @@ class FileWriter:
             pixels = cv2.resize(pixels, self._square[::-1], interpolation=cv2.INTER_LINEAR)
         frame = self._pack(_padded(pixels) if self._even else pixels)
         frame.pts, frame.time_base = stamp, self._tick
-        self._lengths[stamp] = round((time + duration) / self._tick) - stamp if duration else 0
+        length = round((time + duration) / self._tick) - stamp if duration else 0
+        self._lengths[stamp] = max(length, shortest or 0)
         with writing(self._path):
             if self._tracks is not None:
                 self._tracks.mux_until(time)
