@@ -28,6 +28,11 @@ def opened(monkeypatch):
     return open_terminal
 
 
+def test_errors_are_a_line_each_and_lists_a_line_an_item(capsys):
+    console.complain("a: is\nodd\t\x20name; see:\n  one: 1\n  two: 2")
+    assert capsys.readouterr().err == "wisp: a: is odd name; see:\n  one: 1\n  two: 2\n"
+
+
 def test_a_photo_that_takes_long_shows_its_share(opened, monkeypatch):
     terminal = opened()
     monkeypatch.setattr(console, "WAIT", 0)

@@ -70,6 +70,17 @@ def test_it_is_made_once(groups, tmp_path):
     assert np.array_equal(first[0].photo, again[0].photo)
 
 
+def test_photos_that_are_not_asked_for_are_told(groups, tmp_path):
+    pack(groups, tmp_path / "pack")
+    told = []
+    fewer = [("people", groups[0][1][1:]), groups[1]]
+    assert len(pack(fewer, tmp_path / "pack", report=told.append)) > len(fewer[0][1])
+    assert len(told) == 1
+    assert f"1 of its {sum(len(entries) for _, entries in groups)} photos are not asked for" in told[0]
+    pack(groups[1:], tmp_path / "pack", report=told.append)
+    assert len(told) == 1
+
+
 def test_it_travels_to_other_processes(groups, tmp_path):
     packed = pack(groups, tmp_path / "pack")
     stored = pickle.dumps(packed)

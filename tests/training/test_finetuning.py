@@ -43,6 +43,10 @@ def checkpoint(name, path):
         "dim-mobile": lambda: (DimRecipe(), dim_mobile(MobileNetV2(output_stride=32))),
         "dlmn": lambda: (DLMNRecipe(width=8), DLMNRecipe(width=8).build()),
         "unet": lambda: ((r := replace(UNetRecipe(), width=8, synthesis=small)), build(r)),
+        "unet-normed": lambda: (
+            (r := replace(UNetRecipe(), width=8, normed=True, synthesis=small)),
+            build(r),
+        ),
         "unet-simple": lambda: ((r := replace(SIMPLE_RECIPE, width=8, synthesis=small)), build(r)),
     }[name]()
     state = {"recipe": json.dumps(asdict(recipe)), "step": 1, "network": network.state_dict()}
@@ -151,6 +155,14 @@ def test_batch_norms_stay_as_they_are_while_training(photos, tmp_path):
     norms = [m for m in mine.modules() if isinstance(m, nn.BatchNorm2d)]
     assert norms
     assert all(frozen(norm) and not norm.training for norm in norms)
+
+
+def test_a_unet_trained_with_batch_norms_is_tuned_at_its_own_size(photos, tmp_path):
+    start = checkpoint("unet-normed", tmp_path / "best.pt")
+    done = finetune(start, photos, tmp_path / "out", Tuning(steps=1, batch=2), workers=0)
+    assert done.files[0].is_file()
+    with pytest.raises(InputError, match="--size: is 64; 32, at which this U-Net works, is accepted"):
+        finetune(start, photos, tmp_path / "other", Tuning(steps=1, batch=2, size=64), workers=0)
 
 
 def test_samples_are_interleaved():

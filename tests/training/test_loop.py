@@ -37,6 +37,13 @@ class Squares:
         return Example(image, alpha, np.full_like(alpha, 255), image, image, np.array([1], np.uint8))
 
 
+class Damaged(Squares):
+    """Samples of a photo that cannot be read."""
+
+    def __getitem__(self, index):
+        raise InputError("photo.jpg", "is damaged", "a whole file is accepted")
+
+
 class ToyTask:
     score = "mae"
 
@@ -191,6 +198,14 @@ def test_a_run_that_goes_on_with_other_photos_says_so(tmp_path):
     task.source = Inverted()
     run(tmp_path / "run", replace(SCHEDULE, steps=5), task=task, resume=True, report=said.append)
     assert sum("first sample is another" in line for line in said) == 1
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_sample_that_cannot_be_made_is_told_as_what_it_is(tmp_path, workers):
+    task = ToyTask()
+    task.source = Damaged()
+    with pytest.raises(InputError, match=r"^photo\.jpg: is damaged; a whole file is accepted$"):
+        fit(task, SCHEDULE, tmp_path / "run", workers=workers)
 
 
 def test_a_run_is_not_shortened_to_less_than_it_has_done(tmp_path):

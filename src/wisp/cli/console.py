@@ -41,8 +41,9 @@ def usage_errors() -> Iterator[None]:
 
 
 def complain(text: object) -> None:
-    """Print ``wisp: text`` on stderr, as one line whatever `text` holds."""
-    typer.echo(f"wisp: {' '.join(str(text).split())}", err=True)
+    """Print ``wisp: text`` on stderr: one line whatever it holds, and one for each item indented by two."""
+    lines = (" ".join(line.split()) for line in str(text).split("\n  "))
+    typer.echo("wisp: " + "\n  ".join(lines), err=True)
 
 
 def tell_memory(error: BaseException) -> str:

@@ -25,6 +25,9 @@ class InputError(WispError, ValueError):
         self.accepted = accepted
         super().__init__(f"{self.name}: {problem}" + (f"; {accepted}" if accepted else ""))
 
+    def __reduce__(self) -> tuple[type[InputError], tuple[str, str, str]]:
+        return type(self), (self.name, self.problem, self.accepted)  # between processes
+
 
 _NO_MEMORY = (
     "bad_alloc",

@@ -131,10 +131,13 @@ def pack(
         side: longer side of what is kept, pixels; smaller photos keep their size.
         teachers: folder of another network's alphas, ``NAME.png``, of any size and the photo's proportions.
             They count where the label is not trusted: `learn_from`.
-        report: receives a line for each photo that cannot be read, which is left out, and a closing one.
+        report: receives a line for each photo that cannot be read, which is left out, and a closing one; of
+            what is opened, one if it holds photos that are not asked for.
     """
     if (folder / "photos.json").is_file():
-        return Pack(folder)
+        found = Pack(folder)
+        _tell_others(found, groups, report)
+        return found
     folder.mkdir(parents=True, exist_ok=True)
     rows: list[Row] = []
     offset = 0
@@ -164,6 +167,24 @@ def pack(
     written.replace(folder / "photos.json")
     report(f"{len(rows)} photos packed, {offset / 1e9:.1f} GB")
     return Pack(folder)
+
+
+def _tell_others(
+    there: Pack, groups: Iterable[tuple[str, Sequence[Entry | Path]]], report: Callable[[str], None]
+) -> None:
+    """Report how many photos of the groups that are asked for are others than those that are."""
+    asked = {
+        (group, entry.stem if isinstance(entry, Path) else entry.name)
+        for group, entries in groups
+        for entry in entries
+    }
+    names = {group for group, _ in asked}
+    others = [row.name for row in there.rows if row.group in names and (row.group, row.name) not in asked]
+    if others:
+        report(
+            f"{there.folder}: {len(others)} of its {len(there)} photos are not asked for ({others[0]} …) and "
+            "are learnt from all the same; another --pack is made anew"
+        )
 
 
 def learn_from(teacher: Bytes, photo: Labelled) -> Labelled:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from wisp.core.errors import WispError
 from wisp.data.samples import Source
 
 Stored: TypeAlias = Mapping[str, Tensor]
@@ -45,14 +46,12 @@ def batches(source: Source, *, batch: int, first: int, count: int, workers: int)
 
     Yields:
         What `to_batch` makes a `Batch` of.
+
+    Raises:
+        WispError: a sample cannot be made, in whichever process it was to be.
     """
-    return iter(loader(source, batch=batch, first=first, count=count, workers=workers))
-
-
-def loader(source: Source, *, batch: int, first: int, count: int, workers: int) -> DataLoader[Stored]:
-    """The data loader behind `batches`, for Accelerate to prepare."""
     os.environ.setdefault("VIPS_CONCURRENCY", "1")
-    return DataLoader(
+    feed: Iterable[Stored | WispError] = DataLoader(
         _Indexed(source),
         batch_size=batch,
         sampler=_Run(first * batch, count * batch),
@@ -63,6 +62,10 @@ def loader(source: Source, *, batch: int, first: int, count: int, workers: int) 
         worker_init_fn=_one_thread,
         drop_last=False,
     )
+    for stored in feed:
+        if isinstance(stored, WispError):
+            raise stored
+        yield stored
 
 
 class _Example(Protocol):
@@ -102,12 +105,15 @@ def on(batch: Batch, device: torch.device) -> Batch:
     return Batch(**moved)
 
 
-class _Indexed(Dataset[Stored]):
+class _Indexed(Dataset[Stored | WispError]):
     def __init__(self, source: Source) -> None:
         self.source = source
 
-    def __getitem__(self, index: int) -> Stored:
-        arrays = zip(self.source.fields, self.source[index], strict=True)
+    def __getitem__(self, index: int) -> Stored | WispError:
+        try:
+            arrays = zip(self.source.fields, self.source[index], strict=True)
+        except WispError as error:
+            return error  # raised in another process it would come out as a bug, traceback and all
         return {name: torch.from_numpy(array) for name, array in arrays}
 
 
@@ -124,8 +130,13 @@ class _Run(Sampler[int]):
         return self.count
 
 
-def _collate(examples: list[Stored]) -> Stored:
-    return {name: torch.stack([example[name] for example in examples]) for name in examples[0]}
+def _collate(examples: list[Stored | WispError]) -> Stored | WispError:
+    made = []
+    for example in examples:
+        if isinstance(example, WispError):
+            return example
+        made.append(example)
+    return {name: torch.stack([example[name] for example in made]) for name in made[0]}
 
 
 def _one_thread(_: int) -> None:

@@ -45,7 +45,7 @@ from wisp.io.atomic import sync_path
 from wisp.networks.checkpoints import read_checkpoint
 from wisp.training import pictures
 from wisp.training.freezing import freeze_folded
-from wisp.training.loader import Batch, Stored, loader, to_batch
+from wisp.training.loader import Batch, Stored, batches, to_batch
 
 Terms: TypeAlias = dict[str, Tensor]
 """Named terms of a loss, already weighted: their sum is what is minimised."""
@@ -199,7 +199,7 @@ def fit(
             f"rate is {schedule.rate(run.step):.3g} of its first value there and ends at {schedule.final:g}"
         )
     if resume and run.glimpse is not None:
-        now = _glimpse(next(iter(loader(task.source, batch=1, first=0, count=1, workers=workers))))
+        now = _glimpse(next(batches(task.source, batch=1, first=0, count=1, workers=workers)))
         if now.shape != run.glimpse.shape or float((now.float() - run.glimpse).abs().mean()) > SAME:
             report("its first sample is another than when it began: --data, or how samples are made, changed")
     first = run.step
@@ -207,7 +207,7 @@ def fit(
     source = task.source
     if schedule.views is not None:
         source = Replayed(source, samples, schedule.views, schedule.seed)
-    feed = loader(
+    feed = batches(
         source,
         batch=schedule.batch * accelerator.num_processes,
         first=first,

@@ -28,6 +28,8 @@ class Recipe:
 
 
 class Samples:
+    fields = Example._fields
+
     def __getitem__(self, index):
         grey = np.zeros((1, 32, 32), np.uint8)
         colour = np.zeros((3, 32, 32), np.uint8)

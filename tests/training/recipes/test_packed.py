@@ -1,4 +1,4 @@
-"""DLMN-G, SSRN and the small U-Net from packed packed: short runs, how they begin, the command line."""
+"""DLMN-G, SSRN and the small U-Net from packed photos: short runs, how they begin, the command line."""
 
 from dataclasses import replace
 
@@ -208,14 +208,14 @@ def test_things_are_nobody_to_the_segmenter(packed):
     [
         (["segmenter", "--recipe", "packed", "--size", "64"], "--size: is no option of a packed recipe"),
         (["segmenter", "--recipe", "packed", "--names", "x"], "--names: is no option of a packed recipe"),
-        (["segmenter", "--pack", "x"], "--pack: is no option of --recipe packed"),
-        (["segmenter", "--teachers", "x"], "--teachers: is no option of --recipe packed"),
+        (["segmenter", "--pack", "x"], "--pack: is no option of --recipe photos"),
+        (["segmenter", "--teachers", "x"], "--teachers: is no option of --recipe photos"),
         (["dlmn", "--recipe", "packed", "--size", "64"], "--size: is no option of a packed recipe"),
         (["dlmn", "--recipe", "packed", "--names", "x"], "--names: is no option of a packed recipe"),
         (["dlmn", "--pack", "x"], "--pack: is no option of --recipe mobile"),
         (["dlmn", "--recipe", "paper", "--pack", "x"], "--pack: is no option of --recipe paper"),
         (["dlmn", "--recipe", "packed", "--data", "y"], "--data: is given several times"),
-        (["ssrn", "--dlmn", "d.pt", "--recipe", "packed", "--packed", "x"], "--packed: is no option"),
+        (["ssrn", "--dlmn", "d.pt", "--recipe", "packed", "--photos", "x"], "--photos: is no option"),
         (["ssrn", "--dlmn", "d.pt", "--pack", "x"], "--pack: is no option of --recipe mobile"),
         (["unet", "--recipe", "packed", "--letterbox"], "--letterbox: is no option of a packed recipe"),
         (["unet", "--pack", "x"], "--pack: is no option of --recipe report"),

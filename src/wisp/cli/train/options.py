@@ -78,7 +78,7 @@ ViewsOption = Annotated[
         "kept in OUT meanwhile, up to 40 GB of them [default: once].",
     ),
 ]
-SeedOption = Annotated[int, typer.Option(help="Seed of everything random.")]
+SeedOption = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of everything random.")]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on from OUT's checkpoint.")]
 PrecisionOption = Annotated[str, typer.Option(help="auto, bf16 or fp32.")]
 WorkersOption = Annotated[int, typer.Option(min=0, help="Processes that make samples.")]

@@ -27,6 +27,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
+from wisp.core.errors import InputError
 from wisp.data import datasets
 from wisp.data.matting_samples import PEOPLE_MIX, MattingSamples, MattingSynthesis
 from wisp.data.packed import Pack
@@ -272,10 +273,13 @@ class _SquaredMask(nn.Module):
 def _tuned(kept: Mapping[str, Any], photos: Photos, tuning: Tuning) -> Task:
     base = SIMPLE_RECIPE if kept["network"] == SIMPLE else UNetRecipe()
     shape = {key: kept["synthesis"][key] for key in ("size", "letterbox")}
+    if tuning.size not in (None, shape["size"]):
+        raise InputError(
+            "--size", f"is {tuning.size}", f"{shape['size']}, at which this U-Net works, is accepted"
+        )
     synthesis = replace(base.synthesis, flip=0.5, **shape)
-    recipe = adapt(
-        replace(base, width=kept["width"], synthesis=synthesis), photos, replace(tuning, size=None)
-    )
+    network = replace(base, width=kept["width"], normed=kept.get("normed", False), synthesis=synthesis)
+    recipe = adapt(network, photos, replace(tuning, size=None))
     return UNetTask(recipe, photos.kept, photos.scenes, photos.held_out, photos.scenes)
 
 
