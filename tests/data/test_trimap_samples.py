@@ -20,7 +20,7 @@ from wisp.data.trimap_samples import (
     window,
 )
 from wisp.matting.classical.initial_alpha import estimate_initial_alpha
-from wisp.training.loader import loader, to_batch
+from wisp.training.loader import batches, to_batch
 
 CLEAR = Appearance(0, 1, 1, 0, 1, 0, (0, 0), (0, 0), (0, 100))
 
@@ -202,7 +202,7 @@ def test_cut_outs_keep_their_own_colours(tmp_path):
 def test_batches_carry_the_trimap(samples):
     import torch
 
-    (tensors,) = list(loader(samples, batch=3, first=0, count=1, workers=0))
+    (tensors,) = list(batches(samples, batch=3, first=0, count=1, workers=0))
     batch = to_batch(tensors, torch.device("cpu"))
     assert batch.trimap is not None
     assert batch.trimap.shape == (3, 1, 64, 64)
