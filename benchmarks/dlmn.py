@@ -114,7 +114,7 @@ def main() -> int:
         elif part == "photos":
             results[part] = photos(models, options.corpus, options.photos)
         elif part == "runs":
-            results[part] = runs(dict(text.partition("=")[::2] for text in options.run))
+            results.setdefault(part, {}).update(runs(dict(text.partition("=")[::2] for text in options.run)))
         else:
             results[part] = networks()
         options.out.parent.mkdir(parents=True, exist_ok=True)
