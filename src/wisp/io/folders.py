@@ -53,7 +53,7 @@ def identity_of(path: Path) -> tuple[int, int] | None:
 
 
 def is_photo(path: Path) -> bool:
-    """Whether a file of a folder is meant: by its suffix, else by its content.
+    """True for a file of a folder that is a photo: by its suffix, else by its content.
 
     A picture suffix is taken at its word, so that a damaged photo is reported rather than skipped; of a pipe
     or a device nothing is read. TIFF content under another suffix is a camera's raw file.
@@ -66,7 +66,7 @@ def is_photo(path: Path) -> bool:
 
 
 def is_unread(path: Path) -> bool:
-    """Whether a file that is no photo is a picture all the same, of a kind that is not read."""
+    """True for a file that is no photo but a picture all the same, of a kind that is not read."""
     if path.suffix.lower() in UNREADABLE_SUFFIXES:
         return path.is_file()
     head = _head(path)

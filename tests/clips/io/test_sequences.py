@@ -88,7 +88,7 @@ def test_what_a_range_asks_for_and_is_not_there_is_told(tmp_path):
     assert told == ["3 frames are asked for and not there (1000 to 1012): the clip is as long as what is"]
 
 
-@pytest.mark.parametrize("name", ["", "a.%04d.exr"])
+@pytest.mark.parametrize("name", ["", "a.%04d.exr", "a.0001-0009.exr"])
 def test_pictures_of_kinds_that_are_not_read(tmp_path, name):
     (tmp_path / "a.0001.exr").write_bytes(b"x")
     with pytest.raises(InputError, match=r"of (a kind|kinds) that wisp does not read \(\.exr\)"):

@@ -143,13 +143,18 @@ class FolderClip:
             which = names[0].name if len(names) == 1 else f"{len(names)} pictures ({names[0].name} …)"
             self.notes.append(f"{which} left out: not called like {like}")
         if missing := sequence.missing:
-            which = f"frame {missing[0]} is" if len(missing) == 1 else f"{len(missing)} frames are"
             more = "" if len(missing) == 1 else f" (the first is {missing[0]})"
-            self.notes.append(f"{which} missing{more}: the one before it is shown for its time")
+            self.notes.append(f"{_frames(missing)} missing{more}: the one before it is shown for its time")
         if beyond := sequence.beyond:
-            which = f"frame {beyond[0]} is" if len(beyond) == 1 else f"{len(beyond)} frames are"
             more = "" if len(beyond) == 1 else f" ({beyond[0]} to {beyond[-1]})"
-            self.notes.append(f"{which} asked for and not there{more}: the clip is as long as what is")
+            self.notes.append(
+                f"{_frames(beyond)} asked for and not there{more}: the clip is as long as what is"
+            )
+
+
+def _frames(numbers: tuple[int, ...]) -> str:
+    """The frames of some numbers as the beginning of a sentence."""
+    return f"frame {numbers[0]} is" if len(numbers) == 1 else f"{len(numbers)} frames are"
 
 
 def number_of(index: int) -> str:

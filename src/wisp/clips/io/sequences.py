@@ -88,15 +88,14 @@ def find_sequence(path: Path | str) -> Sequence | None:
         return _of_folder(path)
     if path.exists() or not path.parent.is_dir():
         return None
-    place = _PLACE.search(path.name)
+    place, part = _PLACE.search(path.name), _RANGE.match(path.name)
     if path.suffix.lower() not in READABLE_SUFFIXES:
-        if place is not None and path.suffix.lower() in UNREADABLE_SUFFIXES:
+        if (place or part) and path.suffix.lower() in UNREADABLE_SUFFIXES:
             raise InputError(path, f"is of a kind that wisp does not read ({path.suffix})", READABLE)
         return None
     if place is not None:
         head, tail = path.name[: place.start()], path.name[place.end() :]
         return _of_names(path, head, tail)
-    part = _RANGE.match(path.name)
     if part is None:
         return None
     first, last = int(part[2]), int(part[3])

@@ -47,6 +47,6 @@ def double(plane: Float, size: tuple[int, ...]) -> Float:
 
 
 def _any_of_four(chosen: Region) -> Region:
-    """Whether one of each 2×2 pixels is chosen: (2 h, 2 w) → (h, w)."""
+    """A region at half size, of each 2×2 pixels of which one is chosen: bool (2 h, 2 w) → (h, w)."""
     either = chosen[::2] | chosen[1::2]
     return either[:, ::2] | either[:, 1::2]
